@@ -1,0 +1,1 @@
+"""From trial logs to thresholds, scores, figures and the report."""

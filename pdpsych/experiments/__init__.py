@@ -1,0 +1,1 @@
+"""Sessions: design, placement, observers, trial logs."""

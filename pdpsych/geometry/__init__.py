@@ -1,0 +1,1 @@
+"""Local geometry of representations: sensitivities, the metric, and the solvers."""

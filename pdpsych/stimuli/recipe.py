@@ -1,0 +1,130 @@
+"""What a stimulus set is made from: images, models, distortions."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, field_validator, model_validator
+
+from pdpsych.stimuli.display import Encoding
+from pdpsych.study import Section
+
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class Source(Section):
+    """Where base images come from: one of a file, a folder of files, a sample photograph."""
+
+    file: Path | None = None
+    folder: Path | None = None
+    sample: str | None = None
+
+    @model_validator(mode="after")
+    def _exactly_one(self) -> Source:
+        if sum(x is not None for x in (self.file, self.folder, self.sample)) != 1:
+            raise ValueError("give exactly one of file, folder, sample")
+        return self
+
+
+class Preprocess(Section):
+    """How a photograph becomes a base image.
+
+    The shorter side is resized to ``resize`` (default: the crop), the centre of ``size`` is cut
+    out, and pixel values are mapped linearly from [0, 1] into ``range``, which leaves room for
+    distortions at the ends of the gamut. ``size: null`` keeps each image's own size.
+    """
+
+    size: int | tuple[int, int] | None = 224
+    resize: int | None = Field(None, gt=0)
+    colour: Literal["grey", "rgb"] = "grey"
+    encoding: Encoding = "srgb"
+    range: tuple[Share, Share] = (0.0, 1.0)
+
+    @field_validator("size")
+    @classmethod
+    def _positive(cls, size: int | tuple[int, int] | None) -> int | tuple[int, int] | None:
+        sides = (size,) if isinstance(size, int) else size or ()
+        if any(side < 16 for side in sides):
+            raise ValueError("at least 16 pixels a side")
+        return size
+
+    @field_validator("range")
+    @classmethod
+    def _ascending(cls, ends: tuple[float, float]) -> tuple[float, float]:
+        if ends[0] >= ends[1]:
+            raise ValueError("the first end must be below the second")
+        return ends
+
+
+class Principal(Section):
+    """The principal distortions of all models of the recipe."""
+
+    kind: Literal["principal"]
+    iterations: int = Field(200, gt=0)
+    restarts: int = Field(1, gt=0)
+
+
+class Eigen(Section):
+    """The most and the least visible distortion of one model."""
+
+    kind: Literal["eigen"]
+    model: str
+    iterations: int = Field(200, gt=0)
+
+
+class Generalised(Section):
+    """The distortions that extremise the ratio of two models' sensitivities."""
+
+    kind: Literal["generalised"]
+    models: tuple[str, str]
+    iterations: int = Field(200, gt=0)
+
+
+class Random(Section):
+    """Pairs of white-noise distortions, the baseline of the paper's figure 1."""
+
+    kind: Literal["random"]
+    pairs: int = Field(1, gt=0)
+
+
+Distortion = Annotated[Principal | Eigen | Generalised | Random, Field(discriminator="kind")]
+
+
+class Recipe(Section):
+    """A stimulus recipe, ``stimuli/NAME.yaml``.
+
+    ``floor`` is η of the sensitivity d²(u) = uᵀIu + η²·(tr I/D)·‖u‖²; 0 is the paper's
+    definition. ``mixed_sizes`` allows images of different sizes in one set.
+    """
+
+    images: tuple[Source, ...] = Field(min_length=1)
+    preprocess: Preprocess = Preprocess()
+    mixed_sizes: bool = False
+    models: tuple[str, ...] = Field(min_length=2)
+    floor: float = Field(0.03, ge=0, lt=1)
+    distortions: tuple[Distortion, ...] = Field(
+        (Principal(kind="principal"), Random(kind="random")), min_length=1
+    )
+    seed: int = Field(0, ge=0)
+    precision: Literal["float32", "float64"] = "float32"
+    device: str = "cpu"
+
+    @field_validator("models")
+    @classmethod
+    def _distinct(cls, models: tuple[str, ...]) -> tuple[str, ...]:
+        if len(set(models)) < len(models):
+            raise ValueError("each model once")
+        return models
+
+    @model_validator(mode="after")
+    def _models_named(self) -> Recipe:
+        for distortion in self.distortions:
+            named = getattr(distortion, "models", ()) or (getattr(distortion, "model", None),)
+            for name in named:
+                if name is not None and name not in self.models:
+                    raise ValueError(
+                        f'distortions: model "{name}" is not among models: '
+                        f"{', '.join(self.models)}"
+                    )
+        return self

@@ -1,0 +1,249 @@
+"""The stimulus-set format: a folder that carries everything an experiment and a score need.
+
+::
+
+    SET/
+      manifest.json            what is in it, how it was made, SHA-256 of every other file
+      arrays/IMAGE.npz         image (C, H, W); distortions (P, 2, C, H, W), unit norm; float32
+      previews/IMAGE-*.png     to look at; nothing reads them
+
+Distortions come in pairs (u, v); P pairs an image. The manifest is written last and the folder
+is renamed into place, so a folder with a manifest is whole.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from pydantic import Field
+
+from pdpsych.errors import InputError, did_you_mean
+from pdpsych.stimuli.display import Encoding
+from pdpsych.study import Section, validate
+
+SCHEMA_VERSION = 1
+MANIFEST = "manifest.json"
+KINDS = ("principal", "eigen", "generalised", "random")
+
+
+class Pair(Section):
+    """Two distortions of one image, the sensitivities to them, and the solver's certificate."""
+
+    name: str
+    kind: str
+    sensitivities: dict[str, tuple[float, float]]
+    certificate: dict[str, Any] = Field(default_factory=dict)
+
+
+class ImageEntry(Section):
+    """One base image of a set."""
+
+    name: str
+    source: str
+    source_sha256: str
+    shape: tuple[int, int, int]
+    encoding: Encoding
+    pairs: tuple[Pair, ...]
+
+
+class Manifest(Section):
+    """``manifest.json``."""
+
+    schema_version: int
+    name: str
+    created: str
+    versions: dict[str, str]
+    recipe: dict[str, Any]
+    floor: float
+    models: tuple[str, ...]
+    images: tuple[ImageEntry, ...]
+    files: dict[str, str]
+
+
+@dataclass(frozen=True)
+class StimulusSet:
+    """A verified stimulus set on disk; arrays are read when asked for.
+
+    Attributes
+    ----------
+    path
+        The folder.
+    manifest
+        Its manifest.
+    sha256
+        Identity of the set: the SHA-256 of its manifest, which holds those of all other files.
+    """
+
+    path: Path
+    manifest: Manifest
+    sha256: str
+
+    @classmethod
+    def open(cls, path: str | Path) -> StimulusSet:
+        """Open a set and check every file of it against the manifest.
+
+        Raises
+        ------
+        InputError
+            If there is no complete set here, a file was changed or is missing, or a newer
+            pdpsych wrote it.
+        """
+        folder = Path(path)
+        text = _read_manifest(folder)
+        where = str(folder / MANIFEST)
+        try:
+            data = json.loads(text)
+        except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
+            raise InputError(f"{where}: not valid JSON: {error}; generate the set again") from None
+        version = data.get("schema_version") if isinstance(data, dict) else None
+        if isinstance(version, int) and version > SCHEMA_VERSION:
+            raise InputError(
+                f"{where}: schema_version: the set has {version}, this pdpsych reads up to "
+                f"{SCHEMA_VERSION}; install a newer pdpsych"
+            )
+        manifest = validate(data, Manifest, where)
+        opened = cls(folder, manifest, hashlib.sha256(text).hexdigest())
+        opened._verify()
+        return opened
+
+    @property
+    def name(self) -> str:
+        """Name of the set."""
+        return self.manifest.name
+
+    @property
+    def models(self) -> tuple[str, ...]:
+        """Names of the models whose sensitivities the set holds."""
+        return self.manifest.models
+
+    @property
+    def images(self) -> tuple[str, ...]:
+        """Names of the base images."""
+        return tuple(entry.name for entry in self.manifest.images)
+
+    def entry(self, image: str) -> ImageEntry:
+        """Return the manifest's entry of an image."""
+        for entry in self.manifest.images:
+            if entry.name == image:
+                return entry
+        raise InputError(f'{self.path}: no image "{image}"; {did_you_mean(image, self.images)}')
+
+    def pairs(self, image: str) -> tuple[str, ...]:
+        """Return the names of an image's pairs of distortions."""
+        return tuple(pair.name for pair in self.entry(image).pairs)
+
+    def base(self, image: str) -> NDArray[np.float32]:
+        """Return the base image s, (C, H, W), in [0, 1]."""
+        return self._arrays(image)[0]
+
+    def distortion(self, image: str, pair: str, number: int) -> NDArray[np.float32]:
+        """Return distortion 1 or 2 of a pair, (C, H, W), unit norm."""
+        names = self.pairs(image)
+        if pair not in names or number not in (1, 2):
+            raise InputError(
+                f'{self.path}: no distortion {number} of pair "{pair}" for image "{image}"; '
+                f"{did_you_mean(pair, names)}; numbers 1, 2"
+            )
+        distortions: NDArray[np.float32] = self._arrays(image)[1][names.index(pair), number - 1]
+        return distortions
+
+    def sensitivities(self) -> pd.DataFrame:
+        """Return d(ε) of every model, one row per image, pair, distortion and model."""
+        rows = [
+            (entry.name, pair.name, pair.kind, number, model, values[number - 1])
+            for entry in self.manifest.images
+            for pair in entry.pairs
+            for model, values in pair.sensitivities.items()
+            for number in (1, 2)
+        ]
+        columns = ["image", "pair", "kind", "distortion", "model", "sensitivity"]
+        return pd.DataFrame(rows, columns=columns)
+
+    def log_ratios(self) -> pd.DataFrame:
+        """Return log d(u)/d(v) of every model, one row per image, pair and model."""
+        rows = [
+            (entry.name, pair.name, pair.kind, model, float(np.log(values[0] / values[1])))
+            for entry in self.manifest.images
+            for pair in entry.pairs
+            for model, values in pair.sensitivities.items()
+        ]
+        return pd.DataFrame(rows, columns=["image", "pair", "kind", "model", "log_ratio"])
+
+    def _arrays(self, image: str) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        entry = self.entry(image)
+        return _read_arrays(self.path / array_file(image), entry.shape, len(entry.pairs))
+
+    def _verify(self) -> None:
+        needed = {array_file(image) for image in self.images}
+        for missing in sorted(needed - self.manifest.files.keys()):
+            raise InputError(f"{self.path / MANIFEST}: files: no entry for {missing}")
+        for file, expected in self.manifest.files.items():
+            if Path(file).is_absolute() or ".." in Path(file).parts:
+                raise InputError(f'{self.path / MANIFEST}: files: "{file}" lies outside the set')
+            try:
+                actual = sha256_of(self.path / file)
+            except OSError:
+                raise InputError(
+                    f"{self.path / file}: is missing or cannot be read; copy the set again"
+                ) from None
+            if actual != expected:
+                raise InputError(
+                    f"{self.path / file}: changed since the set was made (its SHA-256 is "
+                    f"{actual[:12]}…, the manifest has {expected[:12]}…); copy the set again"
+                )
+
+
+def array_file(image: str) -> str:
+    """Return where a set keeps the arrays of an image."""
+    return f"arrays/{image}.npz"
+
+
+def sha256_of(path: Path) -> str:
+    """Return the SHA-256 of a file, in hexadecimal."""
+    with path.open("rb") as file:
+        digest = hashlib.sha256()
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def _read_manifest(folder: Path) -> bytes:
+    try:
+        return (folder / MANIFEST).read_bytes()
+    except (FileNotFoundError, NotADirectoryError):
+        if not folder.is_dir():
+            raise InputError(f"{folder}: no such stimulus set; run pdpsych generate") from None
+        raise InputError(
+            f"{folder}: no {MANIFEST}, so this is no stimulus set or one half written; "
+            "run pdpsych generate again"
+        ) from None
+    except OSError as error:
+        raise InputError(f"{folder / MANIFEST}: cannot be read: {error}") from None
+
+
+@lru_cache(maxsize=64)
+def _read_arrays(
+    path: Path, shape: tuple[int, int, int], pairs: int
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            image, distortions = arrays["image"], arrays["distortions"]
+    except (OSError, ValueError, KeyError, EOFError) as error:
+        raise InputError(f"{path}: not the arrays of a stimulus set: {error}") from None
+    expected = {"image": shape, "distortions": (pairs, 2, *shape)}
+    for name, array in (("image", image), ("distortions", distortions)):
+        if array.shape != expected[name] or array.dtype != np.float32:
+            raise InputError(
+                f"{path}: {name}: is {array.dtype} {array.shape}, the manifest says "
+                f"float32 {expected[name]}"
+            )
+        array.setflags(write=False)
+    return image, distortions

@@ -1,0 +1,149 @@
+"""Study files: YAML checked by a schema, and where a study keeps what it makes."""
+
+from __future__ import annotations
+
+import types
+import typing
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+from pydantic import BaseModel, ConfigDict, PrivateAttr, ValidationError
+
+from pdpsych.errors import InputError, did_you_mean
+
+S = TypeVar("S", bound="Section")
+
+
+class Section(BaseModel):
+    """A part of a study file: unknown keys are refused, values never change once read."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+    _file: Path | None = PrivateAttr(default=None)
+
+    def resolve(self, path: str | Path) -> Path:
+        """Return a path written in this file, relative to the file's folder."""
+        folder = self._file.parent if self._file else Path()
+        return folder / path
+
+    @property
+    def label(self) -> str:
+        """The file this was read from, for messages."""
+        return str(self._file) if self._file else type(self).__name__
+
+    @property
+    def stem(self) -> str:
+        """The name of the file without its ending: the name of what it defines."""
+        return self._file.stem if self._file else type(self).__name__.lower()
+
+
+def load(source: str | Path | S, schema: type[S]) -> S:
+    """Read a YAML file into ``schema``; a section already read passes through.
+
+    Raises
+    ------
+    InputError
+        If the file is missing, is not YAML, or does not fit the schema; each problem is one
+        line, ``file: key.path: problem``.
+    """
+    if isinstance(source, schema):
+        return source
+    path = Path(typing.cast("str | Path", source))
+    section = validate(_read_yaml(path), schema, str(path))
+    section._file = path.resolve()
+    return section
+
+
+def validate(data: Any, schema: type[S], label: str) -> S:
+    """Check plain data against ``schema``, with messages that begin with ``label``."""
+    if not isinstance(data, dict):
+        raise InputError(f"{label}: expected a mapping of keys to values, got {_kind(data)}")
+    try:
+        return schema.model_validate(data)
+    except ValidationError as error:
+        lines = [_problem(label, schema, problem) for problem in error.errors()]
+        raise InputError("\n".join(dict.fromkeys(lines))) from None
+
+
+def dump(section: Section, path: Path) -> None:
+    """Write a section as YAML, keys in the order of its schema."""
+    data = section.model_dump(mode="json", exclude_none=True)
+    path.write_text(yaml.safe_dump(data, sort_keys=False, allow_unicode=True), encoding="utf-8")
+
+
+def _read_yaml(path: Path) -> Any:
+    try:
+        return yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        near = [p.name for p in path.parent.glob("*.yaml")] if path.parent.is_dir() else []
+        hint = f"; {did_you_mean(path.name, sorted(near))}" if near else ""
+        raise InputError(f"{path}: no such file{hint}") from None
+    except IsADirectoryError:
+        raise InputError(f"{path}: is a folder; give a YAML file") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: cannot be read: {error}") from None
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f"line {mark.line + 1}: " if mark else ""
+        what = getattr(error, "problem", None) or str(error)
+        raise InputError(f"{path}: {where}not valid YAML: {what}") from None
+
+
+def _problem(label: str, schema: type[BaseModel], problem: Any) -> str:
+    location = problem["loc"]
+    if problem["type"] == "extra_forbidden":
+        owner = _schema_at(schema, location[:-1])
+        allowed = list(owner.model_fields) if owner else []
+        what = f'unknown key "{location[-1]}"; {did_you_mean(location[-1], allowed)}'
+        return f"{label}: {_dotted(schema, location)}: {what}"
+    message = problem["msg"].removeprefix("Value error, ").removeprefix("Assertion failed, ")
+    message = message[:1].lower() + message[1:]
+    given = problem.get("input")
+    shown = "" if problem["type"] == "missing" or isinstance(given, dict) else f", got {given!r}"
+    if problem["type"] == "literal_error":
+        choices = [c.strip("'") for c in problem["ctx"]["expected"].replace(" or ", ", ").split(", ")]
+        message = did_you_mean(given, choices)
+    key = _dotted(schema, location)
+    return f"{label}: {key + ': ' if key else ''}{message}{shown}"
+
+
+def _dotted(schema: type[BaseModel], location: tuple[Any, ...]) -> str:
+    """Write ``images[0].file``; union members that pydantic names in between are left out."""
+    parts: list[str] = []
+    for step in location:
+        if isinstance(step, int):
+            parts.append(f"[{step}]")
+        elif not (step[:1].isupper() or "[" in step or step in ("str", "int", "float", "list")):
+            parts.append(f".{step}")
+    return "".join(parts).lstrip(".")
+
+
+def _schema_at(schema: type[BaseModel], location: tuple[Any, ...]) -> type[BaseModel] | None:
+    """Follow a location into nested schemas, to list the keys allowed there."""
+    here: type[BaseModel] | None = schema
+    for step in location:
+        if here is None or isinstance(step, int):
+            continue
+        field = here.model_fields.get(step)
+        if field is not None:
+            here = next(iter(_schemas_in(field.annotation)), None)
+        elif step[:1].isupper():
+            here = next((s for s in _all_schemas(schema) if s.__name__ == step), here)
+    return here
+
+
+def _schemas_in(annotation: Any) -> list[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    if isinstance(annotation, types.GenericAlias | types.UnionType) or typing.get_origin(annotation):
+        return [s for a in typing.get_args(annotation) for s in _schemas_in(a)]
+    return []
+
+
+def _all_schemas(schema: type[BaseModel]) -> list[type[BaseModel]]:
+    nested = [s for f in schema.model_fields.values() for s in _schemas_in(f.annotation)]
+    return [schema, *(deeper for s in nested for deeper in _all_schemas(s))]
+
+
+def _kind(data: Any) -> str:
+    return "an empty file" if data is None else f"a {type(data).__name__}"
