@@ -1,0 +1,192 @@
+"""The local geometry of a set of representations at one image."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from pdpsych.errors import InputError
+from pdpsych.geometry.linearization import Linearization
+from pdpsych.geometry.noise import NoiseModel
+
+PROBES = 32
+
+
+class Network(Protocol):
+    """Something whose layers can be linearised together at an image."""
+
+    def linearize(self, image: Tensor, layers: Sequence[Any]) -> Linearization:
+        """Linearise the named layers at an image (C, H, W)."""
+        ...
+
+
+class RepresentationLike(Protocol):
+    """A layer of a network with a noise model and a name."""
+
+    @property
+    def name(self) -> str:
+        """Name in tables and figures."""
+        ...
+
+    @property
+    def network(self) -> Network:
+        """The network; representations that share it share its linearisation."""
+        ...
+
+    @property
+    def layer(self) -> Hashable:
+        """Which layer of the network."""
+        ...
+
+    @property
+    def noise(self) -> NoiseModel:
+        """The noise model."""
+        ...
+
+
+class LocalGeometry:
+    """Whitened Jacobian products of N representations at one image.
+
+    With A_i = W_i J_i (noise whitening times Jacobian), the Fisher information of
+    representation i is I_i = A_iᵀ A_i; it is never formed.
+
+    Attributes
+    ----------
+    names
+        Names of the representations.
+    image
+        The base image s, (C, H, W).
+    floors
+        η² · tr I_i / D of each representation, (N,): d_i²(u) = uᵀ I_i u + floors_i · ‖u‖².
+    products
+        How often a direction went through all representations, forwards or backwards.
+    """
+
+    def __init__(
+        self,
+        representations: Sequence[RepresentationLike],
+        image: Tensor | NDArray[np.floating],
+        floor: float = 0.0,
+    ):
+        if not 0 <= floor < 1:
+            raise InputError(f"floor: {floor} is not in [0, 1)")
+        self.image = checked_image(image)
+        self.names = [r.name for r in representations]
+        self.products = 0
+        self._noise = [r.noise for r in representations]
+        self._networks = _grouped(representations)
+        self._linear = [
+            network.linearize(self.image, [representations[i].layer for i in members])
+            for network, members in self._networks
+        ]
+        self._responses = self._spread([linear.responses for linear in self._linear])
+        self.floor = floor
+        zeros = np.zeros(len(self.names))
+        self.floors = floor**2 * self.mean_power() if floor else zeros
+
+    @property
+    def dimension(self) -> int:
+        """D, the number of pixel values."""
+        return self.image.numel()
+
+    def push(self, distortions: Tensor) -> list[Tensor]:
+        """Return A_i u of each representation, (K, Q_i), for distortions (K, C, H, W)."""
+        self.products += len(distortions)
+        tangents = self._spread([linear.push(distortions) for linear in self._linear])
+        return [
+            noise.whiten(response, tangent)
+            for noise, response, tangent in zip(self._noise, self._responses, tangents, strict=True)
+        ]
+
+    def pull(self, cotangents: Sequence[Tensor]) -> Tensor:
+        """Return Σ_i A_iᵀ w_i, (K, C, H, W), for whitened cotangents (K, Q_i)."""
+        self.products += len(cotangents[0])
+        total = torch.zeros((len(cotangents[0]), *self.image.shape)).to(self.image)
+        for linear, (_, members) in zip(self._linear, self._networks, strict=True):
+            total += linear.pull(
+                [self._noise[i].whiten_adjoint(self._responses[i], cotangents[i]) for i in members]
+            )
+        return total
+
+    def sensitivities(self, distortions: Tensor) -> NDArray[np.float64]:
+        """Return d_i(u), (N, K), with the floor, for distortions (K, C, H, W) of any length."""
+        squares = np.stack([squared_norms(t) for t in self.push(distortions)])
+        return np.sqrt(squares + self.floors[:, None] * squared_norms(distortions.flatten(1)))
+
+    def mean_power(self) -> NDArray[np.float64]:
+        """Return tr I_i / D, (N,): the mean squared sensitivity to white noise of unit variance.
+
+        Exact up to ``PROBES`` pixel values, otherwise Hutchinson's estimate from ``PROBES``
+        random sign images with a fixed seed, the same numbers on every machine.
+        """
+        exact = self.dimension <= PROBES
+        count = self.dimension if exact else PROBES
+        eye = torch.eye(self.dimension).reshape(-1, *self.image.shape)
+        probes = eye if exact else random_signs((PROBES, *self.image.shape), seed=0)
+        power = np.zeros(len(self.names))
+        for block in probes.to(self.image).split(8):
+            power += [squared_norms(tangent).sum() for tangent in self.push(block)]
+        return power / count / (1 if exact else self.dimension)
+
+    def response_sizes(self) -> list[int]:
+        """Return the number of responses of each representation."""
+        return [response.numel() for response in self._responses]
+
+    def cotangents(self, seed: int, count: int) -> list[Tensor]:
+        """Return random sign cotangents (count, Q_i) of each representation."""
+        like = self.push(torch.zeros((1, *self.image.shape)).to(self.image))
+        self.products -= 1
+        return [
+            random_signs((count, tangent.shape[1]), seed + i).to(tangent)
+            for i, tangent in enumerate(like)
+        ]
+
+    def _spread(self, grouped: Sequence[Sequence[Tensor]]) -> list[Tensor]:
+        """Put per-network lists back into the order of the representations."""
+        flat: dict[int, Tensor] = {}
+        for (_, members), values in zip(self._networks, grouped, strict=True):
+            flat.update(zip(members, values, strict=True))
+        return [flat[i] for i in range(len(self.names))]
+
+
+def checked_image(image: Tensor | NDArray[np.floating]) -> Tensor:
+    """Return the image as a (C, H, W) tensor of float32 or float64, refusing anything else."""
+    tensor = torch.as_tensor(image)
+    if tensor.ndim != 3 or tensor.dtype not in (torch.float32, torch.float64):
+        raise InputError(
+            f"image: is {tensor.dtype} {tuple(tensor.shape)}; give float32 or float64 of shape "
+            "(channels, height, width)"
+        )
+    if not bool(torch.isfinite(tensor).all()):
+        raise InputError("image: has values that are not finite")
+    if tensor.min() < 0 or tensor.max() > 1:
+        raise InputError(
+            f"image: values from {tensor.min():g} to {tensor.max():g}; they must lie in [0, 1]"
+        )
+    return tensor.detach()
+
+
+def random_signs(shape: tuple[int, ...], seed: int) -> Tensor:
+    """Return ±1 with equal probability, the same on every device."""
+    generator = torch.Generator().manual_seed(seed)
+    return torch.randint(0, 2, shape, generator=generator).mul_(2).sub_(1)
+
+
+def squared_norms(rows: Tensor) -> NDArray[np.float64]:
+    """Return ‖row‖² accumulated in float64."""
+    wide = rows.double()
+    return np.asarray((wide * wide).sum(dim=1).cpu().numpy())
+
+
+def _grouped(representations: Sequence[RepresentationLike]) -> list[tuple[Network, list[int]]]:
+    if not representations:
+        raise InputError("representations: at least one is needed")
+    groups: dict[int, tuple[Network, list[int]]] = {}
+    for i, representation in enumerate(representations):
+        groups.setdefault(id(representation.network), (representation.network, []))[1].append(i)
+    return list(groups.values())
