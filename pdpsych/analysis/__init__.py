@@ -1,1 +1,10 @@
-"""From trial logs to thresholds, scores, figures and the report."""
+"""From trial logs to thresholds, scores, figures and a report; never needs torch."""
+
+from __future__ import annotations
+
+from pdpsych.analysis.definition import Analysis
+from pdpsych.analysis.fit import Fit, fit
+from pdpsych.analysis.report import report
+from pdpsych.analysis.score import Scores, score
+
+__all__ = ["Analysis", "Fit", "Scores", "fit", "report", "score"]

@@ -1,0 +1,221 @@
+"""Figures; each function draws into one Axes and returns it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FixedLocator, LogLocator, NullFormatter
+from scipy.special import ndtri
+
+from pdpsych.analysis.fit import Fit
+from pdpsych.analysis.human import EVERYONE
+from pdpsych.analysis.likelihood import Floats
+from pdpsych.analysis.score import Scores
+from pdpsych.analysis.trials import CONDITION
+from pdpsych.experiments.psychometric import proportion_correct
+from pdpsych.stimuli.display import Encoding, srgb_from_linear
+from pdpsych.stimuli.stimulus_set import StimulusSet
+
+# Okabe & Ito's colours, which people with any colour vision can tell apart.
+BLUE, ORANGE, GREY, BLACK = "#0072B2", "#D55E00", "#7F7F7F", "#222222"
+_BAND = "#E9E4D4"
+Condition = tuple[str, str, str, int]
+
+
+def plot_log_ratios(scores: Scores, kind: str = "principal", ax: Axes | None = None) -> Axes:
+    """Draw log sensitivity ratios of all models and the human on one kind of distortion.
+
+    One row each; a dot is an image (its pairs averaged), always at the same height in its row,
+    a bar the mean over images. The human's dots have the intervals of the analysis.
+    """
+    ax = ax or _new_axes(5, 3.2)
+    models = scores.scores[scores.scores["kind"] == kind]
+    human = scores.human[(scores.human["kind"] == kind) & (scores.human["participant"] == EVERYONE)]
+    columns = ["log_ratio", "low", "high"]
+    names = [*dict.fromkeys(models["model"]), "Human"]
+    ax.axvline(0, color=GREY, linewidth=0.8, zorder=0)
+    for row, name in enumerate(names):
+        rows = human if name == "Human" else models[models["model"] == name]
+        by_image = rows.groupby("image", sort=True)[columns].mean()
+        x = by_image["log_ratio"].to_numpy()
+        y = row + np.linspace(-0.28, 0.28, len(x)) if len(x) > 1 else np.array([float(row)])
+        colour = ORANGE if name == "Human" else BLUE
+        if name == "Human":
+            ax.hlines(y, by_image["low"], by_image["high"], color=colour, linewidth=1.2)
+        ax.vlines(x.mean(), row - 0.38, row + 0.38, color=BLACK, linewidth=2)
+        ax.plot(x, y, "o", color=colour, markersize=5, markeredgecolor="white", zorder=3)
+    ax.set_yticks(range(len(names)), names)
+    ax.set_ylim(len(names) - 0.45, -0.55)
+    ax.set_xlabel("log sensitivity ratio  log d(u)/d(v)  [nat]")
+    ax.set_title(f"{kind} distortions")
+    return _clean(ax)
+
+
+def log_ratio_panels(scores: Scores) -> Figure:
+    """Draw :func:`plot_log_ratios` for each kind side by side, on one x axis (figure 1C)."""
+    kinds = list(dict.fromkeys(scores.ranking["kind"]))
+    rows = scores.scores["model"].nunique() + 1
+    size = (max(4.2 * len(kinds), 6), 1.3 + 0.42 * rows)
+    figure = Figure(figsize=size, layout="constrained")
+    axes = figure.subplots(1, len(kinds), sharex=True, sharey=True, squeeze=False)
+    for kind, ax in zip(kinds, axes[0], strict=True):
+        plot_log_ratios(scores, kind, ax)
+    return figure
+
+
+def plot_scores(scores: Scores, kind: str = "principal", ax: Axes | None = None) -> Axes:
+    """Draw each model's mean score with its interval; the band ends at a perfect model's."""
+    table = scores.ranking[scores.ranking["kind"] == kind]
+    ax = ax or _new_axes(6, 1.6 + 0.38 * len(table))
+    y = np.arange(len(table))
+    perfect = float(table["expected_perfect"].iloc[0])
+    ax.axvspan(0, perfect, color=_BAND, zorder=0)
+    ax.text(perfect, -0.62, f" ← a perfect model: {perfect:.2f}", va="center", fontsize="small")
+    ax.hlines(y, table["low"], table["high"], color=BLUE, linewidth=2)
+    ax.plot(table["score"], y, "o", color=BLUE, markersize=7)
+    ax.set_yticks(y, table["model"])
+    ax.set_ylim(len(table) - 0.5, -1.0)
+    ax.set_xlim(left=0)
+    ax.set_xlabel("mean |log ratio of model − log ratio of human|  [nat]")
+    ax.set_title(f"distance to the human, {kind} distortions")
+    return _clean(ax)
+
+
+def plot_psychometric(
+    fit: Fit, trials: pd.DataFrame, condition: Condition, dimension: int, ax: Axes | None = None
+) -> Axes:
+    """Draw proportion correct against RMS contrast, with the fitted curve and its band.
+
+    Parameters
+    ----------
+    trials
+        The table of :class:`pdpsych.analysis.trials.Trials`.
+    condition
+        (participant, image, pair, distortion).
+    dimension
+        D = C·H·W of the image: RMS contrast is α/√D.
+    """
+    ax = ax or _new_axes(3.6, 2.8)
+    participant, image, pair, number = condition
+    rows = trials[_matches(trials, CONDITION, condition) & (trials["amplitude"] > 0)]
+    contrast = rows["amplitude"].to_numpy() / np.sqrt(dimension)
+    if len(contrast):
+        middle, share, below, above = _bins(contrast, rows["correct"].to_numpy(float), fit.level)
+        ax.errorbar(middle, share, [below, above], fmt="o", color=BLACK, markersize=4, linewidth=1)
+        _draw_curve(ax, fit, condition, contrast, dimension)
+    ax.axhline(0.5, color=GREY, linewidth=0.8, linestyle=":")
+    ax.set_xscale("log")
+    ax.set_ylim(0, 1.03)
+    _log_ticks(ax)
+    ax.set_xlabel("RMS contrast α/√D")
+    ax.set_ylabel("proportion correct")
+    ax.set_title(f"{participant} · {image} · {pair} {'uv'[number - 1]}", fontsize="small")
+    return _clean(ax)
+
+
+def plot_stimuli(
+    stimulus_set: StimulusSet,
+    image: str,
+    pair: str,
+    rms: float = 0.05,
+    ax: Axes | None = None,
+) -> Axes:
+    """Draw base image, distortions u and v, and both distorted images side by side (figure 1B).
+
+    Distortions are scaled so that their strongest 0.1 % saturate; the caption says to what value
+    that is. Distorted images are s + αε at the RMS contrast α/√D = ``rms``.
+    """
+    ax = ax or _new_axes(9, 2.3)
+    base = stimulus_set.base(image).astype(float)
+    encoding = stimulus_set.entry(image).encoding
+    distortions = [stimulus_set.distortion(image, pair, n).astype(float) for n in (1, 2)]
+    panels = [(_picture(base, encoding), f"{image}\nbase image s")]
+    for name, distortion in zip("uv", distortions, strict=True):
+        peak = float(np.quantile(np.abs(distortion), 0.999)) or 1.0
+        picture = _picture(0.5 + distortion / (2 * peak), "srgb")
+        panels.append((picture, f"{pair} {name}\nblack to white: ±{peak:.2g}"))
+    for name, distortion in zip("uv", distortions, strict=True):
+        changed = base + rms * np.sqrt(base.size) * distortion
+        panels.append((_picture(changed, encoding), f"s + α{name}\nRMS contrast {rms:g}"))
+    return _mosaic(ax, panels)
+
+
+def _new_axes(width: float, height: float) -> Axes:
+    # Not through pyplot, which would keep every figure alive and choose a screen.
+    return Figure(figsize=(width, height), layout="constrained").subplots()
+
+
+def _clean(ax: Axes) -> Axes:
+    ax.spines[["top", "right"]].set_visible(False)
+    return ax
+
+
+def _bins(contrast: Floats, correct: Floats, level: float) -> tuple[Floats, ...]:
+    """Return mean contrast, proportion, and Wilson's interval of bins with as many trials each."""
+    number = int(np.clip(len(contrast) // 10, 1, 8))
+    parts = np.array_split(np.argsort(contrast, kind="stable"), number)
+    middle = np.array([np.exp(np.log(contrast[part]).mean()) for part in parts])
+    count = np.array([len(part) for part in parts])
+    share = np.array([correct[part].mean() for part in parts])
+    z2 = ndtri((1 + level) / 2) ** 2
+    centre = (share + z2 / (2 * count)) / (1 + z2 / count)
+    reach = np.sqrt(z2 * (share * (1 - share) / count + z2 / (4 * count**2))) / (1 + z2 / count)
+    below, above = np.maximum(share - centre + reach, 0), np.maximum(centre + reach - share, 0)
+    return middle, share, below, above
+
+
+def _draw_curve(ax: Axes, fit: Fit, condition: Condition, contrast: Floats, dimension: int) -> None:
+    own = fit.thresholds[fit.thresholds["participant"] == condition[0]]
+    column = np.flatnonzero(_matches(own, CONDITION, condition))
+    log_threshold, shared = fit.draws(condition[0])
+    x = np.geomspace(contrast.min() * 0.8, contrast.max() * 1.25, 200)
+    curves = proportion_correct(
+        x * np.sqrt(dimension),
+        np.exp(log_threshold[:, column]),
+        np.exp(shared[:, [0]]),
+        0.5 / (1 + np.exp(-shared[:, [1]])),
+    )
+    low, middle, high = np.quantile(curves, [(1 - fit.level) / 2, 0.5, (1 + fit.level) / 2], axis=0)
+    ax.fill_between(x, low, high, color=BLUE, alpha=0.2, linewidth=0)
+    ax.plot(x, middle, color=BLUE)
+
+
+def _matches(table: pd.DataFrame, columns: list[str], values: Sequence[str | int]) -> pd.Series:
+    return (table[columns] == list(values)).all(axis=1)
+
+
+def _log_ticks(ax: Axes) -> None:
+    """Label 1, 2, 5 of each decade in plain numbers, every decade only over more than two."""
+    low, high = ax.get_xlim()
+    steps: Sequence[float] = (1.0, 2.0, 5.0) if high / low < 50 else (1.0,)
+    decades = range(int(np.floor(np.log10(low))), int(np.ceil(np.log10(high))) + 1)
+    ticks = [step * 10.0**decade for decade in decades for step in steps]
+    shown = [tick for tick in ticks if low <= tick <= high]
+    ax.xaxis.set_major_locator(FixedLocator(shown))
+    ax.set_xticks(shown, [f"{tick:.3g}" for tick in shown])
+    ax.xaxis.set_minor_locator(LogLocator(subs="all"))
+    ax.xaxis.set_minor_formatter(NullFormatter())
+
+
+def _picture(image: Floats, encoding: Encoding) -> Floats:
+    """Return (H, W, 3) sRGB in [0, 1]."""
+    inside = np.clip(image, 0, 1)
+    encoded = srgb_from_linear(inside) if encoding == "linear" else inside
+    return np.moveaxis(np.broadcast_to(encoded, (3, *encoded.shape[1:])), 0, -1)
+
+
+def _mosaic(ax: Axes, panels: list[tuple[Floats, str]]) -> Axes:
+    height, width = panels[0][0].shape[:2]
+    step = 1.06 * width
+    for index, (picture, caption) in enumerate(panels):
+        left = index * step
+        ax.imshow(picture, extent=(left, left + width, height, 0), interpolation="nearest")
+        ax.text(left + width / 2, -0.04 * height, caption, ha="center", va="bottom", fontsize=8)
+    ax.set_xlim(0, step * (len(panels) - 1) + width)
+    ax.set_ylim(height, -0.22 * height)
+    ax.set_axis_off()
+    return ax

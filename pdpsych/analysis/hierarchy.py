@@ -1,0 +1,205 @@
+"""Thresholds of one participant together: shared exponent, lapse, and spread of thresholds.
+
+log τ of each condition ~ N(μ, σ²); exponent b and lapse λ are the same in all conditions. The
+four shared numbers φ = (log b, logit 2λ, μ, log σ) have weak priors. They are put at the maximum
+of their posterior with every log τ integrated out, by Gauss–Hermite quadrature centred on each
+condition (Naylor & Smith 1982): the maximum over thresholds and φ together would give exponents
+that are too steep, because each threshold fits its own noise. With the nodes held fixed, gradient
+and Hessian of the integral are exact (the identities of Fisher and of Louis 1982).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from pdpsych.analysis.likelihood import Floats, Observations, log_likelihood
+
+# Prior of φ. log b ~ N(0, 0.3²): Fisher information predicts b = 1. 2λ ~ Beta(2, 25): mean lapse
+# 0.037. μ ~ N(mean log amplitude, 2²). log σ ~ N(0, 0.7²): thresholds spread over about a nat.
+EXPONENT_SD = 0.3
+GUESS_BETA = (2.0, 25.0)
+MEAN_SD = 2.0
+SPREAD_SD = 0.7
+
+_NODES, _WEIGHTS = np.polynomial.hermite.hermgauss(7)
+_LOG_WEIGHTS = np.log(_WEIGHTS) + _NODES**2
+_GRID = np.linspace(-4.0, 4.0, 25)
+_TOLERANCE = 1e-6
+_MAX_ITERATIONS = 100
+
+
+@dataclass(frozen=True)
+class Quadrature:
+    """Nodes over log τ and the logarithms of their weights, both (C, K)."""
+
+    log_threshold: Floats
+    log_weight: Floats
+
+    @classmethod
+    def grid(cls, centre: Floats) -> Quadrature:
+        """Equally spaced nodes, 4 nats to either side of each centre."""
+        nodes = centre[:, None] + _GRID
+        return cls(nodes, np.full_like(nodes, np.log(_GRID[1] - _GRID[0])))
+
+    @classmethod
+    def gauss(cls, mean: Floats, sd: Floats) -> Quadrature:
+        """Gauss–Hermite nodes for densities near N(mean, sd²)."""
+        width = np.sqrt(2) * sd[:, None]
+        return cls(mean[:, None] + width * _NODES, _LOG_WEIGHTS + np.log(width))
+
+
+@dataclass(frozen=True)
+class Marginal:
+    """Log posterior of φ with thresholds integrated out, and the thresholds given φ.
+
+    Attributes
+    ----------
+    value, gradient, hessian
+        Log posterior density of φ up to a constant; (4,); (4, 4).
+    mean, sd
+        Mean and standard deviation of log τ given φ, (C,).
+    loadings
+        Derivative of ``mean`` with respect to φ, (C, 4).
+    """
+
+    value: float
+    gradient: Floats
+    hessian: Floats
+    mean: Floats
+    sd: Floats
+    loadings: Floats
+
+
+@dataclass(frozen=True)
+class Posterior:
+    """Gaussian approximation of the posterior of one participant.
+
+    log τ = mean + loadings·(φ − shared) + sd·ε: conditions are independent given φ.
+
+    Attributes
+    ----------
+    mean, sd, loadings
+        As in :class:`Marginal`, at the maximum in φ.
+    shared, covariance
+        φ = (log b, logit 2λ, μ, log σ) at its maximum, and its covariance.
+    converged
+        Whether the maximum was found to tolerance.
+    """
+
+    mean: Floats
+    sd: Floats
+    loadings: Floats
+    shared: Floats
+    covariance: Floats
+    converged: bool
+
+    def total_sd(self) -> Floats:
+        """Return the standard deviation of each log τ, (C,)."""
+        shared = np.einsum("ca,ab,cb->c", self.loadings, self.covariance, self.loadings)
+        return np.sqrt(self.sd**2 + shared)
+
+    def draws(self, number: int, rng: np.random.Generator) -> tuple[Floats, Floats]:
+        """Return samples of log τ, (number, C), and of φ, (number, 4)."""
+        root = np.linalg.cholesky(self.covariance)
+        moved = rng.standard_normal((number, root.shape[0])) @ root.T
+        own = rng.standard_normal((number, self.mean.size)) * self.sd
+        return self.mean + moved @ self.loadings.T + own, self.shared + moved
+
+
+def marginal(
+    observations: Observations, shared: Floats, nodes: Quadrature, centre: float
+) -> Marginal:
+    """Integrate thresholds out at φ = ``shared``; ``centre`` is the prior mean of μ."""
+    terms = log_likelihood(observations, nodes.log_threshold, shared[0], shared[1])
+    apart = (nodes.log_threshold - shared[2]) / np.exp(shared[3])
+    joint = terms[0] - apart**2 / 2 - shared[3] - np.log(2 * np.pi) / 2 + nodes.log_weight
+    top = joint.max(axis=1, keepdims=True)
+    weight = np.exp(joint - top)
+    total = weight.sum(axis=1, keepdims=True)
+    weight /= total
+    score = np.stack([terms[1], terms[2], apart * np.exp(-shared[3]), apart**2 - 1])
+    mean = np.einsum("ck,ck->c", weight, nodes.log_threshold)
+    off = nodes.log_threshold - mean[:, None]
+    expected = np.einsum("ck,ack->ac", weight, score)
+    prior_value, prior_gradient, prior_hessian = _prior(shared, centre)
+    curvature = _expected_curvature(terms, apart, weight, shared[3])
+    scatter = np.einsum("ck,ack,bck->ab", weight, score, score) - expected @ expected.T
+    return Marginal(
+        float(np.sum(np.log(total) + top)) + prior_value,
+        expected.sum(axis=1) + prior_gradient,
+        curvature + scatter + prior_hessian,
+        mean,
+        np.sqrt(np.einsum("ck,ck->c", weight, off**2)),
+        np.einsum("ck,ck,ack->ca", weight, off, score),
+    )
+
+
+def solve(observations: Observations) -> Posterior:
+    """Fit one participant: Newton's method in φ, quadrature re-centred at each step.
+
+    A step goes uphill along every eigenvector of the Hessian, moves no number by more than 1
+    and is halved until the log posterior does not fall.
+    """
+    centres = observations.centres()
+    centre = float(centres.mean())
+    shared = np.array([0.0, np.log(0.05 / 0.95), centre, 0.0])
+    state = marginal(observations, shared, Quadrature.grid(centres), centre)
+    state = marginal(observations, shared, _recentred(state, _GRID[1] - _GRID[0]), centre)
+    converged = False
+    for _ in range(_MAX_ITERATIONS):
+        step = _newton_step(state)
+        converged = bool(step @ state.gradient < _TOLERANCE)
+        nodes = _recentred(state, 2e-3)
+        if converged:
+            break
+        floor = state.value - _TOLERANCE * (1 + abs(state.value))
+        for halving in range(12):
+            moved = shared + step * 0.5**halving
+            trial = marginal(observations, moved, nodes, centre)
+            if trial.value >= floor:
+                break
+        shared, state = moved, trial
+    covariance = np.asarray(np.linalg.inv(_positive(-state.hessian)), dtype=np.float64)
+    return Posterior(state.mean, state.sd, state.loadings, shared, covariance, converged)
+
+
+def _recentred(state: Marginal, smallest: float) -> Quadrature:
+    return Quadrature.gauss(state.mean, np.maximum(state.sd, smallest / 2))
+
+
+def _newton_step(state: Marginal) -> Floats:
+    step = np.linalg.solve(_positive(-state.hessian), state.gradient)
+    return np.asarray(step / max(1.0, float(np.abs(step).max())))
+
+
+def _positive(matrix: Floats) -> Floats:
+    """Return the matrix with its eigenvalues made positive."""
+    values, vectors = np.linalg.eigh(matrix)
+    return np.asarray((vectors * np.maximum(np.abs(values), 1e-3)) @ vectors.T)
+
+
+def _prior(shared: Floats, centre: float) -> tuple[float, Floats, Floats]:
+    """Return the log prior density of φ, its gradient and Hessian."""
+    sd = np.array([EXPONENT_SD, MEAN_SD, SPREAD_SD])
+    off = (shared[[0, 2, 3]] - np.array([0.0, centre, 0.0])) / sd
+    one, other = GUESS_BETA
+    guess = 1 / (1 + np.exp(-shared[1]))
+    value = -np.sum(off**2) / 2 + one * np.log(guess) + other * np.log1p(-guess)
+    slope, bend = -off / sd, -1 / sd**2
+    gradient = np.array([slope[0], one - (one + other) * guess, slope[1], slope[2]])
+    hessian = np.diag([bend[0], -(one + other) * guess * (1 - guess), bend[1], bend[2]])
+    return float(value), gradient, hessian
+
+
+def _expected_curvature(terms: Floats, apart: Floats, weight: Floats, log_spread: float) -> Floats:
+    """Return the posterior mean, summed over conditions, of the Hessian in φ given log τ."""
+    sums = np.einsum("ck,ack->a", weight, terms[3:])
+    first, second = np.sum(weight * apart), np.sum(weight * apart**2)
+    curvature = np.zeros((4, 4))
+    curvature[:2, :2] = [[sums[0], sums[1]], [sums[1], sums[2]]]
+    precision = np.exp(-log_spread)
+    mixed = -2 * first * precision
+    curvature[2:, 2:] = [[-len(apart) * precision**2, mixed], [mixed, -2 * second]]
+    return curvature

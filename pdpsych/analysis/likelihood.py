@@ -1,0 +1,126 @@
+"""The likelihood of two-alternative forced-choice trials and its derivatives."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.special import erf
+
+Floats = NDArray[np.float64]
+
+# Stands for an amplitude of zero or below, at which P = ½ whatever the threshold.
+_NO_SIGNAL = -1000.0
+# Elements of one temporary array: small enough to stay in the processor's cache.
+_BLOCK = 1 << 15
+
+
+@dataclass(frozen=True)
+class Observations:
+    """Trials of one participant, sorted by condition.
+
+    Attributes
+    ----------
+    log_amplitude
+        log α of each trial, (N,); natural log.
+    sign
+        +1 where the answer was correct, −1 where it was wrong, (N,).
+    starts
+        Index of the first trial of each condition, (C,).
+    """
+
+    log_amplitude: Floats
+    sign: Floats
+    starts: NDArray[np.intp]
+
+    @classmethod
+    def build(cls, condition: ArrayLike, amplitude: ArrayLike, correct: ArrayLike) -> Observations:
+        """Sort trials by condition; conditions are numbered 0, 1, … and each has a trial."""
+        number = np.asarray(condition)
+        order = np.argsort(number, kind="stable")
+        alpha = np.asarray(amplitude, dtype=np.float64)[order]
+        shown = alpha > 0
+        log_amplitude = np.where(shown, np.log(np.where(shown, alpha, 1.0)), _NO_SIGNAL)
+        sign = np.where(np.asarray(correct, dtype=bool)[order], 1.0, -1.0)
+        found, starts = np.unique(number[order], return_index=True)
+        if not np.array_equal(found, np.arange(found.size)):
+            raise ValueError("conditions are numbered from 0 without gaps")
+        return cls(log_amplitude, sign, starts)
+
+    @property
+    def counts(self) -> NDArray[np.intp]:
+        """Number of trials of each condition, (C,)."""
+        return np.diff(np.append(self.starts, self.sign.size))
+
+    def centres(self) -> Floats:
+        """Return the mean log α of each condition, (C,); the overall mean where none is shown."""
+        shown = self.log_amplitude > _NO_SIGNAL
+        total = np.add.reduceat(np.where(shown, self.log_amplitude, 0.0), self.starts)
+        number = np.add.reduceat(shown.astype(float), self.starts)
+        overall = total.sum() / max(number.sum(), 1.0)
+        return np.where(number > 0, total / np.maximum(number, 1.0), overall)
+
+
+def log_likelihood(
+    observations: Observations, log_threshold: Floats, log_exponent: float, guess_logit: float
+) -> Floats:
+    """Return each condition's log likelihood and its derivatives in what conditions share.
+
+    P(correct) = ½ + ½(1 − g)·erf((α/τ)^b / 2), :func:`pdpsych.experiments.psychometric` with
+    g = 2λ; x = log b and y = log(g/(1 − g)).
+
+    Parameters
+    ----------
+    log_threshold
+        log τ, (C, K): K values at which each condition is evaluated.
+
+    Returns
+    -------
+    array, (6, C, K)
+        The log likelihood L and L_x, L_y, L_xx, L_xy, L_yy.
+    """
+    out = np.empty((6, *log_threshold.shape))
+    for first, last, trials in _blocks(observations, log_threshold.shape[1]):
+        which = np.repeat(np.arange(first, last), observations.counts[first:last])
+        z = np.exp(log_exponent) * (observations.log_amplitude[trials, None] - log_threshold[which])
+        terms = _trial_terms(z, observations.sign[trials, None], guess_logit)
+        starts = observations.starts[first:last] - trials.start
+        for row, term in zip(out, terms, strict=True):
+            row[first:last] = np.add.reduceat(term, starts, axis=0)
+    return out
+
+
+def _trial_terms(z: Floats, sign: Floats, guess_logit: float) -> tuple[Floats, ...]:
+    """Return L, L_x, L_y, L_xx, L_xy, L_yy of single trials at z = b·log(α/τ)."""
+    guess = 1 / (1 + np.exp(-guess_logit))
+    ratio = np.exp(np.minimum(z, 4.0))  # d′; beyond e⁴ erf is 1 to the last bit
+    certain = erf(ratio / 2)
+    growth = ratio * np.exp(-ratio * ratio / 4) * ((1 - guess) / np.sqrt(np.pi))
+    # P = ½(1 + q); q, q_x, q_xx follow from z_x = z, and q_y = −g(1 − g)·erf
+    q = (1 - guess) * certain
+    weight = sign / (1 + sign * q)
+    slope = weight * growth * z
+    by_guess = weight * certain * (-guess * (1 - guess))
+    bend = slope * (z * (1 - ratio * ratio / 2) + 1)
+    return (
+        np.log1p(sign * q) - np.log(2),
+        slope,
+        by_guess,
+        bend - slope * slope,
+        -slope * (guess + by_guess),
+        by_guess * (1 - 2 * guess - by_guess),
+    )
+
+
+def _blocks(observations: Observations, width: int) -> Iterator[tuple[int, int, slice]]:
+    """Yield (first condition, last + 1, their trials), few enough to stay in the cache."""
+    ends = np.append(observations.starts[1:], observations.sign.size)
+    size = max(_BLOCK // width, 1)
+    first = 0
+    while first < ends.size:
+        start = int(observations.starts[first])
+        last = max(int(np.searchsorted(ends, start + size, side="right")), first + 1)
+        yield first, last, slice(start, int(ends[last - 1]))
+        first = last

@@ -1,0 +1,68 @@
+"""Tables on disk: CSV beside a data dictionary, and JSON that reads back to the same table."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from pdpsych.errors import InputError
+
+Dictionary = dict[str, tuple[str, str]]
+
+
+def write_text(path: Path, text: str) -> Path:
+    """Write a file under a temporary name, then rename it: it is never seen half written."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{path.name}.partial")
+    try:
+        partial.write_text(text, encoding="utf-8")
+        os.replace(partial, path)
+    finally:
+        partial.unlink(missing_ok=True)
+    return path
+
+
+def write_table(folder: Path, name: str, frame: pd.DataFrame, columns: Dictionary) -> Path:
+    """Write ``name.csv`` and its data dictionary ``name.json``: column → description, units."""
+    described = {
+        column: {"description": columns[column][0], "units": columns[column][1]}
+        for column in frame.columns
+    }
+    write_text(folder / f"{name}.json", json.dumps(described, indent=2, ensure_ascii=False) + "\n")
+    return write_text(folder / f"{name}.csv", frame.to_csv(index=False))
+
+
+def to_plain(frame: pd.DataFrame) -> dict[str, list[Any]]:
+    """Return a table as plain lists, for JSON."""
+    return {str(column): frame[column].tolist() for column in frame.columns}
+
+
+def to_json(data: dict[str, Any]) -> str:
+    """Return JSON text; not-a-number is refused."""
+    return json.dumps(data, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def read_json(path: Path, schema_version: int) -> dict[str, Any]:
+    """Read a result written by :func:`to_json`.
+
+    Raises
+    ------
+    InputError
+        If the file is missing, is not such a result, or was written by a newer pdpsych.
+    """
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+        version = data["schema_version"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(f"{path}: not a result of pdpsych: {error}; make it again") from None
+    if version != schema_version:
+        raise InputError(
+            f"{path}: schema_version: the file has {version!r}, this pdpsych reads "
+            f"{schema_version}; make it again"
+        )
+    assert isinstance(data, dict)
+    return data
