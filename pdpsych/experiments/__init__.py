@@ -1,1 +1,22 @@
 """Sessions: design, placement, observers, trial logs."""
+
+from __future__ import annotations
+
+from pdpsych.experiments.experiment import Experiment
+from pdpsych.experiments.observer import ObserverSpec, SimulatedObserver, observer_from
+from pdpsych.experiments.psychometric import amplitude_at, proportion_correct
+from pdpsych.experiments.session import SessionStopped, run
+from pdpsych.experiments.trial_log import SessionLog, read_log
+
+__all__ = [
+    "Experiment",
+    "ObserverSpec",
+    "SessionLog",
+    "SessionStopped",
+    "SimulatedObserver",
+    "amplitude_at",
+    "observer_from",
+    "proportion_correct",
+    "read_log",
+    "run",
+]

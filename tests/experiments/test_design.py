@@ -1,0 +1,101 @@
+import subprocess
+import sys
+from collections import Counter
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from pdpsych.experiments.design import Condition, conditions, digest, plan, seed_of
+from pdpsych.experiments.experiment import Experiment
+
+ALL = [
+    Condition(image, pair, number)
+    for image in ("camel", "einstein")
+    for pair in ("principal", "random-1")
+    for number in (1, 2)
+]
+
+
+def experiment_on(opened, **fields) -> Experiment:
+    return Experiment(stimulus_set=opened.path, display={}, **fields)
+
+
+def test_conditions_follow_the_set(small_set):
+    assert list(conditions(experiment_on(small_set), small_set)) == ALL
+    part = experiment_on(small_set, images=("einstein",), pairs=("random-1",))
+    assert conditions(part, small_set) == (
+        ("einstein", "random-1", 1),
+        ("einstein", "random-1", 2),
+    )
+
+
+@settings(
+    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(
+    count=st.integers(1, 25),
+    share=st.floats(0, 0.5),
+    practice=st.integers(0, 9),
+    seed=st.integers(0, 2**32),
+)
+def test_plan_is_balanced(small_set, count, share, practice, seed):
+    experiment = experiment_on(
+        small_set,
+        trials_per_condition=count,
+        easy_share=share,
+        practice_trials=practice,
+        seed=seed,
+    )
+    trials = plan(experiment, small_set, "01", "01")
+    assert [trial.number for trial in trials] == list(range(1, len(trials) + 1))
+    assert [trial.practice for trial in trials] == [True] * practice + [False] * count * len(ALL)
+    assert all(trial.easy for trial in trials[:practice])
+    main = trials[practice:]
+    for i in range(count):
+        shown = [trial.condition for trial in main[i * len(ALL) : (i + 1) * len(ALL)]]
+        assert sorted(shown) == ALL
+    for condition in ALL:
+        mine = [trial for trial in main if trial.condition == condition]
+        easy = [trial for trial in mine if trial.easy]
+        assert len(easy) == round(share * count)
+        for part in (mine, easy):
+            assert abs(sum(trial.sign for trial in part)) <= 1
+            assert abs(sum(2 * trial.interval - 3 for trial in part)) <= 1
+
+
+def test_sign_and_interval_are_crossed(small_set):
+    trials = plan(experiment_on(small_set, trials_per_condition=40), small_set, "01", "01")
+    cells = Counter((t.condition, t.sign, t.interval) for t in trials)
+    assert set(cells.values()) == {10}
+
+
+def test_plan_depends_on_who_and_when_alone(small_set):
+    experiment = experiment_on(small_set, trials_per_condition=8)
+    digests = {
+        (p, s, seed): digest(plan(experiment.model_copy(update={"seed": seed}), small_set, p, s))
+        for p in ("01", "02")
+        for s in ("01", "02")
+        for seed in (0, 1)
+    }
+    assert len(set(digests.values())) == 8
+    assert digest(plan(experiment, small_set, "01", "01")) == digests["01", "01", 0]
+
+
+def test_order_within_passes_is_shuffled(small_set):
+    trials = plan(experiment_on(small_set, trials_per_condition=20), small_set, "01", "01")
+    firsts = Counter(trial.condition for trial in trials[:: len(ALL)])
+    assert len(firsts) > 3
+
+
+def test_seed_is_the_same_in_another_process():
+    code = "from pdpsych.experiments.design import seed_of; print(seed_of(3, '01', 'x', 7))"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert int(run.stdout) == seed_of(3, "01", "x", 7)
+
+
+@pytest.mark.parametrize("parts", [("1", "12"), ("11", "2"), (1, "12")])
+def test_seeds_of_different_parts_differ_and_are_exact_as_doubles(parts):
+    assert seed_of(*parts) != seed_of("1", "1", "2")
+    assert int(float(seed_of(*parts))) == seed_of(*parts)
+    assert len({seed_of(*p) for p in [("1", "12"), ("11", "2"), (1, "12")]}) == 3

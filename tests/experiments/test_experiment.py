@@ -1,0 +1,77 @@
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+from pdpsych.errors import InputError
+from pdpsych.experiments.experiment import Experiment
+from pdpsych.stimuli.display import Display
+from pdpsych.study import load
+
+STUDY = Path(__file__).parents[2] / "experiments"
+
+
+def test_display_inline_and_in_a_file_are_the_same(write_experiment, tmp_path):
+    (tmp_path / "displays").mkdir()
+    (tmp_path / "displays" / "lab.yaml").write_text("curve: 2.2\nbit_depth: 10\n")
+    named = load(write_experiment("named", display="displays/lab.yaml"), Experiment)
+    inline = load(write_experiment("inline", display={"curve": 2.2, "bit_depth": 10}), Experiment)
+    expected = Display(curve=2.2, bit_depth=10).model_dump(mode="json")
+    assert named.resolved()["display"] == inline.resolved()["display"] == expected
+
+
+def test_logs_are_beside_the_file(write_experiment, tmp_path):
+    assert load(write_experiment("early"), Experiment).logs == tmp_path / "data" / "early"
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"trials_per_conditon": 3}, 'did you mean "trials_per_condition"?'),
+        ({"display": {"curv": 2.2}}, 'display.curv: unknown key "curv"; did you mean "curve"?'),
+        ({"display": {"bit_depth": 9}}, "display.bit_depth: "),
+        ({"timing": {"image": 0}}, "timing.image: "),
+        ({"timing": {"fixaton": 3}}, 'did you mean "fixation"?'),
+        ({"keys": {"first": "a", "second": "a"}}, "keys: four different keys"),
+        ({"images": []}, "images: "),
+        ({"images": ["camel", "camel"]}, "images: each name once"),
+        ({"easy_share": 0.9}, "easy_share: "),
+        ({"task": "yes-no"}, "task: "),
+    ],
+)
+def test_bad_fields_are_named(write_experiment, fields, message):
+    path = write_experiment(**fields)
+    with pytest.raises(InputError, match=re.escape(message)) as caught:
+        load(path, Experiment)
+    assert str(caught.value).startswith(str(path))
+    assert len(str(caught.value).splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"images": ["camle"]}, 'images: "camle" is not in .*did you mean "camel"'),
+        ({"pairs": ["random-2"]}, 'pairs: "random-2" is not in .*did you mean "random-1"'),
+    ],
+)
+def test_names_the_set_does_not_have_are_refused(write_experiment, fields, message):
+    with pytest.raises(InputError, match=message):
+        load(write_experiment(**fields), Experiment).open_set()
+
+
+def test_number_keys_need_no_quotes(write_experiment):
+    keys = load(write_experiment(keys={"first": 3, "second": 4}), Experiment).keys
+    assert (keys.first, keys.second) == ("3", "4")
+
+
+def test_reference_experiment_is_valid():
+    experiment = load(STUDY / "early-vision.yaml", Experiment)
+    assert experiment.screen().bit_depth == 8
+    assert experiment.resolve(experiment.stimulus_set).parts[-3:] == (
+        "stimuli",
+        "sets",
+        "early-vision",
+    )
+    text = yaml.safe_load((STUDY / "early-vision.yaml").read_text())
+    assert text.keys() <= Experiment.model_fields.keys()

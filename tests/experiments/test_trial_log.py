@@ -1,0 +1,275 @@
+import json
+import os
+import subprocess
+import sys
+import textwrap
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from pdpsych.errors import InputError
+from pdpsych.experiments.trial_log import Header, Trial, TrialLog, log_path, read_log
+
+
+def header(**fields) -> Header:
+    values = {
+        "experiment": "early",
+        "config": {"seed": 0, "stimulus_set": "here", "timing": {"image": 250.0}},
+        "stimulus_set": "small",
+        "stimulus_set_sha256": "ab",
+        "design": "cd",
+        "planned": 10,
+        "participant": "01",
+        "session": "01",
+        "observer": "person",
+        "versions": {"pdpsych": "0.1.0"},
+        "started": "2026-01-01T00:00:00+00:00",
+    }
+    return Header.model_validate({**values, **fields})
+
+
+def trial(number: int, **fields) -> Trial:
+    values = {
+        "trial": number,
+        "image": "camel",
+        "pair": "principal",
+        "distortion": 1,
+        "sign": -1,
+        "interval": 2,
+        "easy": False,
+        "practice": False,
+        "amplitude": 0.1 * number,
+        "realised": 0.3,
+        "residual_rms": 0.01,
+        "clipped": 0.0,
+        "response": 2,
+        "correct": True,
+        "response_time": 0.1 + 0.2,
+        "dither_seed": 2**53 - 1,
+        "timing": {"second": 1.25},
+        "time": "2026-01-01T00:00:01+00:00",
+    }
+    return Trial.model_validate({**values, **fields})
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "data" / "early" / "sub-01_ses-01.jsonl"
+
+
+def write(path, count: int) -> bytes:
+    with TrialLog.open(path, header()) as log:
+        for number in range(len(log.trials) + 1, count + 1):
+            log.append(trial(number))
+    return path.read_bytes()
+
+
+def test_what_is_written_is_read(path):
+    write(path, 3)
+    log = read_log(path)
+    assert log.header == header()
+    assert not log.complete
+    assert log.note == ""
+    assert list(log.trials["trial"]) == [1, 2, 3]
+    expected = trial(2).model_dump(exclude={"record", "timing"}) | {"timing_second": 1.25}
+    assert log.trials.iloc[1].to_dict() == expected
+
+
+def test_each_line_is_plain_json(path):
+    lines = [json.loads(line) for line in write(path, 2).splitlines()]
+    assert [line["record"] for line in lines] == ["session", "trial", "trial"]
+    assert lines[0]["schema_version"] == 1
+    assert lines[2]["amplitude"] == 0.2
+
+
+def test_a_log_without_trials_has_the_columns(path):
+    write(path, 0)
+    assert list(read_log(path).trials.columns) == [
+        name for name in Trial.model_fields if name not in ("record", "timing")
+    ]
+
+
+def test_untimed_answers_are_missing_numbers(path):
+    with TrialLog.open(path, header()) as log:
+        log.append(trial(1, response_time=None, timing={}))
+    trials = read_log(path).trials
+    assert trials["response_time"].isna().all()
+    assert trials["response_time"].dtype == float
+    assert not [name for name in trials if name.startswith("timing")]
+
+
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(data=st.data())
+def test_a_log_cut_anywhere_loses_at_most_the_trial_being_written(path, data):
+    path.unlink(missing_ok=True)
+    whole = write(path, 3)
+    cut = data.draw(st.integers(0, len(whole)))
+    path.write_bytes(whole[:cut])
+    kept = whole[:cut].count(b"\n")
+    if kept:
+        log = read_log(path)
+        assert len(log.trials) == kept - 1
+        assert bool(log.note) == (not whole[:cut].endswith(b"\n"))
+        assert path.read_bytes() == whole[:cut]
+    else:
+        with pytest.raises(InputError, match="was not started"):
+            read_log(path)
+    with TrialLog.open(path, header()) as log:
+        assert [t.trial for t in log.trials] == list(range(1, max(kept, 1)))
+    assert write(path, 3) == whole
+
+
+def test_a_tail_of_zeros_after_power_loss_is_left_out(path):
+    whole = write(path, 2)
+    path.write_bytes(whole + bytes(200))
+    assert len(read_log(path).trials) == 2
+    write(path, 2)
+    assert path.read_bytes() == whole
+
+
+@pytest.mark.parametrize(
+    ("line", "damage", "message"),
+    [
+        (2, b"{", "line 2: not valid JSON"),
+        (4, b"{", "line 4: not valid JSON"),
+        (2, b"", "line 2: not valid JSON"),
+        (3, b"[1]", "line 3: expected a mapping"),
+        (3, b'{"record": "trial"}', "line 3: trial: "),
+        (1, b'{"record": "session"}', "line 1: experiment: "),
+        (1, b'{"schema_version": 2}', "line 1: schema_version: the log has 2"),
+    ],
+)
+def test_other_damage_is_named_and_left_alone(path, line, damage, message):
+    lines = write(path, 3).split(b"\n")
+    lines[line - 1] = damage
+    damaged = b"\n".join(lines)
+    path.write_bytes(damaged)
+    for use in (read_log, lambda p: TrialLog.open(p, header())):
+        with pytest.raises(InputError, match=message) as caught:
+            use(path)
+        assert str(path) in str(caught.value)
+    assert path.read_bytes() == damaged
+
+
+def test_a_missing_trial_is_named(path):
+    lines = write(path, 3).splitlines(keepends=True)
+    path.write_bytes(b"".join([*lines[:2], lines[3]]))
+    with pytest.raises(InputError, match="line 3: trial: expected 2 of 10, got 3"):
+        read_log(path)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"experiment": "other"}, 'experiment: the log has "early", this run has "other"'),
+        ({"participant": "02"}, "participant: "),
+        ({"session": "02"}, "session: "),
+        ({"observer": "simulated"}, "observer: "),
+        ({"stimulus_set_sha256": "00"}, "stimulus_set_sha256: "),
+        ({"design": "00"}, "design: "),
+        ({"config": {"seed": 0, "timing": {"image": 300}}}, "config.timing.image: the log has 250"),
+    ],
+)
+def test_a_log_of_something_else_is_refused(path, change, message):
+    whole = write(path, 2)
+    with pytest.raises(InputError, match=message):
+        TrialLog.open(path, header(**change))
+    assert path.read_bytes() == whole
+
+
+def test_a_set_that_moved_and_new_versions_are_no_difference(path):
+    write(path, 2)
+    config = {**header().config, "stimulus_set": "elsewhere"}
+    moved = header(config=config, versions={}, started="2027-01-01T00:00:00+00:00")
+    with TrialLog.open(path, moved) as log:
+        assert len(log.trials) == 2
+
+
+def test_without_an_answer_another_design_may_begin(path):
+    write(path, 0)
+    with TrialLog.open(path, header(design="00", config={})) as log:
+        log.append(trial(1))
+    assert read_log(path).header == header(design="00", config={})
+
+
+def test_one_process_at_a_time(path):
+    write(path, 1)
+    code = """
+        import sys
+        sys.path.insert(0, sys.argv[2])
+        from pathlib import Path
+        from pdpsych.errors import InputError
+        from pdpsych.experiments.trial_log import TrialLog, read_log
+        path = Path(sys.argv[1])
+        try:
+            TrialLog.open(path, read_log(path).header)
+        except InputError as error:
+            sys.exit(str(error))
+    """
+    command = [sys.executable, "-c", textwrap.dedent(code), str(path), os.getcwd()]
+    with TrialLog.open(path, header()):
+        second = subprocess.run(command, capture_output=True, text=True)
+    assert second.returncode == 1
+    assert "another process is running this session" in second.stderr
+    assert subprocess.run(command).returncode == 0
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no file size limit to fill")
+@pytest.mark.parametrize("room", [0, 100, 900, 1500])
+def test_a_full_disk_costs_the_trial_at_hand_only(path, room):
+    """The file may not grow past ``room`` bytes: the system writes a part, then refuses."""
+    whole = write(path, 3)
+    path.unlink()
+    code = """
+        import importlib.util, resource, signal, sys
+        from pathlib import Path
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        spec = importlib.util.spec_from_file_location("helpers", sys.argv[1])
+        helpers = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(helpers)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[3]), resource.RLIM_INFINITY))
+        try:
+            helpers.write(Path(sys.argv[2]), 3)
+        except helpers.InputError as error:
+            sys.exit(str(error))
+    """
+    command = [sys.executable, "-c", textwrap.dedent(code), __file__, str(path), str(room)]
+    run = subprocess.run(command, capture_output=True, text=True)
+    ends = [i + 1 for i, byte in enumerate(whole) if byte == ord("\n")]
+    kept = max([end for end in ends if end <= room], default=0)
+    assert run.returncode == 1
+    if kept:
+        saved = ends.index(kept)
+        assert f"trial {saved + 1} could not be saved" in run.stderr
+        assert f"all {saved} trials before it are" in run.stderr
+        assert path.read_bytes() == whole[:kept]
+    else:
+        assert "first line could not be saved" in run.stderr
+        assert not path.exists()
+    assert write(path, 3) == whole
+
+
+@pytest.mark.parametrize("label", ["", "0 1", "sub-01", "a/b", "é", "01\n"])
+def test_labels_are_letters_and_digits(tmp_path, label):
+    with pytest.raises(InputError, match="participant: letters and digits only"):
+        log_path(tmp_path, label, "01")
+    with pytest.raises(InputError, match="session: letters and digits only"):
+        log_path(tmp_path, "01", label)
+
+
+def test_log_path_is_named_as_in_bids(tmp_path):
+    assert log_path(tmp_path, "07", "A2") == tmp_path / "sub-07_ses-A2.jsonl"
+
+
+def test_a_folder_that_cannot_be_made_is_named(tmp_path):
+    (tmp_path / "data").write_text("a file where a folder should be")
+    with pytest.raises(InputError, match=r"data.* cannot be written"):
+        TrialLog.open(tmp_path / "data" / "sub-01_ses-01.jsonl", header())
+
+
+def test_no_log_is_named(tmp_path):
+    with pytest.raises(InputError, match=r"none\.jsonl: cannot be read"):
+        read_log(tmp_path / "none.jsonl")
