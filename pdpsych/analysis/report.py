@@ -190,19 +190,22 @@ def _curves(trials: Trials, fit: Fit) -> str:
     from pdpsych.analysis.figures import plot_psychometric
 
     every = list(fit.thresholds[CONDITION].itertuples(index=False, name=None))
-    pick = np.unique(np.linspace(0, len(every) - 1, min(_MOST_CURVES, len(every))).astype(int))
-    columns = min(3, len(pick))
-    rows = -(-len(pick) // columns)
-    figure = Figure(figsize=(3.2 * columns, 2.6 * rows), layout="constrained")
+    # Whole pairs, evenly over participants and images: u beside v.
+    pairs = list(dict.fromkeys(condition[:3] for condition in every))
+    pick = np.linspace(0, len(pairs) - 1, min(_MOST_CURVES // 2, len(pairs))).astype(int)
+    shown = [c for c in every if c[:3] in {pairs[i] for i in pick}]
+    columns = min(4, len(shown))
+    rows = -(-len(shown) // columns)
+    figure = Figure(figsize=(3.0 * columns, 2.6 * rows), layout="constrained")
     axes = figure.subplots(rows, columns, squeeze=False).ravel()
-    for ax in axes[len(pick) :]:
+    for ax in axes[len(shown) :]:
         ax.set_axis_off()
-    for ax, index in zip(axes, pick, strict=False):
-        shape = trials.stimulus_set.entry(every[index][1]).shape
-        plot_psychometric(fit, trials.table, every[index], int(np.prod(shape)), ax)
+    for ax, condition in zip(axes, shown, strict=False):
+        shape = trials.stimulus_set.entry(condition[1]).shape
+        plot_psychometric(fit, trials.table, condition, int(np.prod(shape)), ax)
     return "<h2>Psychometric functions</h2>" + _figure(
         figure,
-        f"{len(pick)} of {len(every)} conditions. Dots: trials in bins of equal number, with "
+        f"{len(shown)} of {len(every)} conditions. Dots: trials in bins of equal number, with "
         f"{100 * fit.level:g} % binomial intervals. Curve: median of the fit, with its "
         f"{100 * fit.level:g} % band.",
     )

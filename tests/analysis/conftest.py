@@ -1,0 +1,210 @@
+"""Simulated participants, and a small study with their logs in the real formats."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+
+from pdpsych.analysis.fit import Fit
+from pdpsych.analysis.hierarchy import Posterior
+from pdpsych.analysis.likelihood import Observations
+from pdpsych.analysis.trials import CONDITION
+from pdpsych.experiments.psychometric import proportion_correct
+from pdpsych.experiments.trial_log import Header, Trial
+from pdpsych.stimuli.stimulus_set import MANIFEST, array_file, sha256_of
+
+SIDE = 16
+# Log sensitivity ratios of each model to each image's principal pair; all are near 0 for random.
+RATIOS = {"LN": (-1.6, -1.2, -1.4), "LG": (0.1, -0.2, 0.3), "LGN": (1.5, 1.3, 1.7)}
+IMAGES = ("camel", "einstein", "parrot")
+
+
+def adaptive(
+    rng: np.random.Generator,
+    log_threshold: np.ndarray,
+    trials: int,
+    exponent: float = 1.0,
+    lapse: float = 0.02,
+    easy: float = 0.1,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Run 2AFC trials placed near each condition's running estimate, from answers only.
+
+    Returns condition, amplitude and correct of each trial. Amplitudes placed by the true
+    threshold instead would tell the fit something its likelihood rightly ignores.
+    """
+    grid = np.linspace(-5, 5, 101)
+    posterior = np.tile(-0.5 * (grid / 1.5) ** 2, (log_threshold.size, 1))
+    log_amplitude = np.empty((trials, log_threshold.size))
+    correct = np.empty(log_amplitude.shape, dtype=bool)
+    for t in range(trials):
+        weight = np.exp(posterior - posterior.max(axis=1, keepdims=True))
+        estimate = weight @ grid / weight.sum(axis=1)
+        near = estimate + rng.normal(0.35, 0.35, log_threshold.size)
+        is_easy = rng.random(log_threshold.size) < easy
+        log_amplitude[t] = np.where(is_easy, estimate + np.log(6), near)
+        alpha = np.exp(log_amplitude[t])
+        chance = proportion_correct(alpha, np.exp(log_threshold), exponent, lapse)
+        correct[t] = rng.random(log_threshold.size) < chance
+        likely = proportion_correct(alpha[:, None], np.exp(grid), 1.0, 0.02)
+        posterior += np.log(np.where(correct[t][:, None], likely, 1 - likely))
+    condition = np.tile(np.arange(log_threshold.size), trials)
+    return condition, np.exp(log_amplitude.ravel()), correct.ravel()
+
+
+@pytest.fixture(scope="session")
+def simulate() -> Callable[..., tuple[np.ndarray, Observations]]:
+    """Return a function that draws thresholds and simulates their trials."""
+
+    def draw(
+        rng: np.random.Generator, conditions: int, trials: int, spread: float = 0.6, **kwargs: float
+    ) -> tuple[np.ndarray, Observations]:
+        truth = rng.normal(0.0, spread, conditions)
+        return truth, Observations.build(*adaptive(rng, truth, trials, **kwargs))
+
+    return draw
+
+
+@pytest.fixture(scope="session")
+def make_fit() -> Callable[..., Fit]:
+    """Return a function that makes a fit with given independent posteriors.
+
+    ``estimates`` maps (participant, image, pair, distortion) to (log τ, sd).
+    """
+
+    def make(
+        estimates: dict[tuple[str, str, str, int], tuple[float, float]], samples: int = 4000
+    ) -> Fit:
+        table = pd.DataFrame(list(estimates), columns=CONDITION)
+        posteriors = {}
+        for name, rows in table.groupby("participant", sort=False):
+            values = np.array(list(estimates.values()))[rows.index]
+            flat = np.zeros((len(rows), 4))
+            posteriors[str(name)] = Posterior(
+                values[:, 0], values[:, 1], flat, np.zeros(4), np.eye(4), True
+            )
+        analysis = {"name": "made", "level": 0.95, "samples": samples, "seed": 0}
+        return Fit(analysis, {}, table, pd.DataFrame(), posteriors)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def write_study(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
+    """Return a function that writes a study whose participants see like LGN."""
+
+    def write(
+        participants: tuple[str, ...] = ("01", "02"),
+        trials: int = 80,
+        observer: str = "person",
+        **analysis: object,
+    ) -> Path:
+        study = tmp_path_factory.mktemp("study")
+        sha256 = _write_set(study / "stimuli" / "small")
+        (study / "experiments").mkdir()
+        experiment = {"stimulus_set": "../stimuli/small", "display": {"curve": "srgb"}}
+        _dump(study / "experiments" / "early.yaml", experiment)
+        for number, participant in enumerate(participants):
+            path = study / "experiments/data/early" / f"sub-{participant}_ses-01.jsonl"
+            _write_log(path, participant, sha256, trials, observer, number)
+        (study / "analysis").mkdir()
+        settings = {"experiment": "../experiments/early.yaml", "samples": 500} | analysis
+        _dump(study / "analysis" / "main.yaml", settings)
+        return study
+
+    return write
+
+
+def _dump(path: Path, data: dict[str, object]) -> None:
+    path.write_text(yaml.safe_dump(data))
+
+
+def _write_set(folder: Path) -> str:
+    rng = np.random.default_rng(20)
+    shape = (1, SIDE, SIDE)
+    entries, hashes = [], {}
+    for number, name in enumerate(IMAGES):
+        distortions = rng.standard_normal((2, 2, *shape))
+        distortions /= np.sqrt((distortions**2).sum(axis=(2, 3, 4), keepdims=True))
+        image = rng.uniform(0.3, 0.7, shape)
+        file = folder / array_file(name)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        np.savez(file, image=image.astype(np.float32), distortions=distortions.astype(np.float32))
+        hashes[array_file(name)] = sha256_of(file)
+        principal = {m: (float(np.exp(x[number])), 1.0) for m, x in RATIOS.items()}
+        random = {m: (float(np.exp(0.05 * x[number])), 1.0) for m, x in RATIOS.items()}
+        solved = {"converged": True, "gradient_norm": 1.5e-4}
+        entries.append(
+            {"name": name, "source": "none", "source_sha256": "0" * 64, "shape": shape}
+            | {"encoding": "srgb"}
+            | {"pairs": [_pair("principal", principal, solved), _pair("random", random, {})]}
+        )
+    manifest = {"schema_version": 1, "name": "small", "created": "2026-01-01", "floor": 0.03}
+    manifest |= {"versions": {"pdpsych": "<i>&"}, "recipe": {}, "models": list(RATIOS)}
+    (folder / MANIFEST).write_text(json.dumps(manifest | {"images": entries, "files": hashes}))
+    return sha256_of(folder / MANIFEST)
+
+
+def _pair(kind: str, sensitivities: dict[str, tuple[float, float]], certificate: dict) -> dict:
+    return {"name": kind, "kind": kind, "sensitivities": sensitivities, "certificate": certificate}
+
+
+def _write_log(
+    path: Path, participant: str, sha256: str, trials: int, observer: str, seed: int
+) -> None:
+    """Write the log of somebody with thresholds of exp(∓half LGN's log ratio)."""
+    conditions = [(i, p, n) for i in IMAGES for p in ("principal", "random") for n in (1, 2)]
+    half = {(i, "principal"): x / 2 for i, x in zip(IMAGES, RATIOS["LGN"], strict=True)}
+    truth = np.array([half.get((i, p), 0.0) * (-1, 1)[n - 1] for i, p, n in conditions])
+    columns = adaptive(np.random.default_rng([seed, 7]), truth, trials)
+    header = Header(
+        experiment="early",
+        config={"trials_per_condition": trials, "display": {"curve": "srgb"}},
+        stimulus_set="small",
+        stimulus_set_sha256=sha256,
+        design="d" * 64,
+        planned=len(columns[0]) + 3,
+        participant=participant,
+        session="01",
+        observer=observer,
+        versions={"pdpsych": "0.1.0"},
+        started="2026-01-01T00:00:00+00:00",
+    )
+    lines: list[Header | Trial] = [header]
+    for number in range(1, 4):
+        lines.append(_trial(number, conditions[0], 5.0, False, practice=True))
+    for number, (c, alpha, right) in enumerate(zip(*columns, strict=True), start=4):
+        lines.append(_trial(number, conditions[c], alpha, right, practice=False))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("".join(json.dumps(line.model_dump(mode="json")) + "\n" for line in lines))
+
+
+def _trial(
+    number: int, condition: tuple[str, str, int], alpha: float, right: bool, practice: bool
+) -> Trial:
+    image, pair, distortion = condition
+    return Trial(
+        trial=number,
+        image=image,
+        pair=pair,
+        distortion=distortion,
+        sign=1,
+        interval=1,
+        easy=False,
+        practice=practice,
+        # What was asked for is not what was shown: the fit has to use ``realised``.
+        amplitude=3 * float(alpha),
+        realised=float(alpha),
+        residual_rms=0.0,
+        clipped=0.0,
+        response=1 if right else 2,
+        correct=bool(right),
+        response_time=0.5,
+        dither_seed=number,
+        time="2026-01-01T00:00:00+00:00",
+    )

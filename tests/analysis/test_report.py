@@ -1,0 +1,109 @@
+import re
+from html.parser import HTMLParser
+
+import pytest
+
+from pdpsych.analysis import report
+
+MODEL_OBSERVER = (
+    'simulated: {"model":"LGN","median_threshold_rms":0.01,"exponent":1.0,"lapse":0.02,'
+    '"bias":0.0,"spread":0.2,"seed":0}'
+)
+
+
+class Tags(HTMLParser):
+    """Collects every tag, its attributes and the text."""
+
+    VOID = frozenset({"meta", "img"})
+
+    def __init__(self, text):
+        super().__init__()
+        self.tags, self.text, self.open = [], [], []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append((tag, dict(attrs)))
+        if tag not in self.VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        self.text.append(data)
+
+
+@pytest.fixture(scope="module")
+def page(write_study):
+    path = report(write_study(trials=20, participants=("01", "02"), observer=MODEL_OBSERVER))
+    return path.read_text(encoding="utf-8")
+
+
+def test_report_needs_nothing_from_outside(page):
+    parsed = Tags(page)
+    assert parsed.open == []
+    names = {tag for tag, _ in parsed.tags}
+    assert not names & {"script", "link", "iframe", "object"}
+    for tag, attributes in parsed.tags:
+        assert not any(name.startswith("on") for name in attributes)
+        for link in ("src", "href"):
+            if link in attributes:
+                assert attributes[link].startswith("data:image/png;base64,"), tag
+    assert "@import" not in page
+    assert "url(" not in page
+
+
+def test_every_figure_has_a_text_for_those_who_cannot_see_it(page):
+    images = [attributes for tag, attributes in Tags(page).tags if tag == "img"]
+    assert len(images) >= 9
+    assert all(image["alt"] for image in images)
+
+
+def test_the_conclusion_comes_first_and_the_method_is_complete(page):
+    text = " ".join(Tags(page).text)
+    assert text.index("LGN ") < text.index("Scores")
+    for needed in ("SHA-256 of the set", "exponent b", "lapse λ", "Certificates", "equation 1",
+                   "practice trials left out", "gradient norm"):  # fmt: skip
+        assert needed in text
+    assert re.search(r"\b[0-9a-f]{64}\b", text)
+
+
+def test_simulated_observers_are_said_to_be_simulated(page):
+    text = " ".join(Tags(page).text)
+    assert "All sessions are simulated." in text
+    assert "an observer who sees like LGN, with exponent 1, lapse 0.02" in text
+    assert "spread of 0.2 nats" in text
+
+
+def test_people_are_not(write_study):
+    page = report(write_study(trials=20, participants=("01",))).read_text(encoding="utf-8")
+    assert "simulated." not in page
+    assert "observer who" not in page
+
+
+def test_text_from_files_is_escaped(write_study):
+    observer = "simulated: <script>alert('x')</script> & more"
+    page = report(write_study(trials=20, participants=("01",), observer=observer)).read_text(
+        encoding="utf-8"
+    )
+    assert "<script" not in page
+    assert "&lt;script&gt;" in page
+    # The set's manifest has a version "<i>&".
+    assert "<i>" not in page
+    assert "&lt;i&gt;&amp;" in page
+
+
+def test_a_failure_leaves_the_old_report(write_study, monkeypatch):
+    study = write_study(trials=20, participants=("01",))
+    path = report(study)
+    assert path == study / "analysis/results/main/report.html"
+    before = path.read_text(encoding="utf-8")
+
+    def full(*_):
+        raise OSError("no space left on device")
+
+    monkeypatch.setattr("os.replace", full)
+    with pytest.raises(OSError, match="no space left"):
+        report(study)
+    assert path.read_text(encoding="utf-8") == before
+    assert [p.name for p in path.parent.iterdir()] == ["report.html"]

@@ -1,0 +1,164 @@
+import json
+import re
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pdpsych.analysis import Scores, score
+from pdpsych.analysis.score import score_ratios
+from pdpsych.errors import InputError
+
+MODELS = {"A": 1.0, "B": 0.0, "C": -2.0}
+
+
+def model_ratios(ratios=MODELS, images=4, kind="principal"):
+    rows = [(f"i{k}", kind, kind, m, x) for k in range(images) for m, x in ratios.items()]
+    return pd.DataFrame(rows, columns=["image", "pair", "kind", "model", "log_ratio"])
+
+
+def estimates(ratio=1.0, sd=0.1, images=4, people=2, kind="principal", seed=0):
+    """Thresholds of people whose log ratio is ``ratio``, with the noise that sd claims."""
+    rng = np.random.default_rng(seed)
+    return {
+        (f"{p:02}", f"i{k}", kind, n): (ratio * (n - 1.5) + sd * rng.standard_normal(), sd)
+        for p in range(people)
+        for k in range(images)
+        for n in (1, 2)
+    }
+
+
+def test_scores_are_equation_1_on_the_mean_human_ratio(make_fit):
+    scored = score_ratios(make_fit(estimates(sd=0.02)), model_ratios())
+    human = scored.human.query("participant == 'all'").set_index("image")["log_ratio"]
+    for row in scored.scores.itertuples():
+        assert row.score == pytest.approx(abs(row.log_ratio - human[row.image]), abs=1e-12)
+    assert (scored.scores["low"] <= scored.scores["score"]).all()
+    assert (scored.scores["score"] <= scored.scores["high"]).all()
+
+
+def test_the_model_that_is_right_ranks_first_at_its_expected_score(make_fit):
+    scored = [score_ratios(make_fit(estimates(seed=s), 500), model_ratios()) for s in range(30)]
+    assert all(s.ranking["model"].tolist() == ["A", "B", "C"] for s in scored)
+    assert all(s.ranking["rank"].tolist() == [1, 2, 3] for s in scored)
+    best = pd.DataFrame([s.ranking.iloc[0] for s in scored])
+    # sd of the mean of two differences of thresholds: 0.1; mean absolute deviation √(2/π) of it.
+    assert best["expected_perfect"].mean() == pytest.approx(0.1 * np.sqrt(2 / np.pi), rel=0.1)
+    assert best["score"].mean() == pytest.approx(best["expected_perfect"].mean(), rel=0.2)
+    assert (best["probability_closest"] > 0.99).all()
+
+
+def test_interval_of_a_difference_covers_the_truth(make_fit):
+    # The human is between the models, at 3 from A and 5 from B, so that noise moves their scores
+    # in opposite directions and never past 0.
+    covered = []
+    for seed in range(60):
+        fitted = make_fit(estimates(ratio=4.0, sd=0.4, seed=seed), 400)
+        row = score_ratios(fitted, model_ratios({"A": 1.0, "B": 9.0})).ranking.iloc[1]
+        covered.append(row["difference_low"] < 2.0 < row["difference_high"])
+    assert np.mean(covered) > 0.87
+
+
+@given(
+    ratios=st.lists(st.floats(-3, 3), min_size=2, max_size=4),
+    seed=st.integers(0, 99),
+)
+@settings(deadline=None, max_examples=15)
+def test_swapping_u_and_v_changes_no_score(make_fit, ratios, seed):
+    named = {f"m{k}": x for k, x in enumerate(ratios)}
+    given_ = estimates(ratio=0.7, seed=seed)
+    swapped = {(p, i, pair, 3 - n): value for (p, i, pair, n), value in given_.items()}
+    one = score_ratios(make_fit(given_, 300), model_ratios(named))
+    flipped = {m: -x for m, x in named.items()}
+    other = score_ratios(make_fit(swapped, 300), model_ratios(flipped))
+    # Samples differ, being drawn in the order of conditions; estimates must not.
+    np.testing.assert_allclose(other.scores["score"], one.scores["score"], atol=0.05)
+
+
+@given(scale=st.floats(-20, 20), people=st.integers(1, 3))
+@settings(deadline=None, max_examples=15)
+def test_scale_of_sensitivities_does_not_matter(make_fit, scale, people):
+    # d(u) and d(v) of a model times a constant: its ratio stays. Human thresholds likewise.
+    given_ = estimates(people=people)
+    moved = {key: (mean + scale, sd) for key, (mean, sd) in given_.items()}
+    one = score_ratios(make_fit(given_, 300), model_ratios())
+    other = score_ratios(make_fit(moved, 300), model_ratios())
+    for column in ("score", "low", "high", "probability_closest"):
+        np.testing.assert_allclose(other.ranking[column], one.ranking[column], atol=1e-9)
+
+
+def test_triangle_inequality_between_models(make_fit):
+    scored = score_ratios(make_fit(estimates(sd=0.5)), model_ratios())
+    wide = scored.scores.pivot(index="image", columns="model", values="score")
+    for a, b in (("A", "B"), ("B", "C"), ("A", "C")):
+        assert ((wide[a] - wide[b]).abs() <= abs(MODELS[a] - MODELS[b]) + 1e-12).all()
+
+
+def test_pairs_of_one_image_count_as_one_image(make_fit):
+    first = model_ratios({"A": 1.0, "B": 0.0}, 2, "random")
+    second = first.assign(pair="again").query("image == 'i0'")
+    thresholds = estimates(images=2, kind="random")
+    thresholds |= {("00", "i0", "again", 1): (0.0, 0.1), ("00", "i0", "again", 2): (0.0, 0.1)}
+    scored = score_ratios(make_fit(thresholds), pd.concat([first, second]))
+    scores = scored.scores.query("model == 'A'").groupby("image")["score"].mean()
+    row = scored.ranking.query("model == 'A'").iloc[0]
+    assert row["images"] == 2
+    assert row["score"] == pytest.approx(scores.mean())
+
+
+def test_images_widen_the_interval(make_fit):
+    varied = model_ratios({"A": 1.0, "B": 0.0})
+    varied["log_ratio"] += varied["image"].str[1:].astype(float)
+    steady = score_ratios(make_fit(estimates(sd=0.01)), model_ratios({"A": 1.0, "B": 0.0}))
+    spread = score_ratios(make_fit(estimates(sd=0.01)), varied)
+    width = [(s.ranking["high"] - s.ranking["low"]).max() for s in (steady, spread)]
+    assert width[1] > 20 * width[0]
+
+
+def test_conclusion_names_the_winner_where_the_data_can_tell(make_fit):
+    text = score_ratios(make_fit(estimates(sd=0.05)), model_ratios()).conclusion
+    assert re.match(r"A is closest to the human: mean score 0\.0\d \[.*\] nats over 4 images", text)
+    assert "a perfect model would score about 0.0" in text
+    assert "cannot be separated" not in text
+
+
+def test_conclusion_says_when_the_data_cannot_tell(make_fit):
+    ratios = model_ratios({"A": 1.0, "B": 1.05, "C": -3.0})
+    text = score_ratios(make_fit(estimates(sd=0.3)), ratios).conclusion
+    assert re.search(r"has the lowest score .* but (A and B|B and A) cannot be separated", text)
+
+
+def test_conclusion_is_about_principal_distortions(make_fit):
+    ratios = pd.concat([model_ratios({"A": 0.0, "B": 1.0}, kind="random"), model_ratios()])
+    thresholds = estimates(ratio=1.0) | estimates(ratio=1.0, kind="random")
+    scored = score_ratios(make_fit(thresholds), ratios.query("model != 'C'"))
+    assert set(scored.ranking["kind"]) == {"principal", "random"}
+    assert scored.conclusion.startswith("A is closest")
+
+
+def test_a_zero_sensitivity_is_refused(make_fit):
+    ratios = model_ratios({"A": 1.0, "B": -np.inf})
+    with pytest.raises(InputError, match="image i0, pair principal: model B has log ratio -inf"):
+        score_ratios(make_fit(estimates()), ratios)
+
+
+def test_json_reads_back_and_tables_are_described(write_study):
+    study = write_study(trials=30)
+    scored = score(study)
+    folder = study / "analysis/results/main"
+    again = Scores.from_json(folder / "score.json")
+    for name in ("human", "scores", "ranking"):
+        pd.testing.assert_frame_equal(getattr(again, name), getattr(scored, name))
+        described = json.loads((folder / f"{name}.json").read_text())
+        header = (folder / f"{name}.csv").read_text().split("\n")[0]
+        assert list(described) == header.split(",")
+    assert again.conclusion == scored.conclusion
+
+
+def test_the_observer_who_sees_like_lgn_is_found(write_study):
+    scored = score(write_study(trials=60))
+    principal = scored.ranking.query("kind == 'principal'")
+    assert principal["model"].tolist() == ["LGN", "LG", "LN"]
+    assert scored.conclusion.startswith("LGN is closest to the human")
