@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import types
 import typing
 from pathlib import Path
 from typing import Any, TypeVar
@@ -101,7 +100,9 @@ def _problem(label: str, schema: type[BaseModel], problem: Any) -> str:
     given = problem.get("input")
     shown = "" if problem["type"] == "missing" or isinstance(given, dict) else f", got {given!r}"
     if problem["type"] == "literal_error":
-        choices = [c.strip("'") for c in problem["ctx"]["expected"].replace(" or ", ", ").split(", ")]
+        choices = [
+            c.strip("'") for c in problem["ctx"]["expected"].replace(" or ", ", ").split(", ")
+        ]
         message = did_you_mean(given, choices)
     key = _dotted(schema, location)
     return f"{label}: {key + ': ' if key else ''}{message}{shown}"
@@ -135,7 +136,9 @@ def _schema_at(schema: type[BaseModel], location: tuple[Any, ...]) -> type[BaseM
 def _schemas_in(annotation: Any) -> list[type[BaseModel]]:
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return [annotation]
-    if isinstance(annotation, types.GenericAlias | types.UnionType) or typing.get_origin(annotation):
+    if isinstance(annotation, types.GenericAlias | types.UnionType) or typing.get_origin(
+        annotation
+    ):
         return [s for a in typing.get_args(annotation) for s in _schemas_in(a)]
     return []
 

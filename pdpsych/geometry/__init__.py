@@ -1,1 +1,31 @@
 """Local geometry of representations: sensitivities, the metric, and the solvers."""
+
+from pdpsych.geometry.certificate import Certificate
+from pdpsych.geometry.eigen import (
+    EigenDistortions,
+    eigen_distortions,
+    generalized_eigen_distortions,
+)
+from pdpsych.geometry.linearization import AutogradLinearization, Linearization
+from pdpsych.geometry.local import LocalGeometry
+from pdpsych.geometry.metric import log_ratio, metric
+from pdpsych.geometry.noise import Gaussian, NoiseModel
+from pdpsych.geometry.principal import PrincipalDistortions, principal_distortions
+from pdpsych.geometry.sensitivity import sensitivity
+
+__all__ = [
+    "AutogradLinearization",
+    "Certificate",
+    "EigenDistortions",
+    "Gaussian",
+    "Linearization",
+    "LocalGeometry",
+    "NoiseModel",
+    "PrincipalDistortions",
+    "eigen_distortions",
+    "generalized_eigen_distortions",
+    "log_ratio",
+    "metric",
+    "principal_distortions",
+    "sensitivity",
+]

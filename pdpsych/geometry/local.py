@@ -85,6 +85,8 @@ class LocalGeometry:
             for network, members in self._networks
         ]
         self._responses = self._spread([linear.responses for linear in self._linear])
+        self._whitened = self.push(torch.zeros((1, *self.image.shape)).to(self.image))
+        self.products = 0
         self.floor = floor
         zeros = np.zeros(len(self.names))
         self.floors = floor**2 * self.mean_power() if floor else zeros
@@ -124,27 +126,21 @@ class LocalGeometry:
         Exact up to ``PROBES`` pixel values, otherwise Hutchinson's estimate from ``PROBES``
         random sign images with a fixed seed, the same numbers on every machine.
         """
-        exact = self.dimension <= PROBES
-        count = self.dimension if exact else PROBES
-        eye = torch.eye(self.dimension).reshape(-1, *self.image.shape)
-        probes = eye if exact else random_signs((PROBES, *self.image.shape), seed=0)
+        if self.dimension <= PROBES:
+            probes, weight = torch.eye(self.dimension).reshape(-1, *self.image.shape), 1.0
+        else:
+            probes, weight = random_signs((PROBES, *self.image.shape), seed=0), 1 / PROBES
         power = np.zeros(len(self.names))
         for block in probes.to(self.image).split(8):
             power += [squared_norms(tangent).sum() for tangent in self.push(block)]
-        return power / count / (1 if exact else self.dimension)
+        return weight * power / self.dimension
 
-    def response_sizes(self) -> list[int]:
-        """Return the number of responses of each representation."""
-        return [response.numel() for response in self._responses]
-
-    def cotangents(self, seed: int, count: int) -> list[Tensor]:
-        """Return random sign cotangents (count, Q_i) of each representation."""
-        like = self.push(torch.zeros((1, *self.image.shape)).to(self.image))
-        self.products -= 1
-        return [
-            random_signs((count, tangent.shape[1]), seed + i).to(tangent)
-            for i, tangent in enumerate(like)
-        ]
+    def random_cotangents(self, i: int, count: int, seed: int) -> list[Tensor]:
+        """Return whitened cotangents, random signs for representation i, zero for the others."""
+        cotangents = [size.new_zeros((count, size.shape[1])) for size in self._whitened]
+        shape = (count, cotangents[i].shape[1])
+        cotangents[i] = random_signs(shape, seed).to(cotangents[i])
+        return cotangents
 
     def _spread(self, grouped: Sequence[Sequence[Tensor]]) -> list[Tensor]:
         """Put per-network lists back into the order of the representations."""

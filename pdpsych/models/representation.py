@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from torch import nn
 
@@ -23,7 +23,7 @@ class Representation:
     name: str
     network: Network
     layer: str
-    noise: NoiseModel = Gaussian()
+    noise: NoiseModel = field(default_factory=Gaussian)
 
 
 def names() -> list[str]:

@@ -89,7 +89,7 @@ def show(
     image, distortion
         Base image s in [0, 1] and unit distortion ε, (C, H, W), in ``encoding``.
     amplitude
-        α, with the sign of the distortion; ‖αε‖₂ = \\|α\\|.
+        α, with the sign of the distortion; ‖αε‖₂ = |α|.
     rng
         Draws the dither; the reference has its own draw of the same procedure.
     """

@@ -124,7 +124,6 @@ class Recipe(Section):
             for name in named:
                 if name is not None and name not in self.models:
                     raise ValueError(
-                        f'distortions: model "{name}" is not among models: '
-                        f"{', '.join(self.models)}"
+                        f'distortions: model "{name}" is not among models: {", ".join(self.models)}'
                     )
         return self

@@ -1,0 +1,98 @@
+"""A growing subspace of distortions with the Gram matrices of every representation in it."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from pdpsych.geometry.local import LocalGeometry
+
+Floats = NDArray[np.float64]
+
+
+class Subspace:
+    """Orthonormal directions S with A_i S kept, so that sensitivities inside it are m × m algebra.
+
+    Attributes
+    ----------
+    basis
+        (m, C, H, W), orthonormal.
+    grams
+        Sᵀ (I_i + floors_i) S of each representation, (N, m, m), float64.
+    """
+
+    def __init__(self, geometry: LocalGeometry, directions: Tensor):
+        self.geometry = geometry
+        self.basis = directions.new_zeros((0, *directions.shape[1:]))
+        self._pushed: list[Tensor] = []
+        self.grams: Floats = np.zeros((len(geometry.names), 0, 0))
+        self.extend(directions)
+
+    def __len__(self) -> int:
+        return len(self.basis)
+
+    def extend(self, directions: Tensor) -> None:
+        """Add directions, orthonormalised; those already inside the subspace are left out."""
+        fresh = _orthonormalized(directions, self.basis)
+        if not len(fresh):
+            return
+        pushed = self.geometry.push(fresh)
+        old = self._pushed or [tangent[:0] for tangent in pushed]
+        self._pushed = [torch.cat(pair) for pair in zip(old, pushed, strict=True)]
+        self.basis = torch.cat([self.basis, fresh])
+        self.grams = np.stack([self._grown(i, len(fresh)) for i in range(len(pushed))])
+
+    def combine(self, coefficients: Floats) -> Tensor:
+        """Return the directions of coefficient rows (K, m)."""
+        return _mix(coefficients, self.basis)
+
+    def pushed(self, coefficients: Floats) -> list[Tensor]:
+        """Return A_i of the directions of coefficient rows (K, m), without a new product."""
+        return [_mix(coefficients, tangents) for tangents in self._pushed]
+
+    def restrict(self, coefficients: Floats) -> Floats:
+        """Shrink to the span of coefficient rows (K, m) and return the rows in the new basis."""
+        q, r = np.linalg.qr(coefficients.T)
+        kept = np.abs(np.diag(r)) > 1e-10 * np.abs(r).max()
+        q = q[:, kept]
+        self.basis = _mix(q.T, self.basis)
+        self._pushed = [_mix(q.T, tangents) for tangents in self._pushed]
+        self.grams = np.einsum("ka,nkl,lb->nab", q, self.grams, q)
+        return np.asarray(coefficients @ q)
+
+    def _grown(self, i: int, count: int) -> Floats:
+        """Border the Gram matrix of one representation with its newest rows."""
+        tangents = self._pushed[i]
+        border = (tangents[-count:].double() @ tangents.double().T).cpu().numpy()
+        m = len(tangents)
+        gram = np.zeros((m, m))
+        gram[: m - count, : m - count] = self.grams[i]
+        gram[m - count :] = border
+        gram[:, m - count :] = border.T
+        new = np.arange(m - count, m)
+        gram[new, new] += self.geometry.floors[i]
+        return gram
+
+
+def _mix(coefficients: Floats, rows: Tensor) -> Tensor:
+    weights = torch.from_numpy(np.ascontiguousarray(coefficients)).to(rows)
+    return torch.tensordot(weights, rows, dims=1)
+
+
+def _orthonormalized(directions: Tensor, basis: Tensor) -> Tensor:
+    """Gram–Schmidt, twice, against the basis and among themselves."""
+    kept = basis.flatten(1)
+    first = len(kept)
+    for direction in directions.flatten(1):
+        rest = direction / direction.norm()
+        for _ in range(2):
+            rest = rest - kept.T @ (kept @ rest)
+            length = rest.norm()
+            if not length > 1e-5:
+                break
+            rest = rest / length
+        else:
+            kept = torch.cat([kept, rest[None]])
+    return kept[first:].reshape(-1, *basis.shape[1:])

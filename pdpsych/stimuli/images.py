@@ -1,0 +1,234 @@
+"""Photographs into base images: any file to float in [0, 1], with a declared encoding."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from pdpsych.errors import InputError, did_you_mean
+from pdpsych.stimuli.display import Array, linear_from_srgb, srgb_from_linear
+from pdpsych.stimuli.recipe import Preprocess, Recipe, Source
+
+SAMPLES = ("astronaut", "brick", "camera", "cat", "coffee", "grass", "gravel", "rocket")
+ENDINGS = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".npy")
+REC709 = np.array([0.2126, 0.7152, 0.0722])
+_DEPTHS = {"L": 255, "RGB": 255, "I;16": 65535, "I;16B": 65535, "I;16L": 65535}
+
+
+@dataclass(frozen=True)
+class BaseImage:
+    """A base image and where it came from."""
+
+    name: str
+    pixels: NDArray[np.float32]
+    source: str
+    source_sha256: str
+
+
+def sample_names() -> tuple[str, ...]:
+    """Return the names of the sample photographs (from scikit-image)."""
+    return SAMPLES
+
+
+def base_images(recipe: Recipe) -> list[BaseImage]:
+    """Read all base images of a recipe, in its order.
+
+    Raises
+    ------
+    InputError
+        If one is missing, unreadable, not grey or RGB, too small, or named twice; or sizes
+        differ and the recipe does not say ``mixed_sizes``.
+    """
+    images = [
+        image
+        for source in recipe.images
+        for image in _from_source(source, recipe.preprocess, recipe)
+    ]
+    seen: dict[str, str] = {}
+    for image in images:
+        if image.name in seen:
+            raise InputError(
+                f"{recipe.label}: images: {seen[image.name]} and {image.source} are both named "
+                f'"{image.name}"; rename one'
+            )
+        seen[image.name] = image.source
+    shapes = {image.pixels.shape: image for image in images}
+    if len(shapes) > 1 and not recipe.mixed_sizes:
+        found = ", ".join(f"{i.name} {shape[1]}×{shape[2]}" for shape, i in shapes.items())
+        raise InputError(
+            f"{recipe.label}: images: sizes differ ({found}); give preprocess.size, or "
+            "mixed_sizes: true"
+        )
+    return images
+
+
+def load_image(path: str | Path, preprocess: Preprocess | None = None) -> NDArray[np.float32]:
+    """Read a photograph as a base image (C, H, W), float32 in [0, 1].
+
+    PNG, JPEG, TIFF and BMP hold sRGB values and are decoded to luminance; ``.npy`` holds float
+    values (H, W) or (H, W, 3) already in the encoding of ``preprocess``. Grey is Rec. 709
+    luminance; resizing (antialiased bilinear) happens in linear light.
+
+    Raises
+    ------
+    InputError
+        If the file is missing, unreadable, not grey or RGB, has values that are not finite or
+        lie outside [0, 1], or is smaller than asked for.
+    """
+    chosen = preprocess or Preprocess(size=None)
+    file = Path(path)
+    data = _read_bytes(file)
+    if file.suffix.lower() == ".npy":
+        linear = _linear_from_array(data, file, chosen)
+    else:
+        linear = _linear_from_photograph(data, file)
+    return _prepared(linear, chosen, str(file))
+
+
+def _from_source(source: Source, preprocess: Preprocess, recipe: Recipe) -> Iterator[BaseImage]:
+    if source.sample is not None:
+        yield _sample(source.sample, preprocess, recipe.label)
+        return
+    files = [recipe.resolve(source.file)] if source.file else _files_in(source, recipe)
+    for file in files:
+        digest = hashlib.sha256(_read_bytes(file)).hexdigest()
+        yield BaseImage(_safe(file.stem), load_image(file, preprocess), file.name, digest)
+
+
+def _files_in(source: Source, recipe: Recipe) -> list[Path]:
+    folder = recipe.resolve(source.folder or "")
+    if not folder.is_dir():
+        raise InputError(f"{recipe.label}: images: folder {folder}: no such folder")
+    files = sorted(f for f in folder.iterdir() if f.suffix.lower() in ENDINGS)
+    if not files:
+        raise InputError(
+            f"{recipe.label}: images: folder {folder}: holds no image; endings read: "
+            f"{', '.join(ENDINGS)}"
+        )
+    return files
+
+
+def _sample(name: str, preprocess: Preprocess, label: str) -> BaseImage:
+    if name not in SAMPLES:
+        raise InputError(f'{label}: images: unknown sample "{name}"; {did_you_mean(name, SAMPLES)}')
+    try:
+        from skimage import data
+    except ImportError:
+        raise InputError(
+            f"{label}: images: sample photographs need scikit-image; pip install 'pdpsych[models]'"
+        ) from None
+    pixels = np.ascontiguousarray(getattr(data, name)())
+    linear = linear_from_srgb(pixels / 255)
+    digest = hashlib.sha256(pixels.tobytes()).hexdigest()
+    return BaseImage(name, _prepared(linear, preprocess, name), f"sample {name}", digest)
+
+
+def _read_bytes(file: Path) -> bytes:
+    try:
+        return file.read_bytes()
+    except FileNotFoundError:
+        near = [f.name for f in file.parent.iterdir()] if file.parent.is_dir() else []
+        hint = f"; {did_you_mean(file.name, sorted(near)[:20])}" if near else ""
+        raise InputError(f"{file}: no such image{hint}") from None
+    except OSError as error:
+        raise InputError(f"{file}: cannot be read: {error.strerror}") from None
+
+
+def _linear_from_photograph(data: bytes, file: Path) -> Array:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            photograph = Image.open(io.BytesIO(data))
+            if photograph.mode not in _DEPTHS:
+                raise InputError(
+                    f"{file}: is of mode {photograph.mode}; give a grey or RGB image without "
+                    "transparency (8 bits, or 16 bits grey)"
+                )
+            top = _DEPTHS[photograph.mode]
+            pixels = np.asarray(ImageOps.exif_transpose(photograph), dtype=np.float64)
+    except UnidentifiedImageError:
+        raise InputError(f"{file}: is not an image; endings read: {', '.join(ENDINGS)}") from None
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        raise InputError(f"{file}: too large: {error}") from None
+    except (OSError, SyntaxError, ValueError) as error:
+        if isinstance(error, InputError):
+            raise
+        raise InputError(f"{file}: damaged or not an image: {error}") from None
+    return linear_from_srgb(pixels / top)
+
+
+def _linear_from_array(data: bytes, file: Path, preprocess: Preprocess) -> Array:
+    try:
+        pixels = np.load(io.BytesIO(data), allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise InputError(f"{file}: not a numpy array: {error}") from None
+    if not isinstance(pixels, np.ndarray) or pixels.dtype.kind != "f":
+        raise InputError(f"{file}: must hold one array of floats in [0, 1]")
+    if not (pixels.ndim == 2 or (pixels.ndim == 3 and pixels.shape[2] == 3)) or 0 in pixels.shape:
+        raise InputError(f"{file}: has shape {pixels.shape}; give (H, W) or (H, W, 3)")
+    if not np.isfinite(pixels).all():
+        raise InputError(f"{file}: has {np.sum(~np.isfinite(pixels))} values that are not finite")
+    if pixels.min() < 0 or pixels.max() > 1:
+        raise InputError(
+            f"{file}: has values from {pixels.min():g} to {pixels.max():g}; they must lie in [0, 1]"
+        )
+    pixels = pixels.astype(np.float64)
+    return linear_from_srgb(pixels) if preprocess.encoding == "srgb" else pixels
+
+
+def _prepared(linear: Array, preprocess: Preprocess, label: str) -> NDArray[np.float32]:
+    """Colour, resize, crop, encode, range: from (H, W[, 3]) in linear light to (C, H, W)."""
+    channels = linear[None] if linear.ndim == 2 else np.moveaxis(linear, 2, 0)
+    if preprocess.colour == "grey" and len(channels) == 3:
+        channels = np.tensordot(REC709, channels, 1)[None]
+    if preprocess.colour == "rgb" and len(channels) == 1:
+        channels = np.repeat(channels, 3, axis=0)
+    cropped = _cropped(channels, preprocess, label)
+    encoded = srgb_from_linear(cropped) if preprocess.encoding == "srgb" else cropped
+    low, high = preprocess.range
+    inside = np.clip(low + (high - low) * encoded, low, high)
+    return np.ascontiguousarray(inside, dtype=np.float32)
+
+
+def _cropped(channels: Array, preprocess: Preprocess, label: str) -> Array:
+    height, width = channels.shape[1:]
+    size = preprocess.size
+    if size is None:
+        # Displays place images of even size on whole pixels.
+        target = (height - height % 2, width - width % 2)
+    else:
+        target = (size, size) if isinstance(size, int) else size
+    if preprocess.resize is not None:
+        scale = preprocess.resize / min(height, width)
+    elif size is not None:
+        scale = max(target[0] / height, target[1] / width)
+    else:
+        scale = 1.0
+    resized = (round(height * scale), round(width * scale))
+    if scale > 1 or resized[0] < target[0] or resized[1] < target[1] or min(target) < 16:
+        raise InputError(
+            f"{label}: {height}×{width} pixels is too small for preprocess (size {size}, resize "
+            f"{preprocess.resize}); images are never enlarged"
+        )
+    if scale != 1:
+        channels = np.stack([_resized(channel, resized) for channel in channels])
+    top, left = ((a - b) // 2 for a, b in zip(resized, target, strict=True))
+    return channels[:, top : top + target[0], left : left + target[1]]
+
+
+def _resized(channel: Array, size: tuple[int, int]) -> Array:
+    image = Image.fromarray(channel.astype(np.float32))
+    return np.asarray(image.resize(size[::-1], Image.Resampling.BILINEAR), dtype=np.float64)
+
+
+def _safe(stem: str) -> str:
+    """Return a name that is a plain file name on every system."""
+    return "".join(c if c.isalnum() or c in "-_" else "-" for c in stem)
