@@ -15,7 +15,11 @@ from pdpsych.experiments.experiment import Experiment
 from pdpsych.experiments.observer import Interval, Levels, Presentation, Response, SessionStopped
 
 try:
-    from psychopy import logging, visual
+    from psychopy import logging
+
+    # PsychoPy's remarks would hide ours; it has some before the first window.
+    logging.console.setLevel(logging.ERROR)
+    from psychopy import visual
     from psychopy.hardware import keyboard
 except ImportError as error:
     raise InputError(
@@ -23,7 +27,7 @@ except ImportError as error:
         "pip install 'pdpsych[lab]'; or name a simulated observer"
     ) from None
 
-_TEXT_PX = 28
+_TEXT_PX = 26
 _FIXATION_PX = 12
 # A frame counts as dropped when it comes this much later than its period, in seconds.
 _LATE = 0.004
@@ -31,15 +35,17 @@ _LATE = 0.004
 _DARK = 0.4
 
 _INSTRUCTIONS = """\
-Each trial shows the same picture twice, one after the other.
-One of the two is slightly changed, the first as often as the second.
+Each trial shows the same picture twice.
+One of the two is slightly changed:
+as often the first as the second.
 
 Which one was changed?
 
 {first}: the first        {second}: the second
 
-Look at the mark in the middle. Take your time to answer; if you are not sure, guess.
-{pause} interrupts at any time.
+Look at the mark in the middle.
+Take your time to answer. If you are not sure, guess.
+You can interrupt at any time with the key {pause}.
 
 {go_on}: begin"""
 _BREAK = """\
@@ -88,7 +94,6 @@ class Window:
     def __init__(
         self, experiment: Experiment, background: float, total: int, windowed: bool = False
     ) -> None:
-        logging.console.setLevel(logging.ERROR)
         self._experiment = experiment
         self._display = experiment.screen()
         self._total = total

@@ -1,8 +1,9 @@
 """A person at the window, for tests: sees the frames that reach the screen, presses real keys.
 
 Run as ``python person.py EXPERIMENT SCRIPT OUT``. The script says what the person does: ``answer``
-all trials, or ``stop N``, ``pause N``: press the pause key while trial N's first image shows, and
-then stop or go on. OUT receives every frame that showed an image, and what became of the session.
+all trials, or ``stop 4:first``, ``pause 2:mark 5:text``: press the pause key when trial 4 shows its
+first image, trial 2 its fixation mark, trial 5 its question, and then stop or go on. OUT receives
+every frame that showed an image, and what became of the session.
 """
 
 from __future__ import annotations
@@ -26,8 +27,8 @@ class Person:
     """Wraps a window's ``flip``: what is on screen decides which key is pressed."""
 
     def __init__(self, script: list[str]) -> None:
-        self.todo = script[0]
-        self.at = int(script[1]) if len(script) > 1 else 0
+        self.todo, *moments = script
+        self.moments = set(moments)
         self.server = Display()
         self.seen: list[np.ndarray] = []
         self.texts: list[str] = []
@@ -41,24 +42,25 @@ class Person:
         time.sleep(0.03)  # for the event to arrive before the next frame
 
     def sit_down(self, shown: window.Window) -> None:
-        win, trial = shown._win, {"number": 0, "image": 0}
+        win, trial = shown._win, {"number": 0}
         flip, respond, text = win.flip, shown.respond, shown._text
 
         def attend(presentation):
-            trial.update(number=presentation.planned.number, image=0)
+            trial.update(number=presentation.planned.number)
             return respond(presentation)
 
         def see():
             back = np.asarray(win.getMovieFrame(buffer="back"))
             win.movieFrames.clear()
-            drawn = self.drawn(shown)
+            drawn, self.last = self.last, ""
             flipped = flip()
             if drawn in ("first", "second"):
                 self.seen.append(back)
                 self.presented.append((trial["number"], 1 if drawn == "first" else 2))
-                if self.todo != "answer" and trial["number"] == self.at:
-                    self.press("escape")
-                    self.at = 0
+            moment = f"{trial['number']}:{drawn}"
+            if moment in self.moments:
+                self.moments.remove(moment)
+                self.press("escape")
             elif drawn == "text":
                 self.texts.append(text.text)
                 self.press(self.reply(text.text, trial["number"]))
@@ -81,6 +83,7 @@ class Person:
 
         shown._load = load_and_watch
         shown._text.draw = self.noting("text", draw_text)
+        shown._mark.draw = self.noting("mark", shown._mark.draw)
 
     def noting(self, name, draw):
         def noted():
@@ -88,10 +91,6 @@ class Person:
             draw()
 
         return noted
-
-    def drawn(self, shown: window.Window) -> str:
-        last, self.last = self.last, ""
-        return last
 
     def reply(self, text: str, number: int) -> str:
         if text.startswith("Interrupted"):

@@ -24,7 +24,7 @@ def sit(x_display, tmp_path):
     """Return a function that has a person run a session and tells what the person saw."""
 
     def sit(experiment: Path, script: str):
-        out = tmp_path / f"{script.replace(' ', '-')}.npz"
+        out = tmp_path / f"{experiment.stem}.npz"
         root = str(Path(__file__).parents[2])
         environment = {
             **os.environ,
@@ -108,19 +108,43 @@ def test_every_pixel_is_the_pipelines_level(sit, write_experiment, request, name
 def test_stop_in_the_middle_of_a_trial_and_go_on(sit, write_experiment):
     path = write_experiment("stop", display=SIZE, timing=TIMING, trials_per_condition=1)
     file = path.parent / "data" / "stop" / "sub-01_ses-01.jsonl"
-    end, texts, _, presented = sit(path, "stop 4")
+    end, texts, _, presented = sit(path, "stop 4:first")
     assert end == "stopped: stopped after 3 of 8 trials"
     assert texts[-1].startswith("Interrupted after 3 of 8 trials")
     assert list(read_log(file).trials["trial"]) == [1, 2, 3]
     assert list(presented[presented[:, 0] == 4][:, 1]) == [1]
     before = file.read_bytes()
-    end, _, _, presented = sit(path, "pause 6")
+    end, _, _, presented = sit(path, "answer")
     assert end == "complete"
     assert file.read_bytes().startswith(before)
     assert read_log(file).complete
     assert set(presented[:, 0]) == {4, 5, 6, 7, 8}
-    # trial 6 began again after the pause: one frame, then both images whole
-    assert list(presented[presented[:, 0] == 6][:, 1]) == [1, 1, 1, 1, 2, 2, 2]
+
+
+def test_a_trial_begins_again_after_a_pause_in_any_phase(sit, write_experiment):
+    path = write_experiment("pause", display=SIZE, timing=TIMING, trials_per_condition=1)
+    end, texts, _, presented = sit(path, "pause 2:mark 3:first 4:second 5:text")
+    assert end == "complete"
+    assert sum(text.startswith("Interrupted") for text in texts) >= 4
+    shown = {n: list(presented[presented[:, 0] == n][:, 1]) for n in range(1, 9)}
+    whole = [1, 1, 1, 2, 2, 2]
+    assert shown[1] == shown[2] == shown[6] == shown[7] == shown[8] == whole
+    assert shown[3] == [1, *whole]
+    assert shown[4] == [1, 1, 1, 2, *whole]
+    assert shown[5] == whole + whole
+    log = read_log(path.parent / "data" / "pause" / "sub-01_ses-01.jsonl")
+    assert list(log.trials["trial"]) == list(range(1, 9))
+
+
+def test_more_bits_than_the_screen_has_are_refused(sit, write_experiment):
+    display = {**SIZE, "bit_depth": 16}
+    path = write_experiment("deep", display=display, timing=TIMING, trials_per_condition=1)
+    with pytest.raises(AssertionError, match=r"InputError.*a window shows 8 or 10 bits, got 16"):
+        sit(path, "answer")
+    display = {**SIZE, "bit_depth": 10}
+    path = write_experiment("deep", display=display, timing=TIMING, trials_per_condition=1)
+    with pytest.raises(AssertionError, match=r"InputError.*cannot open a window of 10 bits"):
+        sit(path, "answer")
 
 
 def test_a_window_too_small_for_the_images_is_refused(sit, write_experiment):
