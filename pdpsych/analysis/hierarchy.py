@@ -2,10 +2,12 @@
 
 log τ of each condition ~ N(μ, σ²); exponent b and lapse λ are the same in all conditions. The
 four shared numbers φ = (log b, logit 2λ, μ, log σ) have weak priors. They are put at the maximum
-of their posterior with every log τ integrated out, by Gauss–Hermite quadrature centred on each
-condition (Naylor & Smith 1982): the maximum over thresholds and φ together would give exponents
-that are too steep, because each threshold fits its own noise. With the nodes held fixed, gradient
-and Hessian of the integral are exact (the identities of Fisher and of Louis 1982).
+of their posterior with every log τ integrated out, by quadrature centred and scaled to each
+condition (after Naylor & Smith 1982). The maximum over thresholds and φ together would give
+exponents that are too steep, because each threshold fits its own noise. With the nodes held fixed,
+gradient and Hessian of the integral are exact (the identities of Fisher and of Louis 1982).
+
+Trials may be placed by earlier answers, as every adaptive method does: that is in the likelihood.
 """
 
 from __future__ import annotations
@@ -23,31 +25,29 @@ GUESS_BETA = (2.0, 25.0)
 MEAN_SD = 2.0
 SPREAD_SD = 0.7
 
-_NODES, _WEIGHTS = np.polynomial.hermite.hermgauss(7)
-_LOG_WEIGHTS = np.log(_WEIGHTS) + _NODES**2
-_GRID = np.linspace(-4.0, 4.0, 25)
+# Nodes of the first look, and of each condition's own quadrature: reach in nats and in standard
+# deviations. Equal spacing is more accurate than Gauss–Hermite where a posterior is lopsided, as
+# that of a condition with only correct answers.
+_FIRST = np.linspace(-4.0, 4.0, 25)
+_OWN = np.linspace(-5.0, 5.0, 15)
 _TOLERANCE = 1e-6
+# Moving the nodes for ever may end in a cycle; held fixed they make the maximum a definite one.
+_CENTRINGS = 8
 _MAX_ITERATIONS = 100
 
 
 @dataclass(frozen=True)
 class Quadrature:
-    """Nodes over log τ and the logarithms of their weights, both (C, K)."""
+    """Nodes over log τ and the logarithms of their weights, (C, K) and (C, 1)."""
 
     log_threshold: Floats
     log_weight: Floats
 
     @classmethod
-    def grid(cls, centre: Floats) -> Quadrature:
-        """Equally spaced nodes, 4 nats to either side of each centre."""
-        nodes = centre[:, None] + _GRID
-        return cls(nodes, np.full_like(nodes, np.log(_GRID[1] - _GRID[0])))
-
-    @classmethod
-    def gauss(cls, mean: Floats, sd: Floats) -> Quadrature:
-        """Gauss–Hermite nodes for densities near N(mean, sd²)."""
-        width = np.sqrt(2) * sd[:, None]
-        return cls(mean[:, None] + width * _NODES, _LOG_WEIGHTS + np.log(width))
+    def around(cls, centre: Floats, unit: Floats, nodes: Floats) -> Quadrature:
+        """Equally spaced ``nodes``, in a unit of each condition from a centre of its own."""
+        unit = unit[:, None]
+        return cls(centre[:, None] + unit * nodes, np.log(unit * (nodes[1] - nodes[0])))
 
 
 @dataclass(frozen=True)
@@ -145,28 +145,42 @@ def solve(observations: Observations) -> Posterior:
     centres = observations.centres()
     centre = float(centres.mean())
     shared = np.array([0.0, np.log(0.05 / 0.95), centre, 0.0])
-    state = marginal(observations, shared, Quadrature.grid(centres), centre)
-    state = marginal(observations, shared, _recentred(state, _GRID[1] - _GRID[0]), centre)
-    converged = False
-    for _ in range(_MAX_ITERATIONS):
+    first = Quadrature.around(centres, np.ones_like(centres), _FIRST)
+    state = marginal(observations, shared, first, centre)
+    nodes = _recentred(state)
+    state = marginal(observations, shared, nodes, centre)
+    for iteration in range(_MAX_ITERATIONS):
         step = _newton_step(state)
-        converged = bool(step @ state.gradient < _TOLERANCE)
-        nodes = _recentred(state, 2e-3)
-        if converged:
+        if step @ state.gradient < _TOLERANCE and iteration > 1:
             break
-        floor = state.value - _TOLERANCE * (1 + abs(state.value))
-        for halving in range(12):
-            moved = shared + step * 0.5**halving
-            trial = marginal(observations, moved, nodes, centre)
-            if trial.value >= floor:
-                break
-        shared, state = moved, trial
+        if iteration < _CENTRINGS:
+            nodes = _recentred(state)
+        shared, state = _uphill(observations, shared, step, nodes, centre, state)
+    converged = bool(_newton_step(state) @ state.gradient < _TOLERANCE)
     covariance = np.asarray(np.linalg.inv(_positive(-state.hessian)), dtype=np.float64)
     return Posterior(state.mean, state.sd, state.loadings, shared, covariance, converged)
 
 
-def _recentred(state: Marginal, smallest: float) -> Quadrature:
-    return Quadrature.gauss(state.mean, np.maximum(state.sd, smallest / 2))
+def _uphill(
+    observations: Observations,
+    shared: Floats,
+    step: Floats,
+    nodes: Quadrature,
+    centre: float,
+    state: Marginal,
+) -> tuple[Floats, Marginal]:
+    """Halve the step until the log posterior does not fall."""
+    floor = state.value - _TOLERANCE * (1 + abs(state.value))
+    for halving in range(12):
+        moved = shared + step * 0.5**halving
+        trial = marginal(observations, moved, nodes, centre)
+        if trial.value >= floor:
+            break
+    return moved, trial
+
+
+def _recentred(state: Marginal) -> Quadrature:
+    return Quadrature.around(state.mean, np.maximum(state.sd, 1e-3), _OWN)
 
 
 def _newton_step(state: Marginal) -> Floats:

@@ -18,6 +18,7 @@ from pdpsych.analysis.hierarchy import (
 from pdpsych.analysis.likelihood import Observations, log_likelihood
 from pdpsych.experiments.psychometric import proportion_correct
 
+NODES = np.linspace(-5, 5, 15)
 SHARED = np.array([0.2, -2.5, 0.3, -0.4])
 
 
@@ -27,7 +28,7 @@ def observations(simulate):
 
 
 def near(observations):
-    return Quadrature.gauss(observations.centres() - 0.35, np.full(6, 0.3))
+    return Quadrature.around(observations.centres() - 0.35, np.full(6, 0.3), NODES)
 
 
 def differences(function, point, h=1e-5):
@@ -55,14 +56,13 @@ def test_loadings_are_the_derivative_of_the_thresholds(observations):
 def test_quadrature_agrees_with_a_fine_grid(observations):
     centred = marginal(observations, SHARED, near(observations), 0.1)
     for _ in range(3):
-        nodes = Quadrature.gauss(centred.mean, centred.sd)
+        nodes = Quadrature.around(centred.mean, centred.sd, NODES)
         centred = marginal(observations, SHARED, nodes, 0.1)
-    grid = np.broadcast_to(np.linspace(-8, 8, 8001), (6, 8001))
-    weight = np.full(grid.shape, np.log(16 / 8000))
-    fine = marginal(observations, SHARED, Quadrature(grid, weight), 0.1)
-    assert centred.value == pytest.approx(fine.value, abs=0.01)
-    np.testing.assert_allclose(centred.mean, fine.mean, atol=2e-3)
-    np.testing.assert_allclose(centred.sd, fine.sd, rtol=0.02)
+    dense = Quadrature.around(np.zeros(6), np.ones(6), np.linspace(-8, 8, 8001))
+    fine = marginal(observations, SHARED, dense, 0.1)
+    assert centred.value == pytest.approx(fine.value, abs=1e-3)
+    np.testing.assert_allclose(centred.mean, fine.mean, atol=1e-3)
+    np.testing.assert_allclose(centred.sd, fine.sd, rtol=5e-3)
 
 
 def test_single_condition_agrees_with_a_grid_over_everything(simulate):

@@ -75,12 +75,6 @@ def test_simulated_observers_are_said_to_be_simulated(page):
     assert "spread of 0.2 nats" in text
 
 
-def test_people_are_not(write_study):
-    page = report(write_study(trials=20, participants=("01",))).read_text(encoding="utf-8")
-    assert "simulated." not in page
-    assert "observer who" not in page
-
-
 def test_text_from_files_is_escaped(write_study):
     observer = "simulated: <script>alert('x')</script> & more"
     page = report(write_study(trials=20, participants=("01",), observer=observer)).read_text(
@@ -93,11 +87,13 @@ def test_text_from_files_is_escaped(write_study):
     assert "&lt;i&gt;&amp;" in page
 
 
-def test_a_failure_leaves_the_old_report(write_study, monkeypatch):
+def test_a_failure_leaves_the_old_report_which_is_about_people(write_study, monkeypatch):
     study = write_study(trials=20, participants=("01",))
     path = report(study)
     assert path == study / "analysis/results/main/report.html"
     before = path.read_text(encoding="utf-8")
+    assert "simulated." not in before
+    assert "observer who" not in before
 
     def full(*_):
         raise OSError("no space left on device")
