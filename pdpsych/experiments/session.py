@@ -5,13 +5,13 @@ from __future__ import annotations
 import contextlib
 import importlib.metadata
 import platform
-from collections.abc import Sequence
 from datetime import datetime, timezone
 from pathlib import Path
 
 from tqdm import tqdm
 
 import pdpsych
+from pdpsych.errors import InputError
 from pdpsych.experiments.design import PlannedTrial, digest, plan
 from pdpsych.experiments.experiment import Experiment
 from pdpsych.experiments.observer import (
@@ -23,9 +23,12 @@ from pdpsych.experiments.observer import (
 )
 from pdpsych.experiments.stage import Stage
 from pdpsych.experiments.trial_log import Header, SessionLog, Trial, TrialLog, log_path, read_log
+from pdpsych.stimuli.stimulus_set import StimulusSet
 from pdpsych.study import load
 
 __all__ = ["SessionStopped", "run"]
+
+Design = tuple[PlannedTrial, ...]
 
 
 def run(
@@ -68,7 +71,30 @@ def run(
     if isinstance(observer, str | Path):
         observer = observer_from(observer, opened, participant, session)
     trials = plan(experiment, opened, participant, session)
-    header = Header(
+    header = _header(experiment, opened, trials, participant, session, observer)
+    stage = Stage(experiment, opened, participant, session)
+    with TrialLog.open(path, header) as log:
+        _replay(trials, stage, log)
+        if observer is not None:
+            _answer(trials, stage, observer, log, progress)
+        elif len(log.trials) < len(trials):
+            from pdpsych.experiments.window import Window
+
+            with Window(experiment, stage.background(), len(trials), windowed) as window:
+                _answer(trials, stage, window, log, progress)
+                window.finish()
+    return read_log(path)
+
+
+def _header(
+    experiment: Experiment,
+    opened: StimulusSet,
+    trials: Design,
+    participant: str,
+    session: str,
+    observer: Observer | None,
+) -> Header:
+    return Header(
         experiment=experiment.stem,
         config=experiment.resolved(),
         stimulus_set=opened.name,
@@ -81,30 +107,32 @@ def run(
         versions=_versions(),
         started=_now(),
     )
-    stage = Stage(experiment, opened, participant, session)
-    with TrialLog.open(path, header) as log:
-        for trial in log.trials:
-            stage.learn(trial)
-        rest = trials[len(log.trials) :]
-        if rest and observer is None:
-            from pdpsych.experiments.window import Window
 
-            with Window(experiment, stage.background(), len(trials), windowed) as window:
-                _answer(rest, stage, window, log, progress)
-                window.finish()
-        elif observer is not None:
-            _answer(rest, stage, observer, log, progress)
-    return read_log(path)
+
+def _replay(trials: Design, stage: Stage, log: TrialLog) -> None:
+    """Bring the stage to where the log ends."""
+    for planned, trial in zip(trials, log.trials, strict=False):
+        shown = trial.image, trial.pair, trial.distortion, trial.sign, trial.interval
+        if shown != (*planned.condition, planned.sign, planned.interval):
+            raise InputError(
+                f"{log.path}: line {trial.trial + 1}: is not trial {trial.trial} of the design "
+                "that line 1 names; restore the log from a copy"
+            )
+        stage.learn(trial)
 
 
 def _answer(
-    rest: Sequence[PlannedTrial], stage: Stage, observer: Observer, log: TrialLog, progress: bool
+    trials: Design, stage: Stage, observer: Observer, log: TrialLog, progress: bool
 ) -> None:
-    for planned in tqdm(rest, desc="trials", disable=not progress, leave=False):
-        presentation = stage.present(planned)
-        trial = _record(presentation, observer.respond(presentation))
-        log.append(trial)
-        stage.learn(trial)
+    done = len(log.trials)
+    bar = tqdm(total=len(trials), initial=done, desc="trials", disable=not progress, leave=False)
+    with bar:
+        for planned in trials[done:]:
+            presentation = stage.present(planned)
+            trial = _record(presentation, observer.respond(presentation))
+            log.append(trial)
+            stage.learn(trial)
+            bar.update()
 
 
 def _record(presentation: Presentation, response: Response) -> Trial:

@@ -39,7 +39,8 @@ class Person:
         xtest.fake_input(self.server, X.KeyPress, code)
         xtest.fake_input(self.server, X.KeyRelease, code)
         self.server.sync()
-        time.sleep(0.03)  # for the event to arrive before the next frame
+        # for the event to arrive before the next frame
+        time.sleep(0.2 if name == "escape" else 0.02)
 
     def sit_down(self, shown: window.Window) -> None:
         win, trial = shown._win, {"number": 0}

@@ -78,8 +78,15 @@ def log_display(log):
     return Display(**log.header.config["display"])
 
 
-@pytest.mark.parametrize("at", [1, 2, 50, COUNT])
-@pytest.mark.parametrize("error", [RuntimeError("power"), KeyboardInterrupt(), SessionStopped()])
+@pytest.mark.parametrize(
+    ("at", "error"),
+    [
+        (1, RuntimeError("driver")),
+        (2, KeyboardInterrupt()),
+        (50, SessionStopped()),
+        (COUNT, RuntimeError("driver")),
+    ],
+)
 def test_a_resumed_session_equals_an_undisturbed_one(early, write_experiment, small_set, at, error):
     observer = observer_from("LGN", small_set)
     with pytest.raises(type(error)):
@@ -89,6 +96,27 @@ def test_a_resumed_session_equals_an_undisturbed_one(early, write_experiment, sm
         file.write(b'{"record": "trial", "tri')
     resumed = run(early, observer=observer)
     whole = run(write_experiment("whole", trials_per_condition=12), observer=observer)
+    assert without_time(resumed).equals(without_time(whole))
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGKILL")
+def test_a_killed_process_loses_no_answered_trial(early, write_experiment):
+    code = f"""
+import os, signal
+from pdpsych import experiments
+from pdpsych.experiments import trial_log
+append = trial_log.TrialLog.append
+def append_and_die(self, trial):
+    append(self, trial)
+    if trial.trial == 20:
+        os.kill(os.getpid(), signal.SIGKILL)
+trial_log.TrialLog.append = append_and_die
+experiments.run({str(early)!r}, observer="LGN")
+"""
+    assert subprocess.run([sys.executable, "-c", code]).returncode == -9
+    assert len(read_log(log_file(early)).trials) == 20
+    resumed = run(early, observer="LGN")
+    whole = run(write_experiment("whole", trials_per_condition=12), observer="LGN")
     assert without_time(resumed).equals(without_time(whole))
 
 
@@ -122,6 +150,18 @@ def test_another_experiment_does_not_go_on_with_the_log(early, write_experiment)
     with pytest.raises(InputError, match=r"observer: .*model LGN.*model LN,"):
         run(early, observer="LN")
     assert log_file(early).read_bytes() == before
+
+
+def test_a_log_edited_by_hand_is_named(early, small_set):
+    observer = observer_from("LGN", small_set)
+    with pytest.raises(SessionStopped):
+        run(early, observer=Leaves(observer, 5, SessionStopped()))
+    text = log_file(early).read_text()
+    lines = text.splitlines(keepends=True)
+    lines[3] = lines[3].replace('"pair": "', '"pair": "x')
+    log_file(early).write_text("".join(lines))
+    with pytest.raises(InputError, match="line 4: is not trial 3 of the design"):
+        run(early, observer=observer)
 
 
 @pytest.mark.parametrize(
