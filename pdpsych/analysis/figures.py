@@ -30,11 +30,15 @@ def plot_log_ratios(scores: Scores, kind: str = "principal", ax: Axes | None = N
     """Draw log sensitivity ratios of all models and the human on one kind of distortion.
 
     One row each; a dot is an image (its pairs averaged), always at the same height in its row,
-    a bar the mean over images. The human's dots have the intervals of the analysis.
+    a bar the mean over images. The human's dots have the intervals of the analysis. Which of a
+    pair's distortions is u changes signs only; other than random pairs are turned so that models
+    deviate from their mean as on the first image.
     """
     ax = ax or _new_axes(5, 3.2)
     models = scores.scores[scores.scores["kind"] == kind]
     human = scores.human[(scores.human["kind"] == kind) & (scores.human["participant"] == EVERYONE)]
+    if kind != "random":
+        models, human = _turned(models, human)
     columns = ["log_ratio", "low", "high"]
     names = [*dict.fromkeys(models["model"]), "Human"]
     ax.axvline(0, color=GREY, linewidth=0.8, zorder=0)
@@ -142,6 +146,18 @@ def plot_stimuli(
         changed = base + rms * np.sqrt(base.size) * distortion
         panels.append((_picture(changed, encoding), f"s + α{name}\nRMS contrast {rms:g}"))
     return _mosaic(ax, panels)
+
+
+def _turned(models: pd.DataFrame, human: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Swap u and v of the pairs on which models deviate opposite to the first pair."""
+    wide = models.pivot(index="model", columns=["image", "pair"], values="log_ratio")
+    deviation = wide - wide.mean()
+    sign = np.sign(deviation.T @ deviation.iloc[:, 0]).replace(0.0, 1.0).rename("sign")
+    turned = []
+    for table in (models, human):
+        signs = table.join(sign, on=["image", "pair"])["sign"]
+        turned.append(table.assign(**{c: table[c] * signs for c in ("log_ratio", "low", "high")}))
+    return turned[0], turned[1]
 
 
 def _new_axes(width: float, height: float) -> Axes:

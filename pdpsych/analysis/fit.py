@@ -22,6 +22,9 @@ from pdpsych.analysis.trials import CONDITION, Trials, gather
 SCHEMA_VERSION = 1
 # Above this lapse a participant is flagged: one answer in ten given without looking.
 _HIGH_LAPSE = 0.05
+# A threshold counts as measured if its trials alone place it within a factor e or so. Otherwise
+# it is what the other conditions are, which is no basis for comparing models.
+_MEASURED_SD = 1.0
 
 THRESHOLD_COLUMNS: tables.Dictionary = {
     "participant": ("label of the participant", "none"),
@@ -37,7 +40,8 @@ THRESHOLD_COLUMNS: tables.Dictionary = {
     "log_threshold": ("natural logarithm of the threshold", "nat"),
     "sd": ("posterior standard deviation of log_threshold", "nat"),
     "trials": ("trials the threshold rests on, practice left out", "count"),
-    "outside_range": ("whether the threshold lies outside the amplitudes shown", "true or false"),
+    "measured": ("whether the trials alone determine the threshold, to an sd of 1 nat", "none"),
+    "outside_range": ("whether the threshold lies outside the amplitudes shown", "none"),
 }
 
 
@@ -54,7 +58,7 @@ class Fit:
     thresholds
         One row per participant, image, pair and distortion: threshold (amplitude at d′ = 1, in
         model units), its interval low to high, log_threshold and its sd (nats), trials,
-        outside_range.
+        measured (whether the trials determine it), outside_range.
     participants
         One row each: exponent b and lapse λ with intervals, trials, proportion_correct,
         converged, flags.
@@ -190,6 +194,7 @@ def _with_estimates(table: pd.DataFrame, posterior: Posterior, z: float) -> pd.D
         log_threshold=mean,
         sd=sd,
         trials=table["trials"],
+        measured=posterior.trial_sd() <= _MEASURED_SD,
         outside_range=~inside,
     )
     return estimates
@@ -226,9 +231,11 @@ def _interval(
 
 def _flags(row: dict[str, Any], thresholds: pd.DataFrame) -> list[str]:
     outside = int(thresholds["outside_range"].sum())
+    unmeasured = int((~thresholds["measured"]).sum())
     chance_sd = 0.5 / np.sqrt(row["trials"])
     texts = {
         f"{outside} of {len(thresholds)} thresholds outside the amplitudes shown": outside > 0,
+        f"{unmeasured} of {len(thresholds)} thresholds not determined by trials": unmeasured > 0,
         "answers not better than chance": row["proportion_correct"] < 0.5 + 2 * chance_sd,
         f"lapse above {_HIGH_LAPSE:g}": row["lapse_low"] > _HIGH_LAPSE,
         "exponent differs from 1": not row["exponent_low"] <= 1 <= row["exponent_high"],

@@ -100,6 +100,14 @@ class Posterior:
         shared = np.einsum("ca,ab,cb->c", self.loadings, self.covariance, self.loadings)
         return np.sqrt(self.sd**2 + shared)
 
+    def trial_sd(self) -> Floats:
+        """Return the standard deviation of each log τ by its trials alone, prior taken off, (C,).
+
+        Huge where the trials say nothing.
+        """
+        precision = 1 / self.sd**2 - np.exp(-2 * self.shared[3])
+        return np.asarray(np.maximum(precision, 1e-12) ** -0.5)
+
     def draws(self, number: int, rng: np.random.Generator) -> tuple[Floats, Floats]:
         """Return samples of log τ, (number, C), and of φ, (number, 4)."""
         root = np.linalg.cholesky(self.covariance)

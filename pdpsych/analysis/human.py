@@ -9,6 +9,7 @@ import pandas as pd
 
 from pdpsych.analysis.fit import Fit
 from pdpsych.analysis.likelihood import Floats
+from pdpsych.analysis.trials import CONDITION
 from pdpsych.errors import InputError
 
 EVERYONE = "all"
@@ -60,20 +61,17 @@ class HumanRatios:
 def human_ratios(fit: Fit, pairs: pd.DataFrame) -> HumanRatios:
     """Return log τ(v) − log τ(u) of every participant for pairs with columns image, pair, kind.
 
+    Thresholds that trials do not determine count as missing: they would put the ratio near that
+    of the other conditions, to the advantage of models that predict just that.
+
     Raises
     ------
     InputError
-        If nobody has the thresholds of both distortions of a pair.
+        If nobody has measured both distortions of a pair.
     """
     participants = list(fit.posteriors)
-    index = {
-        (who, image, pair, number): row
-        for row, (who, image, pair, number) in enumerate(
-            fit.thresholds[["participant", "image", "pair", "distortion"]].itertuples(
-                index=False, name=None
-            )
-        )
-    }
+    measured_rows = fit.thresholds[fit.thresholds["measured"]][CONDITION]
+    index = {tuple(condition): row for row, *condition in measured_rows.itertuples(name=None)}
     samples = np.full((len(fit.samples), len(participants), len(pairs)), np.nan)
     for k, (image, pair) in enumerate(zip(pairs["image"], pairs["pair"], strict=True)):
         for p, who in enumerate(participants):
@@ -83,8 +81,8 @@ def human_ratios(fit: Fit, pairs: pd.DataFrame) -> HumanRatios:
     measured = ~np.isnan(samples[0]).all(axis=0)
     if not measured.any():
         raise InputError(
-            f"{fit.analysis['name']}: nobody has answered trials of both distortions of a pair; "
-            "run more sessions"
+            f"{fit.analysis['name']}: no pair has thresholds for both of its distortions that the "
+            "trials determine; run more sessions"
         )
     return HumanRatios(
         pairs[measured].reset_index(drop=True), participants, samples[:, :, measured]

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 # More would be scrolled past; the results folder has the numbers of all.
 _MOST_STIMULI = 6
 _MOST_CURVES = 12
-_SIMULATED = "simulated: "
+_SCREEN_DPI = 96
 
 
 def report(
@@ -91,7 +91,7 @@ def _simulated(sessions: list[dict[str, Any]]) -> str:
             f"{session['participant']} (session {session['session']})"
         )
     lines = "".join(
-        f"<li>Participant {escape(', '.join(who))}: {escape(_observer(description))}.</li>"
+        f"<li>{escape(', '.join(who))}: {escape(description)}.</li>"
         for description, who in groups.items()
     )
     share = "All" if len(made) == len(sessions) else f"{len(made)} of {len(sessions)}"
@@ -100,20 +100,6 @@ def _simulated(sessions: list[dict[str, Any]]) -> str:
         "answered them; they test the method, and say nothing about human vision.</p>"
         f"<ul>{lines}</ul></div>"
     )
-
-
-def _observer(description: str) -> str:
-    """Put an observer's description into words where it is one of ours."""
-    try:
-        settings = json.loads(description.removeprefix(_SIMULATED))
-        seen = f"sees like {settings['model']}" if "model" in settings else "has given thresholds"
-        return (
-            f"an observer who {seen}, with exponent {settings['exponent']:g}, lapse "
-            f"{settings['lapse']:g}, bias {settings['bias']:g} and a spread of "
-            f"{settings['spread']:g} nats between participants"
-        )
-    except (ValueError, KeyError, TypeError):
-        return description
 
 
 def _ranking(scores: Scores) -> str:
@@ -136,7 +122,7 @@ def _ranking(scores: Scores) -> str:
         parts.append(
             _table(
                 shown,
-                f"{str(kind).capitalize()} distortions, {first['images']} image(s); "
+                f"{str(kind).capitalize()} distortions; images: {first['images']}; "
                 f"{100 * scores.level:g} % intervals. With data as noisy as these a perfect model "
                 f"would score about {first['expected_perfect']:.2f}.",
             )
@@ -150,19 +136,26 @@ def _ratios(scores: Scores) -> str:
 
     return "<h2>Log sensitivity ratios</h2>" + _figure(
         log_ratio_panels(scores),
+        "Log sensitivity ratios by model and kind of distortion",
         "Log sensitivity ratios of the models and the human. A dot is an image, a bar the mean "
-        f"over images; human with {100 * scores.level:g} % intervals.",
+        f"over images; human with {100 * scores.level:g} % intervals. Which of a pair "
+        "is called u changes the sign only; it is chosen so that images agree.",
     )
 
 
 def _stimuli(opened: StimulusSet, fit: Fit) -> str:
     from pdpsych.analysis.figures import plot_stimuli
 
-    measured = fit.thresholds[["image", "pair"]].drop_duplicates().itertuples(index=False)
+    measured = (
+        fit.thresholds[["image", "pair"]].drop_duplicates().itertuples(index=False, name=None)
+    )
     kinds = {(e.name, p.name): p.kind for e in opened.manifest.images for p in e.pairs}
-    every = sorted(measured, key=lambda row: kinds[tuple(row)] != "principal")
+    first: dict[tuple[str, str], tuple[str, str]] = {}
+    for image, pair in measured:
+        first.setdefault((image, kinds[image, pair]), (image, pair))
+    every = sorted(first.values(), key=lambda row: kinds[row] != "principal")
     shown = every[:_MOST_STIMULI]
-    note = "" if len(shown) == len(every) else f"{len(shown)} of {len(every)} pairs are shown."
+    note = f"{len(shown)} of {len(kinds)} pairs of the set; all are in its previews."
     drawn = [_drawn(plot_stimuli(opened, image, pair), f"{image}, {pair}") for image, pair in shown]
     return "\n".join([f'<h2>Stimuli</h2><p class="dim">{note}</p>', *drawn])
 
@@ -173,7 +166,7 @@ def _participants(fit: Fit) -> str:
         {
             "participant": rows["participant"],
             "exponent b": _with_interval(rows, "exponent", "exponent_low", "exponent_high"),
-            "lapse λ": _with_interval(rows, "lapse", "lapse_low", "lapse_high", "{:.3f}"),
+            "lapse λ": _with_interval(rows, "lapse", "lapse_low", "lapse_high", 3),
             "trials": rows["trials"],
             "correct": rows["proportion_correct"].map("{:.0%}".format),
             "flags": rows["flags"].where(rows["flags"] != "", "none"),
@@ -205,6 +198,7 @@ def _curves(trials: Trials, fit: Fit) -> str:
         plot_psychometric(fit, trials.table, condition, int(np.prod(shape)), ax)
     return "<h2>Psychometric functions</h2>" + _figure(
         figure,
+        "Proportion correct against RMS contrast with fitted curves",
         f"{len(shown)} of {len(every)} conditions. Dots: trials in bins of equal number, with "
         f"{100 * fit.level:g} % binomial intervals. Curve: median of the fit, with its "
         f"{100 * fit.level:g} % band.",
@@ -273,11 +267,14 @@ def _short(value: Any) -> str:
 
 
 def _with_interval(
-    rows: pd.DataFrame, middle: str, low: str, high: str, form: str = "{:.2f}"
+    rows: pd.DataFrame, middle: str, low: str, high: str, digits: int = 2
 ) -> pd.Series:
-    template = f"{form} [{form}, {form}]"
-    texts = [template.format(*values) for values in rows[[middle, low, high]].to_numpy()]
-    return pd.Series(texts, index=rows.index)
+    # Adding 0 to what is rounded turns −0.00 into 0.00.
+    values = rows[[middle, low, high]].astype(float).round(digits) + 0.0
+    return pd.Series(
+        [f"{m:.{digits}f} [{a:.{digits}f}, {b:.{digits}f}]" for m, a, b in values.to_numpy()],
+        index=rows.index,
+    )
 
 
 def _table(frame: pd.DataFrame, caption: str) -> str:
@@ -291,17 +288,18 @@ def _table(frame: pd.DataFrame, caption: str) -> str:
     )
 
 
-def _drawn(ax: Axes, caption: str) -> str:
-    """Embed the figure an Axes is alone in."""
-    return _figure(cast("Figure", ax.figure), caption)
+def _drawn(ax: Axes, alternative: str) -> str:
+    """Embed the figure an Axes is alone in, with a text for those who cannot see it."""
+    return _figure(cast("Figure", ax.figure), alternative, "")
 
 
-def _figure(figure: Figure, caption: str) -> str:
+def _figure(figure: Figure, alternative: str, caption: str) -> str:
     image = io.BytesIO()
-    figure.savefig(image, format="png", dpi=144)
+    figure.savefig(image, format="png", dpi=2 * _SCREEN_DPI)
     data = base64.b64encode(image.getvalue()).decode()
-    text = escape(caption)
+    width = round(figure.get_figwidth() * _SCREEN_DPI)
+    below = f"<figcaption>{escape(caption)}</figcaption>" if caption else ""
     return (
-        f'<figure><img alt="{text}" src="data:image/png;base64,{data}">'
-        f"<figcaption>{text}</figcaption></figure>"
+        f'<figure><img width="{width}" alt="{escape(alternative)}" '
+        f'src="data:image/png;base64,{data}">{below}</figure>'
     )

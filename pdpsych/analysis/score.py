@@ -13,7 +13,7 @@ from pdpsych.analysis import tables
 from pdpsych.analysis.definition import Analysis, open_analysis
 from pdpsych.analysis.fit import Fit
 from pdpsych.analysis.fit import fit as fit_analysis
-from pdpsych.analysis.human import human_ratios, ratio_table, summary
+from pdpsych.analysis.human import HumanRatios, human_ratios, ratio_table, summary
 from pdpsych.analysis.likelihood import Floats
 from pdpsych.analysis.ranking import Distances, conclude, rank
 from pdpsych.errors import InputError
@@ -175,7 +175,19 @@ def score_ratios(fit: Fit, ratios: pd.DataFrame) -> Scores:
         ratio_table(human, everyone, fit.level),
         _score_table(human.pairs, models, point, draws, perfect, fit.level),
         ranked,
-        conclude(ranked, fit.level),
+        conclude(ranked, fit.level) + _caution(fit, human),
+    )
+
+
+def _caution(fit: Fit, human: HumanRatios) -> str:
+    """Say how many ratios are missing because a threshold was out of reach."""
+    shown = fit.thresholds.groupby(["participant", "image", "pair"])["distortion"].nunique()
+    wanted, found = int((shown == 2).sum()), int((~np.isnan(human.samples[0])).sum())
+    if wanted == found:
+        return ""
+    return (
+        f" Left out: {wanted - found} of {wanted} human ratios, because the trials do not "
+        "determine a threshold (see the column measured of thresholds.csv)."
     )
 
 

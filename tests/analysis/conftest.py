@@ -80,7 +80,7 @@ def make_fit() -> Callable[..., Fit]:
     def make(
         estimates: dict[tuple[str, str, str, int], tuple[float, float]], samples: int = 4000
     ) -> Fit:
-        table = pd.DataFrame(list(estimates), columns=CONDITION)
+        table = pd.DataFrame(list(estimates), columns=CONDITION).assign(measured=True)
         posteriors = {}
         for name, rows in table.groupby("participant", sort=False):
             values = np.array(list(estimates.values()))[rows.index]

@@ -1,3 +1,5 @@
+import dataclasses
+
 import matplotlib.colors
 import numpy as np
 import pytest
@@ -35,6 +37,22 @@ def test_log_ratios_have_a_row_for_each_model_and_the_human(scored):
     human = scored.human.query("participant == 'all' and kind == 'principal'")
     np.testing.assert_allclose(dots(ax)[3], human["log_ratio"])
     assert "nat" in ax.get_xlabel()
+
+
+def test_turning_a_pair_does_not_change_the_picture(scored):
+    swapped = dataclasses.replace(
+        scored, human=_swapped(scored.human, "parrot"), scores=_swapped(scored.scores, "parrot")
+    )
+    for one, other in zip(
+        dots(plot_log_ratios(scored)), dots(plot_log_ratios(swapped)), strict=True
+    ):
+        np.testing.assert_allclose(other, one)
+
+
+def _swapped(table, image):
+    there = table["image"] == image
+    turned = table.assign(log_ratio=-table["log_ratio"], low=-table["high"], high=-table["low"])
+    return table.where(~there, turned)
 
 
 def test_kinds_stand_side_by_side_on_one_axis(scored):

@@ -109,6 +109,23 @@ def test_trials_without_signal_are_counted_and_leave_the_prior(study):
     assert np.isfinite(fitted.thresholds["log_threshold"]).all()
     assert (fitted.thresholds["sd"] > 1).all()
     assert fitted.thresholds["outside_range"].all()
+    assert not fitted.thresholds["measured"].any()
+    assert "12 of 12 thresholds not determined by trials" in fitted.participants["flags"][0]
+
+
+def test_measured_is_about_the_trials_not_about_how_alike_conditions_are(study):
+    assert fit(study).thresholds["measured"].all()
+    # One condition without signal among others that are well measured and much alike.
+    fitted = changed(
+        study,
+        amplitude=lambda t: t["amplitude"].where(
+            (t["image"] != "camel") | (t["distortion"] == 1), 0
+        ),
+    )
+    unmeasured = fitted.thresholds[~fitted.thresholds["measured"]]
+    assert set(unmeasured["image"]) == {"camel"}
+    assert set(unmeasured["distortion"]) == {2}
+    assert len(unmeasured) == 4
 
 
 def test_a_file_that_is_no_fit_is_refused(tmp_path):

@@ -23,7 +23,7 @@ def test_ratio_is_log_threshold_of_v_minus_that_of_u(make_fit):
 
 
 def test_a_pair_with_one_threshold_is_no_pair(make_fit):
-    with pytest.raises(InputError, match="nobody has answered trials of both distortions"):
+    with pytest.raises(InputError, match="no pair has thresholds for both of its distortions"):
         human_ratios(make_fit({("01", "a", "p", 1): (0.0, 0.1)}), PAIRS)
 
 

@@ -138,6 +138,17 @@ def test_conclusion_is_about_principal_distortions(make_fit):
     assert scored.conclusion.startswith("A is closest")
 
 
+def test_ratios_the_trials_do_not_determine_are_left_out_and_counted(make_fit):
+    fitted = make_fit(estimates())
+    fitted.thresholds.loc[
+        (fitted.thresholds["image"] == "i1") & (fitted.thresholds["distortion"] == 2), "measured"
+    ] = False
+    scored = score_ratios(fitted, model_ratios())
+    assert set(scored.scores["image"]) == {"i0", "i2", "i3"}
+    assert "Left out: 2 of 8 human ratios" in scored.conclusion
+    assert "Left out" not in score_ratios(make_fit(estimates()), model_ratios()).conclusion
+
+
 def test_a_zero_sensitivity_is_refused(make_fit):
     ratios = model_ratios({"A": 1.0, "B": -np.inf})
     with pytest.raises(InputError, match="image i0, pair principal: model B has log ratio -inf"):
