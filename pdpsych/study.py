@@ -136,11 +136,7 @@ def _schema_at(schema: type[BaseModel], location: tuple[Any, ...]) -> type[BaseM
 def _schemas_in(annotation: Any) -> list[type[BaseModel]]:
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return [annotation]
-    if isinstance(annotation, types.GenericAlias | types.UnionType) or typing.get_origin(
-        annotation
-    ):
-        return [s for a in typing.get_args(annotation) for s in _schemas_in(a)]
-    return []
+    return [s for inner in typing.get_args(annotation) for s in _schemas_in(inner)]
 
 
 def _all_schemas(schema: type[BaseModel]) -> list[type[BaseModel]]:

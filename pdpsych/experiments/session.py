@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
-import importlib.metadata
-import platform
 from datetime import datetime, timezone
 from pathlib import Path
 
 from tqdm import tqdm
 
-import pdpsych
 from pdpsych.errors import InputError
 from pdpsych.experiments.design import PlannedTrial, digest, plan
 from pdpsych.experiments.experiment import Experiment
@@ -25,6 +21,7 @@ from pdpsych.experiments.stage import Stage
 from pdpsych.experiments.trial_log import Header, SessionLog, Trial, TrialLog, log_path, read_log
 from pdpsych.stimuli.stimulus_set import StimulusSet
 from pdpsych.study import load
+from pdpsych.versions import versions
 
 __all__ = ["SessionStopped", "run"]
 
@@ -104,7 +101,7 @@ def _header(
         participant=participant,
         session=session,
         observer=observer.description if observer else "person",
-        versions=_versions(),
+        versions=versions("numpy", "scipy", "psychopy"),
         started=_now(),
     )
 
@@ -157,15 +154,6 @@ def _record(presentation: Presentation, response: Response) -> Trial:
         timing=response.timing,
         time=_now(),
     )
-
-
-def _versions() -> dict[str, str]:
-    """Return the versions of what decides over a session's stimuli and timing."""
-    versions = {"pdpsych": pdpsych.__version__, "python": platform.python_version()}
-    for name in ("numpy", "scipy", "psychopy"):
-        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
-            versions[name] = importlib.metadata.version(name)
-    return versions
 
 
 def _now() -> str:

@@ -67,7 +67,7 @@ class Stage:
             base = self._set.base(image).astype(np.float64)
             linear = self._set.entry(image).encoding == "linear"
             means.append(np.mean(base if linear else linear_from_srgb(base)))
-        level = self._display.levels(np.array(np.mean(means)))
+        level = self._display.levels(np.array(np.mean(means)), "linear")
         return float(np.round(level)) / self._display.top
 
     def _placement(self, condition: Condition) -> Placement:

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 Stopped = Literal["converged", "whole space", "iterations", "seconds"]
-Progress = Callable[[int, float], None]
+Progress = Callable[[int, float], object]
 """Called after each iteration with its number and the objective."""
 
 

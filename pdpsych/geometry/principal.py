@@ -38,8 +38,9 @@ class PrincipalDistortions:
     Attributes
     ----------
     distortions
-        ε₁ and ε₂, (2, C, H, W), unit norm. Order: Σ_i (N − 1 − 2i) x_i ≥ 0, so representations
-        listed early are relatively more sensitive to ε₁. Sign: Σ ε³ ≥ 0.
+        ε₁ and ε₂, (2, C, H, W), unit norm. Order: the representation that deviates most from
+        the mean log ratio (within 1 %, the one listed first) is the more sensitive to ε₁, relative
+        to the others. Sign: Σ ε³ ≥ 0.
     log_ratios
         x_i = log d_i(ε₁)/d_i(ε₂), natural log, (N,).
     objective
@@ -211,14 +212,20 @@ def _conventional(
     """Normalise, order and sign the distortions by the documented rule."""
     pair = state.subspace.combine(state.pair)
     x = disagreement.log_ratios(state.subspace.grams, state.pair)[0]
-    trend = np.arange(len(x) - 1, -len(x), -2)
-    if trend @ x < 0:
+    if _deviant(x) < 0:
         pair, x = pair.flip(0), -x
     pair = pair / pair.flatten(1).norm(dim=1).view(2, 1, 1, 1)
     skew = pair.double().pow(3).sum(dim=(1, 2, 3), keepdim=True)
     pair = torch.where(skew < 0, -pair, pair)
     objective, names = float(np.var(x)), tuple(geometry.names)
     return PrincipalDistortions(pair, x, objective, names, geometry.floor, seed, certificate)
+
+
+def _deviant(x: Floats) -> float:
+    """Return the largest deviation from the mean; of those within 1 % of it, the first."""
+    deviations = x - x.mean()
+    near = np.abs(deviations) >= 0.99 * np.abs(deviations).max()
+    return float(deviations[near.argmax()])
 
 
 def _compared(

@@ -25,6 +25,6 @@ def generate(
     recipe: str | Path | Recipe, out: str | Path | None = None, progress: bool = False
 ) -> StimulusSet:
     """Make the stimulus set of a recipe; see :func:`pdpsych.stimuli.builder.generate`."""
-    from pdpsych.stimuli import builder
+    from pdpsych.stimuli.builder import generate as build
 
-    return builder.generate(recipe, out, progress=progress)
+    return build(recipe, out, progress=progress)

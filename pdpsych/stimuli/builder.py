@@ -29,7 +29,7 @@ from pdpsych.study import load, validate
 from pdpsych.versions import versions
 
 PREVIEW_RMS = 0.05
-Step = Callable[[int, float], None]
+Step = Callable[[int, float], object]
 
 
 def generate(

@@ -39,16 +39,22 @@ class Display(Section):
         """The highest level."""
         return int(2**self.bit_depth - 1)
 
-    def levels(self, luminance: Array) -> Array:
-        """Return the (fractional) levels that give a relative luminance, 0 to ``top``."""
+    def levels(self, image: Array, encoding: Encoding) -> Array:
+        """Return the levels, with fractions, that show an image in [0, 1] of an encoding."""
+        if encoding == self.curve:
+            return image * self.top
+        luminance = linear_from_srgb(image) if encoding == "srgb" else image
         if self.curve == "srgb":
             return srgb_from_linear(luminance) * self.top
         return luminance ** (1 / self.curve) * self.top
 
-    def luminance(self, levels: Array) -> Array:
-        """Return the relative luminance, 0 to 1, of levels."""
-        relative = levels / self.top
-        return linear_from_srgb(relative) if self.curve == "srgb" else relative**self.curve
+    def units(self, levels: NDArray[np.integer], encoding: Encoding) -> Array:
+        """Return integer levels as image values of an encoding: what :meth:`levels` undoes."""
+        table: Array = np.linspace(0, 1, self.top + 1)
+        if encoding != self.curve:
+            luminance = linear_from_srgb(table) if self.curve == "srgb" else table**self.curve
+            table = srgb_from_linear(luminance) if encoding == "srgb" else luminance
+        return table[levels]
 
 
 @dataclass(frozen=True)
@@ -97,7 +103,7 @@ def show(
     direction = np.asarray(distortion, dtype=np.float64) * np.sign(amplitude or 1.0)
     wanted = base + abs(amplitude) * direction
     frames = [quantise(x, display, encoding, rng) for x in (wanted, base)]
-    seen = [units(frame, display, encoding) for frame in frames]
+    seen = [display.units(frame, encoding) for frame in frames]
     added = seen[0] - seen[1]
     realised = float(np.vdot(added, direction))
     residual = float(np.sqrt(np.mean((added - realised * direction) ** 2)))
@@ -109,16 +115,10 @@ def quantise(
 ) -> NDArray[np.uint16]:
     """Return the display levels of an image in model units."""
     inside = np.clip(image, 0.0, 1.0)
-    levels = display.levels(linear_from_srgb(inside) if encoding == "srgb" else inside)
+    levels = display.levels(inside, encoding)
     width = _DITHER_WIDTH[display.dither]
     noise = rng.uniform(-width / 2, width / 2, levels.shape) if width else 0.0
     return np.clip(np.floor(levels + noise + 0.5), 0, display.top).astype(np.uint16)
-
-
-def units(levels: NDArray[np.integer], display: Display, encoding: Encoding) -> Array:
-    """Return display levels in model units: the inverse of :func:`quantise`, without its noise."""
-    luminance = display.luminance(levels.astype(np.float64))
-    return srgb_from_linear(luminance) if encoding == "srgb" else luminance
 
 
 def clipped_share(image: Array) -> float:

@@ -177,6 +177,25 @@ class StimulusSet:
         ]
         return pd.DataFrame(rows, columns=["image", "pair", "kind", "model", "log_ratio"])
 
+    def __str__(self) -> str:
+        """Say what is in the set, a line per pair."""
+        manifest = self.manifest
+        lines = [
+            f"stimulus set {self.path}, made {manifest.created}",
+            f"models {', '.join(self.models)}; floor {manifest.floor:g}",
+            f"SHA-256 {self.sha256}",
+            "log d(ε₁)/d(ε₂) of each pair:",
+        ]
+        width = max(len(e.name) + len(p.name) for e in manifest.images for p in e.pairs) + 1
+        for entry in manifest.images:
+            for pair in entry.pairs:
+                ratios = [f"{m} {np.log(a / b):+.2f}" for m, (a, b) in pair.sensitivities.items()]
+                converged = pair.certificate.get("converged")
+                note = "" if converged in (None, True) else "  (not converged)"
+                label = f"{entry.name}/{pair.name}"
+                lines.append(f"  {label:<{width}}  {'  '.join(ratios)}{note}")
+        return "\n".join([*lines, f"pictures: {self.path / 'previews'}"])
+
     def _arrays(self, image: str) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         entry = self.entry(image)
         return _read_arrays(self.path / array_file(image), entry.shape, len(entry.pairs))

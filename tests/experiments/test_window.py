@@ -64,7 +64,7 @@ def expected_screens(row, opened, display: Display) -> list[np.ndarray]:
     for frame in frames:
         _, height, width = frame.shape
         screen = np.full((display.height_px, display.width_px, 3), 0)
-        screen[:] = np.round(display.levels(luminance))
+        screen[:] = np.round(display.levels(luminance, "linear"))
         left, top = (display.width_px - width + 1) // 2, (display.height_px - height) // 2
         screen[top : top + height, left : left + width] = frame.transpose(1, 2, 0)
         screens.append(screen)

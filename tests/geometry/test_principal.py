@@ -71,7 +71,8 @@ def test_result_follows_its_conventions_and_matches_recomputed_sensitivities(pho
     norms = found.distortions.flatten(1).norm(dim=1)
     torch.testing.assert_close(norms, torch.ones_like(norms))
     assert (found.distortions.pow(3).sum(dim=(1, 2, 3)) >= 0).all()
-    assert np.array([3, 1, -1, -3]) @ found.log_ratios >= 0
+    deviations = found.log_ratios - found.log_ratios.mean()
+    assert deviations[np.abs(deviations).argmax()] > 0
     again = [
         geometry.log_ratio(*geometry.sensitivity(r, image, found.distortions, floor=0.03))
         for r in representations

@@ -1,0 +1,121 @@
+"""The commands; each is one call that is open to Python too."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pdpsych.errors import InputError
+
+app = typer.Typer(
+    name="pdpsych",
+    help="Find the image distortions on which models of vision disagree most, measure how "
+    "visible they are to a person, and score the models.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+RecipeFile = Annotated[Path, typer.Argument(help="Recipe, stimuli/NAME.yaml.")]
+SetFolder = Annotated[Path, typer.Argument(metavar="SET", help="Folder of a stimulus set.")]
+ExperimentFile = Annotated[Path, typer.Argument(help="Experiment, experiments/NAME.yaml.")]
+AnalysisFile = Annotated[
+    Path,
+    typer.Argument(help="Analysis, analysis/NAME.yaml, or the folder of a study that has one."),
+]
+Participant = Annotated[str, typer.Option(help="Letters and digits.")]
+Session = Annotated[str, typer.Option(help="Letters and digits.")]
+Simulate = Annotated[
+    str | None,
+    typer.Option(
+        metavar="OBSERVER",
+        help="Let a simulated observer answer: a model of the set, or an observer's YAML file.",
+    ),
+]
+Windowed = Annotated[bool, typer.Option("--windowed", help="Do not fill the screen.")]
+
+
+@app.command()
+def demo(
+    out: Annotated[Path, typer.Option(help="Folder of the study it makes.")] = Path("pdpsych-demo"),
+    quick: Annotated[bool, typer.Option("--quick", help="Fewer, smaller images.")] = False,
+    observer: Annotated[
+        str, typer.Option(help="The model that the simulated participants see like.")
+    ] = "LGN",
+) -> None:
+    """Run the whole pipeline on real photographs, with simulated participants."""
+    from pdpsych import demo
+
+    demo.run(out, quick=quick, observer=observer)
+
+
+@app.command()
+def generate(
+    recipe: RecipeFile,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder of the set; default: sets/NAME beside the recipe.")
+    ] = None,
+) -> None:
+    """Make a stimulus set from a recipe; goes on where it was interrupted."""
+    from pdpsych import stimuli
+
+    typer.echo(stimuli.generate(recipe, out, progress=True))
+
+
+@app.command()
+def inspect(stimulus_set: SetFolder) -> None:
+    """Verify a stimulus set and show what is in it."""
+    from pdpsych.stimuli import StimulusSet
+
+    typer.echo(StimulusSet.open(stimulus_set))
+
+
+@app.command()
+def run(
+    experiment: ExperimentFile,
+    participant: Participant,
+    session: Session = "01",
+    simulate: Simulate = None,
+    windowed: Windowed = False,
+) -> None:
+    """Run a session, or go on with one that was interrupted."""
+    from pdpsych import experiments
+
+    try:
+        log = experiments.run(
+            experiment, participant, session, simulate, windowed=windowed, progress=bool(simulate)
+        )
+    except experiments.SessionStopped as stopped:
+        typer.echo(f"{stopped}; the same command goes on from there")
+        return
+    typer.echo(f"{log.path}: complete, {len(log.trials)} trials")
+
+
+@app.command()
+def fit(analysis: AnalysisFile) -> None:
+    """Fit thresholds to all sessions of an analysis."""
+    from pdpsych import analysis as analyses
+
+    typer.echo(analyses.fit(analysis, progress=True))
+
+
+@app.command()
+def score(analysis: AnalysisFile) -> None:
+    """Score the models against the human and write the report."""
+    from pdpsych import analysis as analyses
+
+    fitted = analyses.fit(analysis, progress=True)
+    scores = analyses.score(analysis, fitted)
+    typer.echo(f"{scores}\nreport: {analyses.report(analysis, fitted, scores)}")
+
+
+def main() -> None:
+    """Run the command line; what a user got wrong ends with a message and status 2."""
+    try:
+        app()
+    except InputError as error:
+        typer.echo(f"pdpsych: {error}", err=True)
+        sys.exit(2)

@@ -1,0 +1,115 @@
+"""The whole pipeline on real photographs, with simulated participants."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from pdpsych import analysis, experiments, stimuli
+from pdpsych.errors import InputError
+from pdpsych.stimuli.recipe import Preprocess, Principal, Random, Recipe, Source
+from pdpsych.study import Section, dump, load
+
+NAME = "demo"
+
+
+@dataclass(frozen=True)
+class Size:
+    """How much the demo does."""
+
+    photographs: tuple[str, ...]
+    side: int
+    iterations: int
+    participants: int
+    trials: int
+
+
+FULL = Size(("astronaut", "camera", "cat", "coffee"), 224, 150, 3, 50)
+QUICK = Size(("astronaut", "coffee"), 128, 60, 2, 40)
+
+
+def run(out: str | Path, quick: bool = False, observer: str = "LGN") -> analysis.Scores:
+    """Make a study in ``out``: generate, simulate, fit, score, report; go on where it stopped.
+
+    Parameters
+    ----------
+    out
+        Folder of the study.
+    quick
+        Fewer, smaller images, fewer trials.
+    observer
+        The model of the set that the simulated participants see like.
+
+    Raises
+    ------
+    InputError
+        If ``out`` holds something else, or the model is unknown.
+    """
+    folder, size = Path(out), QUICK if quick else FULL
+    files = _write_study(folder, size, observer)
+    _say(f"pdpsych generate {files['recipe']}")
+    opened = stimuli.generate(files["recipe"], progress=True)
+    print(opened)
+    for number in range(1, size.participants + 1):
+        participant = f"{number:02d}"
+        simulate = f"--simulate {files['observer']}"
+        _say(f"pdpsych run {files['experiment']} --participant {participant} {simulate}")
+        experiments.run(files["experiment"], participant, observer=files["observer"], progress=True)
+    _say(f"pdpsych score {files['analysis']}")
+    fitted = analysis.fit(files["analysis"], progress=True)
+    scores = analysis.score(files["analysis"], fitted)
+    page = analysis.report(files["analysis"], fitted, scores)
+    print(f"\n{scores}")
+    print(
+        f"\nNo person took part: {size.participants} simulated participants saw like {observer}, "
+        "with lapses\nand differences between them. On these data a score should find "
+        f"{observer} first."
+    )
+    print(f"\nreport: {page}")
+    return scores
+
+
+def _write_study(folder: Path, size: Size, observer: str) -> dict[str, Path]:
+    """Write the study's files, or find the same ones there."""
+    recipe = Recipe(
+        images=tuple(Source(sample=name) for name in size.photographs),
+        preprocess=Preprocess(size=size.side, resize=size.side * 8 // 7, range=(0.05, 0.95)),
+        models=("LN", "LG", "LGG", "LGN"),
+        distortions=(
+            Principal(kind="principal", iterations=size.iterations),
+            Random(kind="random", pairs=1),
+        ),
+    )
+    experiment = experiments.Experiment(
+        stimulus_set=Path("..", "stimuli", "sets", NAME),
+        display=stimuli.Display(),
+        trials_per_condition=size.trials,
+    )
+    spec = experiments.ObserverSpec(model=observer, lapse=0.02, spread=0.1)
+    sections: dict[str, tuple[str, Section]] = {
+        "recipe": (f"stimuli/{NAME}.yaml", recipe),
+        "experiment": (f"experiments/{NAME}.yaml", experiment),
+        "observer": ("experiments/observers/simulated.yaml", spec),
+        "analysis": (
+            f"analysis/{NAME}.yaml",
+            analysis.Analysis(experiment=Path("..", "experiments", f"{NAME}.yaml")),
+        ),
+    }
+    for file, section in sections.values():
+        _write_same(folder / file, section)
+    return {key: folder / file for key, (file, _) in sections.items()}
+
+
+def _write_same(path: Path, section: Section) -> None:
+    if path.exists():
+        if load(path, type(section)) != section:
+            raise InputError(
+                f"{path.parents[1]}: holds another study; delete it or choose another --out"
+            )
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    dump(section, path)
+
+
+def _say(command: str) -> None:
+    print(f"\n$ {command}", flush=True)
