@@ -24,8 +24,8 @@ class Size:
     trials: int
 
 
-FULL = Size(("astronaut", "camera", "cat", "coffee"), 224, 150, 3, 50)
-QUICK = Size(("astronaut", "coffee"), 128, 60, 2, 40)
+FULL = Size(("astronaut", "camera", "cat", "coffee"), 224, 200, participants=4, trials=80)
+QUICK = Size(("astronaut", "cat", "coffee"), 128, 80, participants=3, trials=80)
 
 
 def run(out: str | Path, quick: bool = False, observer: str = "LGN") -> analysis.Scores:
@@ -102,7 +102,7 @@ def _write_study(folder: Path, size: Size, observer: str) -> dict[str, Path]:
 
 def _write_same(path: Path, section: Section) -> None:
     if path.exists():
-        if load(path, type(section)) != section:
+        if load(path, type(section)).model_dump() != section.model_dump():
             raise InputError(
                 f"{path.parents[1]}: holds another study; delete it or choose another --out"
             )

@@ -72,6 +72,17 @@ class Fit:
     participants: pd.DataFrame
     posteriors: dict[str, Posterior]
 
+    def __str__(self) -> str:
+        """Say what each participant's trials gave, a line each."""
+        lines = [
+            f"{row['participant']}: {row['trials']} trials, exponent {row['exponent']:.2f} "
+            f"[{row['exponent_low']:.2f}, {row['exponent_high']:.2f}], lapse {row['lapse']:.3f}; "
+            f"{row['flags'] or 'no flags'}"
+            for row in self.participants.to_dict("records")
+        ]
+        head = f"{len(self.thresholds)} thresholds of {self.analysis['name']}"
+        return "\n".join([head, *(f"  {line}" for line in lines)])
+
     @property
     def level(self) -> float:
         """Probability of the intervals."""

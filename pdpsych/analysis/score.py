@@ -86,6 +86,23 @@ class Scores:
     ranking: pd.DataFrame
     conclusion: str
 
+    def __str__(self) -> str:
+        """Give the ranking of each kind of distortion and the conclusion."""
+        parts = []
+        for kind, rows in self.ranking.groupby("kind", sort=False):
+            first = rows.iloc[0]
+            parts.append(
+                f"mean score on {kind} distortions, {100 * self.level:g} % interval, nats "
+                f"(a perfect model: {first['expected_perfect']:.2f})"
+            )
+            width = rows["model"].str.len().max()
+            parts += [
+                f"  {row['rank']}. {row['model']:<{width}}  {row['score']:.2f} "
+                f"[{row['low']:.2f}, {row['high']:.2f}]"
+                for _, row in rows.iterrows()
+            ]
+        return "\n".join([*parts, self.conclusion])
+
     def to_json(self, path: str | Path) -> Path:
         """Write the scores."""
         data = {"schema_version": SCHEMA_VERSION} | vars(self)

@@ -152,7 +152,7 @@ class LocalGeometry:
 
 def checked_image(image: Tensor | NDArray[np.floating]) -> Tensor:
     """Return the image as a (C, H, W) tensor of float32 or float64, refusing anything else."""
-    tensor = torch.as_tensor(image)
+    tensor = as_tensor(image)
     if tensor.ndim != 3 or tensor.dtype not in (torch.float32, torch.float64):
         raise InputError(
             f"image: is {tensor.dtype} {tuple(tensor.shape)}; give float32 or float64 of shape "
@@ -165,6 +165,11 @@ def checked_image(image: Tensor | NDArray[np.floating]) -> Tensor:
             f"image: values from {tensor.min():g} to {tensor.max():g}; they must lie in [0, 1]"
         )
     return tensor.detach()
+
+
+def as_tensor(values: Tensor | NDArray[np.floating]) -> Tensor:
+    """Return a tensor; arrays are copied, since those of a stimulus set are read-only."""
+    return values if isinstance(values, Tensor) else torch.tensor(values)
 
 
 def random_signs(shape: tuple[int, ...], seed: int) -> Tensor:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
 from pdpsych.errors import InputError
-from pdpsych.geometry.local import LocalGeometry, RepresentationLike
+from pdpsych.geometry.local import LocalGeometry, RepresentationLike, as_tensor
 
 
 def sensitivity(
@@ -34,7 +33,7 @@ def sensitivity(
         If the image is not in range or the shapes do not fit.
     """
     geometry = LocalGeometry([representation], image, floor)
-    block = torch.as_tensor(distortions).to(geometry.image)
+    block = as_tensor(distortions).to(geometry.image)
     if block.shape[1:] != geometry.image.shape:
         raise InputError(
             f"distortions: shape {tuple(block.shape)} does not fit the image; give "

@@ -6,11 +6,12 @@ from pathlib import Path
 
 from pdpsych.stimuli.display import Display, Shown, show
 from pdpsych.stimuli.images import load_image, sample_names
-from pdpsych.stimuli.recipe import Recipe
+from pdpsych.stimuli.recipe import Preprocess, Recipe
 from pdpsych.stimuli.stimulus_set import StimulusSet
 
 __all__ = [
     "Display",
+    "Preprocess",
     "Recipe",
     "Shown",
     "StimulusSet",

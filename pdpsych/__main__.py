@@ -1,0 +1,5 @@
+"""``python -m pdpsych``."""
+
+from pdpsych.cli import main
+
+main()

@@ -1,0 +1,282 @@
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from pdpsych import geometry, models, stimuli
+from pdpsych.errors import InputError
+from pdpsych.stimuli import Recipe, StimulusSet
+from pdpsych.study import load
+
+RECIPE = """
+images: [{sample: astronaut}, {sample: coffee}]
+preprocess: {size: 32, range: [0.1, 0.9]}
+models: [LN, LG, LGN]
+distortions:
+  - {kind: principal, iterations: 60, restarts: 2}
+  - {kind: eigen, model: LGN, iterations: 60}
+  - {kind: generalised, models: [LN, LG], iterations: 60}
+  - {kind: random, pairs: 2}
+"""
+
+
+def _recipe(tmp_path: Path, text: str = RECIPE) -> Path:
+    path = tmp_path / "small.yaml"
+    path.write_text(text)
+    return path
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    return stimuli.generate(_recipe(tmp_path_factory.mktemp("study")))
+
+
+@pytest.fixture
+def copied(made, tmp_path):
+    """A set of its own for a test that damages it."""
+    return Path(shutil.copytree(made.path, tmp_path / "set"))
+
+
+def test_what_the_recipe_asks_for_is_there(made):
+    assert made.path.parent.name == "sets"
+    assert made.images == ("astronaut", "coffee")
+    pairs = ("principal", "eigen-LGN", "generalised-LN-LG", "random-1", "random-2")
+    assert made.pairs("coffee") == pairs
+    for image in made.images:
+        assert made.base(image).shape == (1, 32, 32)
+        for pair in pairs:
+            for number in (1, 2):
+                norm = np.linalg.norm(made.distortion(image, pair, number))
+                assert norm == pytest.approx(1, abs=1e-5)
+
+
+def test_stored_sensitivities_are_those_of_the_stored_distortions(made):
+    table = made.sensitivities().set_index(["image", "pair", "distortion", "model"])
+    for representation in models.load(made.models):
+        for image in made.images:
+            for pair in made.pairs(image):
+                both = np.stack([made.distortion(image, pair, n) for n in (1, 2)])
+                d = geometry.sensitivity(representation, made.base(image), both, floor=0.03)
+                stored = [
+                    table.loc[(image, pair, n, representation.name), "sensitivity"] for n in (1, 2)
+                ]
+                np.testing.assert_allclose(stored, d, rtol=1e-5)
+
+
+def test_pairs_separate_the_models_they_are_meant_to(made):
+    ratios = made.log_ratios().set_index(["image", "pair", "model"])["log_ratio"].sort_index()
+    for image in made.images:
+        variance = {
+            pair: np.var([ratios[image, pair, m] for m in made.models])
+            for pair in made.pairs(image)
+        }
+        assert variance["principal"] > 100 * variance["random-1"]
+        assert variance["principal"] > 0.95 * max(variance.values())
+        principal, generalised = (
+            ratios[image, pair] for pair in ("principal", "generalised-LN-LG")
+        )
+        apart = generalised["LN"] - generalised["LG"]
+        assert apart > 0.99 * abs(principal["LN"] - principal["LG"])
+
+
+def test_the_manifest_tells_how_the_set_was_made(made):
+    manifest = made.manifest
+    assert manifest.schema_version == 1
+    assert set(manifest.versions) >= {"python", "pdpsych", "torch", "numpy"}
+    assert Recipe.model_validate(manifest.recipe).models == ("LN", "LG", "LGN")
+    certificate = manifest.images[0].pairs[0].certificate
+    assert len(certificate["restarts"]) == 2
+    assert certificate["operator_applications"] > 0
+    files = {str(f.relative_to(made.path)) for f in made.path.rglob("*") if f.is_file()}
+    assert files - {"manifest.json"} == set(manifest.files)
+
+
+def test_previews_are_pictures_of_the_base_images(made):
+    preview = np.asarray(Image.open(made.path / "previews" / "coffee.png"))
+    np.testing.assert_allclose(preview / 255, made.base("coffee")[0], atol=0.5 / 255 + 1e-6)
+
+
+def test_colour_and_linear_light(tmp_path):
+    text = """
+images: [{sample: cat}]
+preprocess: {size: 32, colour: rgb, encoding: linear}
+models: [identity, LN]
+distortions: [{kind: random}]
+"""
+    with pytest.raises(InputError, match="colour: grey"):
+        stimuli.generate(_recipe(tmp_path, text))
+    grey = stimuli.generate(_recipe(tmp_path, text.replace("colour: rgb, ", "")))
+    assert grey.entry("cat").encoding == "linear"
+
+
+def test_a_seed_repeats_the_arrays_and_images_do_not_depend_on_each_other(made, tmp_path):
+    again = stimuli.generate(_recipe(tmp_path))
+    alone = stimuli.generate(
+        _recipe(tmp_path, RECIPE.replace("{sample: astronaut}, ", "")), tmp_path / "alone"
+    )
+    for pair in made.pairs("coffee"):
+        first = made.distortion("coffee", pair, 1)
+        np.testing.assert_array_equal(again.distortion("coffee", pair, 1), first)
+        np.testing.assert_array_equal(alone.distortion("coffee", pair, 1), first)
+
+
+def test_a_finished_set_is_not_made_again(made):
+    before = (made.path / "manifest.json").stat().st_mtime_ns
+    again = stimuli.generate(made.path.parents[1] / "small.yaml")
+    assert again.sha256 == made.sha256
+    assert (made.path / "manifest.json").stat().st_mtime_ns == before
+
+
+def test_a_set_of_another_recipe_is_not_overwritten(made, tmp_path):
+    changed = _recipe(tmp_path, RECIPE + "seed: 1\n")
+    with pytest.raises(InputError, match="another recipe"):
+        stimuli.generate(changed, made.path)
+
+
+def test_an_interrupted_run_leaves_no_set_and_goes_on(tmp_path):
+    recipe = _recipe(tmp_path, RECIPE.replace("60", "250"))
+    out = tmp_path / "sets" / "small"
+    code = f"from pdpsych import stimuli; stimuli.generate({str(recipe)!r})"
+    process = subprocess.Popen([sys.executable, "-c", code])
+    first = None
+    for _ in range(1200):
+        first = first or next(out.parent.glob(".small.*/entries/astronaut.json"), None)
+        if first or process.poll() is not None:
+            break
+        time.sleep(0.05)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert first is not None
+    assert not out.exists()
+    with pytest.raises(InputError, match="no such stimulus set"):
+        StimulusSet.open(out)
+    stamp = first.stat().st_mtime_ns
+    arrays = first.parents[1] / "arrays" / "astronaut.npz"
+    inode = os.stat(arrays).st_ino
+    finished = stimuli.generate(recipe)
+    assert stamp > 0
+    assert os.stat(out / "arrays" / "astronaut.npz").st_ino == inode
+    assert finished.images == ("astronaut", "coffee")
+    assert not list(out.parent.glob(".small*"))
+
+
+def _edit_manifest(path: Path, change) -> None:
+    manifest = json.loads((path / "manifest.json").read_text())
+    change(manifest)
+    (path / "manifest.json").write_text(json.dumps(manifest))
+
+
+def test_a_changed_or_missing_file_is_found(copied):
+    array = copied / "arrays" / "coffee.npz"
+    data = bytearray(array.read_bytes())
+    data[len(data) // 2] ^= 1
+    array.write_bytes(data)
+    with pytest.raises(InputError, match=r"coffee.npz: changed since the set was made"):
+        StimulusSet.open(copied)
+    array.unlink()
+    with pytest.raises(InputError, match=r"coffee.npz: is missing"):
+        StimulusSet.open(copied)
+
+
+def test_a_folder_without_a_manifest_is_no_set(copied, tmp_path):
+    (copied / "manifest.json").unlink()
+    with pytest.raises(InputError, match="half written"):
+        StimulusSet.open(copied)
+    with pytest.raises(InputError, match="no such stimulus set"):
+        StimulusSet.open(tmp_path / "nothing")
+
+
+def test_a_newer_schema_is_refused(copied):
+    _edit_manifest(copied, lambda m: m.update(schema_version=2, novelty=1))
+    with pytest.raises(InputError, match="the set has 2, this pdpsych reads up to 1"):
+        StimulusSet.open(copied)
+
+
+def test_files_outside_the_set_are_refused(copied):
+    _edit_manifest(copied, lambda m: m["files"].update({"../../etc/passwd": "0"}))
+    with pytest.raises(InputError, match="outside the set"):
+        StimulusSet.open(copied)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "[]", "{", '{"schema_version": 1}', "\xff", "[" * 100_000], ids=range(6)
+)
+def test_a_damaged_manifest_is_refused(copied, text):
+    (copied / "manifest.json").write_text(text, encoding="latin-1")
+    with pytest.raises(InputError, match=r"manifest\.json"):
+        StimulusSet.open(copied)
+
+
+def test_arrays_that_do_not_fit_the_manifest_are_refused(copied):
+    array = copied / "arrays" / "coffee.npz"
+    np.savez(array, image=np.zeros((1, 32, 32)), distortions=np.zeros((5, 2, 1, 32, 32)))
+    digest = stimuli.stimulus_set.sha256_of(array)
+    _edit_manifest(copied, lambda m: m["files"].update({"arrays/coffee.npz": digest}))
+    opened = StimulusSet.open(copied)
+    with pytest.raises(InputError, match="image: is float64"):
+        opened.base("coffee")
+
+
+def test_unknown_names_get_the_nearest(made):
+    with pytest.raises(InputError, match='did you mean "coffee"'):
+        made.base("cofee")
+    with pytest.raises(InputError, match='did you mean "principal"'):
+        made.distortion("coffee", "pricipal", 1)
+
+
+def test_the_summary_names_images_models_and_what_did_not_converge(made):
+    text = str(made)
+    assert "coffee/principal" in text
+    assert "LGN" in text
+    assert "not converged" in text
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (("[LN, LG, LGN]", "[LN, LG, LGN, LGM]"), 'unknown model "LGM"; did you mean "LG'),
+        (("[LN, LG, LGN]", "[LN, LN]"), "each model once"),
+        (("model: LGN", "model: LGG"), 'model "LGG" is not among models'),
+        (("[{sample: astronaut}, {sample: coffee}]", "[]"), "images: "),
+        (("{sample: coffee}", "{file: nothing.png}"), "nothing.png: no such image"),
+        (("{sample: coffee}", "{sample: coffee, file: x.png}"), "exactly one of"),
+        (("size: 32", "size: 8"), "at least 16 pixels"),
+        (("[0.1, 0.9]", "[0.9, 0.1]"), "first end must be below"),
+        (("kind: principal", "kind: principle"), "distortions"),
+    ],
+)
+def test_recipes_that_cannot_be_made_leave_nothing(tmp_path, change, message):
+    recipe = _recipe(tmp_path, RECIPE.replace(*change))
+    with pytest.raises(InputError, match=message):
+        stimuli.generate(recipe)
+    assert not (tmp_path / "sets").exists()
+
+
+def test_the_device_must_exist(tmp_path):
+    with pytest.raises(InputError, match="device"):
+        stimuli.generate(_recipe(tmp_path, RECIPE + "device: tpu9000\n"))
+
+
+def test_reading_a_set_needs_no_torch(made):
+    code = (
+        "import sys; from pdpsych.stimuli import StimulusSet; "
+        f"s = StimulusSet.open({str(made.path)!r}); s.base('coffee'); s.log_ratios(); "
+        "assert 'torch' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_recipe_defaults_are_those_of_the_paper(tmp_path):
+    recipe = load(_recipe(tmp_path, "images: [{sample: cat}]\nmodels: [LN, LG]\n"), Recipe)
+    assert [d.kind for d in recipe.distortions] == ["principal", "random"]
+    assert recipe.preprocess.size == 224

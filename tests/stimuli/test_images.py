@@ -1,0 +1,172 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from PIL import Image
+from skimage import data
+
+from pdpsych.errors import InputError
+from pdpsych.stimuli import Recipe, load_image, sample_names
+from pdpsych.stimuli.display import linear_from_srgb
+from pdpsych.stimuli.images import base_images
+from pdpsych.stimuli.recipe import Preprocess, Source
+
+OWN = Preprocess(size=None)
+
+
+def _save(tmp_path, array, name="photo.png", mode=None):
+    path = tmp_path / name
+    Image.fromarray(array, mode).save(path)
+    return path
+
+
+def _recipe(*images, **options):
+    return Recipe(images=images, models=("LN", "LGN"), **options)
+
+
+def test_a_photograph_keeps_its_values(tmp_path):
+    pixels = data.camera()[:64, :80]
+    loaded = load_image(_save(tmp_path, pixels), OWN)
+    assert loaded.dtype == np.float32
+    np.testing.assert_allclose(loaded[0], pixels / 255, atol=1e-6)
+
+
+def test_linear_encoding_is_luminance(tmp_path):
+    pixels = data.camera()[:32, :32]
+    loaded = load_image(_save(tmp_path, pixels), Preprocess(size=None, encoding="linear"))
+    np.testing.assert_allclose(loaded[0], linear_from_srgb(pixels / 255), atol=1e-6)
+
+
+def test_grey_is_rec709_luminance_and_rgb_keeps_colour(tmp_path):
+    pixels = data.astronaut()[:32, :32]
+    path = _save(tmp_path, pixels)
+    luminance = linear_from_srgb(pixels / 255) @ [0.2126, 0.7152, 0.0722]
+    grey = load_image(path, Preprocess(size=None, encoding="linear"))
+    np.testing.assert_allclose(grey[0], luminance, atol=1e-6)
+    colour = load_image(path, Preprocess(size=None, colour="rgb"))
+    np.testing.assert_allclose(colour, np.moveaxis(pixels / 255, 2, 0), atol=1e-6)
+
+
+def test_sixteen_bits_keep_their_precision(tmp_path):
+    pixels = np.linspace(0, 65535, 32 * 32).reshape(32, 32).astype(np.uint16)
+    loaded = load_image(_save(tmp_path, pixels), OWN)
+    np.testing.assert_allclose(loaded[0], pixels / 65535, atol=1e-6)
+
+
+def test_float_arrays_are_taken_as_they_are(tmp_path):
+    values = np.random.default_rng(0).random((24, 30))
+    np.save(tmp_path / "x.npy", values)
+    for encoding in ("srgb", "linear"):
+        loaded = load_image(tmp_path / "x.npy", Preprocess(size=None, encoding=encoding))
+        np.testing.assert_allclose(loaded[0], values, atol=1e-6)
+
+
+def test_resize_crop_and_range():
+    preprocess = Preprocess(size=(96, 112), resize=128, range=(0.1, 0.8))
+    image = base_images(_recipe(Source(sample="coffee"), preprocess=preprocess))[0]
+    assert image.pixels.shape == (1, 96, 112)
+    assert image.pixels.min() >= 0.1
+    assert image.pixels.max() <= 0.8
+
+
+def test_resizing_conserves_mean_luminance():
+    preprocess = Preprocess(size=256, encoding="linear")
+    small = base_images(_recipe(Source(sample="astronaut"), preprocess=preprocess))[0]
+    full = linear_from_srgb(data.astronaut() / 255) @ [0.2126, 0.7152, 0.0722]
+    assert small.pixels.mean() == pytest.approx(full.mean(), rel=1e-3)
+
+
+def test_own_sizes_become_even(tmp_path):
+    loaded = load_image(_save(tmp_path, data.camera()[:33, :47]), OWN)
+    assert loaded.shape == (1, 32, 46)
+
+
+def test_exif_orientation_is_applied(tmp_path):
+    photograph = Image.fromarray(data.camera()[:32, :48])
+    exif = photograph.getexif()
+    exif[0x0112] = 6
+    photograph.save(tmp_path / "turned.png", exif=exif)
+    assert load_image(tmp_path / "turned.png", OWN).shape == (1, 48, 32)
+
+
+def test_every_sample_is_a_photograph():
+    sources = [Source(sample=name) for name in sample_names()]
+    images = base_images(_recipe(*sources, preprocess=Preprocess(size=64)))
+    assert [image.name for image in images] == list(sample_names())
+    assert all(image.pixels.std() > 0.02 for image in images)
+    assert len({image.source_sha256 for image in images}) == len(images)
+
+
+def test_a_folder_gives_its_images_in_order(tmp_path):
+    for name in ("b.png", "a.jpg", "c.tif"):
+        _save(tmp_path, data.camera()[:32, :32], name)
+    (tmp_path / "notes.txt").write_text("no image")
+    found = base_images(_recipe(Source(folder=tmp_path), preprocess=OWN))
+    assert [image.name for image in found] == ["a", "b", "c"]
+
+
+def _damaged(path):
+    path.write_bytes(path.read_bytes()[:2000])
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda p: Image.new("RGBA", (32, 32)).save(p / "x.png"), "mode RGBA; give a grey or RGB"),
+        (lambda p: Image.new("CMYK", (32, 32)).save(p / "x.tif"), "mode CMYK"),
+        (lambda p: Image.new("P", (32, 32)).save(p / "x.png"), "mode P"),
+        (lambda p: Image.new("L", (8, 8)).save(p / "x.png"), "too small"),
+        (lambda p: (p / "x.png").write_text("no image"), "is not an image"),
+        (lambda p: (p / "x.png").mkdir(), "cannot be read"),
+        (lambda p: np.save(p / "x.npy", np.full((32, 32), np.nan)), "not finite"),
+        (lambda p: np.save(p / "x.npy", np.full((32, 32), 1.5)), r"must lie in \[0, 1\]"),
+        (lambda p: np.save(p / "x.npy", np.zeros((32, 32), int)), "floats"),
+        (lambda p: np.save(p / "x.npy", np.zeros((32, 32, 4))), "shape"),
+        (lambda p: np.save(p / "x.npy", np.array([{}]), allow_pickle=True), "not a numpy array"),
+        (lambda p: None, "no such image"),
+    ],
+)
+def test_images_that_cannot_be_used_are_refused(tmp_path, make, message):
+    make(tmp_path)
+    path = next(iter(tmp_path.iterdir()), tmp_path / "x.png")
+    with pytest.raises(InputError, match=message) as caught:
+        load_image(path, OWN)
+    assert str(path) in str(caught.value)
+
+
+def test_a_truncated_file_is_damaged(tmp_path):
+    path = _save(tmp_path, data.astronaut()[:200, :200])
+    _damaged(path)
+    with pytest.raises(InputError, match="damaged"):
+        load_image(path, OWN)
+
+
+def test_images_are_never_enlarged(tmp_path):
+    path = _save(tmp_path, data.camera()[:100, :100])
+    with pytest.raises(InputError, match="never enlarged"):
+        load_image(path, Preprocess(size=224))
+
+
+def test_mixed_sizes_only_where_the_recipe_says_so(tmp_path):
+    sources = [Source(file=_save(tmp_path, data.camera()[:a, :64], f"i{a}.png")) for a in (32, 48)]
+    with pytest.raises(InputError, match=r"sizes differ .*mixed_sizes"):
+        base_images(_recipe(*sources, preprocess=OWN))
+    assert len(base_images(_recipe(*sources, preprocess=OWN, mixed_sizes=True))) == 2
+
+
+def test_two_images_of_one_name_are_refused(tmp_path):
+    for folder in ("a", "b"):
+        (tmp_path / folder).mkdir()
+        _save(tmp_path / folder, data.camera()[:32, :32])
+    sources = [Source(file=tmp_path / f / "photo.png") for f in ("a", "b")]
+    with pytest.raises(InputError, match='both named "photo"'):
+        base_images(_recipe(*sources, preprocess=OWN))
+
+
+def test_an_unknown_sample_and_an_empty_folder_are_refused(tmp_path):
+    with pytest.raises(InputError, match='unknown sample "cofee"; did you mean "coffee"'):
+        base_images(_recipe(Source(sample="cofee")))
+    with pytest.raises(InputError, match="holds no image"):
+        base_images(_recipe(Source(folder=tmp_path)))
+    with pytest.raises(InputError, match="no such folder"):
+        base_images(_recipe(Source(folder=tmp_path / "x")))

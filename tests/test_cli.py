@@ -1,0 +1,99 @@
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+RECIPE = """
+images: [{sample: cat}]
+preprocess: {size: 32, range: [0.1, 0.9]}
+models: [LN, LG, LGN]
+distortions: [{kind: principal, iterations: 20}, {kind: random}]
+"""
+EXPERIMENT = """
+stimulus_set: ../stimuli/sets/tiny
+display: {curve: srgb}
+trials_per_condition: 12
+"""
+
+
+def _pdpsych(*arguments: object) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "pdpsych", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("study")
+    files = {
+        "stimuli/tiny.yaml": RECIPE,
+        "experiments/tiny.yaml": EXPERIMENT,
+        "analysis/tiny.yaml": "experiment: ../experiments/tiny.yaml\nsamples: 200\n",
+    }
+    for name, text in files.items():
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_text(text)
+    done = _pdpsych("generate", folder / "stimuli" / "tiny.yaml")
+    assert done.returncode == 0, done.stderr
+    return folder
+
+
+def _failed(done: subprocess.CompletedProcess[str], *words: str) -> None:
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
+    assert done.stderr.startswith("pdpsych: ")
+    for word in words:
+        assert word in done.stderr
+
+
+def test_a_study_from_set_to_report(study):
+    shown = _pdpsych("inspect", study / "stimuli" / "sets" / "tiny")
+    assert "cat/principal" in shown.stdout
+    experiment = study / "experiments" / "tiny.yaml"
+    for participant in ("01", "02"):
+        ran = _pdpsych("run", experiment, "--participant", participant, "--simulate", "LGN")
+        assert ran.returncode == 0, ran.stderr
+        assert "complete, 48 trials" in ran.stdout
+    fitted = _pdpsych("fit", study / "analysis" / "tiny.yaml")
+    assert "8 thresholds of tiny" in fitted.stdout
+    scored = _pdpsych("score", study)
+    assert scored.returncode == 0, scored.stderr
+    results = study / "analysis" / "results" / "tiny"
+    assert f"report: {results / 'report.html'}" in scored.stdout
+    assert "1. " in scored.stdout
+    for name in ("fit.json", "thresholds.csv", "scores.csv", "report.html"):
+        assert (results / name).stat().st_size > 100
+    assert json.loads((results / "fit.json").read_text())["schema_version"] == 1
+
+
+def test_version_of_python_module_and_script_are_one_program():
+    done = _pdpsych("--help")
+    assert done.returncode == 0
+    for command in ("demo", "generate", "inspect", "run", "fit", "score"):
+        assert command in done.stdout
+
+
+def test_wrong_files_end_with_a_message(study, tmp_path):
+    _failed(_pdpsych("generate", study / "stimuli" / "tny.yaml"), 'did you mean "tiny.yaml"')
+    _failed(_pdpsych("inspect", tmp_path), "no manifest.json")
+    _failed(_pdpsych("run", study / "stimuli" / "tiny.yaml", "--participant", "01"), "unknown key")
+    _failed(_pdpsych("fit", tmp_path), "no analysis here")
+    experiment = study / "experiments" / "tiny.yaml"
+    done = _pdpsych("run", experiment, "--participant", "03", "--simulate", "LGM")
+    _failed(done, '"LGM"', 'did you mean "LG')
+    _failed(_pdpsych("run", experiment, "--participant", "../x", "--simulate", "LGN"), "../x")
+    assert not list(Path(study).rglob("*03*"))
+
+
+def test_scoring_without_sessions_names_the_command(study, tmp_path):
+    (tmp_path / "analysis").mkdir()
+    (tmp_path / "experiments").mkdir()
+    sets = study / "stimuli" / "sets" / "tiny"
+    (tmp_path / "experiments" / "tiny.yaml").write_text(
+        EXPERIMENT.replace("../stimuli/sets/tiny", str(sets))
+    )
+    (tmp_path / "analysis" / "tiny.yaml").write_text("experiment: ../experiments/tiny.yaml\n")
+    _failed(_pdpsych("score", tmp_path), "pdpsych run")

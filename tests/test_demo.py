@@ -1,0 +1,49 @@
+from __future__ import annotations
+
+import pytest
+
+from pdpsych import demo
+from pdpsych.errors import InputError
+
+
+@pytest.fixture(scope="module")
+def done(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("demo") / "study"
+    return folder, demo.run(folder, quick=True)
+
+
+def test_the_simulated_truth_comes_first_and_is_told_apart(done):
+    _, scores = done
+    principal = scores.ranking[scores.ranking["kind"] == "principal"]
+    assert principal.iloc[0]["model"] == "LGN"
+    assert "LGN is closest to the human" in scores.conclusion
+    assert principal.iloc[1]["difference_low"] > 0
+
+
+def test_principal_distortions_separate_what_random_ones_do_not(done):
+    _, scores = done
+    spread = scores.ranking.groupby("kind")["score"].agg(lambda x: x.max() - x.min())
+    assert spread["principal"] > 20 * spread["random"]
+
+
+def test_it_says_that_nobody_took_part(done, capsys):
+    folder, _ = done
+    demo.run(folder, quick=True)
+    assert "No person took part" in capsys.readouterr().out
+    page = (folder / "analysis" / "results" / "demo" / "report.html").read_text()
+    assert "simulated" in page
+
+
+def test_a_finished_demo_is_only_shown_again(done):
+    folder, scores = done
+    manifest = folder / "stimuli" / "sets" / "demo" / "manifest.json"
+    before = manifest.stat().st_mtime_ns
+    again = demo.run(folder, quick=True)
+    assert manifest.stat().st_mtime_ns == before
+    assert again.ranking.equals(scores.ranking)
+
+
+def test_a_folder_of_another_study_is_left_alone(done):
+    folder, _ = done
+    with pytest.raises(InputError, match="holds another study"):
+        demo.run(folder, quick=True, observer="LG")

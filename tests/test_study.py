@@ -1,0 +1,114 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import Field
+
+from pdpsych.errors import InputError
+from pdpsych.stimuli import Recipe
+from pdpsych.study import Section, dump, load, validate
+
+
+class Inner(Section):
+    depth: int = Field(1, ge=0)
+
+
+class Outer(Section):
+    name: str
+    colour: Literal["grey", "rgb"] = "grey"
+    parts: tuple[Inner, ...] = ()
+    ratio: float = 0.5
+
+
+def _write(tmp_path: Path, text: str) -> Path:
+    path = tmp_path / "outer.yaml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_round_trip(tmp_path):
+    section = Outer(name="µ", parts=(Inner(depth=3),))
+    dump(section, tmp_path / "outer.yaml")
+    again = load(tmp_path / "outer.yaml", Outer)
+    assert again.model_dump() == section.model_dump()
+    assert again.stem == "outer"
+    assert again.resolve("x/y") == tmp_path.resolve() / "x/y"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("nmae: a", 'outer.yaml: nmae: unknown key "nmae"; did you mean "name"?'),
+        (
+            "name: a\nparts: [{dpeth: 1}]",
+            'parts[0].dpeth: unknown key "dpeth"; did you mean "depth"',
+        ),
+        ("colour: blue\nname: a", "outer.yaml: colour: allowed: grey, rgb, got 'blue'"),
+        ("colour: gray\nname: a", 'colour: did you mean "grey"?'),
+        ("name: a\nparts: [{depth: -1}]", "parts[0].depth: input should be greater"),
+        ("parts: []", "outer.yaml: name: field required"),
+        ("name: a\nratio: .nan", "ratio: input should be a finite number"),
+        ("", "expected a mapping of keys to values, got an empty file"),
+        ("- a", "got a list"),
+        ("name: [", "line 1: not valid YAML"),
+        ("name: !!python/object/apply:os.system [echo]", "not valid YAML"),
+    ],
+)
+def test_what_does_not_fit_is_named(tmp_path, text, message):
+    with pytest.raises(InputError) as caught:
+        load(_write(tmp_path, text), Outer)
+    assert message in str(caught.value)
+    assert str(tmp_path) in str(caught.value)
+
+
+def test_all_problems_are_reported_at_once(tmp_path):
+    with pytest.raises(InputError) as caught:
+        load(_write(tmp_path, "nmae: a\ncolour: blue"), Outer)
+    assert len(str(caught.value).splitlines()) == 3
+
+
+def test_a_missing_file_gets_the_nearest(tmp_path):
+    _write(tmp_path, "name: a")
+    with pytest.raises(InputError, match=r'no such file; did you mean "outer.yaml"'):
+        load(tmp_path / "outr.yaml", Outer)
+    with pytest.raises(InputError, match="is a folder"):
+        load(tmp_path, Outer)
+
+
+def test_bytes_that_are_no_text_are_refused(tmp_path):
+    (tmp_path / "x.yaml").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(InputError, match=r"cannot be read|not valid YAML"):
+        load(tmp_path / "x.yaml", Outer)
+
+
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+        lambda inner: (
+            st.lists(inner, max_size=3)
+            | st.dictionaries(
+                st.sampled_from(["images", "models", "distortions", "kind", "sample", "x"]), inner
+            )
+        ),
+        max_leaves=12,
+    )
+)
+def test_any_data_gives_a_recipe_or_an_input_error(data):
+    problem = None
+    try:
+        validate(data, Recipe, "recipe.yaml")
+    except InputError as error:
+        problem = str(error)
+    assert problem is None or problem.startswith("recipe.yaml: ")
+
+
+def test_the_reference_study_is_valid():
+    root = Path(__file__).parents[1]
+    recipes = sorted((root / "stimuli").glob("*.yaml"))
+    assert recipes
+    for recipe in recipes:
+        load(recipe, Recipe)
