@@ -9,19 +9,30 @@ from pdpsych.geometry.eigen import (
 from pdpsych.geometry.linearization import AutogradLinearization, Linearization
 from pdpsych.geometry.local import LocalGeometry
 from pdpsych.geometry.metric import log_ratio, metric
-from pdpsych.geometry.noise import Gaussian, NoiseModel
+from pdpsych.geometry.noise import (
+    Categorical,
+    CorrelatedGaussian,
+    Gaussian,
+    NoiseModel,
+    Poisson,
+    ResponseVariance,
+)
 from pdpsych.geometry.principal import PrincipalDistortions, principal_distortions
 from pdpsych.geometry.sensitivity import sensitivity
 
 __all__ = [
     "AutogradLinearization",
+    "Categorical",
     "Certificate",
+    "CorrelatedGaussian",
     "EigenDistortions",
     "Gaussian",
     "Linearization",
     "LocalGeometry",
     "NoiseModel",
+    "Poisson",
     "PrincipalDistortions",
+    "ResponseVariance",
     "eigen_distortions",
     "generalized_eigen_distortions",
     "log_ratio",

@@ -6,10 +6,18 @@ Fisher information uᵀ I(s) u. Everything downstream needs only this linear map
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Protocol
 
+import torch
 from torch import Tensor
+
+from pdpsych.errors import InputError
+
+SMALLEST_RATE = 1e-6
+SUM_TOLERANCE = 1e-4
 
 
 class NoiseModel(Protocol):
@@ -24,20 +32,232 @@ class NoiseModel(Protocol):
         ...
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Gaussian:
-    """Additive Gaussian noise of one standard deviation on every response."""
+    """Additive independent Gaussian noise: W = 1/σ.
 
-    standard_deviation: float = 1.0
+    Parameters
+    ----------
+    standard_deviation
+        σ, above 0: one number for all responses, or a tensor with one for each.
+
+    Raises
+    ------
+    InputError
+        If a standard deviation is not above 0, or their number is not that of the responses.
+    """
+
+    standard_deviation: float | Tensor = 1.0
 
     def __post_init__(self) -> None:
-        if not self.standard_deviation > 0:
-            raise ValueError(f"standard_deviation must be above 0, got {self.standard_deviation}")
+        smallest = float(torch.as_tensor(self.standard_deviation).min())
+        if not smallest > 0:
+            raise InputError(f"standard_deviation: {smallest:g}; must be above 0")
 
     def whiten(self, response: Tensor, tangents: Tensor) -> Tensor:
         """Divide by the standard deviation."""
-        return tangents / self.standard_deviation
+        return tangents / self._deviation(response)
 
     def whiten_adjoint(self, response: Tensor, cotangents: Tensor) -> Tensor:
         """Divide by the standard deviation."""
-        return cotangents / self.standard_deviation
+        return cotangents / self._deviation(response)
+
+    def _deviation(self, response: Tensor) -> float | Tensor:
+        if not isinstance(self.standard_deviation, Tensor):
+            return self.standard_deviation
+        if self.standard_deviation.numel() not in (1, response.numel()):
+            raise InputError(
+                f"standard_deviation: has {self.standard_deviation.numel()} values for "
+                f"{response.numel()} responses; give one number, or one for each response"
+            )
+        return self.standard_deviation.flatten().to(response)
+
+
+@dataclass(frozen=True, eq=False)
+class CorrelatedGaussian:
+    """Additive Gaussian noise with a full covariance Σ = L Lᵀ: W = L⁻¹.
+
+    Parameters
+    ----------
+    covariance
+        Σ, (R, R), symmetric and positive definite. Quickest in the precision and on the device
+        of the responses, where nothing has to be converted.
+
+    Raises
+    ------
+    InputError
+        If the covariance is not that, or its size is not that of the response.
+    """
+
+    covariance: Tensor
+    _factor: Tensor = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        given = self.covariance
+        if given.ndim != 2 or given.shape[0] != given.shape[1]:
+            raise InputError(f"covariance: shape {tuple(given.shape)}; must be (R, R)")
+        wide = given.double()
+        if not bool(((wide - wide.mT).abs() <= 1e-6 * wide.abs().max()).all()):
+            raise InputError("covariance: is not symmetric, or not finite")
+        factor, failed = torch.linalg.cholesky_ex(wide)
+        if failed:
+            raise InputError("covariance: is not positive definite")
+        object.__setattr__(self, "_factor", factor.to(given))
+
+    def whiten(self, response: Tensor, tangents: Tensor) -> Tensor:
+        """Solve L w = tangent."""
+        return self._solve(response, tangents, adjoint=False)
+
+    def whiten_adjoint(self, response: Tensor, cotangents: Tensor) -> Tensor:
+        """Solve Lᵀ w = cotangent."""
+        return self._solve(response, cotangents, adjoint=True)
+
+    def _solve(self, response: Tensor, rows: Tensor, adjoint: bool) -> Tensor:
+        if len(self._factor) != response.numel():
+            raise InputError(
+                f"covariance: is for {len(self._factor)} responses, there are {response.numel()}"
+            )
+        factor = self._factor.to(rows)
+        matrix = factor if adjoint else factor.mT
+        return torch.linalg.solve_triangular(matrix, rows, upper=not adjoint, left=False)
+
+
+@dataclass(frozen=True, eq=False)
+class Poisson:
+    """Independent Poisson counts with mean r, φ = 2√r: W = 1/√r.
+
+    Where the mean of a differentiable model is 0 its derivative is 0 too, because a mean cannot
+    go below 0: such a response carries no information. So means below ``smallest`` are taken to
+    be ``smallest`` in the denominator, which gives exactly 0 there, underestimates the
+    information of responses between 0 and ``smallest``, and never gives infinity.
+
+    Parameters
+    ----------
+    smallest
+        In counts, above 0.
+
+    Raises
+    ------
+    InputError
+        If a mean is negative or not a number.
+    """
+
+    smallest: float = SMALLEST_RATE
+
+    def __post_init__(self) -> None:
+        if not 0 < self.smallest < math.inf:
+            raise InputError(f"smallest: {self.smallest}; must be above 0 and finite")
+
+    def whiten(self, response: Tensor, tangents: Tensor) -> Tensor:
+        """Divide by the square root of the mean."""
+        return tangents / self._root(response)
+
+    def whiten_adjoint(self, response: Tensor, cotangents: Tensor) -> Tensor:
+        """Divide by the square root of the mean."""
+        return cotangents / self._root(response)
+
+    def _root(self, response: Tensor) -> Tensor:
+        _refuse_negative(response, "Poisson noise: the mean", "tap a layer behind a rectifier")
+        return response.clamp_min(self.smallest).sqrt()
+
+
+@dataclass(frozen=True, eq=False)
+class ResponseVariance:
+    """Independent Gaussian noise whose variance V(r) depends on the response.
+
+    The mean and the variance both carry information: W stacks 1/√V and V′(r)/(√2·V), both at
+    the base response.
+
+    Parameters
+    ----------
+    variance
+        V, elementwise, written with differentiable torch operations, as in
+        ``lambda r: 0.1 + 0.5 * r``.
+
+    Raises
+    ------
+    InputError
+        If the variance of a response is not above 0.
+    """
+
+    variance: Callable[[Tensor], Tensor]
+
+    def whiten(self, response: Tensor, tangents: Tensor) -> Tensor:
+        """Return (K, 2R): what the means tell, then what the variances tell."""
+        of_mean, of_variance = self._weights(response)
+        return torch.cat([tangents * of_mean, tangents * of_variance], dim=1)
+
+    def whiten_adjoint(self, response: Tensor, cotangents: Tensor) -> Tensor:
+        """Add what comes back from (K, 2R)."""
+        of_mean, of_variance = self._weights(response)
+        means, variances = cotangents.chunk(2, dim=1)
+        return means * of_mean + variances * of_variance
+
+    def _weights(self, response: Tensor) -> tuple[Tensor, Tensor]:
+        values, pullback = torch.func.vjp(self.variance, response)
+        if values.shape != response.shape:
+            raise InputError(
+                f"variance: gives shape {tuple(values.shape)} for responses "
+                f"{tuple(response.shape)}; it must give one value for each response"
+            )
+        if not bool((values > 0).all()):
+            raise InputError(
+                f"variance: {float(values.min()):g} for the response "
+                f"{float(response[values.argmin()]):g}; must be above 0"
+            )
+        # V is elementwise, so the sum over its rows is V' itself.
+        (slopes,) = pullback(torch.ones_like(values))
+        return values.rsqrt(), slopes / (math.sqrt(2) * values)
+
+
+@dataclass(frozen=True, eq=False)
+class Categorical:
+    """One draw from categories with probabilities p, φ = 2√p, over the flat response.
+
+    Probabilities: W = 1/√p. Logits z, p = softmax(z): W = √p (1 − 1pᵀ), which stays exact where
+    a probability underflows.
+
+    Parameters
+    ----------
+    logits
+        Whether the response is z, not p.
+
+    Raises
+    ------
+    InputError
+        If probabilities are negative or do not sum to 1.
+    """
+
+    logits: bool = False
+
+    def whiten(self, response: Tensor, tangents: Tensor) -> Tensor:
+        """Whiten the change of probabilities, or of logits."""
+        if not self.logits:
+            return tangents / self._root(response)
+        p = response.softmax(dim=0)
+        return p.sqrt() * (tangents - (tangents @ p)[:, None])
+
+    def whiten_adjoint(self, response: Tensor, cotangents: Tensor) -> Tensor:
+        """Apply the transpose of :meth:`whiten`."""
+        if not self.logits:
+            return cotangents / self._root(response)
+        p = response.softmax(dim=0)
+        root = p.sqrt()
+        return root * cotangents - (cotangents @ root)[:, None] * p
+
+    def _root(self, response: Tensor) -> Tensor:
+        hint = "tap the layer behind the softmax, or set logits"
+        _refuse_negative(response, "categorical noise: the probability", hint)
+        total = float(response.double().sum())
+        if abs(total - 1) > SUM_TOLERANCE:
+            raise InputError(
+                f"categorical noise: the probabilities sum to {total:g}, not 1; {hint}"
+            )
+        # A probability of 0 cannot change to first order, as in Poisson.
+        return response.clamp_min(torch.finfo(response.dtype).tiny).sqrt()
+
+
+def _refuse_negative(response: Tensor, what: str, hint: str) -> None:
+    smallest = float(response.min())
+    if not smallest >= 0:
+        raise InputError(f"{what} of a response is {smallest:g}; must be at least 0; {hint}")

@@ -1,0 +1,241 @@
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch.distributions import Categorical, MultivariateNormal, Normal, Poisson
+
+from pdpsych import geometry, models
+from pdpsych.errors import InputError
+
+PIXELS, RESPONSES, SAMPLES = 6, 4, 200_000
+GENERATOR = torch.Generator().manual_seed(5)
+FIRST = torch.randn((5, PIXELS), generator=GENERATOR, dtype=torch.float64)
+SECOND = torch.randn((RESPONSES, 5), generator=GENERATOR, dtype=torch.float64)
+IMAGE = torch.rand(PIXELS, generator=GENERATOR, dtype=torch.float64)
+DEVIATIONS = torch.tensor([0.5, 1.0, 2.0, 0.7], dtype=torch.float64)
+ROOT = torch.randn((RESPONSES, RESPONSES), generator=GENERATOR, dtype=torch.float64)
+COVARIANCE = ROOT @ ROOT.T + 0.2 * torch.eye(RESPONSES, dtype=torch.float64)
+
+
+def _signed(s):
+    return torch.tanh(s @ FIRST.T) @ SECOND.T
+
+
+def _positive(s):
+    return torch.nn.functional.softplus(_signed(s))
+
+
+def _probabilities(s):
+    return _signed(s).softmax(dim=-1)
+
+
+def _spread(r):
+    return 0.3 + 0.8 * r + 0.1 * r**2
+
+
+# Noise model, network, and the distribution it stands for, given the network's response.
+CASES = {
+    "gaussian": (geometry.Gaussian(0.7), _signed, lambda r: Normal(r, 0.7)),
+    "deviations": (geometry.Gaussian(DEVIATIONS), _signed, lambda r: Normal(r, DEVIATIONS)),
+    "correlated": (
+        geometry.CorrelatedGaussian(COVARIANCE),
+        _signed,
+        lambda r: MultivariateNormal(r, COVARIANCE, validate_args=False),
+    ),
+    "poisson": (geometry.Poisson(), _positive, lambda r: Poisson(r, validate_args=False)),
+    "variance": (
+        geometry.ResponseVariance(_spread),
+        _positive,
+        lambda r: Normal(r, _spread(r).sqrt(), validate_args=False),
+    ),
+    "categorical": (
+        geometry.Categorical(),
+        _probabilities,
+        lambda p: Categorical(probs=p, validate_args=False),
+    ),
+    "logits": (
+        geometry.Categorical(logits=True),
+        _signed,
+        lambda z: Categorical(logits=z, validate_args=False),
+    ),
+}
+EVERY = pytest.mark.parametrize(("noise", "network", "distribution"), CASES.values(), ids=CASES)
+
+
+def _fisher(noise, network, image=IMAGE):
+    """Return W J and I = (W J)ᵀ (W J), from the dense Jacobian."""
+    jacobian = torch.func.jacrev(network)(image)
+    whitened = noise.whiten(network(image), jacobian.T)
+    return whitened @ whitened.T
+
+
+@EVERY
+def test_it_is_the_fisher_information_by_its_definition(noise, network, distribution):
+    torch.manual_seed(0)
+    samples = distribution(network(IMAGE)).sample((SAMPLES,))
+    images = IMAGE.expand(SAMPLES, -1).clone().requires_grad_()
+    distribution(network(images)).log_prob(samples).sum().backward()
+    scores = images.grad
+    products = scores[:, :, None] * scores[:, None, :]
+    error = products.std(dim=0) / math.sqrt(SAMPLES)
+    found = _fisher(noise, network)
+    assert ((found - products.mean(dim=0)).abs() < 4.5 * error).all()
+    # The test is as sharp as it looks: 2 % more information would not pass.
+    assert ((1.02 * found - products.mean(dim=0)).abs() > 4.5 * error).any()
+
+
+@EVERY
+def test_it_does_not_depend_on_how_the_image_is_written(noise, network, distribution):
+    """I transforms as a tensor: with s = M t it is Mᵀ I M."""
+    turn = torch.randn(
+        (PIXELS, PIXELS), generator=torch.Generator().manual_seed(1), dtype=torch.float64
+    )
+    there = torch.linalg.solve(turn, IMAGE)
+    turned = _fisher(noise, lambda t: network(turn @ t), there)
+    torch.testing.assert_close(turned, turn.T @ _fisher(noise, network) @ turn)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
+@EVERY
+@settings(deadline=None, max_examples=50)
+@given(seed=st.integers(0, 2**32 - 1), count=st.integers(1, 4))
+def test_whitening_and_its_adjoint_agree(noise, network, distribution, dtype, seed, count):
+    generator = torch.Generator().manual_seed(seed)
+    image = torch.rand(PIXELS, generator=generator, dtype=torch.float64)
+    response = network(image).to(dtype)
+    tangents = torch.randn((count, RESPONSES), generator=generator, dtype=dtype)
+    whitened = noise.whiten(response, tangents)
+    cotangents = torch.randn(whitened.shape, generator=generator, dtype=dtype)
+    back = noise.whiten_adjoint(response, cotangents)
+    assert whitened.dtype == back.dtype == dtype
+    assert back.shape == tangents.shape
+    scale = float(whitened.norm() * cotangents.norm())
+    difference = float((whitened * cotangents).sum() - (tangents * back).sum())
+    assert abs(difference) < 100 * torch.finfo(dtype).eps * scale
+    # A block is its rows.
+    torch.testing.assert_close(noise.whiten(response, tangents[:1]), whitened[:1])
+
+
+def test_special_cases_coincide():
+    r = _positive(IMAGE)
+    tangents = torch.randn((3, RESPONSES), dtype=torch.float64)
+
+    def gram(noise, response=r, rows=tangents):
+        whitened = noise.whiten(response, rows)
+        return whitened @ whitened.T
+
+    diagonal = geometry.Gaussian(DEVIATIONS)
+    same = geometry.CorrelatedGaussian(torch.diag(DEVIATIONS**2))
+    torch.testing.assert_close(same.whiten(r, tangents), diagonal.whiten(r, tangents))
+    shaped = geometry.Gaussian(DEVIATIONS.reshape(2, 2).float())
+    torch.testing.assert_close(shaped.whiten(r, tangents), diagonal.whiten(r, tangents))
+    constant = geometry.ResponseVariance(lambda x: torch.full_like(x, 0.49))
+    torch.testing.assert_close(gram(constant), gram(geometry.Gaussian(0.7)))
+    mean_only = geometry.ResponseVariance(lambda x: x).whiten(r, tangents)[:, :RESPONSES]
+    torch.testing.assert_close(mean_only, geometry.Poisson().whiten(r, tangents))
+
+
+def test_categorical_of_logits_is_categorical_behind_a_softmax():
+    expected = _fisher(geometry.Categorical(), _probabilities)
+    torch.testing.assert_close(_fisher(geometry.Categorical(logits=True), _signed), expected)
+
+
+def test_a_covariance_in_another_precision_is_converted():
+    narrow = geometry.CorrelatedGaussian(COVARIANCE.float())
+    tangents = torch.randn((2, RESPONSES), dtype=torch.float64)
+    found = narrow.whiten(IMAGE[:RESPONSES], tangents)
+    expected = geometry.CorrelatedGaussian(COVARIANCE).whiten(IMAGE[:RESPONSES], tangents)
+    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5)
+
+
+def test_a_poisson_response_that_is_off_carries_no_information():
+    """A rectified unit below its threshold has mean 0 and derivative 0: 0, not 0/0."""
+    noise = geometry.Poisson()
+    response = torch.tensor([0.0, 4.0], dtype=torch.float64)
+    whitened = noise.whiten(response, torch.tensor([[0.0, 3.0]], dtype=torch.float64))
+    assert whitened.tolist() == [[0.0, 1.5]]
+    # Where r falls to 0 its information J²/r falls too; below `smallest` it is underestimated.
+    off = -torch.arange(0.0, 40.0, 5.0, dtype=torch.float64)
+    rates, slopes = torch.nn.functional.softplus(off), torch.sigmoid(off)
+    found = geometry.Poisson(smallest=1e-3).whiten(rates, slopes[None])[0]
+    exact = slopes / rates.sqrt()
+    assert (found <= exact).all()
+    assert torch.isfinite(found).all()
+    torch.testing.assert_close(found[rates > 1e-3], exact[rates > 1e-3])
+
+
+def test_probabilities_that_underflow_are_no_trouble():
+    logits = torch.tensor([0.0, -200.0, 1.0])
+    tangents = torch.randn((2, 3))
+    jacobian = torch.func.jacrev(lambda z: z.softmax(dim=0))(logits)
+    behind = geometry.Categorical().whiten(logits.softmax(dim=0), tangents @ jacobian.T)
+    torch.testing.assert_close(
+        behind, geometry.Categorical(logits=True).whiten(logits, tangents), atol=1e-6, rtol=1e-5
+    )
+
+
+def test_sensitivities_of_a_network_carry_the_noise():
+    """Through LocalGeometry: a module, its tapped layer, a noise model."""
+    torch.manual_seed(2)
+    module = torch.nn.Sequential(torch.nn.Conv2d(1, 2, 3), torch.nn.Softplus()).double()
+    image = torch.rand((1, 6, 6), dtype=torch.float64)
+    directions = torch.randn((3, 1, 6, 6), dtype=torch.float64)
+    (representation,) = models.from_module(module, ["1"], "net", noise=geometry.Poisson())
+    found = geometry.sensitivity(representation, image, directions)
+
+    def stabilised(x):
+        return 2 * module(x[None]).flatten().sqrt()
+
+    jacobian = torch.func.jacrev(stabilised)(image).flatten(1)
+    expected = (jacobian @ directions.flatten(1).T).norm(dim=0)
+    np.testing.assert_allclose(found, expected, rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: geometry.Gaussian(0.0), "standard_deviation: 0; must be above 0"),
+        (lambda: geometry.Gaussian(float("nan")), "standard_deviation: nan"),
+        (lambda: geometry.Gaussian(torch.tensor([1.0, -2.0])), "standard_deviation: -2"),
+        (lambda: geometry.CorrelatedGaussian(torch.ones(3)), r"shape \(3,\)"),
+        (lambda: geometry.CorrelatedGaussian(torch.ones((2, 3))), r"shape \(2, 3\)"),
+        (lambda: geometry.CorrelatedGaussian(torch.tensor([[1.0, 0.2], [0, 1]])), "symmetric"),
+        (lambda: geometry.CorrelatedGaussian(torch.full((2, 2), float("nan"))), "finite"),
+        (lambda: geometry.CorrelatedGaussian(torch.ones((2, 2))), "not positive definite"),
+        (lambda: geometry.Poisson(smallest=0.0), "smallest: 0.0"),
+    ],
+)
+def test_parameters_that_cannot_be_are_refused(make, message):
+    with pytest.raises(InputError, match=message):
+        make()
+
+
+@pytest.mark.parametrize(
+    ("noise", "response", "message"),
+    [
+        (geometry.Gaussian(torch.ones(3)), [1.0, 2.0], "has 3 values for 2 responses"),
+        (geometry.CorrelatedGaussian(torch.eye(3)), [1.0, 2.0], "is for 3 responses, there are 2"),
+        (geometry.Poisson(), [1.0, -0.5], "mean of a response is -0.5.*behind a rectifier"),
+        (geometry.Poisson(), [1.0, float("nan")], "mean of a response is nan"),
+        (geometry.Categorical(), [1.5, -0.5], "probability of a response is -0.5.*logits"),
+        (geometry.Categorical(), [0.5, 0.6], "sum to 1.1, not 1.*softmax"),
+        (
+            geometry.ResponseVariance(lambda r: 1 + r),
+            [0.5, -2.0],
+            "variance: -1 for the response -2",
+        ),
+        (geometry.ResponseVariance(lambda r: r.sum()), [0.5, 2.0], "one value for each response"),
+    ],
+)
+def test_responses_that_do_not_fit_are_refused(noise, response, message):
+    response = torch.tensor(response)
+    for apply in (noise.whiten, noise.whiten_adjoint):
+        with pytest.raises(InputError, match=message):
+            apply(
+                response, torch.zeros((1, 4 if isinstance(noise, geometry.ResponseVariance) else 2))
+            )
