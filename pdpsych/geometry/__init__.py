@@ -6,6 +6,7 @@ from pdpsych.geometry.eigen import (
     eigen_distortions,
     generalized_eigen_distortions,
 )
+from pdpsych.geometry.linearity import Linearity, linearity
 from pdpsych.geometry.linearization import AutogradLinearization, Linearization
 from pdpsych.geometry.local import LocalGeometry
 from pdpsych.geometry.metric import log_ratio, metric
@@ -27,6 +28,7 @@ __all__ = [
     "CorrelatedGaussian",
     "EigenDistortions",
     "Gaussian",
+    "Linearity",
     "Linearization",
     "LocalGeometry",
     "NoiseModel",
@@ -35,6 +37,7 @@ __all__ = [
     "ResponseVariance",
     "eigen_distortions",
     "generalized_eigen_distortions",
+    "linearity",
     "log_ratio",
     "metric",
     "principal_distortions",

@@ -194,7 +194,7 @@ class ResponseVariance:
         return means * of_mean + variances * of_variance
 
     def _weights(self, response: Tensor) -> tuple[Tensor, Tensor]:
-        values, pullback = torch.func.vjp(self.variance, response)
+        values, pullback = torch.func.vjp(self.variance, response)[:2]
         if values.shape != response.shape:
             raise InputError(
                 f"variance: gives shape {tuple(values.shape)} for responses "

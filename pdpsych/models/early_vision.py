@@ -83,14 +83,13 @@ class EarlyVisualModel(nn.Module):
 
     def linearize(self, image: Tensor, layers: Sequence[str]) -> EarlyVisualLinearization:
         """Linearise at an image (1, H, W); the model has one layer, ``response``."""
-        if list(layers) != ["response"] * len(layers):
-            raise InputError(f"layers: {list(layers)}; an early visual model has only: response")
-        if image.shape[0] != 1:
-            raise InputError(
-                f"image: has {image.shape[0]} channels; early visual models take grey images "
-                "(colour: grey)"
-            )
+        _check_request(image, layers)
         return EarlyVisualLinearization(self, image, copies=len(layers))
+
+    def responses(self, batch: Tensor, layers: Sequence[str]) -> list[Tensor]:
+        """Return the response to a batch (B, 1, H, W), once for each time it is asked for."""
+        _check_request(batch[0], layers)
+        return [self(batch)] * len(layers)
 
 
 class EarlyVisualLinearization:
@@ -221,6 +220,16 @@ def blur_matrix(size: int, std: float, padding: Padding) -> Tensor:
     matrix = np.zeros((size, size))
     np.add.at(matrix, (np.arange(size)[:, None], source), weights)
     return torch.from_numpy(matrix)
+
+
+def _check_request(image: Tensor, layers: Sequence[str]) -> None:
+    if list(layers) != ["response"] * len(layers):
+        raise InputError(f"layers: {list(layers)}; an early visual model has only: response")
+    if image.shape[0] != 1:
+        raise InputError(
+            f"image: has {image.shape[0]} channels; early visual models take grey images "
+            "(colour: grey)"
+        )
 
 
 def _per_channel(values: Sequence[float], like: Tensor) -> Tensor:
