@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import product
 from typing import Any, Protocol, cast
 
 import numpy as np
@@ -12,7 +13,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from pdpsych.errors import InputError
-from pdpsych.geometry.local import LocalGeometry, RepresentationLike, as_tensor, squared_norms
+from pdpsych.geometry.local import (
+    LocalGeometry,
+    RepresentationLike,
+    as_tensor,
+    random_signs,
+    squared_norms,
+)
 
 Floats = NDArray[np.float64]
 
@@ -47,6 +54,9 @@ class Linearity:
     ratios
         Finite over local sensitivity, both without floor, (N, K, A, 2); the last axis is the
         sign, + then −. 1 where a representation gives no response and none is predicted.
+    within
+        Whether both ratios are within tolerance, (N, K, A); what rounding can explain is allowed
+        for, because it would make responses near the resolution of float32 look nonlinear.
     sensitivities
         Local d(ε) with the floor, (N, K).
     finite_sensitivities
@@ -58,17 +68,14 @@ class Linearity:
     amplitudes: Floats
     tolerance: float
     ratios: Floats
+    within: NDArray[np.bool_]
     sensitivities: Floats
     finite_sensitivities: Floats
 
     @property
     def steps(self) -> NDArray[np.int64]:
-        """How many amplitudes, counted from the smallest, are within tolerance, (N, K).
-
-        Both signs of each, without a gap.
-        """
-        within = (np.abs(self.ratios - 1) <= self.tolerance).all(axis=3)
-        return np.logical_and.accumulate(within, axis=2).sum(axis=2)
+        """How many amplitudes, from the smallest without a gap, are within tolerance, (N, K)."""
+        return np.logical_and.accumulate(self.within, axis=2).sum(axis=2)
 
     @property
     def largest(self) -> Floats:
@@ -149,19 +156,63 @@ def linearity(
             f"(K, {', '.join(map(str, geometry.image.shape))})"
         )
     alphas = _checked_amplitudes(amplitudes)
-    local = np.stack([squared_norms(tangents) for tangents in geometry.push(block)])
-    finite = _finite_squares(representations, geometry.image, block, alphas)
+    squares = np.stack([squared_norms(tangents) for tangents in geometry.push(block)])
+    responses = _FiniteResponses(representations, geometry.image)
+    finite, roundoff = responses.per_amplitude(block, alphas), responses.roundoff()
+    local = np.sqrt(squares)[:, :, None, None]
+    allowed = tolerance * local + 2 * roundoff[:, None, None, None] / alphas[:, None]
     extra = geometry.floors[:, None] * squared_norms(block.flatten(1))
     found = Linearity(
         tuple(geometry.names),
         alphas,
         tolerance,
-        ratios=_ratios(np.sqrt(finite), np.sqrt(local)[:, :, None, None]),
-        sensitivities=np.sqrt(local + extra),
-        finite_sensitivities=np.sqrt(finite.mean(axis=3) + extra[:, :, None]),
+        ratios=_ratios(finite, local),
+        within=(np.abs(finite - local) <= allowed).all(axis=3),
+        sensitivities=np.sqrt(squares + extra),
+        finite_sensitivities=np.sqrt((finite**2).mean(axis=3) + extra[:, :, None]),
     )
     _refuse_no_response(found)
     return found
+
+
+class _FiniteResponses:
+    """Lengths ‖W (r(x) − r(s))‖ of representations that may share networks."""
+
+    def __init__(self, representations: Sequence[RepresentationLike], image: Tensor):
+        self._representations = representations
+        self._image = image
+        self._base = list(self._responses(image[None]))
+
+    def __call__(self, images: Tensor) -> Floats:
+        """Return the lengths, (N, B), for images x (B, C, H, W)."""
+        lengths = np.empty((len(self._representations), len(images)))
+        for (i, r), (_, base) in zip(self._responses(images), self._base, strict=True):
+            whitened = self._representations[i].noise.whiten(base[0], r - base)
+            lengths[i] = np.sqrt(squared_norms(whitened))
+        return lengths
+
+    def per_amplitude(self, block: Tensor, alphas: Floats) -> Floats:
+        """Return ‖W (r(s ± αε) − r(s))‖/α, (N, K, A, 2), a few distortions at a time."""
+        lengths = np.empty((len(self._base), len(block), len(alphas), len(SIGNS)))
+        for (a, alpha), (b, sign) in product(enumerate(alphas), enumerate(SIGNS)):
+            moved = (self._image + sign * alpha * part for part in block.split(BATCH))
+            lengths[:, :, a, b] = np.concatenate([self(x) for x in moved], axis=1) / alpha
+        return lengths
+
+    def roundoff(self) -> Floats:
+        """Return the lengths, (N,), when every pixel value changes in its last bit."""
+        towards = random_signs(tuple(self._image.shape), seed=0) * torch.inf
+        return self(torch.nextafter(self._image, towards.to(self._image))[None])[:, 0]
+
+    @torch.no_grad()
+    def _responses(self, images: Tensor) -> Iterator[tuple[int, Tensor]]:
+        """Run each network once; yield the flat responses, (B, R), with their numbers."""
+        for key in dict.fromkeys(id(r.network) for r in self._representations):
+            members = [i for i, r in enumerate(self._representations) if id(r.network) == key]
+            network = cast("RespondingNetwork", self._representations[members[0]].network)
+            layers = [self._representations[i].layer for i in members]
+            for i, r in zip(members, network.responses(images, layers), strict=True):
+                yield i, r.flatten(1)
 
 
 def _checked_amplitudes(amplitudes: Sequence[float] | Floats) -> Floats:
@@ -170,43 +221,6 @@ def _checked_amplitudes(amplitudes: Sequence[float] | Floats) -> Floats:
     if alphas.ndim != 1 or not alphas.size or not ascending.all() or not np.isfinite(alphas).all():
         raise InputError(f"amplitudes: {amplitudes}; give numbers above 0 in ascending order")
     return alphas
-
-
-def _finite_squares(
-    representations: Sequence[RepresentationLike], image: Tensor, block: Tensor, alphas: Floats
-) -> Floats:
-    """Return ‖W (r(s ± αε) − r(s))‖²/α², (N, K, A, 2)."""
-    squares = np.empty((len(representations), len(block), len(alphas), len(SIGNS)))
-    for network, members in _networks(representations):
-        layers = [representations[i].layer for i in members]
-        with torch.no_grad():
-            base = [r.flatten() for r in network.responses(image[None], layers)]
-            for where, displacement in _displacements(block, alphas):
-                moved = network.responses(image + displacement, layers)
-                for i, at, r in zip(members, base, moved, strict=True):
-                    whitened = representations[i].noise.whiten(at, r.flatten(1) - at)
-                    squares[i][where] = squared_norms(whitened)
-    return squares / alphas[:, None] ** 2
-
-
-def _displacements(
-    block: Tensor, alphas: Floats
-) -> Iterator[tuple[tuple[slice, int, int], Tensor]]:
-    """Return ±αε for a few distortions at a time, each with its place among (K, A, 2)."""
-    for start in range(0, len(block), BATCH):
-        part = slice(start, start + BATCH)
-        for a, alpha in enumerate(alphas):
-            for b, sign in enumerate(SIGNS):
-                yield (part, a, b), sign * alpha * block[part]
-
-
-def _networks(
-    representations: Sequence[RepresentationLike],
-) -> Iterator[tuple[RespondingNetwork, list[int]]]:
-    """Return each network with the numbers of the representations that share it."""
-    for key in dict.fromkeys(id(r.network) for r in representations):
-        members = [i for i, r in enumerate(representations) if id(r.network) == key]
-        yield cast("RespondingNetwork", representations[members[0]].network), members
 
 
 def _ratios(finite: Floats, local: Floats) -> Floats:
