@@ -68,6 +68,7 @@ def _page(trials: Trials, fit: Fit, scores: Scores) -> str:
         _participants(fit),
         _curves(trials, fit),
         _methods(fit),
+        _linearity(trials.stimulus_set),
         _certificates(trials.stimulus_set),
         _provenance(trials, fit),
     ]
@@ -219,6 +220,32 @@ def _methods(fit: Fit) -> str:
         f"of trials, participants and images ({settings['samples']} draws, seed "
         f"{settings['seed']}). With one participant or one image they do not extend to others."
         "</p>"
+    )
+
+
+def _linearity(opened: StimulusSet) -> str:
+    checks = [
+        (entry.name, pair.name, pair.linearity)
+        for entry in opened.manifest.images
+        for pair in entry.pairs
+        if pair.linearity
+    ]
+    if not checks:
+        return ""
+    table = pd.DataFrame(
+        {"image": image, "pair": pair}
+        | {model: check.extent(model) for model in check.largest_rms}
+        | {"order of the models": check.order()}
+        for image, pair, check in checks
+    )
+    first = checks[0][2]
+    return "<h2>How far the models are linear</h2>" + _table(
+        table,
+        "Largest RMS contrast up to which a model’s response is within "
+        f"{100 * first.tolerance:g} % of what its sensitivity predicts, to distortion 1 / 2, and "
+        "where the models keep the order of their log sensitivity ratios. Checked at "
+        f"{', '.join(f'{a:g}' for a in first.amplitudes_rms)}, both signs, on images that are not "
+        "clipped.",
     )
 
 

@@ -24,7 +24,14 @@ from pdpsych.stimuli import stimulus_set
 from pdpsych.stimuli.display import Display, quantise
 from pdpsych.stimuli.images import BaseImage, base_images
 from pdpsych.stimuli.recipe import Distortion, Eigen, Generalised, Principal, Recipe
-from pdpsych.stimuli.stimulus_set import ImageEntry, Manifest, Pair, StimulusSet, array_file
+from pdpsych.stimuli.stimulus_set import (
+    ImageEntry,
+    LinearityCheck,
+    Manifest,
+    Pair,
+    StimulusSet,
+    array_file,
+)
 from pdpsych.study import load, validate
 from pdpsych.versions import versions
 
@@ -142,6 +149,7 @@ def _make_image(
     # What is stored is float32: sensitivities are to that, not to what the solver held.
     stored = torch.stack([pair for _, _, pair, _ in made]).to("cpu", torch.float32)
     values = _sensitivities(representations, tensor, stored, recipe.floor)
+    checks = _linearity(representations, tensor, stored, recipe)
     pairs = tuple(
         Pair(
             name=name,
@@ -151,6 +159,7 @@ def _make_image(
                 for r, d in zip(representations, values, strict=True)
             },
             certificate=certificate,
+            linearity=checks[p],
         )
         for p, (name, kind, _, certificate) in enumerate(made)
     )
@@ -239,6 +248,33 @@ def _sensitivities(
 ) -> NDArray[np.float64]:
     local = geometry.LocalGeometry(representations, image, floor)
     return local.sensitivities(stored.flatten(0, 1).to(image))
+
+
+def _linearity(
+    representations: Sequence[models.Representation],
+    image: Tensor,
+    stored: Tensor,
+    recipe: Recipe,
+) -> list[LinearityCheck | None]:
+    """Return the check of each pair (P, 2, C, H, W), or None for each if it is switched off."""
+    if recipe.linearity is None:
+        return [None] * len(stored)
+    rms = recipe.linearity.amplitudes_rms
+    amplitudes = np.sqrt(image.numel()) * np.array(rms)
+    found = geometry.linearity(
+        representations, image, stored.flatten(0, 1), amplitudes, recipe.floor
+    )
+    largest = np.array([0.0, *rms])[found.steps]
+    return [
+        LinearityCheck(
+            amplitudes_rms=rms,
+            tolerance=found.tolerance,
+            largest_rms=dict(zip(found.names, largest[:, u : u + 2].tolist(), strict=True)),
+            log_ratios=dict(zip(found.names, found.log_ratios(u, u + 1).T.tolist(), strict=True)),
+            reversals=found.reversals(u, u + 1).tolist(),
+        )
+        for u in range(0, 2 * len(stored), 2)
+    ]
 
 
 def _seed(seed: int, *names: str) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -91,11 +92,27 @@ class Random(Section):
 Distortion = Annotated[Principal | Eigen | Generalised | Random, Field(discriminator="kind")]
 
 
+class Linearity(Section):
+    """The amplitudes, as RMS contrast α/√D, at which to check how linear the models are."""
+
+    amplitudes_rms: tuple[Annotated[float, Field(gt=0)], ...] = Field(
+        (0.002, 0.005, 0.01, 0.02, 0.05), min_length=1
+    )
+
+    @field_validator("amplitudes_rms")
+    @classmethod
+    def _ascending(cls, amplitudes: tuple[float, ...]) -> tuple[float, ...]:
+        if any(b <= a for a, b in pairwise(amplitudes)):
+            raise ValueError("must be in ascending order")
+        return amplitudes
+
+
 class Recipe(Section):
     """A stimulus recipe, ``stimuli/NAME.yaml``.
 
     ``floor`` is η of the sensitivity d²(u) = uᵀIu + η²·(tr I/D)·‖u‖²; 0 is the paper's
-    definition. ``mixed_sizes`` allows images of different sizes in one set.
+    definition. ``mixed_sizes`` allows images of different sizes in one set. ``linearity: null``
+    leaves the check out.
     """
 
     images: tuple[Source, ...] = Field(min_length=1)
@@ -106,6 +123,7 @@ class Recipe(Section):
     distortions: tuple[Distortion, ...] = Field(
         (Principal(kind="principal"), Random(kind="random")), min_length=1
     )
+    linearity: Linearity | None = Linearity()
     seed: int = Field(0, ge=0)
     precision: Literal["float32", "float64"] = "float32"
     device: str = "cpu"

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -23,7 +24,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from pdpsych.errors import InputError, did_you_mean
 from pdpsych.stimuli.display import Encoding
@@ -34,6 +35,43 @@ MANIFEST = "manifest.json"
 KINDS = ("principal", "eigen", "generalised", "random")
 
 
+class LinearityCheck(Section):
+    """How far a pair's sensitivities hold for distortions that are not small.
+
+    ``largest_rms`` is, by model and distortion, the largest of the amplitudes up to which the
+    response is within ``tolerance`` of the linear one, both signs; 0 if not even the smallest
+    is. ``log_ratios`` are those of finite responses, by model and amplitude; ``reversals`` count
+    the pairs of models whose log ratios are in another order than the local ones, by amplitude.
+    """
+
+    amplitudes_rms: tuple[float, ...]
+    tolerance: float
+    largest_rms: dict[str, tuple[float, float]]
+    log_ratios: dict[str, tuple[float, ...]]
+    reversals: tuple[int, ...]
+
+    @model_validator(mode="after")
+    def _one_for_each_amplitude(self) -> LinearityCheck:
+        lengths = {len(row) for row in (self.reversals, *self.log_ratios.values())}
+        if not self.amplitudes_rms or lengths != {len(self.amplitudes_rms)}:
+            raise ValueError("log_ratios and reversals need one value for each amplitude")
+        return self
+
+    def extent(self, model: str) -> str:
+        """Return the largest amplitudes of a model in words, as in ``0.05 / <0.002``."""
+        smallest = self.amplitudes_rms[0]
+        return " / ".join(f"{a:g}" if a else f"<{smallest:g}" for a in self.largest_rms[model])
+
+    def order(self) -> str:
+        """Say at which amplitudes the models keep the order of their log ratios."""
+        at = list(zip(self.amplitudes_rms, self.reversals, strict=True))
+        swapped = ", ".join(f"{count} at {a:g}" for a, count in at if count)
+        if not swapped:
+            return "kept"
+        kept = ", ".join(f"{a:g}" for a, count in at if not count) or "none"
+        return f"kept at {kept}; pairs of models reversed: {swapped}"
+
+
 class Pair(Section):
     """Two distortions of one image, the sensitivities to them, and the solver's certificate."""
 
@@ -41,6 +79,7 @@ class Pair(Section):
     kind: str
     sensitivities: dict[str, tuple[float, float]]
     certificate: dict[str, Any] = Field(default_factory=dict)
+    linearity: LinearityCheck | None = None
 
 
 class ImageEntry(Section):
@@ -178,7 +217,7 @@ class StimulusSet:
         return pd.DataFrame(rows, columns=["image", "pair", "kind", "model", "log_ratio"])
 
     def __str__(self) -> str:
-        """Say what is in the set, a line per pair."""
+        """Say what is in the set: each pair, and how far its sensitivities hold."""
         manifest = self.manifest
         lines = [
             f"stimulus set {self.path}, made {manifest.created}",
@@ -186,14 +225,14 @@ class StimulusSet:
             f"SHA-256 {self.sha256}",
             "log d(ε₁)/d(ε₂) of each pair:",
         ]
-        width = max(len(e.name) + len(p.name) for e in manifest.images for p in e.pairs) + 1
-        for entry in manifest.images:
-            for pair in entry.pairs:
-                ratios = [f"{m} {np.log(a / b):+.2f}" for m, (a, b) in pair.sensitivities.items()]
-                converged = pair.certificate.get("converged")
-                note = "" if converged in (None, True) else "  (not converged)"
-                label = f"{entry.name}/{pair.name}"
-                lines.append(f"  {label:<{width}}  {'  '.join(ratios)}{note}")
+        pairs = [(f"{e.name}/{p.name}", p) for e in manifest.images for p in e.pairs]
+        width = max(len(label) for label, _ in pairs)
+        for label, pair in pairs:
+            ratios = [f"{m} {np.log(a / b):+.2f}" for m, (a, b) in pair.sensitivities.items()]
+            converged = pair.certificate.get("converged")
+            note = "" if converged in (None, True) else "  (not converged)"
+            lines.append(f"  {label:<{width}}  {'  '.join(ratios)}{note}")
+        lines += _linearity_lines([(label, p.linearity) for label, p in pairs if p.linearity])
         return "\n".join([*lines, f"pictures: {self.path / 'previews'}"])
 
     def _arrays(self, image: str) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
@@ -218,6 +257,23 @@ class StimulusSet:
                     f"{self.path / file}: changed since the set was made (its SHA-256 is "
                     f"{actual[:12]}…, the manifest has {expected[:12]}…); copy the set again"
                 )
+
+
+def _linearity_lines(checks: Sequence[tuple[str, LinearityCheck]]) -> list[str]:
+    if not checks:
+        return []
+    first = checks[0][1]
+    width = max(len(label) for label, _ in checks)
+    widest = max(len(check.extent(model)) for _, check in checks for model in check.largest_rms)
+    lines = [
+        f"largest RMS contrast within {100 * first.tolerance:g} % of linear, for ε₁ / ε₂, of "
+        f"{', '.join(f'{a:g}' for a in first.amplitudes_rms)}:"
+    ]
+    for label, check in checks:
+        extents = [f"{model} {check.extent(model):<{widest}}" for model in check.largest_rms]
+        lines.append(f"  {label:<{width}}  {'  '.join(extents)}".rstrip())
+    lines.append("order of the models' log ratios at these contrasts:")
+    return lines + [f"  {label:<{width}}  {check.order()}" for label, check in checks]
 
 
 def array_file(image: str) -> str:

@@ -142,7 +142,12 @@ def _write_set(folder: Path) -> str:
         entries.append(
             {"name": name, "source": "none", "source_sha256": "0" * 64, "shape": shape}
             | {"encoding": "srgb"}
-            | {"pairs": [_pair("principal", principal, solved), _pair("random", random, {})]}
+            | {
+                "pairs": [
+                    _pair("principal", principal, solved) | {"linearity": _linearity()},
+                    _pair("random", random, {}),
+                ]
+            }
         )
     manifest = {"schema_version": 1, "name": "small", "created": "2026-01-01", "floor": 0.03}
     manifest |= {"versions": {"pdpsych": "<i>&"}, "recipe": {}, "models": list(RATIOS)}
@@ -152,6 +157,17 @@ def _write_set(folder: Path) -> str:
 
 def _pair(kind: str, sensitivities: dict[str, tuple[float, float]], certificate: dict) -> dict:
     return {"name": kind, "kind": kind, "sensitivities": sensitivities, "certificate": certificate}
+
+
+def _linearity() -> dict[str, object]:
+    """Return a check of two amplitudes: linear at the smaller, in another order at the larger."""
+    return {
+        "amplitudes_rms": (0.01, 0.04),
+        "tolerance": 0.1,
+        "largest_rms": {model: (0.01, 0.0) for model in RATIOS},
+        "log_ratios": {model: (1.0, 1.0) for model in RATIOS},
+        "reversals": (0, 1),
+    }
 
 
 def _write_log(

@@ -65,6 +65,14 @@ def test_the_conclusion_comes_first_and_the_method_is_complete(page):
     assert re.search(r"\b[0-9a-f]{64}\b", text)
 
 
+def test_it_says_how_far_the_models_are_linear(page):
+    text = " ".join(" ".join(Tags(page).text).split())
+    assert "within 10 % of what its sensitivity predicts" in text
+    assert "Checked at 0.01, 0.04, both signs" in text
+    assert text.count("0.01 / <0.01") == 9  # 3 models, 3 images
+    assert text.count("kept at 0.01; pairs of models reversed: 1 at 0.04") == 3
+
+
 def test_simulated_observers_are_said_to_be_simulated(page):
     text = " ".join(Tags(page).text)
     assert "All sessions are simulated." in text

@@ -16,6 +16,7 @@ from PIL import Image
 from pdpsych import geometry, models, stimuli
 from pdpsych.errors import InputError
 from pdpsych.stimuli import Recipe, StimulusSet
+from pdpsych.stimuli.stimulus_set import LinearityCheck
 from pdpsych.study import load
 
 RECIPE = """
@@ -71,6 +72,45 @@ def test_stored_sensitivities_are_those_of_the_stored_distortions(made):
                     table.loc[(image, pair, n, representation.name), "sensitivity"] for n in (1, 2)
                 ]
                 np.testing.assert_allclose(stored, d, rtol=1e-5)
+
+
+def test_stored_linearity_is_that_of_the_stored_distortions(made):
+    amplitudes = (0.002, 0.005, 0.01, 0.02, 0.05)
+    representations = models.load(made.models)
+    for pair in made.entry("coffee").pairs:
+        both = np.stack([made.distortion("coffee", pair.name, n) for n in (1, 2)])
+        found = geometry.linearity(
+            representations, made.base("coffee"), both, 32 * np.array(amplitudes), floor=0.03
+        )
+        stored = pair.linearity
+        assert stored.amplitudes_rms == amplitudes
+        assert stored.tolerance == 0.1
+        for i, model in enumerate(made.models):
+            np.testing.assert_allclose(stored.largest_rms[model], found.largest[i] / 32)
+            np.testing.assert_allclose(
+                stored.log_ratios[model], found.log_ratios()[:, i], atol=1e-4
+            )
+        np.testing.assert_array_equal(stored.reversals, found.reversals())
+    # Small enough distortions have the local log ratios.
+    local = made.log_ratios().set_index(["image", "pair", "model"])["log_ratio"]
+    principal = made.entry("coffee").pairs[0]
+    for model, ratios in principal.linearity.log_ratios.items():
+        assert ratios[0] == pytest.approx(local["coffee", "principal", model], abs=0.1)
+
+
+def test_the_linearity_check_can_be_chosen_and_switched_off(tmp_path):
+    text = "images: [{sample: cat}]\npreprocess: {size: 32}\nmodels: [identity, LN]\n"
+    text += "distortions: [{kind: random}]\n"
+    chosen = stimuli.generate(
+        _recipe(tmp_path, text + "linearity: {amplitudes_rms: [0.01, 3]}\n"), tmp_path / "chosen"
+    )
+    (pair,) = chosen.entry("cat").pairs
+    assert pair.linearity.amplitudes_rms == (0.01, 3.0)
+    assert pair.linearity.largest_rms["identity"] == (3.0, 3.0)
+    assert "within 10 % of linear, for ε₁ / ε₂, of 0.01, 3:" in str(chosen)
+    off = stimuli.generate(_recipe(tmp_path, text + "linearity: null\n"), tmp_path / "off")
+    assert off.entry("cat").pairs[0].linearity is None
+    assert "of linear" not in str(off)
 
 
 def test_pairs_separate_the_models_they_are_meant_to(made):
@@ -241,6 +281,42 @@ def test_the_summary_names_images_models_and_what_did_not_converge(made):
     assert "not converged" in text
 
 
+def _check(**changes):
+    values = {
+        "amplitudes_rms": (0.002, 0.01),
+        "tolerance": 0.1,
+        "largest_rms": {"LN": (0.01, 0.0)},
+        "log_ratios": {"LN": (1.0, 2.0)},
+        "reversals": (0, 2),
+    }
+    return LinearityCheck.model_validate(values | changes)
+
+
+def test_the_summary_tells_how_far_the_models_are_linear(made):
+    lines = str(made).splitlines()
+    start = next(i for i, line in enumerate(lines) if line.startswith("largest RMS contrast"))
+    check = made.entry("astronaut").pairs[0].linearity
+    assert lines[start + 1].split()[:2] == ["astronaut/principal", "LN"]
+    assert f"LGN {check.extent('LGN')}" in lines[start + 1]
+    order = lines.index("order of the models' log ratios at these contrasts:")
+    assert order == start + 11
+    assert lines[order + 1].split(maxsplit=1) == ["astronaut/principal", check.order()]
+
+
+def test_extent_and_order_in_words():
+    assert _check().extent("LN") == "0.01 / <0.002"
+    assert _check().order() == "kept at 0.002; pairs of models reversed: 2 at 0.01"
+    assert _check(reversals=(0, 0)).order() == "kept"
+    every = _check(reversals=(1, 2)).order()
+    assert every == "kept at none; pairs of models reversed: 1 at 0.002, 2 at 0.01"
+
+
+@pytest.mark.parametrize("change", [{"reversals": (0,)}, {"log_ratios": {"LN": (1.0,)}}])
+def test_a_check_has_one_value_for_each_amplitude(change):
+    with pytest.raises(ValueError, match="one value for each amplitude"):
+        _check(**change)
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -253,6 +329,14 @@ def test_the_summary_names_images_models_and_what_did_not_converge(made):
         (("size: 32", "size: 8"), "at least 16 pixels"),
         (("[0.1, 0.9]", "[0.9, 0.1]"), "first end must be below"),
         (("kind: principal", "kind: principle"), "distortions"),
+        (
+            ("distortions:", "linearity: {amplitudes_rms: [0.1, 0.01]}\ndistortions:"),
+            "linearity.amplitudes_rms: must be in ascending order",
+        ),
+        (
+            ("distortions:", "linearity: {amplitudes_rms: [0, 0.01]}\ndistortions:"),
+            r"linearity.amplitudes_rms\[0\]: .*greater than 0",
+        ),
     ],
 )
 def test_recipes_that_cannot_be_made_leave_nothing(tmp_path, change, message):
