@@ -41,7 +41,8 @@ class Linearity:
 
     A finite sensitivity is ‖W (r(s ± αε) − r(s))‖/α, with the whitening W of the noise frozen at
     s: the d′ per amplitude of an observer who has the noise of the base image. The image
-    s ± αε is not clipped, whatever a display could show of it.
+    s ± αε is not clipped, whatever a display could show of it; a response to it that is not a
+    number counts as infinite.
 
     Attributes
     ----------
@@ -83,19 +84,23 @@ class Linearity:
         return np.concatenate([[0.0], self.amplitudes])[self.steps]
 
     def log_ratios(self, u: int = 0, v: int = 1) -> Floats:
-        """Return finite log d(u)/d(v), natural log, (A, N), of two of the distortions."""
-        finite = np.log(self.finite_sensitivities)
-        return np.asarray((finite[:, u] - finite[:, v]).T)
+        """Return finite log d(u)/d(v), natural log, (A, N), of two of the distortions.
+
+        Infinite where there is no response to one, not a number where there is none to both.
+        """
+        return _log_ratio(self.finite_sensitivities[:, u], self.finite_sensitivities[:, v]).T
 
     def reversals(self, u: int = 0, v: int = 1) -> NDArray[np.int64]:
         """Return how many pairs of models change order in log d(u)/d(v), (A,).
 
-        0 where the order of the models survives; of N (N − 1)/2 pairs, as in Kendall's τ.
+        0 where the order of the models survives; of N (N − 1)/2 pairs, as in Kendall's τ. An
+        order that cannot be told, for want of finite log ratios, counts as changed.
         """
-        local = np.log(self.sensitivities[:, u] / self.sensitivities[:, v])
+        local = _log_ratio(self.sensitivities[:, u], self.sensitivities[:, v])
         finite = self.log_ratios(u, v)
-        swapped = (local[:, None] - local) * (finite[:, :, None] - finite[:, None, :]) < 0
-        return np.asarray(swapped.sum(axis=(1, 2)) // 2)
+        with np.errstate(invalid="ignore"):
+            kept = (local[:, None] - local) * (finite[:, :, None] - finite[:, None, :]) >= 0
+        return np.asarray(np.triu(~kept, 1).sum(axis=(1, 2)))
 
     def __str__(self) -> str:
         """Say how far each representation is linear; for two distortions, if order survives."""
@@ -145,8 +150,7 @@ def linearity(
     Raises
     ------
     InputError
-        If the image, a shape or an amplitude cannot be used, or if a representation does not
-        respond to a distortion at all and there is no floor, so that its log ratios are infinite.
+        If the image, a distortion or an amplitude cannot be used.
     """
     geometry = LocalGeometry(representations, image, floor)
     block = as_tensor(distortions).to(geometry.image)
@@ -155,6 +159,8 @@ def linearity(
             f"distortions: shape {tuple(block.shape)} does not fit the image; give "
             f"(K, {', '.join(map(str, geometry.image.shape))})"
         )
+    if not squared_norms(block.flatten(1)).all():
+        raise InputError("distortions: one is zero everywhere")
     alphas = _checked_amplitudes(amplitudes)
     squares = np.stack([squared_norms(tangents) for tangents in geometry.push(block)])
     responses = _FiniteResponses(representations, geometry.image)
@@ -162,7 +168,7 @@ def linearity(
     local = np.sqrt(squares)[:, :, None, None]
     allowed = tolerance * local + 2 * roundoff[:, None, None, None] / alphas[:, None]
     extra = geometry.floors[:, None] * squared_norms(block.flatten(1))
-    found = Linearity(
+    return Linearity(
         tuple(geometry.names),
         alphas,
         tolerance,
@@ -171,8 +177,6 @@ def linearity(
         sensitivities=np.sqrt(squares + extra),
         finite_sensitivities=np.sqrt((finite**2).mean(axis=3) + extra[:, :, None]),
     )
-    _refuse_no_response(found)
-    return found
 
 
 class _FiniteResponses:
@@ -189,7 +193,7 @@ class _FiniteResponses:
         for (i, r), (_, base) in zip(self._responses(images), self._base, strict=True):
             whitened = self._representations[i].noise.whiten(base[0], r - base)
             lengths[i] = np.sqrt(squared_norms(whitened))
-        return lengths
+        return np.nan_to_num(lengths, nan=np.inf, posinf=np.inf)
 
     def per_amplitude(self, block: Tensor, alphas: Floats) -> Floats:
         """Return ‖W (r(s ± αε) − r(s))‖/α, (N, K, A, 2), a few distortions at a time."""
@@ -223,15 +227,11 @@ def _checked_amplitudes(amplitudes: Sequence[float] | Floats) -> Floats:
     return alphas
 
 
+def _log_ratio(u: Floats, v: Floats) -> Floats:
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.log(u) - np.log(v)
+
+
 def _ratios(finite: Floats, local: Floats) -> Floats:
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.where(finite == local, 1.0, finite / local)
-
-
-def _refuse_no_response(found: Linearity) -> None:
-    every = np.concatenate([found.sensitivities[..., None], found.finite_sensitivities], axis=2)
-    for i, k in np.argwhere((every == 0).any(axis=2)):
-        raise InputError(
-            f"{found.names[i]}: does not respond to distortion {k + 1} at all, so its log ratios "
-            "are infinite; give a floor above 0"
-        )

@@ -270,11 +270,15 @@ def _linearity(
             amplitudes_rms=rms,
             tolerance=found.tolerance,
             largest_rms=dict(zip(found.names, largest[:, u : u + 2].tolist(), strict=True)),
-            log_ratios=dict(zip(found.names, found.log_ratios(u, u + 1).T.tolist(), strict=True)),
+            log_ratios=dict(zip(found.names, _finite(found.log_ratios(u, u + 1).T), strict=True)),
             reversals=found.reversals(u, u + 1).tolist(),
         )
         for u in range(0, 2 * len(stored), 2)
     ]
+
+
+def _finite(rows: NDArray[np.float64]) -> list[tuple[float | None, ...]]:
+    return [tuple(float(x) if np.isfinite(x) else None for x in row) for row in rows]
 
 
 def _seed(seed: int, *names: str) -> int:

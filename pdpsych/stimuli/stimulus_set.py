@@ -40,14 +40,15 @@ class LinearityCheck(Section):
 
     ``largest_rms`` is, by model and distortion, the largest of the amplitudes up to which the
     response is within ``tolerance`` of the linear one, both signs; 0 if not even the smallest
-    is. ``log_ratios`` are those of finite responses, by model and amplitude; ``reversals`` count
-    the pairs of models whose log ratios are in another order than the local ones, by amplitude.
+    is. ``log_ratios`` are those of finite responses, by model and amplitude, None where they are
+    not finite; ``reversals`` count the pairs of models whose log ratios are in another order
+    than the local ones, by amplitude.
     """
 
     amplitudes_rms: tuple[float, ...]
     tolerance: float
     largest_rms: dict[str, tuple[float, float]]
-    log_ratios: dict[str, tuple[float, ...]]
+    log_ratios: dict[str, tuple[float | None, ...]]
     reversals: tuple[int, ...]
 
     @model_validator(mode="after")

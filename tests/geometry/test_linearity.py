@@ -173,8 +173,9 @@ def test_no_response_where_none_is_predicted_is_linear():
     found = geometry.linearity([network], DARK, PIXELS[:2], [1.0], floor=0.1)
     assert (found.ratios == 1).all()
     assert found.finite_sensitivities[0, 1, 0] == found.sensitivities[0, 1] > 0
-    with pytest.raises(InputError, match="one/: does not respond to distortion 2 at all"):
-        geometry.linearity([network], DARK, PIXELS[:2], [1.0])
+    without = geometry.linearity([network], DARK, PIXELS[:3], [1.0])
+    assert without.log_ratios(0, 1) == np.inf
+    assert np.isnan(without.log_ratios(1, 2))
 
 
 def test_a_response_that_nothing_predicts_is_not_linear():
@@ -234,6 +235,24 @@ def test_responses_of_early_visual_models_are_those_linearised(name, photograph)
     assert (first == second).all()
     linear = representation.network.linearize(image, ["response"])
     torch.testing.assert_close(first[0].flatten(), linear.responses[0])
+
+
+def test_a_response_that_is_not_a_number_is_not_linear():
+    """Images are not clipped, and not every model has a response to negative pixel values."""
+    root = _two(lambda x: torch.sqrt(x + 0.1), lambda x: x, name="root")
+    steady = _two(lambda x: 2 * x, lambda x: x, name="steady")
+    found = geometry.linearity([root, steady], DARK, PIXELS[:2], [0.01, 1.0])
+    assert found.steps.tolist() == [[1, 2], [2, 2]]
+    assert found.ratios[0, 0, 1, 0] == pytest.approx(2 * 0.1**0.5 * (1.1**0.5 - 0.1**0.5))
+    assert found.ratios[0, 0, 1, 1] == np.inf
+    assert found.log_ratios()[1].tolist() == pytest.approx([np.inf, np.log(2)])
+    assert found.reversals().tolist() == [0, 1]
+
+
+def test_a_distortion_of_nothing_is_refused():
+    (identity,) = models.load(["identity"])
+    with pytest.raises(InputError, match="one is zero everywhere"):
+        geometry.linearity([identity], DARK, 0 * PIXELS[:2], [1.0])
 
 
 @pytest.mark.parametrize("amplitudes", [[], [0.0, 1.0], [1.0, 0.5], [1.0, 1.0], [np.nan], [[1.0]]])

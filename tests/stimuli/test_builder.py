@@ -11,11 +11,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from pdpsych import geometry, models, stimuli
 from pdpsych.errors import InputError
-from pdpsych.stimuli import Recipe, StimulusSet
+from pdpsych.stimuli import Recipe, StimulusSet, builder
 from pdpsych.stimuli.stimulus_set import LinearityCheck
 from pdpsych.study import load
 
@@ -111,6 +112,27 @@ def test_the_linearity_check_can_be_chosen_and_switched_off(tmp_path):
     off = stimuli.generate(_recipe(tmp_path, text + "linearity: null\n"), tmp_path / "off")
     assert off.entry("cat").pairs[0].linearity is None
     assert "of linear" not in str(off)
+
+
+class Root(torch.nn.Module):
+    def forward(self, batch):
+        return batch.sqrt()
+
+
+def test_a_response_that_is_not_a_number_leaves_a_gap(tmp_path, monkeypatch):
+    """Images are not clipped for the check; the set is made all the same."""
+    root = models.from_module(Root(), [""], "root")
+    monkeypatch.setattr(builder, "_representations", lambda _: [*models.load(["LN"]), *root])
+    text = "images: [{sample: cat}]\npreprocess: {size: 32, range: [0.2, 0.8]}\n"
+    text += "models: [LN, LG]\ndistortions: [{kind: random}]\n"
+    text += "linearity: {amplitudes_rms: [0.001, 1]}\n"
+    opened = stimuli.generate(_recipe(tmp_path, text))
+    check = opened.entry("cat").pairs[0].linearity
+    assert check.log_ratios["root/"][1] is None
+    assert None not in check.log_ratios["LN"]
+    assert check.largest_rms["root/"] == (0.001, 0.001)
+    assert check.reversals[1] == 1
+    assert "reversed: 1 at 1" in str(opened)
 
 
 def test_pairs_separate_the_models_they_are_meant_to(made):
