@@ -157,6 +157,12 @@ def test_large_distortions_change_the_order_of_models():
     assert table.splitlines()[2].split() == ["saturating/", "0.0001", "1"]
 
 
+def test_models_that_agree_have_no_order_to_lose():
+    twins = [_two(torch.tanh, lambda x: x, name=name) for name in ("one", "other")]
+    found = geometry.linearity(twins, DARK, PIXELS[:2], [0.1, 3.0])
+    assert found.reversals().tolist() == [0, 0]
+
+
 def test_noise_is_that_of_the_base_image():
     image = torch.full((1, 2, 2), 0.25, dtype=torch.float64)
     poisson = _two(lambda x: x, lambda x: x**2, name="poisson", noise=geometry.Poisson())
