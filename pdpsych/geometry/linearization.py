@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
 import torch
 from torch import Tensor
+
+from pdpsych.errors import InputError
+from pdpsych.geometry.affine import AffineOperations
+
+Function = Callable[[Tensor], Sequence[Tensor]]
+"""Maps a batch (B, C, H, W) to the responses of the tapped layers."""
 
 
 class Linearization(Protocol):
@@ -24,8 +31,37 @@ class Linearization(Protocol):
         ...
 
 
-class AutogradLinearization:
+class _RetainedGraph:
+    """Pulls through the graph of one forward pass."""
+
+    def __init__(self, function: Function, image: Tensor):
+        self._image = image.detach().clone()[None].requires_grad_()
+        with torch.enable_grad():
+            # A response without a gradient, added to a zero with one, has the derivative zero.
+            taps = [
+                tap if tap.requires_grad else tap + 0 * self._image.sum()
+                for tap in function(self._image)
+            ]
+            self._taps = [tap.reshape(-1) for tap in taps]
+        self.responses = [tap.detach() for tap in self._taps]
+
+    def pull(self, cotangents: Sequence[Tensor]) -> Tensor:
+        """See :meth:`Linearization.pull`."""
+        rows = [
+            torch.autograd.grad(
+                self._taps, self._image, list(row), retain_graph=True, materialize_grads=True
+            )[0][0]
+            for row in zip(*cotangents, strict=True)
+        ]
+        return torch.stack(rows)
+
+
+class AutogradLinearization(_RetainedGraph):
     """Products of any differentiable function by double backward on a retained graph.
+
+    Nothing is evaluated again; affine operations follow :class:`AffineOperations`. Blocks go
+    one direction after the other: batching the graph seldom costs less
+    (``benchmarks/linearization.py``).
 
     Parameters
     ----------
@@ -35,16 +71,15 @@ class AutogradLinearization:
         The base image s, (C, H, W).
     """
 
-    def __init__(self, function: Callable[[Tensor], Sequence[Tensor]], image: Tensor):
-        self._image = image.detach()[None].requires_grad_()
+    def __init__(self, function: Function, image: Tensor):
+        with AffineOperations():
+            super().__init__(function, image)
         with torch.enable_grad():
-            self._taps = [tap.reshape(-1) for tap in function(self._image)]
             self._weights = [torch.zeros_like(tap, requires_grad=True) for tap in self._taps]
             # The pullback is linear in its cotangents: differentiating it again gives J u.
             (self._pullback,) = torch.autograd.grad(
                 self._taps, self._image, self._weights, create_graph=True, materialize_grads=True
             )
-        self.responses = [tap.detach() for tap in self._taps]
 
     def push(self, distortions: Tensor) -> list[Tensor]:
         """See :meth:`Linearization.push`."""
@@ -56,12 +91,147 @@ class AutogradLinearization:
         ]
         return [torch.stack(tangents) for tangents in zip(*columns, strict=True)]
 
-    def pull(self, cotangents: Sequence[Tensor]) -> Tensor:
-        """See :meth:`Linearization.pull`."""
-        rows = [
-            torch.autograd.grad(
-                self._taps, self._image, list(row), retain_graph=True, materialize_grads=True
-            )[0][0]
-            for row in zip(*cotangents, strict=True)
-        ]
-        return torch.stack(rows)
+
+class ForwardLinearization(_RetainedGraph):
+    """Pushes by forward mode, for functions whose backward pass cannot be differentiated.
+
+    Each push evaluates the function again. ``torch.func.linearize`` would not, but it gives
+    wrong tangents, without an error, where the function writes to a tensor in place.
+    Parameters as for :class:`AutogradLinearization`.
+    """
+
+    def __init__(self, function: Function, image: Tensor):
+        super().__init__(function, image)
+        self._function = function
+
+    def push(self, distortions: Tensor) -> list[Tensor]:
+        """See :meth:`Linearization.push`."""
+        columns = [self._jvp(u[None]) for u in distortions]
+        return [torch.stack(tangents) for tangents in zip(*columns, strict=True)]
+
+    def _jvp(self, u: Tensor) -> tuple[Tensor, ...]:
+        def flat(image: Tensor) -> tuple[Tensor, ...]:
+            return tuple(tap.reshape(-1) for tap in self._function(image))
+
+        with torch.no_grad(), warnings.catch_warnings():
+            # PyTorch warns about its own insides; the network has warned in its first pass.
+            warnings.simplefilter("ignore")
+            return tuple(torch.func.jvp(flat, (self._image.detach(),), (u,))[1])
+
+
+def linearize(function: Function, image: Tensor, labels: Sequence[str]) -> Linearization:
+    """Linearise a function at an image, by double backward where it can, else by forward mode.
+
+    What is returned has passed a check: no derivative is zero or not finite, and the pushes
+    are the transposes of the pulls, ⟨w, J u⟩ = ⟨Jᵀw, u⟩.
+
+    Parameters
+    ----------
+    function
+        Maps an image (1, C, H, W) to the responses of the tapped layers; the same each time.
+    image
+        The base image s, (C, H, W), float32 or float64.
+    labels
+        What to call each response in messages.
+
+    Raises
+    ------
+    InputError
+        If a response has no usable derivative, or neither mode works.
+    """
+    failures: list[str] = []
+    for mode, make in _MODES.items():
+        try:
+            linear = make(function, image)
+            broken = _broken_adjoints(linear, image, labels)
+        except RuntimeError as error:
+            failures.append(f"by {mode}: {first_line(error)}")
+            continue
+        if not broken:
+            return linear
+        failures.append(f"by {mode}: ⟨w, J u⟩ and ⟨Jᵀw, u⟩ differ at {', '.join(broken)}")
+    raise InputError(f"{', '.join(labels)}: no derivative; {'; '.join(failures)}")
+
+
+def first_line(error: Exception) -> str:
+    """Return the first line of an error's message, or its type where it has none."""
+    return next(iter(str(error).splitlines()), type(error).__name__)
+
+
+def tolerance(response: Tensor) -> float:
+    """Return √ε of the arithmetic behind a response: what rounding stays far below."""
+    tf32 = response.is_cuda and torch.backends.cudnn.allow_tf32
+    if tf32 and response.dtype == torch.float32:
+        return float(2**-5)
+    return float(torch.finfo(response.dtype).eps ** 0.5)
+
+
+_MODES: dict[str, Callable[[Function, Tensor], Linearization]] = {
+    "double backward": AutogradLinearization,
+    "forward mode": ForwardLinearization,
+}
+
+
+def _broken_adjoints(linear: Linearization, image: Tensor, labels: Sequence[str]) -> list[str]:
+    """Return the labels of responses whose push is not the transpose of their pull.
+
+    Raises
+    ------
+    InputError
+        If a derivative is zero or not finite.
+    """
+    u = _noise(image.shape, seed=0)
+    tangents = [tangent[0].double() for tangent in linear.push(u[None].to(image))]
+    weights = [_test_cotangent(t, seed) for seed, t in enumerate(tangents, start=1)]
+    for label, tangent in zip(labels, tangents, strict=True):
+        _check_finite(tangent, label)
+    if all(t.any() for t in tangents) and _adjoint(linear, u, tangents, weights):
+        return []
+    broken = []
+    for i, label in enumerate(labels):
+        alone = [w if k == i else torch.zeros_like(w) for k, w in enumerate(weights)]
+        pulled = linear.pull([w[None].to(r) for w, r in zip(alone, linear.responses, strict=True)])
+        _check_finite(pulled, label)
+        if not (tangents[i].any() or pulled.any()):
+            raise InputError(
+                f"{label}: its response does not change with the image; the model ignores the "
+                "image, or loses the gradient (integers, .detach(), torch.no_grad)"
+            )
+        if not _adjoint(linear, u, tangents, alone):
+            broken.append(label)
+    return broken
+
+
+def _check_finite(derivative: Tensor, label: str) -> None:
+    if not bool(torch.isfinite(derivative).all()):
+        raise InputError(f"{label}: its derivative at this image is not finite")
+
+
+def _adjoint(
+    linear: Linearization, u: Tensor, tangents: Sequence[Tensor], weights: Sequence[Tensor]
+) -> bool:
+    """Say whether ⟨w, J u⟩ = ⟨Jᵀw, u⟩ within the tolerance for the sizes of both sides."""
+    rows = [w[None].to(r) for w, r in zip(weights, linear.responses, strict=True)]
+    pulled = linear.pull(rows)[0].double().cpu()
+    forwards = sum(float(w @ t) for w, t in zip(weights, tangents, strict=True))
+    sizes = sum(float(w.norm() * t.norm()) for w, t in zip(weights, tangents, strict=True))
+    sizes += float(pulled.norm())
+    gap = abs(forwards - float((pulled * u).sum()))
+    return gap <= tolerance(rows[0]) * sizes
+
+
+def _test_cotangent(tangent: Tensor, seed: int) -> Tensor:
+    """Return the tangent plus as much noise, scaled so that ⟨w, J u⟩ is about 1.
+
+    Along the tangent alone an error that removes it would go unseen; in noise alone the two
+    products nearly cancel and hide a small one.
+    """
+    noise = _noise(tangent.shape, seed).to(tangent)
+    noise /= noise.norm()
+    length = tangent.norm()
+    return (tangent / length + noise) / length if length > 0 else noise
+
+
+def _noise(shape: Sequence[int], seed: int) -> Tensor:
+    generator = torch.Generator().manual_seed(seed)
+    return torch.randn(tuple(shape), generator=generator, dtype=torch.float64)

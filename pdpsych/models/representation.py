@@ -67,7 +67,7 @@ def from_module(
     InputError
         If a layer does not exist.
     """
-    network = ModuleNetwork(module)
+    network = ModuleNetwork(module, name)
     for layer in layers:
         network.layer(layer)
     kept = noise or Gaussian()
@@ -78,5 +78,5 @@ def _load_one(name: str, padding: Padding) -> Representation:
     if name in CHANNELS:
         return Representation(name, EarlyVisualModel(CHANNELS[name], padding), "response")
     if name == IDENTITY:
-        return Representation(name, ModuleNetwork(nn.Identity()), "")
+        return Representation(name, ModuleNetwork(nn.Identity(), name), "")
     raise InputError(f'models: unknown model "{name}"; {did_you_mean(name, names())}')

@@ -1,0 +1,132 @@
+"""What a network must satisfy before its responses have a local geometry."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from pdpsych.errors import InputError
+from pdpsych.geometry.linearization import tolerance
+
+
+def check_module(module: nn.Module, image: Tensor, name: str) -> None:
+    """Refuse modules in training mode, batch statistics, and another dtype or device.
+
+    Raises
+    ------
+    InputError
+        Naming the model, the layer or parameter, and what to do.
+    """
+    for path, part in module.named_modules():
+        label = f'{name}, layer "{path}"'
+        if part.training:
+            raise InputError(
+                f"{label}: {type(part).__name__} is in training mode; it must stay in evaluation "
+                "mode, also after a forward pass"
+            )
+        if isinstance(part, _BatchNorm) and part.running_mean is None:
+            raise InputError(
+                f"{label}: {type(part).__name__} uses the statistics of the batch, so one image "
+                "has no response of its own; set track_running_stats=True and load a checkpoint"
+            )
+    for path, parameter in module.named_parameters():
+        label = f'{name}, parameter "{path}"'
+        if parameter.is_floating_point() and parameter.dtype != image.dtype:
+            raise InputError(
+                f"{label}: is {parameter.dtype}, the image {image.dtype}; convert one of them "
+                "with .float() or .double()"
+            )
+        if parameter.device != image.device:
+            raise InputError(
+                f"{label}: is on {parameter.device}, the image on {image.device}; move one of "
+                "them with .to(device)"
+            )
+
+
+def check_response(response: object, image: Tensor, label: str) -> Tensor:
+    """Return a response, refusing what is not a tensor of the dtype of the image.
+
+    Raises
+    ------
+    InputError
+        Naming the layer and what it gave.
+    """
+    if not isinstance(response, Tensor):
+        raise InputError(
+            f"{label}: gives {type(response).__name__}, not a tensor; tap a layer that gives one "
+            "tensor"
+        )
+    if response.dtype != image.dtype:
+        raise InputError(
+            f"{label}: gives {response.dtype} for an image of {image.dtype}; a response must "
+            "have the dtype of the image"
+        )
+    return response
+
+
+def check_finite(response: Tensor, label: str) -> None:
+    """Refuse responses that are NaN or infinite.
+
+    Raises
+    ------
+    InputError
+        Naming the layer.
+    """
+    if not bool(torch.isfinite(response).all()):
+        raise InputError(f"{label}: its response has values that are NaN or infinite")
+
+
+def check_repeatable(first: Tensor, second: Tensor, label: str) -> None:
+    """Refuse responses that differ between two forward passes.
+
+    Raises
+    ------
+    InputError
+        Naming the layer and the difference.
+    """
+    largest = float(first.abs().max())
+    difference = float((first.reshape(-1) - second.reshape(-1)).abs().max())
+    if not difference <= tolerance(first) * largest:
+        raise InputError(
+            f"{label}: two forward passes differ by up to {difference:.3g} (largest response "
+            f"{largest:.3g}); the response must be deterministic: no dropout, no noise"
+        )
+
+
+@contextmanager
+def unchanged_buffers(module: nn.Module, name: str) -> Iterator[None]:
+    """Refuse, and undo, a forward pass inside that writes to buffers.
+
+    Batch statistics in training mode do, also where no module is in training mode.
+
+    Raises
+    ------
+    InputError
+        Naming the model and the buffer.
+    """
+    before = {path: buffer.clone() for path, buffer in module.named_buffers()}
+    try:
+        yield
+    finally:
+        written = _restored(module, before)
+    if written:
+        raise InputError(
+            f'{name}, buffer "{written[0]}": the forward pass writes to it, as batch statistics '
+            "in training mode do; responses must not depend on what was seen before"
+        )
+
+
+def _restored(module: nn.Module, before: Mapping[str, Tensor]) -> list[str]:
+    """Give buffers their values back; return the paths of those that had others."""
+    written = []
+    for path, buffer in module.named_buffers():
+        kept = before.get(path)
+        # A buffer of another shape is a cache that grew.
+        if kept is not None and kept.shape == buffer.shape and not torch.equal(kept, buffer):
+            buffer.copy_(kept)
+            written.append(path)
+    return written
