@@ -7,9 +7,11 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-Stopped = Literal["converged", "whole space", "iterations", "seconds"]
+Stopped = Literal["converged", "whole space", "iterations", "seconds", "cancelled"]
 Progress = Callable[[int, float], object]
-"""Called after each iteration with its number and the objective."""
+"""Called after each iteration with its number and the objective; ``False`` cancels."""
+
+TOLERANCE = 1e-3
 
 
 @dataclass(frozen=True)
@@ -19,15 +21,20 @@ class Certificate:
     Attributes
     ----------
     converged
-        Whether the stopping rule was met: the gain that a further step promises, relative to
-        the objective, is below the tolerance; or the subspace is the whole space.
+        Whether the gradient norm is at most ``TOLERANCE``, or the subspace is all there is.
     stopped
         Why the solver stopped.
     gradient_norm
-        Norm of the gradient on the unit spheres, relative to the objective (for eigenproblems
-        ‖Iu/d²(u) − Bu/b²(u)‖, the residual relative to the eigenvalue).
-    expected_gain
-        What a preconditioned gradient step promises to add, relative to the objective.
+        Of the worst distortion: the norm of the gradient on the unit sphere, relative to the
+        objective (for eigenproblems ‖Iu − λu‖/λ, the residual relative to the eigenvalue).
+    gaps
+        For each distortion, how far behind the best rival orthogonal to it is in the last
+        subspace, from 0 (there is an equally good one) to 1. Below ``WELL_DETERMINED`` the
+        distortion itself is arbitrary, even where the objective is not.
+    unbounded
+        Representations without a floor that are blind to some distortions, as far as the
+        arithmetic can tell or because they have fewer responses than pixels: with one the
+        supremum of the objective is infinite, and the result says how far the budget got.
     iterations, operator_applications
         Iterations, and directions taken forwards or backwards through all representations.
     restarts
@@ -38,9 +45,10 @@ class Certificate:
     converged: bool
     stopped: Stopped
     gradient_norm: float
-    expected_gain: float
+    gaps: tuple[float, ...]
     iterations: int
-    operator_applications: int
+    operator_applications: float
+    unbounded: tuple[str, ...] = ()
     restarts: tuple[dict[str, Any], ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
@@ -48,19 +56,24 @@ class Certificate:
         return asdict(self)
 
 
+WELL_DETERMINED = 0.005
+
+
 @dataclass
 class Budget:
-    """When to stop: a number of iterations, a number of seconds, or a tolerance."""
+    """When to stop before convergence: iterations, seconds, or the caller's word."""
 
     iterations: int
-    max_seconds: float | None
-    tolerance: float
+    max_seconds: float | None = None
+    progress: Progress | None = None
 
     def __post_init__(self) -> None:
         self._start = time.monotonic()
 
-    def spent(self, iteration: int) -> Stopped | None:
-        """Return what has run out, if anything."""
+    def spent(self, iteration: int, objective: float) -> Stopped | None:
+        """Report an iteration and return what has run out, if anything."""
+        if self.progress and self.progress(iteration, objective) is False:
+            return "cancelled"
         if iteration >= self.iterations:
             return "iterations"
         seconds = time.monotonic() - self._start

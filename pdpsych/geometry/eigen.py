@@ -12,16 +12,19 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from pdpsych.errors import InputError
-from pdpsych.geometry.certificate import Budget, Certificate, Progress
-from pdpsych.geometry.local import LocalGeometry, RepresentationLike
+from pdpsych.geometry.certificate import TOLERANCE, Budget, Certificate, Progress
+from pdpsych.geometry.local import LocalGeometry, RepresentationLike, squared_norms
 from pdpsych.geometry.preconditioner import Preconditioner
-from pdpsych.geometry.subspace import Subspace
+from pdpsych.geometry.resistance import Resistance
+from pdpsych.geometry.space import DistortionSpace
+from pdpsych.geometry.subspace import Subspace, resolution
 
 Floats = NDArray[np.float64]
 
 LARGEST_SUBSPACE = 48
-TOLERANCE = 1e-3
 INVISIBLE = 1e-7
+GUARDS = 1
+GUARD_TOLERANCE = 0.1
 
 
 @dataclass(frozen=True)
@@ -55,8 +58,9 @@ def eigen_distortions(
     k: int = 1,
     floor: float = 0.0,
     seed: int = 0,
-    iterations: int = 200,
+    iterations: int = 100,
     max_seconds: float | None = None,
+    space: DistortionSpace | None = None,
     progress: Progress | None = None,
 ) -> EigenDistortions:
     """Return the eigenvectors of the Fisher information with the k largest and k smallest values.
@@ -70,8 +74,8 @@ def eigen_distortions(
         If ``k`` is not between 1 and half the number of pixel values, or the image cannot be
         used.
     """
-    budget = Budget(iterations, max_seconds, TOLERANCE)
-    return _extremes([representation], image, k, floor, seed, budget, progress)
+    budget = Budget(iterations, max_seconds, progress)
+    return _extremes([representation], image, k, floor, seed, space, budget)
 
 
 def generalized_eigen_distortions(
@@ -81,8 +85,9 @@ def generalized_eigen_distortions(
     k: int = 1,
     floor: float = 0.03,
     seed: int = 0,
-    iterations: int = 200,
+    iterations: int = 100,
     max_seconds: float | None = None,
+    space: DistortionSpace | None = None,
     progress: Progress | None = None,
 ) -> EigenDistortions:
     """Return the distortions that extremise d_A(u)/d_B(u), the case N = 2.
@@ -94,9 +99,9 @@ def generalized_eigen_distortions(
     InputError
         As for :func:`eigen_distortions`.
     """
-    budget = Budget(iterations, max_seconds, TOLERANCE)
+    budget = Budget(iterations, max_seconds, progress)
     pair = [representation_a, representation_b]
-    return _extremes(pair, image, k, floor, seed, budget, progress)
+    return _extremes(pair, image, k, floor, seed, space, budget)
 
 
 def _extremes(
@@ -105,53 +110,143 @@ def _extremes(
     k: int,
     floor: float,
     seed: int,
+    space: DistortionSpace | None,
     budget: Budget,
-    progress: Progress | None,
 ) -> EigenDistortions:
     geometry = LocalGeometry(representations, image, floor)
-    most = min(geometry.dimension // 2, LARGEST_SUBSPACE // 8)
+    geometry.floors = np.maximum(geometry.floors, resolution(geometry))
+    most = min(geometry.dimension // 2, LARGEST_SUBSPACE // 8 - GUARDS)
     if not 1 <= k <= most:
         raise InputError(f"k: {k} is not between 1 and {most}")
-    generator = torch.Generator().manual_seed(seed)
-    noise = torch.randn((2 * k, *geometry.image.shape), generator=generator, dtype=torch.float64)
-    subspace = Subspace(geometry, noise.to(geometry.image))
-    preconditioner = Preconditioner(geometry)
-    iteration, stopped = 0, None
-    earlier = np.zeros((0, len(subspace)))
-    while stopped is None:
-        iteration += 1
-        values, rows = _ritz(subspace.grams, k)
-        residuals = _residuals(subspace, rows, values)
-        worst = float(residuals.flatten(1).double().norm(dim=1).max())
-        if progress:
-            progress(iteration, float(values[-1]))
-        stopped = "converged" if worst <= budget.tolerance else budget.spent(iteration)
-        if stopped is None:
-            if len(subspace) + 2 * k > LARGEST_SUBSPACE:
-                width = len(subspace) - earlier.shape[1]
-                kept = np.concatenate([rows, np.pad(earlier, ((0, 0), (0, width)))])
-                rows = subspace.restrict(kept)[: 2 * k]
-            before, earlier = len(subspace), rows
-            subspace.extend(_directions(residuals, geometry, preconditioner))
-            stopped = "whole space" if len(subspace) == before else None
-    certificate = Certificate(
-        converged=stopped in ("converged", "whole space"),
-        stopped=stopped,
-        gradient_norm=worst,
-        expected_gain=worst**2,
-        iterations=iteration,
-        operator_applications=geometry.products,
-    )
-    found = _signed(subspace.combine(rows))
-    return EigenDistortions(
-        largest=found[k:].flip(0),
-        smallest=found[:k],
-        largest_values=values[k:][::-1].copy(),
-        smallest_values=values[:k],
-        names=tuple(geometry.names),
-        floor=floor,
-        certificate=certificate,
-    )
+    space = space or DistortionSpace(geometry.image)
+    return _Search(geometry, space, k).run(seed, floor, budget)
+
+
+class _Search:
+    """Both ends of the spectrum at once, in one growing subspace.
+
+    A Ritz vector at the low end is improved by inverse iteration with A, one at the high end by
+    inverse iteration with B; for one representation B is the identity. Each end carries GUARDS
+    more vectors than are wanted: until those have nearly settled too, an eigenvector may still be
+    missing.
+    """
+
+    def __init__(self, geometry: LocalGeometry, space: DistortionSpace, k: int):
+        self._geometry, self._space, self._k = geometry, space, k
+        self._block = min(k + GUARDS, geometry.dimension // 2)
+        preconditioner = Preconditioner(geometry)
+        weights = np.eye(len(geometry.names))
+        resisting = [Resistance(geometry, space, preconditioner, w) for w in weights]
+        self._low = resisting[0]
+        self._high = resisting[1] if len(resisting) == 2 else None
+
+    def run(self, seed: int, floor: float, budget: Budget) -> EigenDistortions:
+        geometry, block = self._geometry, self._block
+        before = geometry.products
+        generator = torch.Generator().manual_seed(seed)
+        shape = (2 * block, *geometry.image.shape)
+        noise = torch.randn(shape, generator=generator, dtype=torch.float64).to(geometry.image)
+        subspace = Subspace(geometry, self._space.apply(noise))
+        iteration, stopped = 0, None
+        earlier = np.zeros((0, len(subspace)))
+        while stopped is None:
+            iteration += 1
+            values, rows = _ritz(subspace.grams, block)
+            residuals = self._residuals(subspace, rows, values)
+            sizes = np.sqrt(squared_norms(residuals.flatten(1)))
+            moving = sizes > self._tolerances()
+            stopped = budget.spent(iteration, float(values[-1])) if moving.any() else "converged"
+            if stopped is None:
+                rows = _made_room(subspace, rows, earlier)
+                size, earlier = len(subspace), rows
+                subspace.extend(self._directions(residuals, moving))
+                stopped = "whole space" if len(subspace) == size else None
+        certificate = Certificate(
+            converged=stopped in ("converged", "whole space"),
+            stopped=stopped,
+            gradient_norm=float(sizes[self._wanted()].max()),
+            gaps=self._gaps(values),
+            iterations=iteration,
+            operator_applications=geometry.products - before,
+        )
+        return self._result(subspace, rows, values, floor, certificate)
+
+    def _wanted(self) -> NDArray[np.bool_]:
+        """Return which of the 2 · block Ritz pairs, ascending, are wanted."""
+        place = np.arange(2 * self._block)
+        return (place < self._k) | (place >= 2 * self._block - self._k)
+
+    def _tolerances(self) -> Floats:
+        return np.where(self._wanted(), TOLERANCE, GUARD_TOLERANCE)
+
+    def _gaps(self, values: Floats) -> tuple[float, ...]:
+        """Return how far the next value is, at the low and at the high end, relative."""
+        k, block = self._k, self._block
+        if block == k:
+            return (0.0, 0.0)
+        inner = np.array([values[k], values[-k]])
+        outer = np.array([values[k - 1], values[-k - 1]])
+        return tuple(np.clip(1 - outer / np.maximum(inner, 1e-300), 0.0, 1.0).tolist())
+
+    def _result(
+        self,
+        subspace: Subspace,
+        rows: Floats,
+        values: Floats,
+        floor: float,
+        certificate: Certificate,
+    ) -> EigenDistortions:
+        k = self._k
+        found = _signed(subspace.combine(_padded(rows, len(subspace))))
+        return EigenDistortions(
+            largest=found[-k:].flip(0),
+            smallest=found[:k],
+            largest_values=values[-k:][::-1].copy(),
+            smallest_values=values[:k],
+            names=tuple(self._geometry.names),
+            floor=floor,
+            certificate=certificate,
+        )
+
+    def _residuals(self, subspace: Subspace, rows: Floats, values: Floats) -> Tensor:
+        """Return Pᵀ(A u − λ B u)/(uᵀA u) for each Ritz pair, (2k, C, H, W).
+
+        So residuals are relative to the eigenvalue; a distortion to which A is blind (value 0)
+        counts as a share INVISIBLE of the largest.
+        """
+        squares = np.einsum("kl,lm,km->k", rows, subspace.grams[0], rows)
+        size = np.maximum(squares, INVISIBLE * squares.max())
+        weights = np.stack([1 / size, -values / size])
+        pushed = subspace.pushed(rows)
+        scaled = [
+            torch.from_numpy(w).to(t)[:, None] * t for w, t in zip(weights, pushed, strict=False)
+        ]
+        below = self._geometry.floors[1] if len(pushed) == 2 else 1.0
+        own = np.array([self._geometry.floors[0], below]) @ weights
+        vectors = subspace.combine(rows)
+        added = torch.from_numpy(own).to(vectors).view(-1, 1, 1, 1) * vectors
+        return self._space.adjoint(self._geometry.pull(scaled) + added)
+
+    def _directions(self, residuals: Tensor, moving: NDArray[np.bool_]) -> Tensor:
+        """Improve the Ritz vectors that still move."""
+        block, high = self._block, self._high
+        low = [self._low.solve(residuals[j]) for j in np.flatnonzero(moving[:block])]
+        ends = [residuals[block + j] for j in np.flatnonzero(moving[block:])]
+        return self._space.apply(
+            torch.stack([*low, *(high.solve(end) if high else end for end in ends)])
+        )
+
+
+def _made_room(subspace: Subspace, rows: Floats, earlier: Floats) -> Floats:
+    """Shrink a full subspace to the Ritz vectors and those before; return the rows in it."""
+    if len(subspace) + len(rows) <= LARGEST_SUBSPACE:
+        return rows
+    kept = np.concatenate([rows, _padded(earlier, len(subspace))])
+    return subspace.restrict(kept)[: len(rows)]
+
+
+def _padded(rows: Floats, size: int) -> Floats:
+    return np.pad(rows, ((0, 0), (0, size - rows.shape[1])))
 
 
 def _ritz(grams: Floats, k: int) -> tuple[Floats, Floats]:
@@ -161,39 +256,6 @@ def _ritz(grams: Floats, k: int) -> tuple[Floats, Floats]:
     chosen = np.r_[:k, len(values) - k : len(values)]
     rows = vectors[:, chosen].T
     return values[chosen], rows / np.linalg.norm(rows, axis=1, keepdims=True)
-
-
-def _residuals(subspace: Subspace, rows: Floats, values: Floats) -> Tensor:
-    """Return (A u − λ B u)/(uᵀA u) for each Ritz pair, (2k, C, H, W); B = 1 for one model.
-
-    So residuals are relative to the eigenvalue; a distortion to which A is blind (value 0)
-    counts as a share INVISIBLE of the largest.
-    """
-    geometry = subspace.geometry
-    squares = np.einsum("kl,lm,km->k", rows, subspace.grams[0], rows)
-    size = np.maximum(squares, INVISIBLE * squares.max())
-    weights = np.stack([1 / size, -values / size])
-    pushed = subspace.pushed(rows)
-    scaled = [torch.from_numpy(w).to(t)[:, None] * t for w, t in zip(weights, pushed, strict=False)]
-    below = geometry.floors[1] if len(pushed) == 2 else 1.0
-    own = np.array([geometry.floors[0], below]) @ weights
-    vectors = subspace.combine(rows)
-    return geometry.pull(scaled) + torch.from_numpy(own).to(vectors).view(-1, 1, 1, 1) * vectors
-
-
-def _directions(
-    residuals: Tensor, geometry: LocalGeometry, preconditioner: Preconditioner
-) -> Tensor:
-    """Divide the residuals by the representation each Ritz vector should excite least.
-
-    For the largest eigenvalues of one representation that is the identity.
-    """
-    half = len(residuals) // 2
-    low = [preconditioner(r, np.eye(len(geometry.names))[0]) for r in residuals[:half]]
-    high = list(residuals[half:])
-    if len(geometry.names) == 2:
-        high = [preconditioner(r, np.array([0.0, 1.0])) for r in high]
-    return torch.stack([*low, *high])
 
 
 def _signed(distortions: Tensor) -> Tensor:

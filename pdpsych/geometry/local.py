@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Hashable, Sequence
 from typing import Any, Protocol
 
@@ -64,7 +65,8 @@ class LocalGeometry:
     floors
         η² · tr I_i / D of each representation, (N,): d_i²(u) = uᵀ I_i u + floors_i · ‖u‖².
     products
-        How often a direction went through all representations, forwards or backwards.
+        How often a direction went through all representations, forwards or backwards; through
+        some of them counts as a part.
     """
 
     def __init__(
@@ -77,7 +79,8 @@ class LocalGeometry:
             raise InputError(f"floor: {floor} is not in [0, 1)")
         self.image = checked_image(image)
         self.names = [r.name for r in representations]
-        self.products = 0
+        self._tally = {"passes": 0}
+        self._total = len(self.names)
         self._noise = [r.noise for r in representations]
         self._networks = _grouped(representations)
         self._linear = [
@@ -86,10 +89,19 @@ class LocalGeometry:
         ]
         self._responses = self._spread([linear.responses for linear in self._linear])
         self._whitened = self.push(torch.zeros((1, *self.image.shape)).to(self.image))
-        self.products = 0
         self.floor = floor
         zeros = np.zeros(len(self.names))
         self.floors = floor**2 * self.mean_power() if floor else zeros
+
+    @property
+    def products(self) -> float:
+        """See above."""
+        return self._tally["passes"] / self._total
+
+    @property
+    def response_sizes(self) -> list[int]:
+        """Length of the whitened response of each representation."""
+        return [whitened.shape[1] for whitened in self._whitened]
 
     @property
     def dimension(self) -> int:
@@ -98,7 +110,7 @@ class LocalGeometry:
 
     def push(self, distortions: Tensor) -> list[Tensor]:
         """Return A_i u of each representation, (K, Q_i), for distortions (K, C, H, W)."""
-        self.products += len(distortions)
+        self._tally["passes"] += len(distortions) * len(self.names)
         tangents = self._spread([linear.push(distortions) for linear in self._linear])
         return [
             noise.whiten(response, tangent)
@@ -107,7 +119,7 @@ class LocalGeometry:
 
     def pull(self, cotangents: Sequence[Tensor]) -> Tensor:
         """Return Σ_i A_iᵀ w_i, (K, C, H, W), for whitened cotangents (K, Q_i)."""
-        self.products += len(cotangents[0])
+        self._tally["passes"] += len(cotangents[0]) * len(self.names)
         total = torch.zeros((len(cotangents[0]), *self.image.shape)).to(self.image)
         for linear, (_, members) in zip(self._linear, self._networks, strict=True):
             total += linear.pull(
@@ -134,6 +146,27 @@ class LocalGeometry:
         for block in probes.to(self.image).split(8):
             power += [squared_norms(tangent).sum() for tangent in self.push(block)]
         return weight * power / self.dimension
+
+    def part(self, wanted: NDArray[np.bool_]) -> tuple[LocalGeometry, list[int]]:
+        """Return the networks that have a wanted representation, and all members of those.
+
+        The linearisations are shared, and so is the count of products.
+        """
+        keep = [any(wanted[i] for i in members) for _, members in self._networks]
+        members = sorted(
+            i for k, (_, ms) in zip(keep, self._networks, strict=True) if k for i in ms
+        )
+        place = {i: n for n, i in enumerate(members)}
+        part = copy.copy(self)
+        part.names = [self.names[i] for i in members]
+        part.floors = self.floors[members]
+        part._noise = [self._noise[i] for i in members]
+        part._responses = [self._responses[i] for i in members]
+        part._whitened = [self._whitened[i] for i in members]
+        kept = [pair for k, pair in zip(keep, self._networks, strict=True) if k]
+        part._networks = [(network, [place[i] for i in ms]) for network, ms in kept]
+        part._linear = [linear for k, linear in zip(keep, self._linear, strict=True) if k]
+        return part, members
 
     def random_cotangents(self, i: int, count: int, seed: int) -> list[Tensor]:
         """Return whitened cotangents, random signs for representation i, zero for the others."""

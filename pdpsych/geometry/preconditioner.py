@@ -2,51 +2,74 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import conv2d, pad
 
+from pdpsych.geometry.cosine import CosineTransform
 from pdpsych.geometry.local import LocalGeometry
 
 SAMPLES = 8
-SMALLEST = 1e-4
+SMALLEST_GAIN = 1e-3
 GAIN_STD = 4.0
 
 
 class Preconditioner:
-    """Divides gradients by Σ_i w_i I_i, each I_i approximated as gain · spectrum · gain.
+    """Approximates (Σ_i w_i (I_i + floor_i))⁻¹, with I_i ≈ √spectrum · gain · √spectrum.
 
-    From samples of A_iᵀ z for white z: the spectrum is their radially averaged power, the
-    squared gain their smoothed power at each pixel, (N, H, W). Both are the same for all
-    channels of the image.
+    First a radial filter, then a gain that varies over the image, as in models that filter and
+    then normalise. From samples of A_iᵀ z for white z: the spectrum is their radially averaged
+    power in cosine transforms, which fit the borders of padded convolutions better than
+    Fourier transforms; the gain is the smoothed power at each pixel of the whitened samples.
+    Both are the same for all channels of the image.
     """
 
     def __init__(self, geometry: LocalGeometry, seed: int = 0):
-        self._shape = geometry.image.shape[-2:]
-        self._bins, self._counts = _radial_bins(self._shape)
-        samples = [_pulled_alone(geometry, i, seed) for i in range(len(geometry.names))]
-        floors = geometry.floors[:, None]
-        self._spectra = np.stack([self._spectrum(s) for s in samples]) + floors
-        self._gains = torch.stack([_smoothed_power(s) for s in samples])
-        self._gains += torch.from_numpy(floors)[..., None].to(self._gains)
+        self._transform = CosineTransform(geometry.image)
+        self._bins, self._counts = _radial_bins(self._transform.frequency)
+        wide = CosineTransform(geometry.image.double())
+        spectra: list[Tensor] = []
+        gains: list[Tensor] = []
+        for i, floor in enumerate(geometry.floors):
+            samples = wide.forward(_pulled_alone(geometry, i, seed))
+            spectrum = self._radial_mean(samples) + float(floor)
+            whitened = wide.inverse(samples / self._grid(spectrum.sqrt(), samples))
+            blind = float(floor) * float((1 / spectrum[self._bins]).mean())
+            spectra.append(spectrum)
+            gains.append(_smoothed_power(whitened) + blind)
+        self._spectra = torch.stack(spectra).numpy()
+        self._gains = torch.stack(gains).to(geometry.image)
 
-    def __call__(self, gradient: Tensor, weights: NDArray[np.float64]) -> Tensor:
-        """Precondition one gradient (C, H, W); weights (N,), not negative, not all zero."""
-        spectrum = weights @ self._spectra
-        spectrum = np.maximum(spectrum, SMALLEST * spectrum.max())
-        divisor = torch.from_numpy(spectrum)[self._bins].reshape(self._shape[0], -1)
-        power = torch.tensordot(torch.from_numpy(weights).to(self._gains), self._gains, dims=1)
-        gain = (power / power.mean()).clamp_min(SMALLEST).sqrt().to(gradient)
-        transformed = torch.fft.rfft2(gradient / gain) / divisor.to(gradient)
-        return torch.fft.irfft2(transformed, s=self._shape) / gain
+    @property
+    def power(self) -> NDArray[np.float64]:
+        """Mean of the spectra over frequencies, (N,): an estimate of tr I_i / D + floor_i."""
+        return np.asarray(self._spectra[:, self._bins].mean(axis=1))
 
-    def _spectrum(self, samples: Tensor) -> NDArray[np.float64]:
-        power = torch.fft.rfft2(samples).abs().square().mean(dim=(0, 1)).flatten()
-        power = power.cpu() / samples[0, 0].numel()
-        sums = torch.zeros_like(self._counts).index_add_(0, self._bins, power)
-        return (sums / self._counts).numpy()
+    def inverse(self, weights: NDArray[np.float64]) -> Callable[[Tensor], Tensor]:
+        """Return the inverse for weights (N,), not negative and not all zero, of (C, H, W)."""
+        power = weights * self.power
+        share = torch.from_numpy(power / power.sum()).to(self._gains)
+        gain = torch.tensordot(share, self._gains, dims=1).clamp_min(SMALLEST_GAIN)
+        root = self._grid(torch.from_numpy((weights @ self._spectra) ** -0.5), gain)
+        transform = self._transform
+
+        def divide(gradient: Tensor) -> Tensor:
+            local = transform.inverse(root * transform.forward(gradient)) / gain
+            return transform.inverse(root * transform.forward(local))
+
+        return divide
+
+    def _radial_mean(self, samples: Tensor) -> Tensor:
+        power = samples.square().mean(dim=(0, 1)).flatten().cpu()
+        return torch.zeros_like(self._counts).index_add_(0, self._bins, power) / self._counts
+
+    def _grid(self, spectrum: Tensor, like: Tensor) -> Tensor:
+        """Return the value of each coefficient's bin, (H, W)."""
+        return spectrum[self._bins].reshape(like.shape[-2:]).to(like)
 
 
 def _pulled_alone(geometry: LocalGeometry, i: int, seed: int) -> Tensor:
@@ -55,12 +78,10 @@ def _pulled_alone(geometry: LocalGeometry, i: int, seed: int) -> Tensor:
     return geometry.pull(cotangents).double()
 
 
-def _radial_bins(shape: torch.Size) -> tuple[Tensor, Tensor]:
-    """Return the radial bin of each rfft2 frequency, flat, and the size of each bin."""
-    rows = torch.fft.fftfreq(shape[0], dtype=torch.float64)[:, None]
-    columns = torch.fft.rfftfreq(shape[1], dtype=torch.float64)[None]
-    radius = (rows.square() + columns.square()).sqrt() * max(shape)
-    _, bins = radius.round().long().flatten().unique(return_inverse=True)
+def _radial_bins(frequency: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the radial bin of each cosine coefficient, flat, and the size of each bin."""
+    steps = frequency * 2 * max(frequency.shape)
+    _, bins = steps.round().long().flatten().unique(return_inverse=True)
     return bins, torch.bincount(bins).double()
 
 

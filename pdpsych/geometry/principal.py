@@ -3,7 +3,8 @@
 Feather, Lipshutz, Harvey, Williams & Simoncelli, ICLR 2025 (arXiv 2410.15433) define them as
 the maximum of the variance of log d_i(u)/d_i(v) over representations. Here the maximum is
 sought in a growing subspace: inside it the problem is small and dense and solved to the end
-(a Rayleigh–Ritz step), then the preconditioned gradients of u and v join it.
+(a Rayleigh–Ritz step); then the gradients of u and v join it, each divided by the information
+of the representations that should not be excited (an inverse-iteration step).
 """
 
 from __future__ import annotations
@@ -13,22 +14,28 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
+import scipy.linalg
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
 from pdpsych.errors import InputError
 from pdpsych.geometry import disagreement
-from pdpsych.geometry.certificate import Budget, Certificate, Progress, Stopped
-from pdpsych.geometry.local import LocalGeometry, RepresentationLike
+from pdpsych.geometry.certificate import TOLERANCE, Budget, Certificate, Progress
+from pdpsych.geometry.local import LocalGeometry, RepresentationLike, squared_norms
 from pdpsych.geometry.preconditioner import Preconditioner
-from pdpsych.geometry.subspace import Subspace
+from pdpsych.geometry.resistance import Resistance
+from pdpsych.geometry.space import DistortionSpace
+from pdpsych.geometry.subspace import Subspace, resolution
 
 Floats = NDArray[np.float64]
 
-LARGEST_SUBSPACE = 32
+SIGNS = np.array([1.0, -1.0])
+LARGEST_SUBSPACE = 64
 KEPT_PAIRS = 4
-TOLERANCE = 1e-4
+IDLE = 0.02
+BLIND = 100.0
+SAME = 1e-20
 
 
 @dataclass(frozen=True)
@@ -71,6 +78,12 @@ class PrincipalDistortions:
             f"  {name:<{width}}  log d(ε₁)/d(ε₂) = {x:+.3f}"
             for name, x in zip(self.names, self.log_ratios, strict=True)
         ]
+        if self.certificate.unbounded:
+            names = ", ".join(self.certificate.unbounded)
+            rows.append(
+                f"the supremum is infinite: without a floor, {names} can be blind to a distortion "
+                "that others see; this is how far the budget got"
+            )
         return "\n".join([head, *rows])
 
 
@@ -80,8 +93,10 @@ def principal_distortions(
     floor: float = 0.03,
     seed: int = 0,
     max_seconds: float | None = None,
-    iterations: int = 200,
+    iterations: int = 100,
     restarts: int = 1,
+    space: DistortionSpace | None = None,
+    start: PrincipalDistortions | None = None,
     progress: Progress | None = None,
 ) -> PrincipalDistortions:
     """Find the pair of distortions that maximises the variance of log sensitivity ratios.
@@ -94,13 +109,20 @@ def principal_distortions(
         Base image s, (C, H, W), in [0, 1]; its dtype and device are used throughout.
     floor
         η of the sensitivities. With 0, the paper's definition, the maximum is infinite for
-        singular Fisher information, and the answer depends on the budget.
+        singular Fisher information; the certificate says so.
     seed
         Start ``k`` begins from white noise of seed ``seed + k``.
     max_seconds, iterations
         Budget of each start.
     restarts
         How many starts; the best is returned, the others are compared in the certificate.
+    space
+        Which distortions are allowed; all of them by default.
+    start
+        A previous result to go on from, in place of the first start's white noise.
+    progress
+        Called after each iteration with its number and the objective; returning ``False``
+        cancels, and the result so far is returned.
 
     Raises
     ------
@@ -110,12 +132,27 @@ def principal_distortions(
     if len(representations) < 2:
         raise InputError(f"representations: {len(representations)} given; at least 2 are needed")
     geometry = LocalGeometry(representations, image, floor)
-    preconditioner = Preconditioner(geometry)
-    starts = []
-    for start in range(restarts):
-        budget = Budget(iterations, max_seconds, TOLERANCE)
-        starts.append(_climb(geometry, preconditioner, seed + start, budget, progress))
-    return _compared(starts, geometry)
+    geometry.floors = np.maximum(geometry.floors, resolution(geometry))
+    climb = _Climb(geometry, space or DistortionSpace(geometry.image), floor)
+    results = []
+    for number in range(restarts):
+        first = _first_pair(geometry, seed + number, start if number == 0 else None)
+        budget = Budget(iterations, max_seconds, progress)
+        results.append(climb.run(first, seed + number, budget))
+    return _compared(results)
+
+
+def _first_pair(geometry: LocalGeometry, seed: int, start: PrincipalDistortions | None) -> Tensor:
+    shape = (2, *geometry.image.shape)
+    if start is None:
+        generator = torch.Generator().manual_seed(seed)
+        return torch.randn(shape, generator=generator, dtype=torch.float64).to(geometry.image)
+    if start.distortions.shape != shape:
+        raise InputError(
+            f"start: distortions of shape {tuple(start.distortions.shape)} do not fit the image; "
+            f"{shape} is needed"
+        )
+    return start.distortions.to(geometry.image)
 
 
 @dataclass
@@ -126,80 +163,118 @@ class _State:
     pair: Floats
     earlier: list[Floats] = field(default_factory=list)
 
-    def shrink(self) -> None:
-        """Keep the current pair and the latest before it, the direction the search moves in."""
-        pairs = [self.pair, *self.earlier[-KEPT_PAIRS:]]
-        rows = np.concatenate([_padded(p, len(self.subspace)) for p in pairs])
-        rows = self.subspace.restrict(rows)
-        self.pair, *self.earlier = (rows[i : i + 2] for i in range(0, len(rows), 2))
+    def solve(self) -> tuple[Floats, Floats]:
+        """Maximise inside the subspace; return x, (N,), and ∂F/∂d²-weights, (N, 2)."""
+        padded = _padded(self.pair, len(self.subspace))
+        self.pair = disagreement.maximize(self.subspace.grams, padded)
+        x, squares = disagreement.log_ratios(self.subspace.grams, self.pair)
+        return x, disagreement.slopes(x)[:, None] / squares * SIGNS
+
+    def grow(self, directions: Sequence[Tensor]) -> bool:
+        """Add directions; return whether any of them led out of the subspace."""
+        if len(self.subspace) + len(directions) > LARGEST_SUBSPACE:
+            # Keep the current pair and the latest before it: the way the search moves.
+            pairs = [self.pair, *self.earlier[-KEPT_PAIRS:]]
+            rows = np.concatenate([_padded(pair, len(self.subspace)) for pair in pairs])
+            rows = self.subspace.restrict(rows)
+            self.pair, *self.earlier = (rows[i : i + 2] for i in range(0, len(rows), 2))
+        self.earlier.append(self.pair)
+        before = len(self.subspace)
+        if directions:
+            self.subspace.extend(torch.stack(list(directions)))
+        return len(self.subspace) > before
 
 
-def _climb(
-    geometry: LocalGeometry,
-    preconditioner: Preconditioner,
-    seed: int,
-    budget: Budget,
-    progress: Progress | None,
-) -> PrincipalDistortions:
-    geometry.products = 0
-    generator = torch.Generator().manual_seed(seed)
-    noise = torch.randn((2, *geometry.image.shape), generator=generator, dtype=torch.float64)
-    state = _State(Subspace(geometry, noise.to(geometry.image)), np.eye(2))
-    iteration, stopped = 0, None
-    while stopped is None:
-        iteration += 1
-        padded = _padded(state.pair, len(state.subspace))
-        state.pair = disagreement.maximize(state.subspace.grams, padded)
-        x, gradients, weights = _gradients(state, geometry)
-        objective = float(np.var(x))
-        directions = _preconditioned(gradients, weights, preconditioner)
-        gain = float((gradients.double() * directions.double()).sum()) / 2
-        if progress:
-            progress(iteration, objective)
-        stopped = "converged" if gain <= budget.tolerance * objective else budget.spent(iteration)
-        stopped = stopped or _grow(state, directions)
-    certificate = Certificate(
-        converged=stopped in ("converged", "whole space"),
-        stopped=stopped,
-        gradient_norm=float(gradients.double().norm()) / max(objective, 1e-30),
-        expected_gain=gain / max(objective, 1e-30),
-        iterations=iteration,
-        operator_applications=geometry.products,
-    )
-    return _conventional(state, geometry, seed, certificate)
+class _Climb:
+    """The ascent from one pair; the linearisations serve all starts."""
+
+    def __init__(self, geometry: LocalGeometry, space: DistortionSpace, floor: float):
+        self._geometry, self._space, self._floor = geometry, space, floor
+        self._preconditioner = Preconditioner(geometry)
+
+    def run(self, first: Tensor, seed: int, budget: Budget) -> PrincipalDistortions:
+        before = self._geometry.products
+        state = _State(Subspace(self._geometry, self._space.apply(first)), np.eye(2))
+        iteration, stopped = 0, None
+        while stopped is None:
+            iteration += 1
+            x, weights = state.solve()
+            objective = float(np.var(x))
+            gradients = self._gradients(state, weights)
+            steepness = np.sqrt(squared_norms(gradients.flatten(1)))
+            norm = float(steepness.max()) / max(objective, np.finfo(float).tiny)
+            stopped = budget.spent(iteration, objective)
+            if norm <= TOLERANCE or objective < SAME:
+                stopped = "converged"
+            if stopped is None and not state.grow(self._directions(gradients, weights)):
+                stopped = "whole space"
+        certificate = Certificate(
+            converged=stopped in ("converged", "whole space"),
+            stopped=stopped,
+            gradient_norm=norm,
+            gaps=_gaps(state, weights),
+            iterations=iteration,
+            operator_applications=self._geometry.products - before,
+            unbounded=self._unbounded(state),
+        )
+        return _conventional(state, self._geometry, self._floor, seed, certificate)
+
+    def _gradients(self, state: _State, weights: Floats) -> Tensor:
+        """Return Pᵀ∇F for u and v, (2, C, H, W).
+
+        ∇_u F = Σ_i c_i I_i u / d_i²(u), one product backwards for all representations; ∇_v F
+        has the opposite sign.
+        """
+        pushed = state.subspace.pushed(state.pair)
+        scaled = [
+            torch.from_numpy(w).to(t)[:, None] * t for w, t in zip(weights, pushed, strict=True)
+        ]
+        own = torch.from_numpy(self._geometry.floors @ weights).to(self._geometry.image)
+        pair = state.subspace.combine(state.pair)
+        return self._space.adjoint(self._geometry.pull(scaled) + own.view(2, 1, 1, 1) * pair)
+
+    def _directions(self, gradients: Tensor, weights: Floats) -> list[Tensor]:
+        """Divide each gradient by what resists it; the side that is nearly done waits."""
+        sides = [
+            Resistance(self._geometry, self._space, self._preconditioner, w)
+            for w in np.maximum(-weights.T, 0.0)
+        ]
+        gains = np.array(
+            [
+                float((g.double() * side.precondition(g).double()).sum())
+                for g, side in zip(gradients, sides, strict=True)
+            ]
+        )
+        solved = [
+            side.solve(gradient)[None]
+            for gradient, side, gain in zip(gradients, sides, gains, strict=True)
+            if gain > IDLE * gains.max()
+        ]
+        return [self._space.apply(direction)[0] for direction in solved]
+
+    def _unbounded(self, state: _State) -> tuple[str, ...]:
+        if self._floor > 0:
+            return ()
+        geometry = self._geometry
+        _, squares = disagreement.log_ratios(state.subspace.grams, state.pair)
+        blind = squares.min(axis=1) < BLIND * geometry.floors
+        few = np.array(geometry.response_sizes) < geometry.dimension
+        return tuple(n for n, b in zip(geometry.names, blind | few, strict=True) if b)
 
 
-def _gradients(state: _State, geometry: LocalGeometry) -> tuple[Floats, Tensor, Floats]:
-    """Return x, ∇F for u and v, (2, C, H, W), and each representation's weight in it, (N, 2).
-
-    ∇_u F = Σ_i c_i I_i u / d_i²(u), one product backwards for all representations; ∇_v F has
-    the opposite sign.
-    """
-    x, squares = disagreement.log_ratios(state.subspace.grams, state.pair)
-    weights = disagreement.slopes(x)[:, None] / squares * np.array([1.0, -1.0])
-    pushed = state.subspace.pushed(state.pair)
-    scaled = [torch.from_numpy(w).to(t)[:, None] * t for w, t in zip(weights, pushed, strict=True)]
-    floors = torch.from_numpy(geometry.floors @ weights).to(geometry.image)
-    pair = state.subspace.combine(state.pair)
-    return x, geometry.pull(scaled) + floors.view(2, 1, 1, 1) * pair, weights
-
-
-def _preconditioned(gradients: Tensor, weights: Floats, preconditioner: Preconditioner) -> Tensor:
-    """Divide each gradient by what resists it: the representations it should not excite."""
-    resisting = np.maximum(-weights, 0.0)
-    if not resisting.any(axis=0).all():
-        return torch.zeros_like(gradients)
-    return torch.stack([preconditioner(g, w) for g, w in zip(gradients, resisting.T, strict=True)])
-
-
-def _grow(state: _State, directions: Tensor) -> Stopped | None:
-    """Add directions to the subspace; the whole space when none of them leads out of it."""
-    if len(state.subspace) + 2 > LARGEST_SUBSPACE:
-        state.shrink()
-    state.earlier.append(state.pair)
-    before = len(state.subspace)
-    state.subspace.extend(directions)
-    return "whole space" if len(state.subspace) == before else None
+def _gaps(state: _State, weights: Floats) -> tuple[float, ...]:
+    """Return 1 − θ of the best rival in each side's pencil Σ₊ w G − θ Σ₋ |w| G."""
+    gaps = []
+    for side in weights.T:
+        excited, resisting = (
+            np.tensordot(np.maximum(sign * side, 0.0), state.subspace.grams, 1) for sign in SIGNS
+        )
+        if not resisting.any() or len(state.subspace) < 2:
+            gaps.append(0.0)
+            continue
+        values = scipy.linalg.eigh(excited, resisting, eigvals_only=True)
+        gaps.append(float(np.clip(1 - values[-2] / values[-1], 0.0, 1.0)))
+    return tuple(gaps)
 
 
 def _padded(pair: Floats, size: int) -> Floats:
@@ -207,18 +282,19 @@ def _padded(pair: Floats, size: int) -> Floats:
 
 
 def _conventional(
-    state: _State, geometry: LocalGeometry, seed: int, certificate: Certificate
+    state: _State, geometry: LocalGeometry, floor: float, seed: int, certificate: Certificate
 ) -> PrincipalDistortions:
     """Normalise, order and sign the distortions by the documented rule."""
     pair = state.subspace.combine(state.pair)
     x = disagreement.log_ratios(state.subspace.grams, state.pair)[0]
     if _deviant(x) < 0:
         pair, x = pair.flip(0), -x
+        certificate = replace(certificate, gaps=certificate.gaps[::-1])
     pair = pair / pair.flatten(1).norm(dim=1).view(2, 1, 1, 1)
     skew = pair.double().pow(3).sum(dim=(1, 2, 3), keepdim=True)
     pair = torch.where(skew < 0, -pair, pair)
     objective, names = float(np.var(x)), tuple(geometry.names)
-    return PrincipalDistortions(pair, x, objective, names, geometry.floor, seed, certificate)
+    return PrincipalDistortions(pair, x, objective, names, floor, seed, certificate)
 
 
 def _deviant(x: Floats) -> float:
@@ -228,9 +304,7 @@ def _deviant(x: Floats) -> float:
     return float(deviations[near.argmax()])
 
 
-def _compared(
-    starts: Sequence[PrincipalDistortions], geometry: LocalGeometry
-) -> PrincipalDistortions:
+def _compared(starts: Sequence[PrincipalDistortions]) -> PrincipalDistortions:
     """Return the best start, with all starts compared with it."""
     best = max(starts, key=lambda start: start.objective)
     reference = best.distortions.double().flatten(1)

@@ -12,6 +12,17 @@ from pdpsych.geometry.local import LocalGeometry
 Floats = NDArray[np.float64]
 
 
+def resolution(geometry: LocalGeometry) -> Floats:
+    """Return the squared sensitivities, (N,), below which rounding hides the rest.
+
+    A response is known to a few rounding errors of a typical response, and a quadratic form to
+    a few of its largest terms; where no floor is asked for, this one keeps logarithms finite.
+    """
+    response = 16 * torch.finfo(geometry.image.dtype).eps
+    form = 64 * float(np.finfo(np.float64).eps)
+    return np.asarray(max(response**2, form) * geometry.mean_power())
+
+
 class Subspace:
     """Orthonormal directions S with A_i S kept, so that sensitivities inside it are m × m algebra.
 

@@ -1,0 +1,82 @@
+"""Dividing a gradient by what resists it: the representations a distortion should not excite."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from pdpsych.geometry.local import LocalGeometry
+from pdpsych.geometry.preconditioner import Preconditioner
+from pdpsych.geometry.space import DistortionSpace
+
+Floats = NDArray[np.float64]
+
+TOLERANCE = 0.1
+MAX_STEPS = 100
+NEGLIGIBLE = 0.05
+
+
+class Resistance:
+    """N = Pᵀ Σ_i w_i (I_i + floor_i) P of the representations that resist, and its inverse.
+
+    Only networks of representations that matter are run: one whose mean power is below a
+    share NEGLIGIBLE of all floors together changes N nowhere.
+
+    Parameters
+    ----------
+    weights
+        w, (N,), not negative, not all zero.
+    """
+
+    def __init__(
+        self,
+        geometry: LocalGeometry,
+        space: DistortionSpace,
+        preconditioner: Preconditioner,
+        weights: Floats,
+    ):
+        self._space = space
+        self._floor = float(weights @ geometry.floors)
+        power = weights * preconditioner.power
+        self._part, members = geometry.part(power > NEGLIGIBLE * self._floor)
+        self._weights = weights[members]
+        self._divide = preconditioner.inverse(weights)
+
+    def precondition(self, gradient: Tensor) -> Tensor:
+        """Return an approximation of N⁻¹ g that runs no network, (C, H, W)."""
+        return self._divide(gradient)
+
+    def solve(self, gradient: Tensor) -> Tensor:
+        """Return N⁻¹ g to a relative residual of TOLERANCE, by conjugate gradients, (C, H, W).
+
+        Stops early at MAX_STEPS; any iterate is a direction that climbs.
+        """
+        solution, residual = torch.zeros_like(gradient), gradient
+        direction = preconditioned = self._divide(residual)
+        start = size = _inner(residual, preconditioned)
+        for _ in range(MAX_STEPS):
+            pushed = self._apply(direction)
+            curvature = _inner(direction, pushed)
+            if not curvature > 0:
+                break
+            solution = solution + size / curvature * direction
+            residual = residual - size / curvature * pushed
+            preconditioned = self._divide(residual)
+            before, size = size, _inner(residual, preconditioned)
+            if not size > TOLERANCE**2 * start:
+                break
+            direction = preconditioned + size / before * direction
+        return solution
+
+    def _apply(self, direction: Tensor) -> Tensor:
+        inside = self._space.apply(direction[None])
+        pushed = self._part.push(inside)
+        weighted = [float(w) * t for w, t in zip(self._weights, pushed, strict=True)]
+        pulled = self._part.pull(weighted)
+        return self._space.adjoint(pulled + self._floor * inside)[0]
+
+
+def _inner(a: Tensor, b: Tensor) -> float:
+    return float((a.double() * b.double()).sum())

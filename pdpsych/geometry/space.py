@@ -1,0 +1,104 @@
+"""Distortion spaces: which distortions are allowed, as a linear map ε = P z."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from pdpsych.errors import InputError
+from pdpsych.geometry.cosine import CosineTransform
+
+
+class DistortionSpace:
+    """All distortions of an image, or those that the options leave.
+
+    P = headroom · window · luminance · band limit: what is allowed lies exactly inside the
+    window, and inside the band up to the blur that the window adds.
+
+    Parameters
+    ----------
+    image
+        The base image s, (C, H, W).
+    window
+        Radius of a round window, 1 for half the shorter side; its edge falls off over the outer
+        quarter. Distortions at the border owe their size to the padding of the models.
+    cycles_per_image
+        Highest spatial frequency, in cycles per shorter side of the image.
+    luminance
+        Whether all channels change alike.
+    headroom
+        Distance from 0 and 1 that pixel values keep: the distortion falls to 0 where the image
+        comes within it.
+
+    Raises
+    ------
+    InputError
+        If an option is out of range or nothing is left.
+    """
+
+    def __init__(
+        self,
+        image: Tensor,
+        window: float | None = None,
+        cycles_per_image: float | None = None,
+        luminance: bool = False,
+        headroom: float | None = None,
+    ):
+        height, width = image.shape[-2:]
+        self._luminance = luminance and image.shape[0] > 1
+        weight = torch.ones((height, width), dtype=torch.float64)
+        if window is not None:
+            weight = weight * _round_window(height, width, window)
+        weight = weight.to(image).expand(image.shape)
+        if headroom is not None:
+            weight = weight * _room(image, headroom)
+        limited = window is not None or headroom is not None
+        self._weight = weight if limited else None
+        self._band: Tensor | None = None
+        if cycles_per_image is not None:
+            self._transform = CosineTransform(image)
+            self._band = _band(self._transform.frequency, cycles_per_image).to(image)
+        if not bool(weight.any()):
+            raise InputError("space: window and headroom leave no pixel to distort")
+
+    def apply(self, coefficients: Tensor) -> Tensor:
+        """Return ε = P z, (K, C, H, W)."""
+        return self._weighted(self._alike(self._limited(coefficients)))
+
+    def adjoint(self, distortions: Tensor) -> Tensor:
+        """Return Pᵀ g, (K, C, H, W)."""
+        return self._limited(self._alike(self._weighted(distortions)))
+
+    def _limited(self, block: Tensor) -> Tensor:
+        if self._band is None:
+            return block
+        return self._transform.inverse(self._band * self._transform.forward(block))
+
+    def _alike(self, block: Tensor) -> Tensor:
+        return block.mean(dim=1, keepdim=True).expand_as(block) if self._luminance else block
+
+    def _weighted(self, block: Tensor) -> Tensor:
+        return block if self._weight is None else block * self._weight
+
+
+def _round_window(height: int, width: int, radius: float) -> Tensor:
+    if not 0 < radius <= 2:
+        raise InputError(f"space: window: {radius} is not in (0, 2]")
+    rows = torch.arange(height, dtype=torch.float64)[:, None] - (height - 1) / 2
+    columns = torch.arange(width, dtype=torch.float64) - (width - 1) / 2
+    distance = torch.hypot(rows, columns) / (radius * min(height, width) / 2)
+    edge = ((1 - distance) / 0.25).clamp(0, 1)
+    return 0.5 - 0.5 * torch.cos(torch.pi * edge)
+
+
+def _band(frequency: Tensor, cycles: float) -> Tensor:
+    if not cycles > 0:
+        raise InputError(f"space: cycles_per_image: {cycles} is not above 0")
+    return (frequency * min(frequency.shape) <= cycles).double()
+
+
+def _room(image: Tensor, headroom: float) -> Tensor:
+    if not 0 < headroom < 0.5:
+        raise InputError(f"space: headroom: {headroom} is not in (0, 0.5)")
+    nearest = torch.minimum(image, 1 - image)
+    return (nearest / headroom - 1).clamp(0, 1)
