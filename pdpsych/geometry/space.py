@@ -28,12 +28,18 @@ class DistortionSpace:
         Whether all channels change alike.
     headroom
         Distance from 0 and 1 that pixel values keep: the distortion falls to 0 where the image
-        comes within it.
+        comes within it; where channels change alike, where one of them does.
+
+    Attributes
+    ----------
+    dimension
+        The rank of P, or, where both the window or headroom and the band limit take away many
+        distortions, a bound above it.
 
     Raises
     ------
     InputError
-        If an option is out of range or nothing is left.
+        If an option is out of range or fewer than two directions are left.
     """
 
     def __init__(
@@ -51,15 +57,20 @@ class DistortionSpace:
             weight = weight * _round_window(height, width, window)
         weight = weight.to(image).expand(image.shape)
         if headroom is not None:
-            weight = weight * _room(image, headroom)
+            room = _room(image, headroom)
+            weight = weight * (room.amin(dim=0) if self._luminance else room)
         limited = window is not None or headroom is not None
         self._weight = weight if limited else None
         self._band: Tensor | None = None
         if cycles_per_image is not None:
             self._transform = CosineTransform(image)
             self._band = _band(self._transform.frequency, cycles_per_image).to(image)
-        if not bool(weight.any()):
-            raise InputError("space: window and headroom leave no pixel to distort")
+        self.dimension = self._rank(weight)
+        if self.dimension < 2:
+            raise InputError(
+                f"space: the options leave {self.dimension} directions; at least 2 are needed: "
+                "widen window or cycles_per_image, or lower headroom"
+            )
 
     def apply(self, coefficients: Tensor) -> Tensor:
         """Return ε = P z, (K, C, H, W)."""
@@ -68,6 +79,12 @@ class DistortionSpace:
     def adjoint(self, distortions: Tensor) -> Tensor:
         """Return Pᵀ g, (K, C, H, W)."""
         return self._limited(self._alike(self._weighted(distortions)))
+
+    def _rank(self, weight: Tensor) -> int:
+        channels = weight[:1] if self._luminance else weight
+        pixels = (channels != 0).sum(dim=(1, 2))
+        most = pixels if self._band is None else pixels.clamp_max(int(self._band.sum()))
+        return int(most.sum())
 
     def _limited(self, block: Tensor) -> Tensor:
         if self._band is None:

@@ -1,0 +1,51 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import scipy.fft
+import torch
+
+from pdpsych.geometry.cosine import CosineTransform
+
+SHAPES = [(1, 1), (1, 6), (7, 4), (16, 16)]
+
+
+def _block(shape):
+    values = np.random.default_rng(0).standard_normal((2, 3, *shape))
+    return torch.from_numpy(values)
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_coefficients_are_those_of_scipy(shape):
+    block = _block(shape)
+    expected = scipy.fft.dctn(block.numpy(), axes=(-2, -1), norm="ortho")
+    found = CosineTransform(block).forward(block)
+    np.testing.assert_allclose(found.numpy(), expected, atol=1e-12)
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_the_transform_is_orthonormal(shape):
+    block = _block(shape)
+    transform = CosineTransform(block)
+    coefficients = transform.forward(block)
+    torch.testing.assert_close(transform.inverse(coefficients), block)
+    torch.testing.assert_close(coefficients.square().sum(), block.square().sum())
+
+
+def test_frequency_is_that_of_the_cosine_in_cycles_per_pixel():
+    height, width = 8, 12
+    transform = CosineTransform(torch.zeros((1, height, width), dtype=torch.float64))
+    assert transform.frequency.shape == (height, width)
+    # Coefficient (k, l) has k half cycles down the image and l half cycles across it.
+    assert transform.frequency[0, 0] == 0
+    assert transform.frequency[2, 0] == pytest.approx(1 / height)
+    assert transform.frequency[0, 6] == pytest.approx(3 / width)
+    assert transform.frequency[2, 6] == pytest.approx(np.hypot(1 / height, 3 / width))
+
+
+def test_single_precision_stays_single():
+    block = _block((5, 6)).float()
+    coefficients = CosineTransform(block).forward(block)
+    assert coefficients.dtype == torch.float32
+    expected = scipy.fft.dctn(block.double().numpy(), axes=(-2, -1), norm="ortho")
+    np.testing.assert_allclose(coefficients.numpy(), expected, atol=1e-5)
