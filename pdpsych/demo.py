@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pdpsych import analysis, experiments, stimuli
 from pdpsych.errors import InputError
-from pdpsych.stimuli.recipe import Preprocess, Principal, Random, Recipe, Source
+from pdpsych.stimuli.recipe import Preprocess, Principal, Random, Recipe, Source, Space
 from pdpsych.study import Section, dump, load
 
 NAME = "demo"
@@ -24,8 +24,8 @@ class Size:
     trials: int
 
 
-FULL = Size(("astronaut", "camera", "cat", "coffee"), 224, 200, participants=4, trials=80)
-QUICK = Size(("astronaut", "cat", "coffee"), 128, 80, participants=3, trials=80)
+FULL = Size(("astronaut", "camera", "cat", "coffee"), 224, 15, participants=4, trials=80)
+QUICK = Size(("astronaut", "cat", "coffee"), 128, 10, participants=3, trials=80)
 
 
 def run(out: str | Path, quick: bool = False, observer: str = "LGN") -> analysis.Scores:
@@ -75,6 +75,7 @@ def _write_study(folder: Path, size: Size, observer: str) -> dict[str, Path]:
         images=tuple(Source(sample=name) for name in size.photographs),
         preprocess=Preprocess(size=size.side, resize=size.side * 8 // 7, range=(0.05, 0.95)),
         models=("LN", "LG", "LGG", "LGN"),
+        space=Space(window=1.0),
         distortions=(
             Principal(kind="principal", iterations=size.iterations),
             Random(kind="random", pairs=1),

@@ -11,13 +11,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from scipy.special import ndtri
-from tqdm import tqdm
 
 from pdpsych.analysis import tables
 from pdpsych.analysis.definition import Analysis, open_analysis
 from pdpsych.analysis.hierarchy import Posterior, solve
 from pdpsych.analysis.likelihood import Floats, Observations
 from pdpsych.analysis.trials import CONDITION, Trials, gather
+from pdpsych.progress import progress_bar
 
 SCHEMA_VERSION = 1
 # Above this lapse a participant is flagged: one answer in ten given without looking.
@@ -170,13 +170,15 @@ def fit_trials(trials: Trials, analysis: Analysis, progress: bool = False) -> Fi
     z = float(ndtri((1 + analysis.level) / 2))
     thresholds, participants, posteriors = [], [], {}
     groups = trials.table.groupby("participant", sort=True)
-    for name, rows in tqdm(groups, desc="fit", unit="participant", disable=not progress):
-        table = _conditions(rows)
-        condition = rows.groupby(CONDITION, sort=True).ngroup()
-        posterior = solve(Observations.build(condition, rows["amplitude"], rows["correct"]))
-        thresholds.append(_with_estimates(table, posterior, z))
-        participants.append(_participant(str(name), rows, thresholds[-1], posterior, z))
-        posteriors[str(name)] = posterior
+    with progress_bar(len(groups), "participant", progress) as bar:
+        for name, rows in groups:
+            table = _conditions(rows)
+            condition = rows.groupby(CONDITION, sort=True).ngroup()
+            posterior = solve(Observations.build(condition, rows["amplitude"], rows["correct"]))
+            thresholds.append(_with_estimates(table, posterior, z))
+            participants.append(_participant(str(name), rows, thresholds[-1], posterior, z))
+            posteriors[str(name)] = posterior
+            bar.update()
     return Fit(
         {"name": analysis.stem, **analysis.model_dump(mode="json")},
         _source(trials),

@@ -5,8 +5,6 @@ from __future__ import annotations
 from datetime import datetime, timezone
 from pathlib import Path
 
-from tqdm import tqdm
-
 from pdpsych.errors import InputError
 from pdpsych.experiments.design import PlannedTrial, digest, plan
 from pdpsych.experiments.experiment import Experiment
@@ -19,6 +17,7 @@ from pdpsych.experiments.observer import (
 )
 from pdpsych.experiments.stage import Stage
 from pdpsych.experiments.trial_log import Header, SessionLog, Trial, TrialLog, log_path, read_log
+from pdpsych.progress import progress_bar
 from pdpsych.stimuli.stimulus_set import StimulusSet
 from pdpsych.study import load
 from pdpsych.versions import versions
@@ -122,8 +121,7 @@ def _answer(
     trials: Design, stage: Stage, observer: Observer, log: TrialLog, progress: bool
 ) -> None:
     done = len(log.trials)
-    bar = tqdm(total=len(trials), initial=done, desc="trials", disable=not progress, leave=False)
-    with bar:
+    with progress_bar(len(trials), "trial", progress, initial=done) as bar:
         for planned in trials[done:]:
             presentation = stage.present(planned)
             trial = _record(presentation, observer.respond(presentation))

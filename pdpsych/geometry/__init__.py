@@ -20,12 +20,14 @@ from pdpsych.geometry.noise import (
 )
 from pdpsych.geometry.principal import PrincipalDistortions, principal_distortions
 from pdpsych.geometry.sensitivity import sensitivity
+from pdpsych.geometry.space import DistortionSpace
 
 __all__ = [
     "AutogradLinearization",
     "Categorical",
     "Certificate",
     "CorrelatedGaussian",
+    "DistortionSpace",
     "EigenDistortions",
     "Gaussian",
     "Linearity",

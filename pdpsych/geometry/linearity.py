@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
-from typing import Any, Protocol, cast
 
 import numpy as np
 import torch
@@ -16,7 +15,6 @@ from pdpsych.errors import InputError
 from pdpsych.geometry.local import (
     LocalGeometry,
     RepresentationLike,
-    as_tensor,
     random_signs,
     squared_norms,
 )
@@ -25,14 +23,6 @@ Floats = NDArray[np.float64]
 
 SIGNS = (1.0, -1.0)
 BATCH = 8
-
-
-class RespondingNetwork(Protocol):
-    """A network that can be asked for responses to any images."""
-
-    def responses(self, batch: Tensor, layers: Sequence[Any]) -> list[Tensor]:
-        """Return the output of each named layer, (B, …), for a batch (B, C, H, W)."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -153,12 +143,7 @@ def linearity(
         If the image, a distortion or an amplitude cannot be used.
     """
     geometry = LocalGeometry(representations, image, floor)
-    block = as_tensor(distortions).to(geometry.image)
-    if block.shape[1:] != geometry.image.shape:
-        raise InputError(
-            f"distortions: shape {tuple(block.shape)} does not fit the image; give "
-            f"(K, {', '.join(map(str, geometry.image.shape))})"
-        )
+    block = geometry.block(distortions)
     if not squared_norms(block.flatten(1)).all():
         raise InputError("distortions: one is zero everywhere")
     alphas = _checked_amplitudes(amplitudes)
@@ -213,7 +198,7 @@ class _FiniteResponses:
         """Run each network once; yield the flat responses, (B, R), with their numbers."""
         for key in dict.fromkeys(id(r.network) for r in self._representations):
             members = [i for i, r in enumerate(self._representations) if id(r.network) == key]
-            network = cast("RespondingNetwork", self._representations[members[0]].network)
+            network = self._representations[members[0]].network
             layers = [self._representations[i].layer for i in members]
             for i, r in zip(members, network.responses(images, layers), strict=True):
                 yield i, r.flatten(1)

@@ -25,6 +25,10 @@ class Network(Protocol):
         """Linearise the named layers at an image (C, H, W)."""
         ...
 
+    def responses(self, batch: Tensor, layers: Sequence[Any]) -> list[Tensor]:
+        """Return the output of each named layer, (B, …), for a batch (B, C, H, W)."""
+        ...
+
 
 class RepresentationLike(Protocol):
     """A layer of a network with a noise model and a name."""
@@ -107,6 +111,22 @@ class LocalGeometry:
     def dimension(self) -> int:
         """D, the number of pixel values."""
         return self.image.numel()
+
+    def block(self, distortions: Tensor | NDArray[np.floating]) -> Tensor:
+        """Return distortions (K, C, H, W) as the image's kind of tensor.
+
+        Raises
+        ------
+        InputError
+            If their shape does not fit the image.
+        """
+        block = as_tensor(distortions).to(self.image)
+        if block.shape[1:] != self.image.shape:
+            raise InputError(
+                f"distortions: shape {tuple(block.shape)} does not fit the image; give "
+                f"(K, {', '.join(map(str, self.image.shape))})"
+            )
+        return block
 
     def push(self, distortions: Tensor) -> list[Tensor]:
         """Return A_i u of each representation, (K, Q_i), for distortions (K, C, H, W)."""

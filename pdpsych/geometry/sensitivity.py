@@ -6,8 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from pdpsych.errors import InputError
-from pdpsych.geometry.local import LocalGeometry, RepresentationLike, as_tensor
+from pdpsych.geometry.local import LocalGeometry, RepresentationLike
 
 
 def sensitivity(
@@ -33,10 +32,4 @@ def sensitivity(
         If the image is not in range or the shapes do not fit.
     """
     geometry = LocalGeometry([representation], image, floor)
-    block = as_tensor(distortions).to(geometry.image)
-    if block.shape[1:] != geometry.image.shape:
-        raise InputError(
-            f"distortions: shape {tuple(block.shape)} does not fit the image; give "
-            f"(K, {', '.join(map(str, geometry.image.shape))})"
-        )
-    return geometry.sensitivities(block)[0]
+    return geometry.sensitivities(geometry.block(distortions))[0]

@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -16,14 +16,16 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
-from tqdm import tqdm
 
 from pdpsych import geometry, models
 from pdpsych.errors import InputError
+from pdpsych.geometry.certificate import Progress
+from pdpsych.progress import progress_bar
 from pdpsych.stimuli import stimulus_set
 from pdpsych.stimuli.display import Display, quantise
 from pdpsych.stimuli.images import BaseImage, base_images
-from pdpsych.stimuli.recipe import Distortion, Eigen, Generalised, Principal, Recipe
+from pdpsych.stimuli.pairs import PairMaker
+from pdpsych.stimuli.recipe import Recipe
 from pdpsych.stimuli.stimulus_set import (
     ImageEntry,
     LinearityCheck,
@@ -36,7 +38,6 @@ from pdpsych.study import load, validate
 from pdpsych.versions import versions
 
 PREVIEW_RMS = 0.05
-Step = Callable[[int, float], object]
 
 
 def generate(
@@ -113,7 +114,7 @@ def _entries(
     effort = sum(
         getattr(d, "iterations", 1) * getattr(d, "restarts", 1) for d in recipe.distortions
     )
-    with tqdm(total=len(images) * effort, disable=not progress, unit="step") as bar:
+    with progress_bar(len(images) * effort, "step", progress) as bar:
         for count, image in enumerate(images, start=1):
             bar.set_description(image.name)
             done = part / "entries" / f"{image.name}.json"
@@ -137,31 +138,28 @@ def _make_image(
     recipe: Recipe,
     representations: Sequence[models.Representation],
     image: BaseImage,
-    step: Step,
+    progress: Progress,
 ) -> ImageEntry:
     dtype = getattr(torch, recipe.precision)
     tensor = torch.from_numpy(image.pixels).to(recipe.device, dtype)
-    made = [
-        pair
-        for distortion in recipe.distortions
-        for pair in _pairs(distortion, recipe, representations, tensor, image.name, step)
-    ]
+    maker = PairMaker(recipe, representations, tensor, image.name, progress)
+    made = [pair for distortion in recipe.distortions for pair in maker.make(distortion)]
     # What is stored is float32: sensitivities are to that, not to what the solver held.
-    stored = torch.stack([pair for _, _, pair, _ in made]).to("cpu", torch.float32)
+    stored = torch.stack([pair.distortions for pair in made]).to("cpu", torch.float32)
     values = _sensitivities(representations, tensor, stored, recipe.floor)
     checks = _linearity(representations, tensor, stored, recipe)
     pairs = tuple(
         Pair(
-            name=name,
-            kind=kind,
+            name=pair.name,
+            kind=pair.kind,
             sensitivities={
                 r.name: (float(d[2 * p]), float(d[2 * p + 1]))
                 for r, d in zip(representations, values, strict=True)
             },
-            certificate=certificate,
+            certificate=pair.certificate,
             linearity=checks[p],
         )
-        for p, (name, kind, _, certificate) in enumerate(made)
+        for p, pair in enumerate(made)
     )
     _write_arrays(part / array_file(image.name), image.pixels, stored.numpy())
     _write_previews(part / "previews", image, stored.numpy(), pairs, recipe)
@@ -174,70 +172,6 @@ def _make_image(
         encoding=recipe.preprocess.encoding,
         pairs=pairs,
     )
-
-
-def _pairs(
-    distortion: Distortion,
-    recipe: Recipe,
-    representations: Sequence[models.Representation],
-    image: Tensor,
-    name: str,
-    step: Step,
-) -> list[tuple[str, str, Tensor, dict[str, Any]]]:
-    """Return (name, kind, (2, C, H, W), certificate) of each pair a recipe entry asks for."""
-    by_name = {r.name: r for r in representations}
-    seed = _seed(recipe.seed, name, distortion.kind)
-    if isinstance(distortion, Principal):
-        principal = geometry.principal_distortions(
-            representations,
-            image,
-            floor=recipe.floor,
-            seed=seed,
-            iterations=distortion.iterations,
-            restarts=distortion.restarts,
-            progress=step,
-        )
-        certificate = principal.certificate.to_dict()
-        return [("principal", distortion.kind, principal.distortions, certificate)]
-    if isinstance(distortion, Eigen):
-        found = geometry.eigen_distortions(
-            by_name[distortion.model],
-            image,
-            floor=recipe.floor,
-            seed=seed,
-            iterations=distortion.iterations,
-            progress=step,
-        )
-        return [_extreme_pair(f"eigen-{distortion.model}", distortion.kind, found)]
-    if isinstance(distortion, Generalised):
-        a, b = (by_name[m] for m in distortion.models)
-        found = geometry.generalized_eigen_distortions(
-            a,
-            b,
-            image,
-            floor=recipe.floor,
-            seed=seed,
-            iterations=distortion.iterations,
-            progress=step,
-        )
-        label = f"generalised-{distortion.models[0]}-{distortion.models[1]}"
-        return [_extreme_pair(label, distortion.kind, found)]
-    return [
-        (f"random-{i + 1}", distortion.kind, _white_pair(image, seed + i), {})
-        for i in range(distortion.pairs)
-    ]
-
-
-def _extreme_pair(
-    name: str, kind: str, found: geometry.EigenDistortions
-) -> tuple[str, str, Tensor, dict[str, Any]]:
-    return name, kind, torch.cat([found.largest, found.smallest]), found.certificate.to_dict()
-
-
-def _white_pair(image: Tensor, seed: int) -> Tensor:
-    generator = torch.Generator().manual_seed(seed)
-    noise = torch.randn((2, *image.shape), generator=generator, dtype=torch.float64)
-    return noise / noise.flatten(1).norm(dim=1).view(2, 1, 1, 1)
 
 
 def _sensitivities(
@@ -279,12 +213,6 @@ def _linearity(
 
 def _finite(rows: NDArray[np.float64]) -> list[tuple[float | None, ...]]:
     return [tuple(float(x) if np.isfinite(x) else None for x in row) for row in rows]
-
-
-def _seed(seed: int, *names: str) -> int:
-    """Return a seed that depends on names, not on their order in the recipe."""
-    digest = hashlib.sha256("/".join([str(seed), *names]).encode()).digest()
-    return int.from_bytes(digest[:6], "big")
 
 
 def _digest(resolved: dict[str, Any]) -> str:

@@ -62,7 +62,7 @@ class Principal(Section):
     """The principal distortions of all models of the recipe."""
 
     kind: Literal["principal"]
-    iterations: int = Field(200, gt=0)
+    iterations: int = Field(60, gt=0)
     restarts: int = Field(1, gt=0)
 
 
@@ -71,7 +71,7 @@ class Eigen(Section):
 
     kind: Literal["eigen"]
     model: str
-    iterations: int = Field(200, gt=0)
+    iterations: int = Field(60, gt=0)
 
 
 class Generalised(Section):
@@ -79,7 +79,7 @@ class Generalised(Section):
 
     kind: Literal["generalised"]
     models: tuple[str, str]
-    iterations: int = Field(200, gt=0)
+    iterations: int = Field(60, gt=0)
 
 
 class Random(Section):
@@ -107,6 +107,35 @@ class Linearity(Section):
         return amplitudes
 
 
+class Space(Section):
+    """Which distortions are allowed; see :class:`pdpsych.geometry.DistortionSpace`.
+
+    The highest frequency is given in cycles per image, or per degree with the pixels per degree
+    of the display it is meant for.
+    """
+
+    window: float | None = Field(None, gt=0, le=2)
+    cycles_per_image: float | None = Field(None, gt=0)
+    cycles_per_degree: float | None = Field(None, gt=0)
+    pixels_per_degree: float | None = Field(None, gt=0)
+    luminance: bool = False
+    headroom: float | None = Field(None, gt=0, lt=0.5)
+
+    @model_validator(mode="after")
+    def _one_frequency(self) -> Space:
+        if self.cycles_per_image is not None and self.cycles_per_degree is not None:
+            raise ValueError("give cycles_per_image or cycles_per_degree, not both")
+        if (self.cycles_per_degree is None) != (self.pixels_per_degree is None):
+            raise ValueError("cycles_per_degree and pixels_per_degree go together")
+        return self
+
+    def limit(self, side: int) -> float | None:
+        """Return the highest frequency in cycles per ``side`` pixels, None without limit."""
+        if self.cycles_per_degree is None or self.pixels_per_degree is None:
+            return self.cycles_per_image
+        return self.cycles_per_degree * side / self.pixels_per_degree
+
+
 class Recipe(Section):
     """A stimulus recipe, ``stimuli/NAME.yaml``.
 
@@ -124,6 +153,7 @@ class Recipe(Section):
         (Principal(kind="principal"), Random(kind="random")), min_length=1
     )
     linearity: Linearity | None = Linearity()
+    space: Space = Space()
     seed: int = Field(0, ge=0)
     precision: Literal["float32", "float64"] = "float32"
     device: str = "cpu"
