@@ -28,9 +28,10 @@ class Certificate:
         Of the worst distortion: the norm of the gradient on the unit sphere, relative to the
         objective (for eigenproblems ‖Iu − λu‖/λ, the residual relative to the eigenvalue).
     gaps
-        For each distortion, how far behind the best rival orthogonal to it is in the last
-        subspace, from 0 (there is an equally good one) to 1. Below ``WELL_DETERMINED`` the
-        distortion itself is arbitrary, even where the objective is not.
+        For each distortion, how far behind the best rival is, from 0 (there is an equally good
+        one) to 1: of those orthogonal to it in the last subspace, and of those that other
+        starts found. An equally good one that no search came across is not seen. Below
+        ``WELL_DETERMINED`` the distortion itself is arbitrary, even where the objective is not.
     unbounded
         Representations without a floor that are blind to some distortions, as far as the
         arithmetic can tell or because they have fewer responses than pixels: with one the

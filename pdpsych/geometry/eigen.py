@@ -71,7 +71,7 @@ def eigen_distortions(
     Raises
     ------
     InputError
-        If ``k`` is not between 1 and half the number of pixel values, or the image cannot be
+        If ``k`` is not between 1 and half the number of allowed directions, or the image cannot be
         used.
     """
     budget = Budget(iterations, max_seconds, progress)
@@ -115,10 +115,10 @@ def _extremes(
 ) -> EigenDistortions:
     geometry = LocalGeometry(representations, image, floor)
     geometry.floors = np.maximum(geometry.floors, resolution(geometry))
-    most = min(geometry.dimension // 2, LARGEST_SUBSPACE // 8 - GUARDS)
+    space = space or DistortionSpace(geometry.image)
+    most = min(space.dimension // 2, LARGEST_SUBSPACE // 8 - GUARDS)
     if not 1 <= k <= most:
         raise InputError(f"k: {k} is not between 1 and {most}")
-    space = space or DistortionSpace(geometry.image)
     return _Search(geometry, space, k).run(seed, floor, budget)
 
 
@@ -133,7 +133,7 @@ class _Search:
 
     def __init__(self, geometry: LocalGeometry, space: DistortionSpace, k: int):
         self._geometry, self._space, self._k = geometry, space, k
-        self._block = min(k + GUARDS, geometry.dimension // 2)
+        self._block = min(k + GUARDS, space.dimension // 2)
         preconditioner = Preconditioner(geometry)
         weights = np.eye(len(geometry.names))
         resisting = [Resistance(geometry, space, preconditioner, w) for w in weights]

@@ -36,6 +36,7 @@ KEPT_PAIRS = 4
 IDLE = 0.02
 BLIND = 100.0
 SAME = 1e-20
+SAME_DIRECTION = 0.99
 
 
 @dataclass(frozen=True)
@@ -127,32 +128,41 @@ def principal_distortions(
     Raises
     ------
     InputError
-        If there are fewer than two representations or the image cannot be used.
+        If there are fewer than two representations, no start, or the image cannot be used.
     """
     if len(representations) < 2:
         raise InputError(f"representations: {len(representations)} given; at least 2 are needed")
+    if restarts < 1:
+        raise InputError(f"restarts: {restarts}; at least 1 is needed")
     geometry = LocalGeometry(representations, image, floor)
     geometry.floors = np.maximum(geometry.floors, resolution(geometry))
-    climb = _Climb(geometry, space or DistortionSpace(geometry.image), floor)
+    space = space or DistortionSpace(geometry.image)
+    climb = _Climb(geometry, space, floor)
     results = []
     for number in range(restarts):
-        first = _first_pair(geometry, seed + number, start if number == 0 else None)
+        first = _first_pair(geometry, space, seed + number, start if number == 0 else None)
         budget = Budget(iterations, max_seconds, progress)
         results.append(climb.run(first, seed + number, budget))
+        if results[-1].certificate.stopped == "cancelled":
+            break
     return _compared(results)
 
 
-def _first_pair(geometry: LocalGeometry, seed: int, start: PrincipalDistortions | None) -> Tensor:
+def _first_pair(
+    geometry: LocalGeometry, space: DistortionSpace, seed: int, start: PrincipalDistortions | None
+) -> Tensor:
+    """Return the pair that a start begins from, inside the space, (2, C, H, W)."""
     shape = (2, *geometry.image.shape)
     if start is None:
         generator = torch.Generator().manual_seed(seed)
-        return torch.randn(shape, generator=generator, dtype=torch.float64).to(geometry.image)
+        noise = torch.randn(shape, generator=generator, dtype=torch.float64)
+        return space.apply(noise.to(geometry.image))
     if start.distortions.shape != shape:
         raise InputError(
             f"start: distortions of shape {tuple(start.distortions.shape)} do not fit the image; "
             f"{shape} is needed"
         )
-    return start.distortions.to(geometry.image)
+    return space.nearest(start.distortions.to(geometry.image))
 
 
 @dataclass
@@ -194,7 +204,7 @@ class _Climb:
 
     def run(self, first: Tensor, seed: int, budget: Budget) -> PrincipalDistortions:
         before = self._geometry.products
-        state = _State(Subspace(self._geometry, self._space.apply(first)), np.eye(2))
+        state = _State(Subspace(self._geometry, first), np.eye(2))
         iteration, stopped = 0, None
         while stopped is None:
             iteration += 1
@@ -258,7 +268,7 @@ class _Climb:
         geometry = self._geometry
         _, squares = disagreement.log_ratios(state.subspace.grams, state.pair)
         blind = squares.min(axis=1) < BLIND * geometry.floors
-        few = np.array(geometry.response_sizes) < geometry.dimension
+        few = np.array(geometry.response_sizes) < self._space.dimension
         return tuple(n for n, b in zip(geometry.names, blind | few, strict=True) if b)
 
 
@@ -269,7 +279,7 @@ def _gaps(state: _State, weights: Floats) -> tuple[float, ...]:
         excited, resisting = (
             np.tensordot(np.maximum(sign * side, 0.0), state.subspace.grams, 1) for sign in SIGNS
         )
-        if not resisting.any() or len(state.subspace) < 2:
+        if not (excited.any() and resisting.any()) or len(state.subspace) < 2:
             gaps.append(0.0)
             continue
         values = scipy.linalg.eigh(excited, resisting, eigvals_only=True)
@@ -307,10 +317,10 @@ def _deviant(x: Floats) -> float:
 def _compared(starts: Sequence[PrincipalDistortions]) -> PrincipalDistortions:
     """Return the best start, with all starts compared with it."""
     best = max(starts, key=lambda start: start.objective)
-    reference = best.distortions.double().flatten(1)
 
     def summary(start: PrincipalDistortions) -> dict[str, Any]:
-        cosines = (start.distortions.double().flatten(1) * reference).sum(dim=1).abs()
+        pairs = [s.distortions.double().flatten(1) for s in (start, best)]
+        cosines = (pairs[0] * pairs[1]).sum(dim=1).abs()
         return {
             "seed": start.seed,
             "objective": start.objective,
@@ -319,9 +329,21 @@ def _compared(starts: Sequence[PrincipalDistortions]) -> PrincipalDistortions:
             "converged": start.certificate.converged,
         }
 
+    summaries = tuple(summary(start) for start in starts)
     certificate = replace(
         best.certificate,
+        gaps=_narrowed(best, summaries),
         operator_applications=sum(s.certificate.operator_applications for s in starts),
-        restarts=tuple(summary(start) for start in starts),
+        restarts=summaries,
     )
     return replace(best, certificate=certificate)
+
+
+def _narrowed(best: PrincipalDistortions, starts: Sequence[dict[str, Any]]) -> tuple[float, ...]:
+    """Return the gaps, no wider than to the starts that found another distortion."""
+    size = max(best.objective, np.finfo(float).tiny)
+    rivals = [
+        [1 - s["objective"] / size for s in starts if s["cosines"][k] < SAME_DIRECTION]
+        for k in range(len(SIGNS))
+    ]
+    return tuple(min([gap, *r]) for gap, r in zip(best.certificate.gaps, rivals, strict=True))

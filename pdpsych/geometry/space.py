@@ -8,6 +8,9 @@ from torch import Tensor
 from pdpsych.errors import InputError
 from pdpsych.geometry.cosine import CosineTransform
 
+NEAREST_STEPS = 60
+TINY = 1e-30
+
 
 class DistortionSpace:
     """All distortions of an image, or those that the options leave.
@@ -80,6 +83,23 @@ class DistortionSpace:
         """Return Pᵀ g, (K, C, H, W)."""
         return self._limited(self._alike(self._weighted(distortions)))
 
+    def nearest(self, distortions: Tensor) -> Tensor:
+        """Return the nearest allowed distortions, (K, C, H, W), by conjugate gradients.
+
+        P is no projection: applied to what is allowed already, it would change it.
+        """
+        found, rest = torch.zeros_like(distortions), distortions
+        slope = self.adjoint(rest)
+        direction, size = slope, _squares(slope)
+        for _ in range(NEAREST_STEPS):
+            moved = self.apply(direction)
+            length = size / _squares(moved).clamp_min(TINY)
+            found, rest = found + length * moved, rest - length * moved
+            slope = self.adjoint(rest)
+            before, size = size, _squares(slope)
+            direction = slope + size / before.clamp_min(TINY) * direction
+        return found
+
     def _rank(self, weight: Tensor) -> int:
         channels = weight[:1] if self._luminance else weight
         pixels = (channels != 0).sum(dim=(1, 2))
@@ -96,6 +116,10 @@ class DistortionSpace:
 
     def _weighted(self, block: Tensor) -> Tensor:
         return block if self._weight is None else block * self._weight
+
+
+def _squares(block: Tensor) -> Tensor:
+    return block.square().sum(dim=(1, 2, 3), keepdim=True)
 
 
 def _round_window(height: int, width: int, radius: float) -> Tensor:
