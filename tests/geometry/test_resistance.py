@@ -149,3 +149,14 @@ def test_a_part_gives_the_products_of_the_whole(matrix_representations):
     torch.testing.assert_close(
         part.pull([cotangents[i] for i in members]), geometry.pull(cotangents)
     )
+
+
+def test_only_the_floor_resists_what_a_representation_is_blind_to(matrix_representations):
+    rng = np.random.default_rng(0)
+    matrix = rng.standard_normal((6, SIZE))
+    parts, fishers = _built(matrix_representations, [matrix], floor=0.5)
+    floor = parts[0].floors[0]
+    blind = np.linalg.svd(matrix)[2][6:].T @ rng.standard_normal(SIZE - 6)
+    found = Resistance(*parts, np.ones(1)).solve(torch.from_numpy(blind).reshape(SHAPE))
+    error = found.flatten().numpy() - blind / floor
+    assert error @ fishers[0] @ error < (3 * TOLERANCE) ** 2 * (blind @ blind) / floor

@@ -113,3 +113,11 @@ def test_resolution_is_above_rounding_and_below_what_is_measured(
     limits = resolution(local)
     assert squares[2].max() < limits[2]
     assert squares[0].min() > 100 * limits[0]
+
+
+def test_a_direction_all_but_inside_is_made_orthogonal(local, matrices):
+    first = _noise(6, 1)
+    subspace = Subspace(local, first)
+    subspace.extend(first[:2] + 1e-3 * _noise(2, 2))
+    assert len(subspace) == 8
+    _check(subspace, matrices)
