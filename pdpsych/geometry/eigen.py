@@ -228,13 +228,14 @@ class _Search:
         return self._space.adjoint(self._geometry.pull(scaled) + added)
 
     def _directions(self, residuals: Tensor, moving: NDArray[np.bool_]) -> Tensor:
-        """Improve the Ritz vectors that still move."""
+        """Improve the Ritz vectors that still move, the high end first: its steps are cheap."""
         block, high = self._block, self._high
-        low = [self._low.solve(residuals[j]) for j in np.flatnonzero(moving[:block])]
         ends = [residuals[block + j] for j in np.flatnonzero(moving[block:])]
-        return self._space.apply(
-            torch.stack([*low, *(high.solve(end) if high else end for end in ends)])
-        )
+        if ends:
+            improved = [high.solve(end) if high else end for end in ends]
+        else:
+            improved = [self._low.solve(residuals[j]) for j in np.flatnonzero(moving[:block])]
+        return self._space.apply(torch.stack(improved))
 
 
 def _made_room(subspace: Subspace, rows: Floats, earlier: Floats) -> Floats:
