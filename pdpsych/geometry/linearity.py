@@ -144,8 +144,6 @@ def linearity(
     """
     geometry = LocalGeometry(representations, image, floor)
     block = geometry.block(distortions)
-    if not squared_norms(block.flatten(1)).all():
-        raise InputError("distortions: one is zero everywhere")
     alphas = _checked_amplitudes(amplitudes)
     squares = np.stack([squared_norms(tangents) for tangents in geometry.push(block)])
     responses = _FiniteResponses(representations, geometry.image)

@@ -118,7 +118,7 @@ class LocalGeometry:
         Raises
         ------
         InputError
-            If their shape does not fit the image.
+            If their shape does not fit the image, or one is zero or not finite.
         """
         block = as_tensor(distortions).to(self.image)
         if block.shape[1:] != self.image.shape:
@@ -126,6 +126,12 @@ class LocalGeometry:
                 f"distortions: shape {tuple(block.shape)} does not fit the image; give "
                 f"(K, {', '.join(map(str, self.image.shape))})"
             )
+        lengths = squared_norms(block.flatten(1))
+        for number in np.flatnonzero(~(np.isfinite(lengths) & (lengths > 0))):
+            what = (
+                "is zero everywhere" if lengths[number] == 0 else "has values that are not finite"
+            )
+            raise InputError(f"distortions: number {number} {what}")
         return block
 
     def push(self, distortions: Tensor) -> list[Tensor]:

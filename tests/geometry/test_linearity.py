@@ -257,7 +257,7 @@ def test_a_response_that_is_not_a_number_is_not_linear():
 
 def test_a_distortion_of_nothing_is_refused():
     (identity,) = models.load(["identity"])
-    with pytest.raises(InputError, match="one is zero everywhere"):
+    with pytest.raises(InputError, match="is zero everywhere"):
         geometry.linearity([identity], DARK, 0 * PIXELS[:2], [1.0])
 
 

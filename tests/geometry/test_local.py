@@ -163,3 +163,14 @@ def test_distortions_of_another_shape_are_refused():
     (identity,) = models.load(["identity"])
     with pytest.raises(InputError, match="does not fit the image"):
         geometry.sensitivity(identity, torch.zeros((1, 4, 4)), torch.zeros((1, 1, 4, 5)))
+
+
+@pytest.mark.parametrize(
+    ("value", "message"), [(0.0, "number 1 is zero"), (float("nan"), "number 1 has values")]
+)
+def test_distortions_without_a_direction_are_refused(value, message):
+    (identity,) = models.load(["identity"])
+    distortions = torch.ones((2, 1, 4, 4))
+    distortions[1] = value
+    with pytest.raises(InputError, match=message):
+        geometry.sensitivity(identity, torch.zeros((1, 4, 4)), distortions)

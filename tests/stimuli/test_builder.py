@@ -25,9 +25,9 @@ images: [{sample: astronaut}, {sample: coffee}]
 preprocess: {size: 32, range: [0.1, 0.9]}
 models: [LN, LG, LGN]
 distortions:
-  - {kind: principal, iterations: 60, restarts: 2}
-  - {kind: eigen, model: LGN, iterations: 60}
-  - {kind: generalised, models: [LN, LG], iterations: 60}
+  - {kind: principal, iterations: 8, restarts: 2}
+  - {kind: eigen, model: LGN, iterations: 8}
+  - {kind: generalised, models: [LN, LG], iterations: 8}
   - {kind: random, pairs: 2}
 """
 
@@ -206,7 +206,7 @@ def test_a_set_of_another_recipe_is_not_overwritten(made, tmp_path):
 
 
 def test_an_interrupted_run_leaves_no_set_and_goes_on(tmp_path):
-    recipe = _recipe(tmp_path, RECIPE.replace("60", "250"))
+    recipe = _recipe(tmp_path, RECIPE.replace("iterations: 8", "iterations: 40"))
     out = tmp_path / "sets" / "small"
     code = f"from pdpsych import stimuli; stimuli.generate({str(recipe)!r})"
     process = subprocess.Popen([sys.executable, "-c", code])
