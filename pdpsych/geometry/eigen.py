@@ -228,13 +228,17 @@ class _Search:
         return self._space.adjoint(self._geometry.pull(scaled) + added)
 
     def _directions(self, residuals: Tensor, moving: NDArray[np.bool_]) -> Tensor:
-        """Improve the Ritz vectors that still move, the high end first: its steps are cheap."""
+        """Improve the Ritz vectors that still move.
+
+        With one representation the high end comes first: without an inner solve its steps cost
+        next to nothing.
+        """
         block, high = self._block, self._high
         ends = [residuals[block + j] for j in np.flatnonzero(moving[block:])]
-        if ends:
-            improved = [high.solve(end) if high else end for end in ends]
-        else:
-            improved = [self._low.solve(residuals[j]) for j in np.flatnonzero(moving[:block])]
+        if ends and high is None:
+            return self._space.apply(torch.stack(ends))
+        low = [self._low.solve(residuals[j]) for j in np.flatnonzero(moving[:block])]
+        improved = [*low, *(high.solve(end) for end in ends)] if high else low
         return self._space.apply(torch.stack(improved))
 
 
