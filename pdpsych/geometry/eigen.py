@@ -17,7 +17,7 @@ from pdpsych.geometry.local import LocalGeometry, RepresentationLike, squared_no
 from pdpsych.geometry.preconditioner import Preconditioner
 from pdpsych.geometry.resistance import Resistance
 from pdpsych.geometry.space import DistortionSpace
-from pdpsych.geometry.subspace import Subspace, resolution
+from pdpsych.geometry.subspace import Subspace, conventional, resolution
 
 Floats = NDArray[np.float64]
 
@@ -197,7 +197,7 @@ class _Search:
         certificate: Certificate,
     ) -> EigenDistortions:
         k = self._k
-        found = _signed(subspace.combine(_padded(rows, len(subspace))))
+        found = conventional(subspace.combine(_padded(rows, len(subspace))))
         return EigenDistortions(
             largest=found[-k:].flip(0),
             smallest=found[:k],
@@ -261,9 +261,3 @@ def _ritz(grams: Floats, k: int) -> tuple[Floats, Floats]:
     chosen = np.r_[:k, len(values) - k : len(values)]
     rows = vectors[:, chosen].T
     return values[chosen], rows / np.linalg.norm(rows, axis=1, keepdims=True)
-
-
-def _signed(distortions: Tensor) -> Tensor:
-    unit = distortions / distortions.flatten(1).norm(dim=1).view(-1, 1, 1, 1)
-    skew = unit.double().pow(3).sum(dim=(1, 2, 3), keepdim=True)
-    return torch.where(skew < 0, -unit, unit)

@@ -93,7 +93,7 @@ class LocalGeometry:
         ]
         self._responses = self._spread([linear.responses for linear in self._linear])
         self._whitened = self.push(torch.zeros((1, *self.image.shape)).to(self.image))
-        self.floor = floor
+        self._power: NDArray[np.float64] | None = None
         zeros = np.zeros(len(self.names))
         self.floors = floor**2 * self.mean_power() if floor else zeros
 
@@ -162,8 +162,13 @@ class LocalGeometry:
         """Return tr I_i / D, (N,): the mean squared sensitivity to white noise of unit variance.
 
         Exact up to ``PROBES`` pixel values, otherwise Hutchinson's estimate from ``PROBES``
-        random sign images with a fixed seed, the same numbers on every machine.
+        random sign images with a fixed seed, the same numbers on every machine. Found once.
         """
+        if self._power is None:
+            self._power = self._measured_power()
+        return self._power
+
+    def _measured_power(self) -> NDArray[np.float64]:
         if self.dimension <= PROBES:
             probes, weight = torch.eye(self.dimension).reshape(-1, *self.image.shape), 1.0
         else:
@@ -186,6 +191,7 @@ class LocalGeometry:
         part = copy.copy(self)
         part.names = [self.names[i] for i in members]
         part.floors = self.floors[members]
+        part._power = None if self._power is None else self._power[members]
         part._noise = [self._noise[i] for i in members]
         part._responses = [self._responses[i] for i in members]
         part._whitened = [self._whitened[i] for i in members]

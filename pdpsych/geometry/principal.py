@@ -26,7 +26,7 @@ from pdpsych.geometry.local import LocalGeometry, RepresentationLike, squared_no
 from pdpsych.geometry.preconditioner import Preconditioner
 from pdpsych.geometry.resistance import Resistance
 from pdpsych.geometry.space import DistortionSpace
-from pdpsych.geometry.subspace import Subspace, resolution
+from pdpsych.geometry.subspace import Subspace, conventional, resolution
 
 Floats = NDArray[np.float64]
 
@@ -300,11 +300,8 @@ def _conventional(
     if _deviant(x) < 0:
         pair, x = pair.flip(0), -x
         certificate = replace(certificate, gaps=certificate.gaps[::-1])
-    pair = pair / pair.flatten(1).norm(dim=1).view(2, 1, 1, 1)
-    skew = pair.double().pow(3).sum(dim=(1, 2, 3), keepdim=True)
-    pair = torch.where(skew < 0, -pair, pair)
     objective, names = float(np.var(x)), tuple(geometry.names)
-    return PrincipalDistortions(pair, x, objective, names, floor, seed, certificate)
+    return PrincipalDistortions(conventional(pair), x, objective, names, floor, seed, certificate)
 
 
 def _deviant(x: Floats) -> float:

@@ -23,6 +23,13 @@ def resolution(geometry: LocalGeometry) -> Floats:
     return np.asarray(max(response**2, form) * geometry.mean_power())
 
 
+def conventional(distortions: Tensor) -> Tensor:
+    """Return distortions (K, C, H, W) with unit norm and the sign that makes Σ ε³ ≥ 0."""
+    unit = distortions / distortions.flatten(1).norm(dim=1).view(-1, 1, 1, 1)
+    skew = unit.double().pow(3).sum(dim=(1, 2, 3), keepdim=True)
+    return torch.where(skew < 0, -unit, unit)
+
+
 class Subspace:
     """Orthonormal directions S with A_i S kept, so that sensitivities inside it are m × m algebra.
 
