@@ -17,7 +17,7 @@ from pdpsych.geometry.local import LocalGeometry, RepresentationLike, squared_no
 from pdpsych.geometry.preconditioner import Preconditioner
 from pdpsych.geometry.resistance import Resistance
 from pdpsych.geometry.space import DistortionSpace
-from pdpsych.geometry.subspace import Subspace, conventional, resolution
+from pdpsych.geometry.subspace import Subspace, conventional, padded, resolution
 
 Floats = NDArray[np.float64]
 
@@ -197,7 +197,7 @@ class _Search:
         certificate: Certificate,
     ) -> EigenDistortions:
         k = self._k
-        found = conventional(subspace.combine(_padded(rows, len(subspace))))
+        found = conventional(subspace.combine(padded(rows, len(subspace))))
         return EigenDistortions(
             largest=found[-k:].flip(0),
             smallest=found[:k],
@@ -246,12 +246,8 @@ def _made_room(subspace: Subspace, rows: Floats, earlier: Floats) -> Floats:
     """Shrink a full subspace to the Ritz vectors and those before; return the rows in it."""
     if len(subspace) + len(rows) <= LARGEST_SUBSPACE:
         return rows
-    kept = np.concatenate([rows, _padded(earlier, len(subspace))])
+    kept = np.concatenate([rows, padded(earlier, len(subspace))])
     return subspace.restrict(kept)[: len(rows)]
-
-
-def _padded(rows: Floats, size: int) -> Floats:
-    return np.pad(rows, ((0, 0), (0, size - rows.shape[1])))
 
 
 def _ritz(grams: Floats, k: int) -> tuple[Floats, Floats]:

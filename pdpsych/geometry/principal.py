@@ -26,7 +26,7 @@ from pdpsych.geometry.local import LocalGeometry, RepresentationLike, squared_no
 from pdpsych.geometry.preconditioner import Preconditioner
 from pdpsych.geometry.resistance import Resistance
 from pdpsych.geometry.space import DistortionSpace
-from pdpsych.geometry.subspace import Subspace, conventional, resolution
+from pdpsych.geometry.subspace import Subspace, conventional, padded, resolution
 
 Floats = NDArray[np.float64]
 
@@ -175,8 +175,8 @@ class _State:
 
     def solve(self) -> tuple[Floats, Floats]:
         """Maximise inside the subspace; return x, (N,), and ∂F/∂d²-weights, (N, 2)."""
-        padded = _padded(self.pair, len(self.subspace))
-        self.pair = disagreement.maximize(self.subspace.grams, padded)
+        known = padded(self.pair, len(self.subspace))
+        self.pair = disagreement.maximize(self.subspace.grams, known)
         x, squares = disagreement.log_ratios(self.subspace.grams, self.pair)
         return x, disagreement.slopes(x)[:, None] / squares * SIGNS
 
@@ -185,7 +185,7 @@ class _State:
         if len(self.subspace) + len(directions) > LARGEST_SUBSPACE:
             # Keep the current pair and the latest before it: the way the search moves.
             pairs = [self.pair, *self.earlier[-KEPT_PAIRS:]]
-            rows = np.concatenate([_padded(pair, len(self.subspace)) for pair in pairs])
+            rows = np.concatenate([padded(pair, len(self.subspace)) for pair in pairs])
             rows = self.subspace.restrict(rows)
             self.pair, *self.earlier = (rows[i : i + 2] for i in range(0, len(rows), 2))
         self.earlier.append(self.pair)
@@ -285,10 +285,6 @@ def _gaps(state: _State, weights: Floats) -> tuple[float, ...]:
         values = scipy.linalg.eigh(excited, resisting, eigvals_only=True)
         gaps.append(float(np.clip(1 - values[-2] / values[-1], 0.0, 1.0)))
     return tuple(gaps)
-
-
-def _padded(pair: Floats, size: int) -> Floats:
-    return np.pad(pair, ((0, 0), (0, size - pair.shape[1])))
 
 
 def _conventional(

@@ -23,6 +23,11 @@ def resolution(geometry: LocalGeometry) -> Floats:
     return np.asarray(max(response**2, form) * geometry.mean_power())
 
 
+def padded(rows: Floats, size: int) -> Floats:
+    """Return coefficient rows (K, m) in a subspace that has grown to ``size`` directions."""
+    return np.pad(rows, ((0, 0), (0, size - rows.shape[1])))
+
+
 def conventional(distortions: Tensor) -> Tensor:
     """Return distortions (K, C, H, W) with unit norm and the sign that makes Σ ε³ ≥ 0."""
     unit = distortions / distortions.flatten(1).norm(dim=1).view(-1, 1, 1, 1)
