@@ -104,7 +104,7 @@ class Experiment(Section):
 
     def resolved(self) -> dict[str, Any]:
         """Return the configuration as plain data, with the display in full."""
-        return self.model_dump(mode="json") | {"display": self.screen().model_dump(mode="json")}
+        return self.model_dump(mode="json") | {"display": self.screen().resolved()}
 
     def open_set(self) -> StimulusSet:
         """Open the stimulus set and check the experiment's names against it.

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
+from pdpsych.errors import InputError
+from pdpsych.stimuli.curve import Curve, Power, Srgb
+from pdpsych.stimuli.encoding import Array, Encoding, linear_from_srgb, srgb_from_linear
 from pdpsych.study import Section
-
-Encoding = Literal["srgb", "linear"]
-Array = NDArray[np.floating]
 
 _DITHER_WIDTH = {"none": 0.0, "uniform": 1.0}
 
@@ -21,7 +23,8 @@ class Display(Section):
     """A display, described in ``experiments/displays/NAME.yaml``.
 
     ``curve`` is its luminance as a function of level, both from 0 to 1: ``srgb``, or the
-    exponent of a power law (1 for a display linearised in hardware).
+    exponent of a power law (1 for a display linearised in hardware). Value 0 of a linear image
+    is the display's black and 1 its white.
     """
 
     curve: Literal["srgb"] | Annotated[float, Field(gt=0.2, lt=5)] = "srgb"
@@ -30,6 +33,7 @@ class Display(Section):
     width_px: int | None = Field(None, gt=0)
     height_px: int | None = Field(None, gt=0)
     width_cm: float | None = Field(None, gt=0)
+    height_cm: float | None = Field(None, gt=0)
     distance_cm: float | None = Field(None, gt=0)
     refresh_hz: float | None = Field(None, gt=0)
     screen: int = Field(0, ge=0)
@@ -39,22 +43,54 @@ class Display(Section):
         """The highest level."""
         return int(2**self.bit_depth - 1)
 
+    def curves(self, channels: int) -> tuple[Curve, ...]:
+        """Return the curve of each channel of an image: grey, or red, green and blue."""
+        if channels not in (1, 3):
+            raise InputError(f"{self.label}: shows images of 1 or 3 channels, got {channels}")
+        return (Srgb() if self.curve == "srgb" else Power(self.curve),) * channels
+
+    @property
+    def pixels_per_degree(self) -> float | None:
+        """Pixels of one degree in the middle of the screen, None where the size is unknown."""
+        if self.width_px is None or self.width_cm is None or self.distance_cm is None:
+            return None
+        degree_cm = 2 * self.distance_cm * np.tan(np.radians(0.5))
+        return float(degree_cm * self.width_px / self.width_cm)
+
+    def resolved(self) -> dict[str, Any]:
+        """Return the description as plain data, for the header of a session."""
+        return self.model_dump(mode="json")
+
+    @property
+    def sha256(self) -> str:
+        """Identity of the description."""
+        text = json.dumps(self.resolved(), sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()
+
     def levels(self, image: Array, encoding: Encoding) -> Array:
-        """Return the levels, with fractions, that show an image in [0, 1] of an encoding."""
+        """Return the levels, with fractions, that show an image in [0, 1] of an encoding.
+
+        ``image`` is (C, H, W), or grey of any shape.
+        """
         if encoding == self.curve:
             return image * self.top
         luminance = linear_from_srgb(image) if encoding == "srgb" else image
-        if self.curve == "srgb":
-            return srgb_from_linear(luminance) * self.top
-        return luminance ** (1 / self.curve) * self.top
+        if image.ndim < 3:
+            return self.curves(1)[0].level(luminance) * self.top
+        curves = self.curves(len(image))
+        return np.stack([c.level(x) for c, x in zip(curves, luminance, strict=True)]) * self.top
 
     def units(self, levels: NDArray[np.integer], encoding: Encoding) -> Array:
         """Return integer levels as image values of an encoding: what :meth:`levels` undoes."""
         table: Array = np.linspace(0, 1, self.top + 1)
-        if encoding != self.curve:
-            luminance = linear_from_srgb(table) if self.curve == "srgb" else table**self.curve
-            table = srgb_from_linear(luminance) if encoding == "srgb" else luminance
-        return table[levels]
+        if encoding == self.curve:
+            return table[levels]
+        seen = [c.luminance(table) for c in self.curves(len(levels) if levels.ndim == 3 else 1)]
+        if encoding == "srgb":
+            seen = [srgb_from_linear(luminance) for luminance in seen]
+        if levels.ndim < 3:
+            return seen[0][levels]
+        return np.stack([values[x] for values, x in zip(seen, levels, strict=True)])
 
 
 @dataclass(frozen=True)
@@ -143,14 +179,3 @@ def largest_amplitude(image: Array, distortion: Array, clipped: float) -> float:
             leaves = np.where(step > 0, room / step, np.inf)
         limits.append(np.partition(leaves, allowed)[allowed] if allowed < base.size else np.inf)
     return float(min(limits))
-
-
-def linear_from_srgb(value: Array) -> Array:
-    """Decode sRGB (IEC 61966-2-1) to relative luminance."""
-    return np.where(value <= 0.04045, value / 12.92, ((value + 0.055) / 1.055) ** 2.4)
-
-
-def srgb_from_linear(luminance: Array) -> Array:
-    """Encode relative luminance as sRGB (IEC 61966-2-1)."""
-    powered = 1.055 * np.maximum(luminance, 0.0031308) ** (1 / 2.4) - 0.055
-    return np.where(luminance <= 0.0031308, 12.92 * luminance, powered)

@@ -1,0 +1,22 @@
+"""What an image's values mean: relative luminance, or sRGB."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+Encoding = Literal["srgb", "linear"]
+Array = NDArray[np.floating]
+
+
+def linear_from_srgb(value: Array) -> Array:
+    """Decode sRGB (IEC 61966-2-1) to relative luminance."""
+    return np.where(value <= 0.04045, value / 12.92, ((value + 0.055) / 1.055) ** 2.4)
+
+
+def srgb_from_linear(luminance: Array) -> Array:
+    """Encode relative luminance as sRGB (IEC 61966-2-1)."""
+    powered = 1.055 * np.maximum(luminance, 0.0031308) ** (1 / 2.4) - 0.055
+    return np.where(luminance <= 0.0031308, 12.92 * luminance, powered)
