@@ -34,7 +34,7 @@ def plot_log_ratios(scores: Scores, kind: str = "principal", ax: Axes | None = N
     pair's distortions is u changes signs only; other than random pairs are turned so that models
     deviate from their mean as on the first image.
     """
-    ax = ax or _new_axes(5, 3.2)
+    ax = ax or new_axes(5, 3.2)
     models = scores.scores[scores.scores["kind"] == kind]
     human = scores.human[(scores.human["kind"] == kind) & (scores.human["participant"] == EVERYONE)]
     if kind != "random":
@@ -56,7 +56,7 @@ def plot_log_ratios(scores: Scores, kind: str = "principal", ax: Axes | None = N
     ax.set_ylim(len(names) - 0.45, -0.55)
     ax.set_xlabel("log sensitivity ratio  log d(u)/d(v)  [nat]")
     ax.set_title(f"{kind} distortions")
-    return _clean(ax)
+    return clean(ax)
 
 
 def log_ratio_panels(scores: Scores) -> Figure:
@@ -74,7 +74,7 @@ def log_ratio_panels(scores: Scores) -> Figure:
 def plot_scores(scores: Scores, kind: str = "principal", ax: Axes | None = None) -> Axes:
     """Draw each model's mean score with its interval; the band ends at a perfect model's."""
     table = scores.ranking[scores.ranking["kind"] == kind]
-    ax = ax or _new_axes(6, 1.6 + 0.38 * len(table))
+    ax = ax or new_axes(6, 1.6 + 0.38 * len(table))
     y = np.arange(len(table))
     perfect = float(table["expected_perfect"].iloc[0])
     ax.axvspan(0, perfect, color=_BAND, zorder=0)
@@ -86,7 +86,7 @@ def plot_scores(scores: Scores, kind: str = "principal", ax: Axes | None = None)
     ax.set_xlim(left=0)
     ax.set_xlabel("mean |log ratio of model − log ratio of human|  [nat]")
     ax.set_title(f"distance to the human, {kind} distortions")
-    return _clean(ax)
+    return clean(ax)
 
 
 def plot_psychometric(
@@ -103,7 +103,7 @@ def plot_psychometric(
     dimension
         D = C·H·W of the image: RMS contrast is α/√D.
     """
-    ax = ax or _new_axes(3.6, 2.8)
+    ax = ax or new_axes(3.6, 2.8)
     participant, image, pair, number = condition
     rows = trials[_matches(trials, CONDITION, condition) & (trials["amplitude"] > 0)]
     contrast = rows["amplitude"].to_numpy() / np.sqrt(dimension)
@@ -118,7 +118,7 @@ def plot_psychometric(
     ax.set_xlabel("RMS contrast α/√D")
     ax.set_ylabel("proportion correct")
     ax.set_title(f"{participant} · {image} · {pair} {'uv'[number - 1]}", fontsize="small")
-    return _clean(ax)
+    return clean(ax)
 
 
 def plot_stimuli(
@@ -127,16 +127,18 @@ def plot_stimuli(
     pair: str,
     rms: float = 0.05,
     ax: Axes | None = None,
+    order: tuple[int, int] = (1, 2),
 ) -> Axes:
     """Draw base image, distortions u and v, and both distorted images side by side (figure 1B).
 
     Distortions are scaled so that their strongest 0.1 % saturate; the caption says to what value
-    that is. Distorted images are s + αε at the RMS contrast α/√D = ``rms``.
+    that is. Distorted images are s + αε at the RMS contrast α/√D = ``rms``. ``order`` says which
+    distortions of the pair are u and v.
     """
-    ax = ax or _new_axes(9, 2.3)
+    ax = ax or new_axes(9, 2.3)
     base = stimulus_set.base(image).astype(float)
     encoding = stimulus_set.entry(image).encoding
-    distortions = [stimulus_set.distortion(image, pair, n).astype(float) for n in (1, 2)]
+    distortions = [stimulus_set.distortion(image, pair, n).astype(float) for n in order]
     panels = [(_picture(base, encoding), f"{image}\nbase image s")]
     for name, distortion in zip("uv", distortions, strict=True):
         peak = float(np.quantile(np.abs(distortion), 0.999)) or 1.0
@@ -160,12 +162,14 @@ def _turned(models: pd.DataFrame, human: pd.DataFrame) -> tuple[pd.DataFrame, pd
     return turned[0], turned[1]
 
 
-def _new_axes(width: float, height: float) -> Axes:
+def new_axes(width: float, height: float) -> Axes:
+    """Return the Axes of a new figure of that size in inches."""
     # Not through pyplot, which would keep every figure alive and choose a screen.
     return Figure(figsize=(width, height), layout="constrained").subplots()
 
 
-def _clean(ax: Axes) -> Axes:
+def clean(ax: Axes) -> Axes:
+    """Take away the lines at the top and on the right."""
     ax.spines[["top", "right"]].set_visible(False)
     return ax
 
