@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -31,6 +32,12 @@ class MatrixLinearization:
 
     def push(self, distortions):
         return [distortions.flatten(1) @ m.T for m in self._matrices]
+
+    def select(self, taps):
+        chosen = copy.copy(self)
+        chosen._matrices = [self._matrices[i] for i in taps]
+        chosen.responses = [self.responses[i] for i in taps]
+        return chosen
 
     def pull(self, cotangents):
         total = sum(w @ m for w, m in zip(cotangents, self._matrices, strict=True))

@@ -4,9 +4,10 @@ from pdpsych.geometry.certificate import Certificate
 from pdpsych.geometry.eigen import (
     EigenDistortions,
     eigen_distortions,
+    eigen_distortions_at,
     generalized_eigen_distortions,
 )
-from pdpsych.geometry.linearity import Linearity, linearity
+from pdpsych.geometry.linearity import Linearity, linearity, linearity_at
 from pdpsych.geometry.linearization import AutogradLinearization, Linearization
 from pdpsych.geometry.local import LocalGeometry
 from pdpsych.geometry.metric import log_ratio, metric
@@ -18,7 +19,11 @@ from pdpsych.geometry.noise import (
     Poisson,
     ResponseVariance,
 )
-from pdpsych.geometry.principal import PrincipalDistortions, principal_distortions
+from pdpsych.geometry.principal import (
+    PrincipalDistortions,
+    principal_distortions,
+    principal_distortions_at,
+)
 from pdpsych.geometry.sensitivity import sensitivity
 from pdpsych.geometry.space import DistortionSpace
 
@@ -38,10 +43,13 @@ __all__ = [
     "PrincipalDistortions",
     "ResponseVariance",
     "eigen_distortions",
+    "eigen_distortions_at",
     "generalized_eigen_distortions",
     "linearity",
+    "linearity_at",
     "log_ratio",
     "metric",
     "principal_distortions",
+    "principal_distortions_at",
     "sensitivity",
 ]

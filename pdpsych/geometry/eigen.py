@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,7 +16,7 @@ from pdpsych.geometry.local import LocalGeometry, RepresentationLike, squared_no
 from pdpsych.geometry.preconditioner import Preconditioner
 from pdpsych.geometry.resistance import Resistance
 from pdpsych.geometry.space import DistortionSpace
-from pdpsych.geometry.subspace import Subspace, conventional, padded, resolution
+from pdpsych.geometry.subspace import Subspace, conventional, padded, resolved
 
 Floats = NDArray[np.float64]
 
@@ -74,8 +73,8 @@ def eigen_distortions(
         If ``k`` is not between 1 and half the number of allowed directions, or the image cannot be
         used.
     """
-    budget = Budget(iterations, max_seconds, progress)
-    return _extremes([representation], image, k, floor, seed, space, budget)
+    geometry = LocalGeometry([representation], image, floor)
+    return eigen_distortions_at(geometry, k, seed, iterations, max_seconds, space, progress)
 
 
 def generalized_eigen_distortions(
@@ -99,27 +98,38 @@ def generalized_eigen_distortions(
     InputError
         As for :func:`eigen_distortions`.
     """
-    budget = Budget(iterations, max_seconds, progress)
-    pair = [representation_a, representation_b]
-    return _extremes(pair, image, k, floor, seed, space, budget)
+    geometry = LocalGeometry([representation_a, representation_b], image, floor)
+    return eigen_distortions_at(geometry, k, seed, iterations, max_seconds, space, progress)
 
 
-def _extremes(
-    representations: Sequence[RepresentationLike],
-    image: Tensor | NDArray[np.floating],
-    k: int,
-    floor: float,
-    seed: int,
-    space: DistortionSpace | None,
-    budget: Budget,
+def eigen_distortions_at(
+    geometry: LocalGeometry,
+    k: int = 1,
+    seed: int = 0,
+    iterations: int = 100,
+    max_seconds: float | None = None,
+    space: DistortionSpace | None = None,
+    progress: Progress | None = None,
 ) -> EigenDistortions:
-    geometry = LocalGeometry(representations, image, floor)
-    geometry.floors = np.maximum(geometry.floors, resolution(geometry))
+    """Return the eigen-distortions where the local geometry is known already.
+
+    Of one representation as :func:`eigen_distortions` does, of two as
+    :func:`generalized_eigen_distortions`; of more, see :meth:`LocalGeometry.select`.
+
+    Raises
+    ------
+    InputError
+        If there are more than two representations, or ``k`` is not between 1 and half the
+        number of allowed directions.
+    """
+    if len(geometry.names) > 2:
+        raise InputError(f"representations: {len(geometry.names)} given; select 1 or 2")
     space = space or DistortionSpace(geometry.image)
     most = min(space.dimension // 2, LARGEST_SUBSPACE // 8 - GUARDS)
     if not 1 <= k <= most:
         raise InputError(f"k: {k} is not between 1 and {most}")
-    return _Search(geometry, space, k).run(seed, floor, budget)
+    budget = Budget(iterations, max_seconds, progress)
+    return _Search(resolved(geometry), space, k).run(seed, budget)
 
 
 class _Search:
@@ -140,7 +150,7 @@ class _Search:
         self._low = resisting[0]
         self._high = resisting[1] if len(resisting) == 2 else None
 
-    def run(self, seed: int, floor: float, budget: Budget) -> EigenDistortions:
+    def run(self, seed: int, budget: Budget) -> EigenDistortions:
         geometry, block = self._geometry, self._block
         before = geometry.products
         generator = torch.Generator().manual_seed(seed)
@@ -169,7 +179,7 @@ class _Search:
             iterations=iteration,
             operator_applications=geometry.products - before,
         )
-        return self._result(subspace, rows, values, floor, certificate)
+        return self._result(subspace, rows, values, certificate)
 
     def _wanted(self) -> NDArray[np.bool_]:
         """Return which of the 2 · block Ritz pairs, ascending, are wanted."""
@@ -193,7 +203,6 @@ class _Search:
         subspace: Subspace,
         rows: Floats,
         values: Floats,
-        floor: float,
         certificate: Certificate,
     ) -> EigenDistortions:
         k = self._k
@@ -204,7 +213,7 @@ class _Search:
             largest_values=values[-k:][::-1].copy(),
             smallest_values=values[:k],
             names=tuple(self._geometry.names),
-            floor=floor,
+            floor=self._geometry.floor,
             certificate=certificate,
         )
 

@@ -143,10 +143,20 @@ def linearity(
         If the image, a distortion or an amplitude cannot be used.
     """
     geometry = LocalGeometry(representations, image, floor)
+    return linearity_at(geometry, distortions, amplitudes, tolerance)
+
+
+def linearity_at(
+    geometry: LocalGeometry,
+    distortions: Tensor | NDArray[np.floating],
+    amplitudes: Sequence[float] | Floats,
+    tolerance: float = 0.1,
+) -> Linearity:
+    """Do as :func:`linearity` where the local geometry is known already."""
     block = geometry.block(distortions)
     alphas = _checked_amplitudes(amplitudes)
     squares = np.stack([squared_norms(tangents) for tangents in geometry.push(block)])
-    responses = _FiniteResponses(representations, geometry.image)
+    responses = _FiniteResponses(geometry.representations, geometry.image)
     finite, roundoff = responses.per_amplitude(block, alphas), responses.roundoff()
     local = np.sqrt(squares)[:, :, None, None]
     allowed = tolerance * local + 2 * roundoff[:, None, None, None] / alphas[:, None]

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import copy
 import warnings
 from collections.abc import Callable, Sequence
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import torch
 from torch import Tensor
 
 from pdpsych.errors import InputError
 from pdpsych.geometry.affine import AffineOperations
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 Function = Callable[[Tensor], Sequence[Tensor]]
 """Maps a batch (B, C, H, W) to the responses of the tapped layers."""
@@ -30,6 +34,10 @@ class Linearization(Protocol):
         """Map cotangents of each layer, (K, R), to Σ Jᵀw over layers, (K, C, H, W)."""
         ...
 
+    def select(self, taps: Sequence[int]) -> Linearization:
+        """Return the same at some of the layers, by their numbers."""
+        ...
+
 
 class _RetainedGraph:
     """Pulls through the graph of one forward pass."""
@@ -44,6 +52,13 @@ class _RetainedGraph:
             ]
             self._taps = [tap.reshape(-1) for tap in taps]
         self.responses = [tap.detach() for tap in self._taps]
+
+    def select(self, taps: Sequence[int]) -> Self:
+        """See :meth:`Linearization.select`; products run no further than they must."""
+        chosen = copy.copy(self)
+        chosen._taps = [self._taps[i] for i in taps]
+        chosen.responses = [self.responses[i] for i in taps]
+        return chosen
 
     def pull(self, cotangents: Sequence[Tensor]) -> Tensor:
         """See :meth:`Linearization.pull`."""
@@ -81,6 +96,12 @@ class AutogradLinearization(_RetainedGraph):
                 self._taps, self._image, self._weights, create_graph=True, materialize_grads=True
             )
 
+    def select(self, taps: Sequence[int]) -> Self:
+        """See :meth:`Linearization.select`."""
+        chosen = super().select(taps)
+        chosen._weights = [self._weights[i] for i in taps]
+        return chosen
+
     def push(self, distortions: Tensor) -> list[Tensor]:
         """See :meth:`Linearization.push`."""
         columns = [
@@ -103,6 +124,17 @@ class ForwardLinearization(_RetainedGraph):
     def __init__(self, function: Function, image: Tensor):
         super().__init__(function, image)
         self._function = function
+
+    def select(self, taps: Sequence[int]) -> Self:
+        """See :meth:`Linearization.select`."""
+        chosen, function = super().select(taps), self._function
+
+        def some(batch: Tensor) -> list[Tensor]:
+            responses = function(batch)
+            return [responses[i] for i in taps]
+
+        chosen._function = some
+        return chosen
 
     def push(self, distortions: Tensor) -> list[Tensor]:
         """See :meth:`Linearization.push`."""

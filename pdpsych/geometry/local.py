@@ -60,12 +60,16 @@ class LocalGeometry:
     With A_i = W_i J_i (noise whitening times Jacobian), the Fisher information of
     representation i is I_i = A_iᵀ A_i; it is never formed.
 
+    All that is found out at an image is found once, and serves every solver and check.
+
     Attributes
     ----------
-    names
-        Names of the representations.
+    representations, names
+        The representations, and their names.
     image
         The base image s, (C, H, W).
+    floor
+        η.
     floors
         η² · tr I_i / D of each representation, (N,): d_i²(u) = uᵀ I_i u + floors_i · ‖u‖².
     products
@@ -81,10 +85,10 @@ class LocalGeometry:
     ):
         if not 0 <= floor < 1:
             raise InputError(f"floor: {floor} is not in [0, 1)")
-        self.image = checked_image(image)
+        self.image, self.floor = checked_image(image), floor
+        self.representations = list(representations)
         self.names = [r.name for r in representations]
         self._tally = {"passes": 0}
-        self._total = len(self.names)
         self._noise = [r.noise for r in representations]
         self._networks = _grouped(representations)
         self._linear = [
@@ -100,7 +104,7 @@ class LocalGeometry:
     @property
     def products(self) -> float:
         """See above."""
-        return self._tally["passes"] / self._total
+        return self._tally["passes"] / len(self.names)
 
     @property
     def response_sizes(self) -> list[int]:
@@ -178,27 +182,26 @@ class LocalGeometry:
             power += [squared_norms(tangent).sum() for tangent in self.push(block)]
         return weight * power / self.dimension
 
-    def part(self, wanted: NDArray[np.bool_]) -> tuple[LocalGeometry, list[int]]:
-        """Return the networks that have a wanted representation, and all members of those.
+    def select(self, numbers: Sequence[int]) -> LocalGeometry:
+        """Return the geometry of some of the representations, by their numbers.
 
         The linearisations are shared, and so is the count of products.
         """
-        keep = [any(wanted[i] for i in members) for _, members in self._networks]
-        members = sorted(
-            i for k, (_, ms) in zip(keep, self._networks, strict=True) if k for i in ms
-        )
-        place = {i: n for n, i in enumerate(members)}
-        part = copy.copy(self)
-        part.names = [self.names[i] for i in members]
-        part.floors = self.floors[members]
-        part._power = None if self._power is None else self._power[members]
-        part._noise = [self._noise[i] for i in members]
-        part._responses = [self._responses[i] for i in members]
-        part._whitened = [self._whitened[i] for i in members]
-        kept = [pair for k, pair in zip(keep, self._networks, strict=True) if k]
-        part._networks = [(network, [place[i] for i in ms]) for network, ms in kept]
-        part._linear = [linear for k, linear in zip(keep, self._linear, strict=True) if k]
-        return part, members
+        chosen = copy.copy(self)
+        chosen.representations = [self.representations[i] for i in numbers]
+        chosen.names = [self.names[i] for i in numbers]
+        chosen.floors = self.floors[list(numbers)]
+        chosen._power = None if self._power is None else self._power[list(numbers)]
+        chosen._noise = [self._noise[i] for i in numbers]
+        chosen._responses = [self._responses[i] for i in numbers]
+        chosen._whitened = [self._whitened[i] for i in numbers]
+        chosen._networks, chosen._linear = [], []
+        for linear, (network, members) in zip(self._linear, self._networks, strict=True):
+            places = {members.index(i): n for n, i in enumerate(numbers) if i in members}
+            if places:
+                chosen._networks.append((network, list(places.values())))
+                chosen._linear.append(linear.select(list(places)))
+        return chosen
 
     def random_cotangents(self, i: int, count: int, seed: int) -> list[Tensor]:
         """Return whitened cotangents, random signs for representation i, zero for the others."""

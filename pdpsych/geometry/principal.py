@@ -26,7 +26,7 @@ from pdpsych.geometry.local import LocalGeometry, RepresentationLike, squared_no
 from pdpsych.geometry.preconditioner import Preconditioner
 from pdpsych.geometry.resistance import Resistance
 from pdpsych.geometry.space import DistortionSpace
-from pdpsych.geometry.subspace import Subspace, conventional, padded, resolution
+from pdpsych.geometry.subspace import Subspace, conventional, padded, resolved
 
 Floats = NDArray[np.float64]
 
@@ -130,14 +130,31 @@ def principal_distortions(
     InputError
         If there are fewer than two representations, no start, or the image cannot be used.
     """
-    if len(representations) < 2:
-        raise InputError(f"representations: {len(representations)} given; at least 2 are needed")
-    if restarts < 1:
-        raise InputError(f"restarts: {restarts}; at least 1 is needed")
+    _check_counts(representations, restarts)
     geometry = LocalGeometry(representations, image, floor)
-    geometry.floors = np.maximum(geometry.floors, resolution(geometry))
+    return principal_distortions_at(
+        geometry, seed, max_seconds, iterations, restarts, space, start, progress
+    )
+
+
+def principal_distortions_at(
+    geometry: LocalGeometry,
+    seed: int = 0,
+    max_seconds: float | None = None,
+    iterations: int = 100,
+    restarts: int = 1,
+    space: DistortionSpace | None = None,
+    start: PrincipalDistortions | None = None,
+    progress: Progress | None = None,
+) -> PrincipalDistortions:
+    """Find the principal distortions where the local geometry is known already.
+
+    Parameters and errors as for :func:`principal_distortions`; image, representations and floor
+    are those of the geometry.
+    """
+    _check_counts(geometry.representations, restarts)
     space = space or DistortionSpace(geometry.image)
-    climb = _Climb(geometry, space, floor)
+    climb = _Climb(resolved(geometry), space)
     results = []
     for number in range(restarts):
         first = _first_pair(geometry, space, seed + number, start if number == 0 else None)
@@ -146,6 +163,13 @@ def principal_distortions(
         if results[-1].certificate.stopped == "cancelled":
             break
     return _compared(results)
+
+
+def _check_counts(representations: Sequence[RepresentationLike], restarts: int) -> None:
+    if len(representations) < 2:
+        raise InputError(f"representations: {len(representations)} given; at least 2 are needed")
+    if restarts < 1:
+        raise InputError(f"restarts: {restarts}; at least 1 is needed")
 
 
 def _first_pair(
@@ -198,8 +222,8 @@ class _State:
 class _Climb:
     """The ascent from one pair; the linearisations serve all starts."""
 
-    def __init__(self, geometry: LocalGeometry, space: DistortionSpace, floor: float):
-        self._geometry, self._space, self._floor = geometry, space, floor
+    def __init__(self, geometry: LocalGeometry, space: DistortionSpace):
+        self._geometry, self._space = geometry, space
         self._preconditioner = Preconditioner(geometry)
 
     def run(self, first: Tensor, seed: int, budget: Budget) -> PrincipalDistortions:
@@ -227,7 +251,7 @@ class _Climb:
             operator_applications=self._geometry.products - before,
             unbounded=self._unbounded(state),
         )
-        return _conventional(state, self._geometry, self._floor, seed, certificate)
+        return _conventional(state, self._geometry, seed, certificate)
 
     def _gradients(self, state: _State, weights: Floats) -> Tensor:
         """Return Pᵀ∇F for u and v, (2, C, H, W).
@@ -263,9 +287,9 @@ class _Climb:
         return [self._space.apply(direction)[0] for direction in solved]
 
     def _unbounded(self, state: _State) -> tuple[str, ...]:
-        if self._floor > 0:
-            return ()
         geometry = self._geometry
+        if geometry.floor > 0:
+            return ()
         _, squares = disagreement.log_ratios(state.subspace.grams, state.pair)
         blind = squares.min(axis=1) < BLIND * geometry.floors
         few = np.array(geometry.response_sizes) < self._space.dimension
@@ -288,7 +312,7 @@ def _gaps(state: _State, weights: Floats) -> tuple[float, ...]:
 
 
 def _conventional(
-    state: _State, geometry: LocalGeometry, floor: float, seed: int, certificate: Certificate
+    state: _State, geometry: LocalGeometry, seed: int, certificate: Certificate
 ) -> PrincipalDistortions:
     """Normalise, order and sign the distortions by the documented rule."""
     pair = state.subspace.combine(state.pair)
@@ -297,7 +321,9 @@ def _conventional(
         pair, x = pair.flip(0), -x
         certificate = replace(certificate, gaps=certificate.gaps[::-1])
     objective, names = float(np.var(x)), tuple(geometry.names)
-    return PrincipalDistortions(conventional(pair), x, objective, names, floor, seed, certificate)
+    return PrincipalDistortions(
+        conventional(pair), x, objective, names, geometry.floor, seed, certificate
+    )
 
 
 def _deviant(x: Floats) -> float:

@@ -21,8 +21,8 @@ NEGLIGIBLE = 0.05
 class Resistance:
     """N = Pᵀ Σ_i w_i (I_i + floor_i) P of the representations that resist, and its inverse.
 
-    Only networks of representations that matter are run: one whose mean power is below a
-    share NEGLIGIBLE of all floors together changes N nowhere.
+    Networks are run only as far as representations that matter: one whose mean power is below
+    a share NEGLIGIBLE of all floors together changes N nowhere.
 
     Parameters
     ----------
@@ -40,7 +40,9 @@ class Resistance:
         self._space = space
         self._floor = float(weights @ geometry.floors)
         power = weights * preconditioner.power
-        self._part, members = geometry.part(power > NEGLIGIBLE * self._floor)
+        # The strongest is there in any case.
+        members = np.flatnonzero(power >= min(NEGLIGIBLE * self._floor, power.max())).tolist()
+        self._part = geometry.select(members)
         self._weights = weights[members]
         self._divide = preconditioner.inverse(weights)
 

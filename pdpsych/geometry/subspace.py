@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -12,15 +14,17 @@ from pdpsych.geometry.local import LocalGeometry
 Floats = NDArray[np.float64]
 
 
-def resolution(geometry: LocalGeometry) -> Floats:
-    """Return the squared sensitivities, (N,), below which rounding hides the rest.
+def resolved(geometry: LocalGeometry) -> LocalGeometry:
+    """Return the geometry with floors no lower than what rounding hides.
 
     A response is known to a few rounding errors of a typical response, and a quadratic form to
     a few of its largest terms; where no floor is asked for, this one keeps logarithms finite.
     """
     response = 16 * torch.finfo(geometry.image.dtype).eps
     form = 64 * float(np.finfo(np.float64).eps)
-    return np.asarray(max(response**2, form) * geometry.mean_power())
+    above = copy.copy(geometry)
+    above.floors = np.maximum(geometry.floors, max(response**2, form) * geometry.mean_power())
+    return above
 
 
 def padded(rows: Floats, size: int) -> Floats:

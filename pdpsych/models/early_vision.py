@@ -6,6 +6,7 @@ Parameters: Berardino, PhD thesis, NYU 2018, table 2 (fitted to human distortion
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -102,6 +103,12 @@ class EarlyVisualLinearization:
         response = torch.nn.functional.softplus(stages.normalized).flatten()
         self._copies = copies
         self.responses = [response] * copies
+
+    def select(self, taps: Sequence[int]) -> EarlyVisualLinearization:
+        """See :meth:`pdpsych.geometry.linearization.Linearization.select`."""
+        chosen = copy.copy(self)
+        chosen._copies, chosen.responses = len(taps), self.responses[: len(taps)]
+        return chosen
 
     def push(self, distortions: Tensor) -> list[Tensor]:
         """See :meth:`pdpsych.geometry.linearization.Linearization.push`."""

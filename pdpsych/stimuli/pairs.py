@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from pdpsych import geometry, models
+from pdpsych import geometry
 from pdpsych.geometry.certificate import Progress
 from pdpsych.stimuli.recipe import Distortion, Eigen, Generalised, Principal, Random, Recipe
 
@@ -31,13 +30,12 @@ class PairMaker:
     def __init__(
         self,
         recipe: Recipe,
-        representations: Sequence[models.Representation],
-        image: Tensor,
+        local: geometry.LocalGeometry,
         name: str,
         progress: Progress,
     ):
-        self._recipe, self._image, self._name = recipe, image, name
-        self._representations = {r.name: r for r in representations}
+        image = local.image
+        self._recipe, self._local, self._name = recipe, local, name
         self._space = geometry.DistortionSpace(
             image,
             window=recipe.space.window,
@@ -56,10 +54,8 @@ class PairMaker:
         return [self._extreme(distortion)]
 
     def _principal(self, wanted: Principal) -> MadePair:
-        found = geometry.principal_distortions(
-            list(self._representations.values()),
-            self._image,
-            floor=self._recipe.floor,
+        found = geometry.principal_distortions_at(
+            self._local,
             seed=self._seed("principal"),
             iterations=wanted.iterations,
             restarts=wanted.restarts,
@@ -70,17 +66,9 @@ class PairMaker:
 
     def _extreme(self, wanted: Eigen | Generalised) -> MadePair:
         names = (wanted.model,) if isinstance(wanted, Eigen) else wanted.models
-        chosen = [self._representations[name] for name in names]
-        solve: Any = (
-            geometry.eigen_distortions
-            if isinstance(wanted, Eigen)
-            else geometry.generalized_eigen_distortions
-        )
         label = "-".join([wanted.kind, *names])
-        found = solve(
-            *chosen,
-            self._image,
-            floor=self._recipe.floor,
+        found = geometry.eigen_distortions_at(
+            self._local.select([self._local.names.index(name) for name in names]),
             seed=self._seed(label),
             iterations=wanted.iterations,
             space=self._space,
@@ -91,8 +79,9 @@ class PairMaker:
 
     def _white(self, number: int) -> MadePair:
         generator = torch.Generator().manual_seed(self._seed(f"random-{number}"))
-        shape = (2, *self._image.shape)
-        noise = torch.randn(shape, generator=generator, dtype=torch.float64).to(self._image)
+        image = self._local.image
+        shape = (2, *image.shape)
+        noise = torch.randn(shape, generator=generator, dtype=torch.float64).to(image)
         inside = self._space.apply(noise)
         unit = inside / inside.flatten(1).norm(dim=1).view(2, 1, 1, 1)
         return MadePair(f"random-{number}", "random", unit)

@@ -67,6 +67,28 @@ def test_layers_of_one_network_share_one_forward_pass(net, small_image):
     assert len(calls) == 1
 
 
+def test_a_selection_gives_the_products_of_the_whole(net, small_image, matrix_representations):
+    rng = np.random.default_rng(0)
+    matrices = matrix_representations(*rng.standard_normal((2, 7, 64)))
+    taps = models.from_module(net, ["0", "3", "5"], "net")
+    order = [taps[0], matrices[0], taps[1], *models.load(["LN"]), taps[2]]
+    whole = LocalGeometry(order, small_image, 0.1)
+    numbers = [4, 1, 2]
+    some = whole.select(numbers)
+    assert some.names == [whole.names[i] for i in numbers]
+    np.testing.assert_array_equal(some.floors, whole.floors[numbers])
+    np.testing.assert_array_equal(some.mean_power(), whole.mean_power()[numbers])
+    block = torch.randn((4, 1, 8, 8), dtype=torch.float64)
+    before = whole.products
+    pushed, expected = some.push(block), whole.push(block)
+    assert whole.products - before == pytest.approx(4 + 4 * 3 / 5)
+    cotangents = [torch.zeros_like(t) for t in expected]
+    for i, tangents in zip(numbers, pushed, strict=True):
+        torch.testing.assert_close(tangents, expected[i])
+        cotangents[i] = torch.randn_like(tangents)
+    torch.testing.assert_close(some.pull([cotangents[i] for i in numbers]), whole.pull(cotangents))
+
+
 @pytest.mark.parametrize("side", [5, 12])
 def test_mean_power_is_the_trace_of_the_fisher_information(side, matrix_representations):
     rng = np.random.default_rng(0)

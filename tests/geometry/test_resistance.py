@@ -29,6 +29,10 @@ class Counting:
         self.responses = self._linear.responses
         return self
 
+    def select(self, taps):
+        assert taps == list(range(len(self.responses)))
+        return self
+
     def push(self, distortions):
         self.count += len(distortions)
         return self._linear.push(distortions)
@@ -127,28 +131,6 @@ def test_preconditioning_runs_no_network(matrix_representations):
     before = [network.count for network in networks]
     resistance.precondition(_noise(1))
     assert [network.count for network in networks] == before
-
-
-def test_a_part_gives_the_products_of_the_whole(matrix_representations):
-    """Asking for one of two representations of a network brings the other along."""
-    a, b, c, d = _matrices(0, (1.0, 2.0, 3.0, 4.0))
-    two, one, other = (matrix_representations(*ms) for ms in ((a, b), (c,), (d,)))
-    geometry = LocalGeometry([one[0], two[0], other[0], two[1]], IMAGE, 0.1)
-    part, members = geometry.part(np.array([False, False, True, True]))
-    assert members == [1, 2, 3]
-    assert part.names == [geometry.names[i] for i in members]
-    np.testing.assert_array_equal(part.floors, geometry.floors[members])
-    block = _noise(1, 4)
-    before = geometry.products
-    whole, some = geometry.push(block), part.push(block)
-    assert geometry.products - before == 4 + 4 * 3 / 4
-    for i, tangents in zip(members, some, strict=True):
-        assert torch.equal(tangents, whole[i])
-    cotangents = [torch.ones_like(t) for t in whole]
-    cotangents[0] *= 0
-    torch.testing.assert_close(
-        part.pull([cotangents[i] for i in members]), geometry.pull(cotangents)
-    )
 
 
 def test_only_the_floor_resists_what_a_representation_is_blind_to(matrix_representations):

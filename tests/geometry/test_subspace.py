@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from pdpsych.geometry.local import LocalGeometry
-from pdpsych.geometry.subspace import Subspace, resolution
+from pdpsych.geometry.subspace import Subspace, resolved
 
 SHAPE = (1, 4, 5)
 FLOOR = 0.2
@@ -110,7 +110,7 @@ def test_resolution_is_above_rounding_and_below_what_is_measured(
     local = LocalGeometry(matrix_representations(*matrices), image)
     blind = np.linalg.svd(matrices[2])[2][7:].reshape(-1, *SHAPE)
     squares = local.sensitivities(torch.from_numpy(blind).to(dtype)) ** 2
-    limits = resolution(local)
+    limits = resolved(local).floors
     assert squares[2].max() < limits[2]
     assert squares[0].min() > 100 * limits[0]
 
