@@ -58,11 +58,32 @@ def generate(
     out: Annotated[
         Path | None, typer.Option(help="Folder of the set; default: sets/NAME beside the recipe.")
     ] = None,
+    jobs: Annotated[
+        int | None,
+        typer.Option(help="Worker processes; default: 1, or one per visible GPU."),
+    ] = None,
+    shard: Annotated[
+        str | None,
+        typer.Option(metavar="i/N", help="Make every N-th image, from the i-th; for job arrays."),
+    ] = None,
+    scheduler: Annotated[
+        str | None, typer.Option(metavar="ADDRESS", help="Let a Dask scheduler's workers do it.")
+    ] = None,
 ) -> None:
     """Make a stimulus set from a recipe; goes on where it was interrupted."""
     from pdpsych import stimuli
 
-    typer.echo(stimuli.generate(recipe, out, progress=True))
+    try:
+        made = stimuli.generate(
+            recipe, out, progress=True, jobs=jobs, shard=shard, scheduler=scheduler
+        )
+    except stimuli.SetUnfinished as unfinished:
+        typer.echo(unfinished, err=bool(unfinished.failed))
+        raise typer.Exit(1 if unfinished.failed else 0) from None
+    except KeyboardInterrupt:
+        typer.echo("\ninterrupted; finished images are kept, the same command goes on", err=True)
+        raise typer.Exit(130) from None
+    typer.echo(made)
 
 
 @app.command()

@@ -8,11 +8,13 @@ from pdpsych.stimuli.display import Display, Shown, show
 from pdpsych.stimuli.images import load_image, sample_names
 from pdpsych.stimuli.recipe import Preprocess, Recipe
 from pdpsych.stimuli.stimulus_set import StimulusSet
+from pdpsych.stimuli.unfinished import SetUnfinished
 
 __all__ = [
     "Display",
     "Preprocess",
     "Recipe",
+    "SetUnfinished",
     "Shown",
     "StimulusSet",
     "generate",
@@ -23,9 +25,15 @@ __all__ = [
 
 
 def generate(
-    recipe: str | Path | Recipe, out: str | Path | None = None, progress: bool = False
+    recipe: str | Path | Recipe,
+    out: str | Path | None = None,
+    progress: bool = False,
+    *,
+    jobs: int | None = None,
+    shard: str | None = None,
+    scheduler: str | None = None,
 ) -> StimulusSet:
     """Make the stimulus set of a recipe; see :func:`pdpsych.stimuli.builder.generate`."""
     from pdpsych.stimuli.builder import generate as build
 
-    return build(recipe, out, progress=progress)
+    return build(recipe, out, progress, jobs=jobs, shard=shard, scheduler=scheduler)

@@ -5,13 +5,13 @@ from __future__ import annotations
 import hashlib
 import io
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from pdpsych.errors import InputError, did_you_mean
 from pdpsych.stimuli.display import Array, linear_from_srgb, srgb_from_linear
@@ -25,12 +25,40 @@ _DEPTHS = {"L": 255, "RGB": 255, "I;16": 65535, "I;16B": 65535, "I;16L": 65535}
 
 @dataclass(frozen=True)
 class BaseImage:
-    """A base image and where it came from."""
+    """A base image of a recipe by reference; its pixels are read when asked for.
+
+    Attributes
+    ----------
+    name
+        Name in the set.
+    source
+        Where it came from, in words.
+    sha256
+        Of the file, or of a sample's pixels.
+    file
+        The file, absolute; None for a sample photograph.
+    """
 
     name: str
-    pixels: NDArray[np.float32]
     source: str
-    source_sha256: str
+    sha256: str
+    file: Path | None = None
+
+    def pixels(self, preprocess: Preprocess) -> NDArray[np.float32]:
+        """Read the image, (C, H, W), float32 in [0, 1].
+
+        Raises
+        ------
+        InputError
+            If it cannot be used (see :func:`load_image`), or changed since it was listed.
+        """
+        if self.file is None:
+            linear = linear_from_srgb(_sample(self.name) / 255)
+            return _prepared(linear, preprocess, self.name)
+        data = _read_bytes(self.file)
+        if hashlib.sha256(data).hexdigest() != self.sha256:
+            raise InputError(f"{self.file}: changed while the set was being made; run again")
+        return _decoded(data, self.file, preprocess)
 
 
 def sample_names() -> tuple[str, ...]:
@@ -39,19 +67,15 @@ def sample_names() -> tuple[str, ...]:
 
 
 def base_images(recipe: Recipe) -> list[BaseImage]:
-    """Read all base images of a recipe, in its order.
+    """List the base images of a recipe, in its order, without decoding them.
 
     Raises
     ------
     InputError
-        If one is missing, unreadable, not grey or RGB, too small, or named twice; or sizes
-        differ and the recipe does not say ``mixed_sizes``.
+        If one is missing, cannot be read, or is named twice; or sizes differ and the recipe does
+        not say ``mixed_sizes``.
     """
-    images = [
-        image
-        for source in recipe.images
-        for image in _from_source(source, recipe.preprocess, recipe)
-    ]
+    images = [image for source in recipe.images for image in _from_source(source, recipe)]
     seen: dict[str, str] = {}
     for image in images:
         if image.name in seen:
@@ -60,13 +84,8 @@ def base_images(recipe: Recipe) -> list[BaseImage]:
                 f'"{image.name}"; rename one'
             )
         seen[image.name] = image.source
-    shapes = {image.pixels.shape: image for image in images}
-    if len(shapes) > 1 and not recipe.mixed_sizes:
-        found = ", ".join(f"{i.name} {shape[1]}×{shape[2]}" for shape, i in shapes.items())
-        raise InputError(
-            f"{recipe.label}: images: sizes differ ({found}); give preprocess.size, or "
-            "mixed_sizes: true"
-        )
+    if recipe.preprocess.size is None and not recipe.mixed_sizes:
+        _check_sizes(images, recipe.label)
     return images
 
 
@@ -83,24 +102,50 @@ def load_image(path: str | Path, preprocess: Preprocess | None = None) -> NDArra
         If the file is missing, unreadable, not grey or RGB, has values that are not finite or
         lie outside [0, 1], or is smaller than asked for.
     """
-    chosen = preprocess or Preprocess(size=None)
     file = Path(path)
-    data = _read_bytes(file)
-    if file.suffix.lower() == ".npy":
-        linear = _linear_from_array(data, file, chosen)
-    else:
-        linear = _linear_from_photograph(data, file)
-    return _prepared(linear, chosen, str(file))
+    return _decoded(_read_bytes(file), file, preprocess or Preprocess(size=None))
 
 
-def _from_source(source: Source, preprocess: Preprocess, recipe: Recipe) -> Iterator[BaseImage]:
+def _from_source(source: Source, recipe: Recipe) -> Iterator[BaseImage]:
     if source.sample is not None:
-        yield _sample(source.sample, preprocess, recipe.label)
+        digest = hashlib.sha256(_sample(source.sample, recipe.label).tobytes()).hexdigest()
+        yield BaseImage(source.sample, f"sample {source.sample}", digest)
         return
     files = [recipe.resolve(source.file)] if source.file else _files_in(source, recipe)
     for file in files:
         digest = hashlib.sha256(_read_bytes(file)).hexdigest()
-        yield BaseImage(_safe(file.stem), load_image(file, preprocess), file.name, digest)
+        yield BaseImage(file_stem(file.stem), file.name, digest, file.absolute())
+
+
+def _check_sizes(images: Sequence[BaseImage], label: str) -> None:
+    """Refuse images that keep their own sizes where these differ; damaged files are let by."""
+    sizes: dict[tuple[int, int], str] = {}
+    for image in images:
+        size = _own_size(image)
+        if size is not None:
+            sizes.setdefault(size, image.name)
+    if len(sizes) > 1:
+        found = ", ".join(f"{name} {height}×{width}" for (height, width), name in sizes.items())
+        raise InputError(
+            f"{label}: images: sizes differ ({found}); give preprocess.size, or mixed_sizes: true"
+        )
+
+
+def _own_size(image: BaseImage) -> tuple[int, int] | None:
+    """Return height and width, even, from the head of a file; None where it does not tell."""
+    try:
+        if image.file is None:
+            height, width = _sample(image.name).shape[:2]
+        elif image.file.suffix.lower() == ".npy":
+            height, width = np.load(image.file, mmap_mode="r", allow_pickle=False).shape[:2]
+        else:
+            with Image.open(image.file) as photograph:
+                width, height = photograph.size
+                if photograph.getexif().get(ExifTags.Base.Orientation, 1) > 4:
+                    height, width = width, height
+    except (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError):
+        return None
+    return height - height % 2, width - width % 2
 
 
 def _files_in(source: Source, recipe: Recipe) -> list[Path]:
@@ -116,7 +161,8 @@ def _files_in(source: Source, recipe: Recipe) -> list[Path]:
     return files
 
 
-def _sample(name: str, preprocess: Preprocess, label: str) -> BaseImage:
+def _sample(name: str, label: str = "samples") -> NDArray[np.uint8]:
+    """Return the pixels of a sample photograph, (H, W[, 3])."""
     if name not in SAMPLES:
         raise InputError(f'{label}: images: unknown sample "{name}"; {did_you_mean(name, SAMPLES)}')
     try:
@@ -125,10 +171,7 @@ def _sample(name: str, preprocess: Preprocess, label: str) -> BaseImage:
         raise InputError(
             f"{label}: images: sample photographs need scikit-image; pip install 'pdpsych[models]'"
         ) from None
-    pixels = np.ascontiguousarray(getattr(data, name)())
-    linear = linear_from_srgb(pixels / 255)
-    digest = hashlib.sha256(pixels.tobytes()).hexdigest()
-    return BaseImage(name, _prepared(linear, preprocess, name), f"sample {name}", digest)
+    return np.ascontiguousarray(getattr(data, name)())
 
 
 def _read_bytes(file: Path) -> bytes:
@@ -140,6 +183,14 @@ def _read_bytes(file: Path) -> bytes:
         raise InputError(f"{file}: no such image{hint}") from None
     except OSError as error:
         raise InputError(f"{file}: cannot be read: {error.strerror}") from None
+
+
+def _decoded(data: bytes, file: Path, preprocess: Preprocess) -> NDArray[np.float32]:
+    if file.suffix.lower() == ".npy":
+        linear = _linear_from_array(data, file, preprocess)
+    else:
+        linear = _linear_from_photograph(data, file)
+    return _prepared(linear, preprocess, str(file))
 
 
 def _linear_from_photograph(data: bytes, file: Path) -> Array:
@@ -213,7 +264,7 @@ def _cropped(channels: Array, preprocess: Preprocess, label: str) -> Array:
     else:
         scale = 1.0
     resized = (round(height * scale), round(width * scale))
-    if scale > 1 or resized[0] < target[0] or resized[1] < target[1] or min(target) < 16:
+    if scale > 1 or resized[0] < target[0] or resized[1] < target[1] or min(target) < 8:
         raise InputError(
             f"{label}: {height}×{width} pixels is too small for preprocess (size {size}, resize "
             f"{preprocess.resize}); images are never enlarged"
@@ -229,6 +280,6 @@ def _resized(channel: Array, size: tuple[int, int]) -> Array:
     return np.asarray(image.resize(size[::-1], Image.Resampling.BILINEAR), dtype=np.float64)
 
 
-def _safe(stem: str) -> str:
+def file_stem(stem: str) -> str:
     """Return a name that is a plain file name on every system."""
     return "".join(c if c.isalnum() or c in "-_" else "-" for c in stem)

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import hashlib
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -63,17 +65,18 @@ def test_float_arrays_are_taken_as_they_are(tmp_path):
 
 def test_resize_crop_and_range():
     preprocess = Preprocess(size=(96, 112), resize=128, range=(0.1, 0.8))
-    image = base_images(_recipe(Source(sample="coffee"), preprocess=preprocess))[0]
-    assert image.pixels.shape == (1, 96, 112)
-    assert image.pixels.min() >= 0.1
-    assert image.pixels.max() <= 0.8
+    (image,) = base_images(_recipe(Source(sample="coffee")))
+    pixels = image.pixels(preprocess)
+    assert pixels.shape == (1, 96, 112)
+    assert pixels.min() >= 0.1
+    assert pixels.max() <= 0.8
 
 
 def test_resizing_conserves_mean_luminance():
     preprocess = Preprocess(size=256, encoding="linear")
-    small = base_images(_recipe(Source(sample="astronaut"), preprocess=preprocess))[0]
+    (image,) = base_images(_recipe(Source(sample="astronaut")))
     full = linear_from_srgb(data.astronaut() / 255) @ [0.2126, 0.7152, 0.0722]
-    assert small.pixels.mean() == pytest.approx(full.mean(), rel=1e-3)
+    assert image.pixels(preprocess).mean() == pytest.approx(full.mean(), rel=1e-3)
 
 
 def test_own_sizes_become_even(tmp_path):
@@ -91,10 +94,10 @@ def test_exif_orientation_is_applied(tmp_path):
 
 def test_every_sample_is_a_photograph():
     sources = [Source(sample=name) for name in sample_names()]
-    images = base_images(_recipe(*sources, preprocess=Preprocess(size=64)))
+    images = base_images(_recipe(*sources))
     assert [image.name for image in images] == list(sample_names())
-    assert all(image.pixels.std() > 0.02 for image in images)
-    assert len({image.source_sha256 for image in images}) == len(images)
+    assert all(image.pixels(Preprocess(size=64)).std() > 0.02 for image in images)
+    assert len({image.sha256 for image in images}) == len(images)
 
 
 def test_a_folder_gives_its_images_in_order(tmp_path):
@@ -103,6 +106,27 @@ def test_a_folder_gives_its_images_in_order(tmp_path):
     (tmp_path / "notes.txt").write_text("no image")
     found = base_images(_recipe(Source(folder=tmp_path), preprocess=OWN))
     assert [image.name for image in found] == ["a", "b", "c"]
+    for image in found:
+        assert image.sha256 == hashlib.sha256((tmp_path / image.source).read_bytes()).hexdigest()
+        np.testing.assert_array_equal(image.pixels(OWN), load_image(tmp_path / image.source, OWN))
+
+
+def test_listing_decodes_nothing(tmp_path):
+    """A damaged image fails where it is read, not where a thousand are listed."""
+    _save(tmp_path, data.camera()[:64, :64], "good.png")
+    _damaged(_save(tmp_path, data.astronaut()[:200, :200], "damaged.png"))
+    damaged, good = base_images(_recipe(Source(folder=tmp_path), preprocess=OWN))
+    assert good.pixels(OWN).shape == (1, 64, 64)
+    with pytest.raises(InputError, match=r"damaged\.png: damaged"):
+        damaged.pixels(OWN)
+
+
+def test_a_file_that_changes_after_it_was_listed_is_refused(tmp_path):
+    _save(tmp_path, data.camera()[:64, :64])
+    (image,) = base_images(_recipe(Source(folder=tmp_path), preprocess=OWN))
+    _save(tmp_path, data.camera()[64:128, :64])
+    with pytest.raises(InputError, match="changed while the set was being made"):
+        image.pixels(OWN)
 
 
 def _damaged(path):
@@ -152,6 +176,22 @@ def test_mixed_sizes_only_where_the_recipe_says_so(tmp_path):
     with pytest.raises(InputError, match=r"sizes differ .*mixed_sizes"):
         base_images(_recipe(*sources, preprocess=OWN))
     assert len(base_images(_recipe(*sources, preprocess=OWN, mixed_sizes=True))) == 2
+
+
+def test_the_sizes_listed_are_those_read(tmp_path):
+    """A turned photograph, an array and a sample of one size; then one of another."""
+    photograph = Image.fromarray(data.camera()[:400, :501])
+    exif = photograph.getexif()
+    exif[0x0112] = 6
+    photograph.save(tmp_path / "turned.png", exif=exif)
+    np.save(tmp_path / "array.npy", np.random.default_rng(0).random((501, 401)))
+    base_images(_recipe(Source(folder=tmp_path), preprocess=OWN))
+    coffee = Source(sample="coffee")
+    with pytest.raises(InputError, match=r"array 500×400, coffee 400×600"):
+        base_images(_recipe(Source(folder=tmp_path), coffee, preprocess=OWN))
+    listed = base_images(_recipe(Source(folder=tmp_path), coffee, preprocess=OWN, mixed_sizes=True))
+    shapes = [image.pixels(OWN).shape[1:] for image in listed]
+    assert shapes == [(500, 400), (500, 400), (400, 600)]
 
 
 def test_two_images_of_one_name_are_refused(tmp_path):
