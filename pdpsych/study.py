@@ -11,13 +11,19 @@ from pydantic import BaseModel, ConfigDict, PrivateAttr, ValidationError
 
 from pdpsych.errors import InputError, did_you_mean
 
+P = TypeVar("P", bound="Part")
 S = TypeVar("S", bound="Section")
 
 
-class Section(BaseModel):
+class Part(BaseModel):
     """A part of a study file: unknown keys are refused, values never change once read."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class Section(Part):
+    """A part that can be a file of its own, and then knows which."""
+
     _file: Path | None = PrivateAttr(default=None)
 
     def resolve(self, path: str | Path) -> Path:
@@ -53,7 +59,7 @@ def load(source: str | Path | S, schema: type[S]) -> S:
     return section
 
 
-def validate(data: Any, schema: type[S], label: str) -> S:
+def validate(data: Any, schema: type[P], label: str) -> P:
     """Check plain data against ``schema``, with messages that begin with ``label``."""
     if not isinstance(data, dict):
         raise InputError(f"{label}: expected a mapping of keys to values, got {_kind(data)}")

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import difflib
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 
 import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from pdpsych.errors import InputError
+from pdpsych.errors import InputError, did_you_mean
 from pdpsych.geometry.linearization import tolerance
 
 
@@ -47,19 +48,14 @@ def check_module(module: nn.Module, image: Tensor, name: str) -> None:
             )
 
 
-def check_response(response: object, image: Tensor, label: str) -> Tensor:
-    """Return a response, refusing what is not a tensor of the dtype of the image.
+def check_response(response: Tensor, image: Tensor, label: str) -> Tensor:
+    """Return a response, refusing another dtype than that of the image.
 
     Raises
     ------
     InputError
         Naming the layer and what it gave.
     """
-    if not isinstance(response, Tensor):
-        raise InputError(
-            f"{label}: gives {type(response).__name__}, not a tensor; tap a layer that gives one "
-            "tensor"
-        )
     if response.dtype != image.dtype:
         raise InputError(
             f"{label}: gives {response.dtype} for an image of {image.dtype}; a response must "
@@ -95,6 +91,37 @@ def check_repeatable(first: Tensor, second: Tensor, label: str) -> None:
             f"{label}: two forward passes differ by up to {difference:.3g} (largest response "
             f"{largest:.3g}); the response must be deterministic: no dropout, no noise"
         )
+
+
+def nearest(name: str, allowed: Iterable[str]) -> str:
+    """Say which of many names are meant perhaps, where :func:`did_you_mean` would list all."""
+    names = [other for other in allowed if other]
+    near = difflib.get_close_matches(name, names, n=8, cutoff=0.3) or names[:8]
+    return did_you_mean(name, near)
+
+
+@contextmanager
+def enough_memory(label: str) -> Iterator[None]:
+    """Say what to reduce where the work inside runs out of memory.
+
+    Raises
+    ------
+    InputError
+        Beginning with ``label``.
+    """
+    try:
+        yield
+    except (RuntimeError, MemoryError) as error:
+        # The CPU's allocator raises a plain RuntimeError.
+        if not (
+            isinstance(error, MemoryError | torch.cuda.OutOfMemoryError)
+            or "allocate memory" in str(error)
+        ):
+            raise
+        raise InputError(
+            f"{label}: out of memory; use smaller images, fewer models in one recipe, fewer jobs "
+            "at once, precision: float32, or a device with more memory"
+        ) from error
 
 
 @contextmanager

@@ -2,24 +2,45 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from itertools import takewhile
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.nn.modules.conv import _ConvNd
 
-from pdpsych.errors import InputError, did_you_mean
+from pdpsych.errors import InputError
 from pdpsych.geometry.linearization import Linearization, first_line, linearize
 from pdpsych.models.checks import (
     check_finite,
     check_module,
     check_repeatable,
     check_response,
+    enough_memory,
+    nearest,
     unchanged_buffers,
 )
+
+
+@dataclass(frozen=True)
+class LayerUse:
+    """What a forward pass does with a layer: the shape of what it gives, each time it runs.
+
+    Shapes are without the batch, as in ``(64, 56, 56)``; what is no tensor goes by its type.
+    """
+
+    name: str
+    kind: str
+    outputs: tuple[str, ...]
+
+    @property
+    def usable(self) -> bool:
+        """Whether it gives one tensor, once, and so can be tapped."""
+        return len(self.outputs) == 1 and self.outputs[0].startswith("(")
 
 
 class ModuleNetwork:
@@ -34,10 +55,13 @@ class ModuleNetwork:
         Takes images (B, C, H, W).
     name
         What to call it in messages.
+    preprocessing
+        Applied to the image first, inside the derivative.
     """
 
-    def __init__(self, module: nn.Module, name: str = ""):
+    def __init__(self, module: nn.Module, name: str = "", preprocessing: nn.Module | None = None):
         self.module = module.eval().requires_grad_(False)
+        self.preprocessing = preprocessing or nn.Identity()
         self.name = name or type(module).__name__
         for part in self.module.modules():
             if getattr(part, "inplace", False):
@@ -57,7 +81,8 @@ class ModuleNetwork:
         """
         labels = [self._label(layer) for layer in layers]
         first = self._checked_responses(image, layers)
-        linear = linearize(lambda batch: self._recorded(batch, layers), image, labels)
+        with enough_memory(self._title):
+            linear = linearize(lambda batch: self._recorded(batch, layers), image, labels)
         for label, once, again in zip(labels, first, linear.responses, strict=True):
             check_repeatable(once, again, label)
         return linear
@@ -70,24 +95,85 @@ class ModuleNetwork:
         InputError
             If the pass fails, or does not go through each layer exactly once.
         """
-        outputs: dict[str, list[object]] = {layer: [] for layer in layers}
-        with self._tapped(layers, lambda layer, output: outputs[layer].append(output)):
-            try:
-                self.module(batch.clone())
-            except Exception as error:
-                raise InputError(
-                    f"{self._title}: its forward pass fails on images {tuple(batch.shape[1:])}: "
-                    f"{type(error).__name__}: {first_line(error)}"
-                ) from error
-        return [self._only(outputs[layer], layer, batch) for layer in layers]
+        outputs = self._outputs(batch, layers)
+        return [self._only(outputs.get(layer, []), layer, batch) for layer in layers]
+
+    def order(self, batch: Tensor, layers: Sequence[str]) -> list[str]:
+        """Return the layers, each once, in the order in which a forward pass finishes them.
+
+        Raises
+        ------
+        InputError
+            As :meth:`responses`.
+        """
+        with torch.no_grad():
+            outputs = self._outputs(batch, layers)
+        for layer in layers:
+            self._only(outputs.get(layer, []), layer, batch)
+        return list(outputs)
+
+    def uses(self, batch: Tensor) -> list[LayerUse]:
+        """Return what one forward pass does with each layer, in order of execution.
+
+        Layers that the pass does not reach come last.
+
+        Raises
+        ------
+        InputError
+            If the pass fails.
+        """
+        parts = {name: part for name, part in self.module.named_modules() if name}
+        outputs: dict[str, list[str]] = {}
+
+        def note(layer: str, output: object) -> None:
+            outputs.setdefault(layer, []).append(_described(output))
+
+        with torch.no_grad(), self._tapped(list(parts), note):
+            self._pass(batch)
+        return [
+            LayerUse(name, type(parts[name]).__name__, tuple(outputs.get(name, ())))
+            for name in dict.fromkeys([*outputs, *parts])
+        ]
 
     def layer(self, name: str) -> nn.Module:
         """Return a layer by its dotted name."""
         layers = dict(self.module.named_modules())
         if name not in layers:
-            near = difflib.get_close_matches(name, layers, n=8, cutoff=0.3) or list(layers)[1:9]
-            raise InputError(f"{self._label(name)}: no such layer; {did_you_mean(name, near)}")
+            raise InputError(f"{self._label(name)}: no such layer; {nearest(name, layers)}")
         return layers[name]
+
+    def _outputs(self, batch: Tensor, layers: Sequence[str]) -> dict[str, list[object]]:
+        """Return what the named layers give in one pass, in order of execution."""
+        outputs: dict[str, list[object]] = {}
+        with self._tapped(
+            layers, lambda layer, output: outputs.setdefault(layer, []).append(output)
+        ):
+            self._pass(batch)
+        return outputs
+
+    def _pass(self, batch: Tensor) -> None:
+        """Run the network on a batch, which it may overwrite only a copy of."""
+        try:
+            with enough_memory(self._title):
+                self.module(self.preprocessing(batch.clone()))
+        except InputError as error:
+            raise InputError(f"{self._title}: {error}") from error.__cause__
+        except Exception as error:
+            raise InputError(
+                f"{self._title}: its forward pass fails on images {tuple(batch.shape[1:])}: "
+                f"{type(error).__name__}: {first_line(error)}{self._channel_advice(batch)}"
+            ) from error
+
+    def _channel_advice(self, batch: Tensor) -> str:
+        """Say what the first convolution takes, where it is not what the image has."""
+        first = next((m for m in self.module.modules() if isinstance(m, _ConvNd)), None)
+        wanted, given = getattr(first, "in_channels", None), batch.shape[1]
+        if wanted in (None, given):
+            return ""
+        return (
+            f"; its first convolution takes {wanted} channels, the image has {given}: set the "
+            "colour of the base images, or repeat channels inside the model"
+        )
 
     def _checked_responses(self, image: Tensor, layers: Sequence[str]) -> list[Tensor]:
         """Return the responses to one image after everything that one pass can check."""
@@ -109,18 +195,36 @@ class ModuleNetwork:
                 raise _AllAnswered
 
         with self._tapped(layers, keep), suppress(_AllAnswered):
-            self.module(batch.clone())
+            self.module(self.preprocessing(batch.clone()))
         return [outputs[layer] for layer in layers]
 
     def _only(self, outputs: list[object], layer: str, batch: Tensor) -> Tensor:
+        if len(outputs) == 1 and isinstance(outputs[0], Tensor):
+            return check_response(outputs[0], batch, self._label(layer))
         if not outputs:
-            raise InputError(f"{self._label(layer)}: the forward pass never reaches it")
-        if len(outputs) > 1:
-            raise InputError(
-                f"{self._label(layer)}: used {len(outputs)} times in a forward pass; tap a layer "
-                "that is used once"
-            )
-        return check_response(outputs[0], batch, self._label(layer))
+            what = "the forward pass never reaches it"
+        elif len(outputs) > 1:
+            what = f"used {len(outputs)} times in a forward pass"
+        else:
+            what = f"gives {type(outputs[0]).__name__}, not a tensor"
+        raise InputError(
+            f"{self._label(layer)}: {what}; tap a layer that gives one tensor, once"
+            f"{self._alternatives(layer, batch)}"
+        )
+
+    def _alternatives(self, layer: str, batch: Tensor) -> str:
+        """Name layers close to one that cannot be tapped: its block first, then its kin."""
+        uses = self.uses(batch[:1])
+        at = next((i for i, use in enumerate(uses) if use.name == layer), 0)
+
+        def closeness(i: int) -> tuple[int, bool, int]:
+            pairs = zip(uses[i].name.split("."), layer.split("."), strict=False)
+            shared = len(list(takewhile(lambda pair: pair[0] == pair[1], pairs)))
+            return -shared, not layer.startswith(uses[i].name), abs(i - at)
+
+        usable = sorted((i for i, use in enumerate(uses) if use.usable), key=closeness)
+        names = ", ".join(f'"{uses[i].name}"' for i in usable[:3])
+        return f", such as {names}" if names else ""
 
     @contextmanager
     def _tapped(self, layers: Sequence[str], keep: Callable[[str, object], None]) -> Iterator[None]:
@@ -139,6 +243,13 @@ class ModuleNetwork:
 
     def _label(self, layer: str) -> str:
         return f'{self._title}, layer "{layer}"'
+
+
+def _described(output: object) -> str:
+    """Write the shape of an output without the batch, or its type."""
+    if not isinstance(output, Tensor):
+        return type(output).__name__
+    return f"({', '.join(map(str, output.shape[1:]))})"
 
 
 class _AllAnswered(BaseException):

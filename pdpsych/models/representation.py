@@ -1,19 +1,46 @@
-"""A representation: a layer of a network, a noise model, a name."""
+"""A representation: a layer of a network, a noise model, a name, and where it comes from."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
 
+import torch
 from torch import nn
 
-from pdpsych.errors import InputError, did_you_mean
 from pdpsych.geometry.local import Network
-from pdpsych.geometry.noise import Gaussian, NoiseModel
+from pdpsych.geometry.noise import Categorical, Gaussian, NoiseModel, Poisson
+from pdpsych.models import address as addresses
+from pdpsych.models.address import Address, Encoding, Noise
+from pdpsych.models.checks import enough_memory
 from pdpsych.models.early_vision import CHANNELS, EarlyVisualModel, Padding
 from pdpsych.models.network import ModuleNetwork
+from pdpsych.models.preprocessing import InputFormat, Preprocessing
+from pdpsych.models.source import build, fingerprint
 
-IDENTITY = "identity"
+_NOISE: dict[Noise, NoiseModel] = {
+    "gaussian": Gaussian(),
+    "poisson": Poisson(),
+    "categorical": Categorical(),
+    "categorical-logits": Categorical(logits=True),
+}
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where a representation comes from, as a set records it.
+
+    ``depth`` goes from 0, the first of the layers read from its network, to 1, the last, in
+    order of execution; ``preprocessing`` says in words what is done to the image first.
+    """
+
+    architecture: str = ""
+    training: str = ""
+    depth: float = 0.0
+    preprocessing: str = "none"
+    weights_sha256: str = ""
 
 
 @dataclass(frozen=True)
@@ -24,27 +51,53 @@ class Representation:
     network: Network
     layer: str
     noise: NoiseModel = field(default_factory=Gaussian)
+    origin: Origin = Origin()
 
 
-def names() -> list[str]:
-    """Return the names :func:`load` knows."""
-    return [*CHANNELS, IDENTITY]
-
-
-def load(wanted: Sequence[str], padding: Padding = "replicate") -> list[Representation]:
-    """Return representations by name: LN, LG, LGG, LGN, and identity (the pixels themselves).
+def load(
+    wanted: Sequence[str | Mapping[str, Any] | Address],
+    padding: Padding = "replicate",
+    *,
+    encoding: Encoding = "srgb",
+    device: str | torch.device = "cpu",
+    dtype: torch.dtype = torch.float32,
+    folder: Path | None = None,
+) -> list[Representation]:
+    """Return representations; each network is built and held once, whatever reads it.
 
     Parameters
     ----------
+    wanted
+        Built-in names (LN, LG, LGG, LGN, and identity, the pixels themselves), addresses
+        ``source:model[@weights]/layer``, or mappings {source, name, weights, layers, …}.
     padding
         How the early visual models continue the image beyond its border.
+    encoding
+        Encoding of the base images; what a network takes is made from it inside the derivative.
+    folder
+        What relative paths and Python modules are relative to.
 
     Raises
     ------
     InputError
-        If a name is not known.
+        If a name, an architecture, weights or a layer is not known, or a layer cannot be read.
     """
-    return [_load_one(name, padding) for name in wanted]
+    addresses.representation_names(wanted)
+    models = [addresses.read(model) for model in wanted]
+    grouped: dict[str, list[Address]] = {}
+    for model in models:
+        if isinstance(model, Address):
+            grouped.setdefault(model.key, []).append(model)
+    loaded: dict[str, Representation] = {}
+    for members in grouped.values():
+        loaded |= {r.name: r for r in _one_network(members, encoding, device, dtype, folder)}
+    found: list[Representation] = []
+    for model in models:
+        if isinstance(model, Address):
+            found.extend(loaded[name] for name in model.names)
+        else:
+            found.append(_built_in(model, padding))
+    return found
 
 
 def from_module(
@@ -70,13 +123,78 @@ def from_module(
     network = ModuleNetwork(module, name)
     for layer in layers:
         network.layer(layer)
-    kept = noise or Gaussian()
-    return [Representation(f"{name}/{layer}", network, layer, kept) for layer in layers]
+    kept, sha256 = noise or Gaussian(), fingerprint(module)
+    depths = _depths([path for path, _ in module.named_modules()], layers)
+    return [
+        Representation(
+            f"{name}/{layer}",
+            network,
+            layer,
+            kept,
+            Origin(name, "", depths[layer], "inside the module", sha256),
+        )
+        for layer in layers
+    ]
 
 
-def _load_one(name: str, padding: Padding) -> Representation:
+def _one_network(
+    members: Sequence[Address],
+    encoding: Encoding,
+    device: str | torch.device,
+    dtype: torch.dtype,
+    folder: Path | None,
+) -> list[Representation]:
+    """Build one network and return the representations of all addresses that name it."""
+    first = members[0]
+    built = build(first, folder)
+    sha256 = fingerprint(built.module)
+    takes = built.takes.changed_by(first.preprocess)
+    preprocessing = Preprocessing(takes, encoding)
+    with enough_memory(first.network):
+        network = ModuleNetwork(
+            built.module.to(device, dtype), first.network, preprocessing.to(device, dtype)
+        )
+    layers = [layer for address in members for layer in address.layers]
+    order = _order(network, layers, takes, torch.zeros((), device=device, dtype=dtype))
+    depths = _depths(order, layers)
+    return [
+        Representation(
+            name,
+            network,
+            layer,
+            _NOISE[address.noise],
+            Origin(
+                built.architecture,
+                address.training or built.training,
+                depths[layer],
+                str(preprocessing),
+                sha256,
+            ),
+        )
+        for address in members
+        for name, layer in zip(address.names, address.layers, strict=True)
+    ]
+
+
+def _order(
+    network: ModuleNetwork, layers: Sequence[str], takes: InputFormat, like: torch.Tensor
+) -> list[str]:
+    """Return the layers in order of execution; of definition, where the input is not known."""
+    for layer in layers:
+        network.layer(layer)
+    if takes.size is None or takes.channels is None:
+        return [path for path, _ in network.module.named_modules()]
+    return network.order(like.expand(1, takes.channels, *takes.size), layers)
+
+
+def _depths(order: Iterable[str], layers: Sequence[str]) -> dict[str, float]:
+    ranked = [name for name in order if name in layers]
+    return {name: rank / max(len(ranked) - 1, 1) for rank, name in enumerate(ranked)}
+
+
+def _built_in(name: str, padding: Padding) -> Representation:
     if name in CHANNELS:
-        return Representation(name, EarlyVisualModel(CHANNELS[name], padding), "response")
-    if name == IDENTITY:
-        return Representation(name, ModuleNetwork(nn.Identity(), name), "")
-    raise InputError(f'models: unknown model "{name}"; {did_you_mean(name, names())}')
+        model = EarlyVisualModel(CHANNELS[name], padding)
+        origin = Origin(name, "fitted to human distortion ratings")
+        return Representation(name, model, "response", origin=origin)
+    return Representation(name, ModuleNetwork(nn.Identity(), name), "", origin=Origin(name))

@@ -8,7 +8,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from pdpsych.stimuli.display import Encoding
+from pdpsych.errors import did_you_mean
+from pdpsych.models.address import Model, representation_names
+from pdpsych.stimuli.encoding import Encoding
 from pdpsych.study import Section
 
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -46,8 +48,8 @@ class Preprocess(Section):
     @classmethod
     def _positive(cls, size: int | tuple[int, int] | None) -> int | tuple[int, int] | None:
         sides = (size,) if isinstance(size, int) else size or ()
-        if any(side < 16 for side in sides):
-            raise ValueError("at least 16 pixels a side")
+        if any(side < 8 for side in sides):
+            raise ValueError("at least 8 pixels a side")
         return size
 
     @field_validator("range")
@@ -141,13 +143,14 @@ class Recipe(Section):
 
     ``floor`` is η of the sensitivity d²(u) = uᵀIu + η²·(tr I/D)·‖u‖²; 0 is the paper's
     definition. ``mixed_sizes`` allows images of different sizes in one set. ``linearity: null``
-    leaves the check out.
+    leaves the check out. ``models`` are built-in names, addresses
+    ``source:model[@weights]/layer``, or mappings {source, name, weights, layers, …}.
     """
 
     images: tuple[Source, ...] = Field(min_length=1)
     preprocess: Preprocess = Preprocess()
     mixed_sizes: bool = False
-    models: tuple[str, ...] = Field(min_length=2)
+    models: tuple[Model, ...] = Field(min_length=1)
     floor: float = Field(0.03, ge=0, lt=1)
     distortions: tuple[Distortion, ...] = Field(
         (Principal(kind="principal"), Random(kind="random")), min_length=1
@@ -160,18 +163,25 @@ class Recipe(Section):
 
     @field_validator("models")
     @classmethod
-    def _distinct(cls, models: tuple[str, ...]) -> tuple[str, ...]:
-        if len(set(models)) < len(models):
-            raise ValueError("each model once")
+    def _distinct(cls, models: tuple[Model, ...]) -> tuple[Model, ...]:
+        if len(representation_names(models)) < 2:
+            raise ValueError("at least 2 representations are needed")
         return models
 
     @model_validator(mode="after")
     def _models_named(self) -> Recipe:
+        known = self.representation_names
         for distortion in self.distortions:
             named = getattr(distortion, "models", ()) or (getattr(distortion, "model", None),)
             for name in named:
-                if name is not None and name not in self.models:
+                if name is not None and name not in known:
                     raise ValueError(
-                        f'distortions: model "{name}" is not among models: {", ".join(self.models)}'
+                        f'distortions: model "{name}" is not among models; '
+                        f"{did_you_mean(name, known)}"
                     )
         return self
+
+    @property
+    def representation_names(self) -> tuple[str, ...]:
+        """Names of all representations of the models, in order."""
+        return representation_names(self.models)

@@ -30,7 +30,7 @@ from pdpsych.errors import InputError, did_you_mean
 from pdpsych.stimuli.display import Encoding
 from pdpsych.study import Section, validate
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 MANIFEST = "manifest.json"
 KINDS = ("principal", "eigen", "generalised", "random")
 
@@ -94,8 +94,25 @@ class ImageEntry(Section):
     pairs: tuple[Pair, ...]
 
 
+class RepresentationRecord(Section):
+    """One representation of a set: what it reads, and where that comes from.
+
+    ``depth`` goes from 0, the first of the layers read from its network, to 1, the last;
+    ``weights_sha256`` is that of all parameters and buffers.
+    """
+
+    name: str
+    layer: str
+    noise: str
+    architecture: str
+    training: str
+    depth: float = Field(ge=0, le=1)
+    preprocessing: str
+    weights_sha256: str
+
+
 class Manifest(Section):
-    """``manifest.json``."""
+    """``manifest.json``; sets of version 1 have no ``representations``."""
 
     schema_version: int
     name: str
@@ -104,6 +121,7 @@ class Manifest(Section):
     recipe: dict[str, Any]
     floor: float
     models: tuple[str, ...]
+    representations: tuple[RepresentationRecord, ...] = ()
     images: tuple[ImageEntry, ...]
     files: dict[str, str]
 
