@@ -19,6 +19,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
+models_app = typer.Typer(no_args_is_help=True, help="List, show and fetch models.")
+app.add_typer(models_app, name="models")
+
 RecipeFile = Annotated[Path, typer.Argument(help="Recipe, stimuli/NAME.yaml.")]
 SetFolder = Annotated[Path, typer.Argument(metavar="SET", help="Folder of a stimulus set.")]
 ExperimentFile = Annotated[Path, typer.Argument(help="Experiment, experiments/NAME.yaml.")]
@@ -131,6 +134,40 @@ def score(analysis: AnalysisFile) -> None:
     fitted = analyses.fit(analysis, progress=True)
     scores = analyses.score(analysis, fitted)
     typer.echo(f"{scores}\nreport: {analyses.report(analysis, fitted, scores)}")
+
+
+@models_app.command("list")
+def list_models() -> None:
+    """List the built-in models and checkpoints, and which are on this machine."""
+    from pdpsych.models import overview
+
+    typer.echo(overview.known())
+
+
+@models_app.command("show")
+def show_model(
+    network: Annotated[str, typer.Argument(help="source:model[@weights]; random without.")],
+    shape: Annotated[
+        tuple[int, int, int] | None,
+        typer.Option(help="Channels, height and width of the image, where not known."),
+    ] = None,
+) -> None:
+    """List the layers of a network, in order of execution, with the shapes of their output."""
+    from pdpsych.models import overview
+
+    typer.echo(overview.layers(network, shape))
+
+
+@models_app.command("fetch")
+def fetch_models(
+    networks: Annotated[list[str], typer.Argument(help="source:model[@weights] …")],
+) -> None:
+    """Download weights beforehand, and check that the networks take them."""
+    from pdpsych.models import address, source
+
+    for network in networks:
+        source.build(address.parse_network(network))
+        typer.echo(f"{network}: ready")
 
 
 def main() -> None:

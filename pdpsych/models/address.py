@@ -75,9 +75,13 @@ class NetworkAddress(Part):
 
     @property
     def network(self) -> str:
-        """Name of the network: its label, or ``source:name[@weights]``."""
-        weights = f"@{self.weights}" if self.weights else ""
-        return self.label or f"{self.source}:{self.name}{weights}"
+        """Name of the network in those of its representations: its label, or its address."""
+        return self.label or self.address
+
+    @property
+    def address(self) -> str:
+        """``source:name[@weights]``."""
+        return f"{self.source}:{self.name}" + (f"@{self.weights}" if self.weights else "")
 
     @property
     def key(self) -> str:

@@ -52,9 +52,9 @@ def build(address: NetworkAddress, folder: Path | None = None) -> BuiltNetwork:
         with seeded(address.seed or 0):
             return _SOURCES[address.source](address, folder or Path())
     except InputError as error:
-        where = f"{address.source}:{address.name}"
-        said = str(error).startswith(where)
-        raise InputError(str(error) if said else f"{where}: {error}") from error.__cause__
+        said = str(error).startswith(address.address)
+        message = str(error) if said else f"{address.address}: {error}"
+        raise InputError(message) from error.__cause__
 
 
 def fingerprint(module: nn.Module) -> str:
