@@ -59,7 +59,10 @@ def verify(path: Path, checkpoint: Checkpoint) -> None:
         Naming the file and both digests.
     """
     for algorithm, published in (("sha256", checkpoint.sha256), ("sha1", checkpoint.sha1)):
-        actual = digest(path, algorithm) if published else ""
+        try:
+            actual = digest(path, algorithm) if published else ""
+        except OSError as error:
+            raise InputError(f"{path}: {error.strerror}") from error
         if not actual.startswith(published):
             raise InputError(
                 f"{path}: not the file that {checkpoint.url} should give: its {algorithm} is "

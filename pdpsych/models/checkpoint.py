@@ -35,8 +35,8 @@ _BESIDE_THE_NETWORK = ("module.normalizer.", "module.preproc.", "module.attacker
 # Names of torchvision's first DenseNets, from when a layer could have a dot in its name.
 _OLD_DENSENET = re.compile(r"(denselayer\d+\.(?:norm|conv))\.(?=[12]\.)")
 _CONVERT = (
-    "on a machine you can lose, with the library that wrote it, keep only the tensors: "
-    "torch.save(torch.load(FILE, weights_only=False)[KEY], OTHER), KEY as in 'state_dict'"
+    "if you trust it, keep only its tensors, where the library that wrote it is installed: "
+    "torch.save(torch.load(FILE, weights_only=False)['state_dict'], NEW_FILE)"
 )
 
 

@@ -20,7 +20,10 @@ from pdpsych.progress import progress_bar
 FOLDER_VARIABLE = "PDPSYCH_CHECKPOINTS"
 TIMEOUT_SECONDS = 30
 _BLOCK = 10**6  # bytes; the bar counts MB
-_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EACCES, errno.EPERM, errno.EROFS}
+_DISK = {
+    *(errno.ENOSPC, errno.EDQUOT, errno.EFBIG),
+    *(errno.EACCES, errno.EPERM, errno.EROFS, errno.EEXIST, errno.ENOTDIR),
+}
 
 
 def download(url: str, target: Path, check: Callable[[Path], None], progress: bool = True) -> None:
@@ -48,7 +51,7 @@ def download(url: str, target: Path, check: Callable[[Path], None], progress: bo
                 _download(url, target, check, progress)
         with suppress(OSError):
             lock.unlink()  # who waits for it finds the file first
-    except (OSError, HTTPException) as error:
+    except (OSError, HTTPException, NotImplementedError) as error:  # the last: no locks there
         raise InputError(f"{url}: {_reason(error, target)}") from error
 
 

@@ -14,7 +14,7 @@ from torch import nn
 from torchvision import models
 
 from pdpsych.errors import InputError
-from pdpsych.models import catalogue, checkpoint
+from pdpsych.models import catalogue, checkpoint, load
 
 from .wrapped import AttackerModel, FeatherModel, examples, robustness
 
@@ -96,7 +96,7 @@ def filled(network, seed):
     network.to_empty(device="cpu")
     for value in network.state_dict().values():
         if value.is_floating_point():
-            value.uniform_(-1, 1, generator=generator)
+            value.uniform_(0.1, 1, generator=generator)  # variances are positive
         else:
             value.fill_(seed)
     return network
@@ -256,7 +256,7 @@ class TestWhatIsNotTensors:
         assert torch.serialization.get_safe_globals() == before
 
     def test_a_whole_network_is_refused(self, tmp_path):
-        with pytest.raises(InputError, match=r"torch\.nn\.modules.*keep only the tensors"):
+        with pytest.raises(InputError, match=r"\(torch\.nn\.modules.*keep only its tensors"):
             checkpoint.read_state(saved(nn.Linear(2, 2), tmp_path / "w"))
 
 
@@ -305,3 +305,17 @@ def test_the_layout_must_be_the_published_one(tmp_path, monkeypatch):
     saved(network.state_dict(), path)
     with pytest.raises(InputError, match=r"layout is plain, that of .*dropbox.* is robustness"):
         checkpoint.state_dict(entry)
+
+
+def test_a_published_name_leads_to_the_weights_in_the_file(tmp_path, monkeypatch):
+    monkeypatch.setenv("PDPSYCH_CHECKPOINTS", str(tmp_path))
+    trained = filled(models.resnet18(weights=None), seed=5)
+    saved(robustness(trained), tmp_path / catalogue.find("resnet18", "salman_l2_3").file)
+    (layer,) = load(["torchvision:resnet18@salman_l2_3/layer1"])
+    assert layer.origin.training == "adversarial (L2, ε = 3)"
+    image = torch.rand(1, 3, 224, 224)
+    mean, std = torch.tensor([[0.485, 0.456, 0.406], [0.229, 0.224, 0.225]])[..., None, None]
+    with torch.no_grad():
+        (found,) = layer.network.responses(image, ["layer1"])
+        expected = nn.Sequential(*list(trained.eval().children())[:5])((image - mean) / std)
+    assert torch.allclose(found, expected, rtol=1e-4)

@@ -42,6 +42,10 @@ class Handler(BaseHTTPRequestHandler):
         b = self.behaviour
         wanted = self.headers.get("Range")
         b.asked.append(wanted)
+        if self.path == "/moved":
+            self.send_response(302)
+            self.send_header("Location", "/weights.pth")
+            return self.end_headers()
         if b.status != 200:
             return self.send_error(b.status)
         same = self.headers.get("If-Range") in b.tag.values()
@@ -112,6 +116,13 @@ def test_goes_on_after_a_broken_connection(served, tmp_path, sent):
     download(served(behaviour), tmp_path / "w", only_data, progress=False)
     assert behaviour.asked == [None, f"bytes={sent}-"]
     assert names(tmp_path) == ["w"]
+
+
+def test_goes_on_through_a_redirection(served, tmp_path):
+    behaviour = Behaviour(breaks=[1_000_000])
+    url = served(behaviour).replace("weights.pth", "moved")
+    download(url, tmp_path / "w", only_data, progress=False)
+    assert behaviour.asked == [None, None, "bytes=1000000-", "bytes=1000000-"]
 
 
 def test_goes_on_in_a_later_call(served, tmp_path):
@@ -226,6 +237,12 @@ def test_no_permission(served, tmp_path, monkeypatch):
     monkeypatch.setattr(module.Path, "mkdir", refuse)
     with pytest.raises(InputError, match=r"cannot write .*w: Permission denied"):
         download(served(Behaviour()), tmp_path / "w", accept, progress=False)
+
+
+def test_the_folder_is_a_file(served, tmp_path):
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(InputError, match=r"cannot write .*w: File exists"):
+        download(served(Behaviour()), tmp_path / "file" / "w", accept, progress=False)
 
 
 def test_two_at_once_fetch_once(served, tmp_path):
