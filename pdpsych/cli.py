@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -21,6 +22,10 @@ app = typer.Typer(
 
 models_app = typer.Typer(no_args_is_help=True, help="List, show and fetch models.")
 app.add_typer(models_app, name="models")
+displays = typer.Typer(
+    help="Describe a display: its size, and its luminance at each level.", no_args_is_help=True
+)
+app.add_typer(displays, name="display")
 
 RecipeFile = Annotated[Path, typer.Argument(help="Recipe, stimuli/NAME.yaml.")]
 SetFolder = Annotated[Path, typer.Argument(metavar="SET", help="Folder of a stimulus set.")]
@@ -37,6 +42,9 @@ Simulate = Annotated[
         metavar="OBSERVER",
         help="Let a simulated observer answer: a model of the set, or an observer's YAML file.",
     ),
+]
+DisplayFile = Annotated[
+    Path, typer.Argument(metavar="DISPLAY", help="Display, experiments/displays/NAME.yaml.")
 ]
 Windowed = Annotated[bool, typer.Option("--windowed", help="Do not fill the screen.")]
 
@@ -168,6 +176,86 @@ def fetch_models(
     for network in networks:
         source.build(address.parse_network(network))
         typer.echo(f"{network}: ready")
+
+
+@displays.command("show")
+def display_show(
+    display: DisplayFile,
+    figure: Annotated[
+        Path | None, typer.Option(help="Where to draw it; default: NAME.png beside the file.")
+    ] = None,
+) -> None:
+    """Say what a display is, and draw its measurements, fits and their errors."""
+    from pdpsych.stimuli import Display, curve_fit, display_summary
+    from pdpsych.study import load
+
+    described = load(display, Display)
+    if described.measurements is None:
+        typer.echo(display_summary.summary(described))
+        return
+    from pdpsych.stimuli import display_figures
+
+    validations = curve_fit.compare(described.measurements)
+    typer.echo(display_summary.summary(described, validations))
+    path = figure or display.with_suffix(".png")
+    display_figures.figure(described, validations).savefig(path, dpi=150)
+    typer.echo(f"figure: {path}")
+
+
+@displays.command("import")
+def display_import(
+    out: Annotated[Path, typer.Option(help="The display's file, NAME.yaml.")],
+    table: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="[CSV]",
+            help="Columns level (0 to 2^bits − 1, or 0 to 1), luminance (cd/m²) and, with more "
+            "than grey, channel (grey, red, green, blue).",
+        ),
+    ] = None,
+    monitor: Annotated[
+        str | None, typer.Option(help="Instead of a CSV: a monitor in PsychoPy's monitor centre.")
+    ] = None,
+    bit_depth: Annotated[int, typer.Option(help="Of the CSV's levels: 8, 10 or 16.")] = 8,
+    instrument: Annotated[str | None, typer.Option(help="What measured it.")] = None,
+    date: Annotated[
+        datetime | None, typer.Option(formats=["%Y-%m-%d"], help="When it was measured.")
+    ] = None,
+) -> None:
+    """Make a display of measured luminances; chooses the curve by cross-validation."""
+    from pdpsych.experiments import monitor_centre
+    from pdpsych.stimuli import display_file, display_summary
+
+    if (table is None) == (monitor is None):
+        raise InputError("display import: give either a CSV file or --monitor NAME")
+    if monitor is not None:
+        described = monitor_centre.import_monitor(monitor, out)
+    else:
+        day = date.date() if date else None
+        described = display_file.import_csv(str(table), out, bit_depth, instrument, day)
+    typer.echo(f"{display_summary.summary(described)}\nwritten: {out}; add the screen's size to it")
+
+
+@displays.command("export")
+def display_export(
+    display: DisplayFile,
+    monitor: Annotated[
+        str | None, typer.Option(help="Name of the monitor; default: the display's.")
+    ] = None,
+) -> None:
+    """Add a display to PsychoPy's monitor centre, as a new calibration."""
+    from pdpsych.experiments import monitor_centre
+
+    typer.echo(monitor_centre.export_monitor(display, monitor))
+
+
+@displays.command("fit")
+def display_fit(display: DisplayFile) -> None:
+    """Compare the models of a measured display's curve and write the best into its file."""
+    from pdpsych.stimuli import display_file, display_summary
+
+    validations, model = display_file.choose_model(display)
+    typer.echo(f"{display_summary.table(validations, model)}\n{display}: curve.model: {model}")
 
 
 def main() -> None:

@@ -1,0 +1,131 @@
+"""Writing a display's files: its description, and the measurements beside it."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from pdpsych.errors import InputError
+from pdpsych.stimuli.curve_fit import Model, Validation, best, compare
+from pdpsych.stimuli.display import Display, MeasuredCurve
+from pdpsych.stimuli.measurement import Measurements, check, read, text
+from pdpsych.study import dump, load
+
+
+def import_csv(
+    csv: str | Path,
+    out: str | Path,
+    bit_depth: int = 8,
+    instrument: str | None = None,
+    date: datetime.date | None = None,
+) -> Display:
+    """Make a display of a CSV file of levels and luminances.
+
+    Parameters
+    ----------
+    csv
+        See :func:`pdpsych.stimuli.measurement.read`.
+    out
+        The display's file, NAME.yaml; the measurements are copied to NAME.csv beside it.
+
+    Raises
+    ------
+    InputError
+        If the file or its measurements cannot be used, or ``out`` is there already.
+    """
+    if bit_depth not in (8, 10, 16):
+        raise InputError(f"bit_depth: 8, 10 or 16, got {bit_depth}")
+    measurements = read(csv, 2**bit_depth - 1)
+    return write(out, measurements, instrument, date, bit_depth=bit_depth)
+
+
+def write(
+    out: str | Path,
+    measurements: Measurements,
+    instrument: str | None = None,
+    date: datetime.date | None = None,
+    **description: Any,
+) -> Display:
+    """Write a measured display, with the model that describes it best; see :func:`best`.
+
+    ``description`` has the other fields of :class:`Display`.
+
+    Raises
+    ------
+    InputError
+        If no curve can be fitted, or one of the files is there already.
+    """
+    path = Path(out)
+    if path.suffix != ".yaml":
+        raise InputError(f"{path}: a display's file ends in .yaml; try {path.with_suffix('.yaml')}")
+    table = path.with_suffix(".csv")
+    for file in (path, table):
+        if file.exists():
+            raise InputError(f"{file}: is there already; choose another name, or move it away")
+    check(measurements)
+    model = best(compare(measurements))
+    curve = MeasuredCurve(
+        measurements=Path(table.name), model=model, instrument=instrument, date=date
+    )
+    display = Display(curve=curve, **description)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with _renamed(table) as part:
+        part.write_text(text(measurements.readings), encoding="utf-8")
+    with _renamed(path) as part:
+        dump(display, part)
+    return load(path, Display)
+
+
+def choose_model(path: str | Path) -> tuple[tuple[Validation, ...], Model]:
+    """Write the best model into a measured display's file and leave the rest as it is.
+
+    Returns
+    -------
+    tuple
+        How well each model describes each channel, and the model chosen.
+
+    Raises
+    ------
+    InputError
+        If the display was not measured, or the file cannot be written.
+    """
+    path = Path(path)
+    display = load(path, Display)
+    if display.measurements is None:
+        raise InputError(
+            f"{path}: curve: the display was not measured, there is nothing to fit; see "
+            "pdpsych display measure and import"
+        )
+    validations = compare(display.measurements)
+    model = best(validations)
+    written = path.read_text(encoding="utf-8")
+    node = _value(_value(yaml.compose(written, Loader=yaml.SafeLoader), "curve"), "model")
+    with _renamed(path) as part:
+        part.write_text(
+            written[: node.start_mark.index] + model + written[node.end_mark.index :],
+            encoding="utf-8",
+        )
+    return validations, model
+
+
+def _value(mapping: Any, key: str) -> Any:
+    return next(value for name, value in mapping.value if name.value == key)
+
+
+@contextlib.contextmanager
+def _renamed(path: Path) -> Iterator[Path]:
+    """Give a temporary name to write to, which becomes ``path`` when all went well."""
+    part = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        yield part
+        os.replace(part, path)
+    except OSError as error:
+        raise InputError(f"{path}: cannot be written: {error.strerror}") from None
+    finally:
+        part.unlink(missing_ok=True)
