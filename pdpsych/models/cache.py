@@ -40,7 +40,10 @@ def locate(checkpoint: Checkpoint, progress: bool = True) -> Path:
     """
     found = on_disk(checkpoint.file)
     if found:
-        verify(found, checkpoint)
+        try:
+            verify(found, checkpoint)
+        except InputError as error:
+            raise InputError(f"{error}; remove it to download it again") from error
         return found
     target = folder() / checkpoint.file
     if checkpoint.member:
@@ -66,7 +69,7 @@ def verify(path: Path, checkpoint: Checkpoint) -> None:
         if not actual.startswith(published):
             raise InputError(
                 f"{path}: not the file that {checkpoint.url} should give: its {algorithm} is "
-                f"{actual}, the published one {published}; remove it to download it again"
+                f"{actual}, the published one {published}"
             )
 
 

@@ -68,9 +68,9 @@ def _download(url: str, target: Path, check: Callable[[Path], None], progress: b
                 raise
     try:
         check(part.path)
-    except InputError:
+    except InputError as error:
         part.remove()
-        raise
+        raise InputError(f"{error}; what was downloaded is removed") from error
     part.path.replace(target)
     part.remove()
 

@@ -101,7 +101,8 @@ def test_another_digest_is_refused_with_both(published, tmp_path):
     (tmp_path / "own" / "w.pt").write_bytes(DATA)
     (value,) = published.values()
     actual = SHA256 if "sha256" in published else SHA1
-    with pytest.raises(InputError, match=re.escape(f"{actual}, the published one {value}")):
+    message = re.escape(f"{actual}, the published one {value}; remove it")
+    with pytest.raises(InputError, match=message):
         cache.locate(replace(ENTRY, **published))
 
 

@@ -182,7 +182,7 @@ def test_without_a_length(served, tmp_path):
 
 
 def test_a_wrong_file_is_removed(served, tmp_path):
-    with pytest.raises(InputError, match="wrong"):
+    with pytest.raises(InputError, match="wrong; what was downloaded is removed"):
         download(served(Behaviour(data=OTHER)), tmp_path / "w", only_data, progress=False)
     assert not [name for name in names(tmp_path) if not name.endswith(".lock")]
 
