@@ -155,7 +155,7 @@ def linearity_at(
     """Do as :func:`linearity` where the local geometry is known already."""
     block = geometry.block(distortions)
     alphas = _checked_amplitudes(amplitudes)
-    squares = np.stack([squared_norms(tangents) for tangents in geometry.push(block)])
+    squares = geometry.squares(block)
     responses = _FiniteResponses(geometry.representations, geometry.image)
     finite, roundoff = responses.per_amplitude(block, alphas), responses.roundoff()
     local = np.sqrt(squares)[:, :, None, None]

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from pdpsych.errors import InputError
 from pdpsych.geometry.affine import AffineOperations
+from pdpsych.geometry.memory import is_out_of_memory
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -170,6 +171,8 @@ def linearize(function: Function, image: Tensor, labels: Sequence[str]) -> Linea
     ------
     InputError
         If a response has no usable derivative, or neither mode works.
+    RuntimeError
+        From PyTorch, where memory is not enough.
     """
     failures: list[str] = []
     for mode, make in _MODES.items():
@@ -177,6 +180,8 @@ def linearize(function: Function, image: Tensor, labels: Sequence[str]) -> Linea
             linear = make(function, image)
             broken = _broken_adjoints(linear, image, labels)
         except RuntimeError as error:
+            if is_out_of_memory(error):
+                raise
             failures.append(f"by {mode}: {first_line(error)}")
             continue
         if not broken:

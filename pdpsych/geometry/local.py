@@ -16,6 +16,7 @@ from pdpsych.geometry.linearization import Linearization
 from pdpsych.geometry.noise import NoiseModel
 
 PROBES = 32
+BLOCK = 8
 
 
 class Network(Protocol):
@@ -72,6 +73,8 @@ class LocalGeometry:
         η.
     floors
         η² · tr I_i / D of each representation, (N,): d_i²(u) = uᵀ I_i u + floors_i · ‖u‖².
+    response_sizes
+        Length of the whitened response of each representation.
     products
         How often a direction went through all representations, forwards or backwards; through
         some of them counts as a part.
@@ -96,7 +99,10 @@ class LocalGeometry:
             for network, members in self._networks
         ]
         self._responses = self._spread([linear.responses for linear in self._linear])
-        self._whitened = self.push(torch.zeros((1, *self.image.shape)).to(self.image))
+        self.response_sizes = [
+            noise.whiten(response, response[None]).shape[1]
+            for noise, response in zip(self._noise, self._responses, strict=True)
+        ]
         self._power: NDArray[np.float64] | None = None
         zeros = np.zeros(len(self.names))
         self.floors = floor**2 * self.mean_power() if floor else zeros
@@ -105,11 +111,6 @@ class LocalGeometry:
     def products(self) -> float:
         """See above."""
         return self._tally["passes"] / len(self.names)
-
-    @property
-    def response_sizes(self) -> list[int]:
-        """Length of the whitened response of each representation."""
-        return [whitened.shape[1] for whitened in self._whitened]
 
     @property
     def dimension(self) -> int:
@@ -159,8 +160,14 @@ class LocalGeometry:
 
     def sensitivities(self, distortions: Tensor) -> NDArray[np.float64]:
         """Return d_i(u), (N, K), with the floor, for distortions (K, C, H, W) of any length."""
-        squares = np.stack([squared_norms(t) for t in self.push(distortions)])
-        return np.sqrt(squares + self.floors[:, None] * squared_norms(distortions.flatten(1)))
+        extra = self.floors[:, None] * squared_norms(distortions.flatten(1))
+        return np.sqrt(self.squares(distortions) + extra)
+
+    def squares(self, distortions: Tensor) -> NDArray[np.float64]:
+        """Return uᵀ I_i u, (N, K), without the floor; a few distortions at a time."""
+        blocks = distortions.split(BLOCK)
+        rows = [[squared_norms(tangents) for tangents in self.push(block)] for block in blocks]
+        return np.concatenate(rows, axis=1)
 
     def mean_power(self) -> NDArray[np.float64]:
         """Return tr I_i / D, (N,): the mean squared sensitivity to white noise of unit variance.
@@ -177,10 +184,8 @@ class LocalGeometry:
             probes, weight = torch.eye(self.dimension).reshape(-1, *self.image.shape), 1.0
         else:
             probes, weight = random_signs((PROBES, *self.image.shape), seed=0), 1 / PROBES
-        power = np.zeros(len(self.names))
-        for block in probes.to(self.image).split(8):
-            power += [squared_norms(tangent).sum() for tangent in self.push(block)]
-        return weight * power / self.dimension
+        power = self.squares(probes.to(self.image)).sum(axis=1)
+        return np.asarray(weight * power / self.dimension)
 
     def select(self, numbers: Sequence[int]) -> LocalGeometry:
         """Return the geometry of some of the representations, by their numbers.
@@ -194,7 +199,7 @@ class LocalGeometry:
         chosen._power = None if self._power is None else self._power[list(numbers)]
         chosen._noise = [self._noise[i] for i in numbers]
         chosen._responses = [self._responses[i] for i in numbers]
-        chosen._whitened = [self._whitened[i] for i in numbers]
+        chosen.response_sizes = [self.response_sizes[i] for i in numbers]
         chosen._networks, chosen._linear = [], []
         for linear, (network, members) in zip(self._linear, self._networks, strict=True):
             places = {members.index(i): n for n, i in enumerate(numbers) if i in members}
@@ -202,13 +207,6 @@ class LocalGeometry:
                 chosen._networks.append((network, list(places.values())))
                 chosen._linear.append(linear.select(list(places)))
         return chosen
-
-    def random_cotangents(self, i: int, count: int, seed: int) -> list[Tensor]:
-        """Return whitened cotangents, random signs for representation i, zero for the others."""
-        cotangents = [size.new_zeros((count, size.shape[1])) for size in self._whitened]
-        shape = (count, cotangents[i].shape[1])
-        cotangents[i] = random_signs(shape, seed).to(cotangents[i])
-        return cotangents
 
     def _spread(self, grouped: Sequence[Sequence[Tensor]]) -> list[Tensor]:
         """Put per-network lists back into the order of the representations."""

@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.nn.functional import conv2d, pad
 
 from pdpsych.geometry.cosine import CosineTransform
-from pdpsych.geometry.local import LocalGeometry
+from pdpsych.geometry.local import LocalGeometry, random_signs
 
 SAMPLES = 8
 SMALLEST_GAIN = 1e-3
@@ -73,9 +73,14 @@ class Preconditioner:
 
 
 def _pulled_alone(geometry: LocalGeometry, i: int, seed: int) -> Tensor:
-    """Return A_iᵀ z, (samples, C, H, W), float64, for white z in one representation only."""
-    cotangents = geometry.random_cotangents(i, SAMPLES, seed)
-    return geometry.pull(cotangents).double()
+    """Return A_iᵀ z, (samples, C, H, W), float64, for white z in one representation only.
+
+    SAMPLES channels in all: channels are taken to be alike.
+    """
+    alone = geometry.select([i])
+    count = -(-SAMPLES // len(geometry.image))
+    signs = random_signs((count, *alone.response_sizes), seed)
+    return alone.pull([signs.to(geometry.image)]).double()
 
 
 def _radial_bins(frequency: Tensor) -> tuple[Tensor, Tensor]:

@@ -24,7 +24,7 @@ from pdpsych.geometry import disagreement
 from pdpsych.geometry.certificate import TOLERANCE, Budget, Certificate, Progress
 from pdpsych.geometry.local import LocalGeometry, RepresentationLike, squared_norms
 from pdpsych.geometry.preconditioner import Preconditioner
-from pdpsych.geometry.resistance import Resistance
+from pdpsych.geometry.resistance import MAX_STEPS, Resistance
 from pdpsych.geometry.space import DistortionSpace
 from pdpsych.geometry.subspace import Subspace, conventional, padded, resolved
 
@@ -240,8 +240,11 @@ class _Climb:
             stopped = budget.spent(iteration, objective)
             if norm <= TOLERANCE or objective < SAME:
                 stopped = "converged"
-            if stopped is None and not state.grow(self._directions(gradients, weights)):
-                stopped = "whole space"
+            if stopped is None:
+                # Far from the optimum inner solves are not worth their price.
+                steps = min(2 ** min(iteration, 10) - 2, MAX_STEPS)
+                grown = state.grow(self._directions(gradients, weights, steps))
+                stopped = None if grown else "whole space"
         certificate = Certificate(
             converged=stopped in ("converged", "whole space"),
             stopped=stopped,
@@ -267,7 +270,7 @@ class _Climb:
         pair = state.subspace.combine(state.pair)
         return self._space.adjoint(self._geometry.pull(scaled) + own.view(2, 1, 1, 1) * pair)
 
-    def _directions(self, gradients: Tensor, weights: Floats) -> list[Tensor]:
+    def _directions(self, gradients: Tensor, weights: Floats, steps: int) -> list[Tensor]:
         """Divide each gradient by what resists it; the side that is nearly done waits."""
         sides = [
             Resistance(self._geometry, self._space, self._preconditioner, w)
@@ -280,7 +283,7 @@ class _Climb:
             ]
         )
         solved = [
-            side.solve(gradient)[None]
+            side.solve(gradient, steps)[None]
             for gradient, side, gain in zip(gradients, sides, gains, strict=True)
             if gain > IDLE * gains.max()
         ]

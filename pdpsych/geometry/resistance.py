@@ -50,15 +50,18 @@ class Resistance:
         """Return an approximation of N⁻¹ g that runs no network, (C, H, W)."""
         return self._divide(gradient)
 
-    def solve(self, gradient: Tensor) -> Tensor:
+    def solve(self, gradient: Tensor, steps: int = MAX_STEPS) -> Tensor:
         """Return N⁻¹ g to a relative residual of TOLERANCE, by conjugate gradients, (C, H, W).
 
-        Stops early at MAX_STEPS; any iterate is a direction that climbs.
+        Stops early after ``steps``; any iterate is a direction that climbs, and that of no
+        step is the preconditioned gradient.
         """
+        if steps < 1:
+            return self._divide(gradient)
         solution, residual = torch.zeros_like(gradient), gradient
         direction = preconditioned = self._divide(residual)
         start = size = _inner(residual, preconditioned)
-        for _ in range(MAX_STEPS):
+        for _ in range(steps):
             pushed = self._apply(direction)
             curvature = _inner(direction, pushed)
             if not curvature > 0:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -12,6 +13,8 @@ from torch import Tensor
 from pdpsych.geometry.local import LocalGeometry
 
 Floats = NDArray[np.float64]
+
+CHUNK = 1 << 14
 
 
 def resolved(geometry: LocalGeometry) -> LocalGeometry:
@@ -42,6 +45,9 @@ def conventional(distortions: Tensor) -> Tensor:
 class Subspace:
     """Orthonormal directions S with A_i S kept, so that sensitivities inside it are m × m algebra.
 
+    The A_i S of deep networks are what fills the memory: each block is kept as it came, since
+    joining them would need them twice.
+
     Attributes
     ----------
     basis
@@ -53,7 +59,7 @@ class Subspace:
     def __init__(self, geometry: LocalGeometry, directions: Tensor):
         self.geometry = geometry
         self.basis = directions.new_zeros((0, *directions.shape[1:]))
-        self._pushed: list[Tensor] = []
+        self._pushed: list[list[Tensor]] = [[] for _ in geometry.names]
         self.grams: Floats = np.zeros((len(geometry.names), 0, 0))
         self.extend(directions)
 
@@ -66,34 +72,35 @@ class Subspace:
         if not len(fresh):
             return
         pushed = self.geometry.push(fresh)
-        old = self._pushed or [tangent[:0] for tangent in pushed]
-        self._pushed = [torch.cat(pair) for pair in zip(old, pushed, strict=True)]
         self.basis = torch.cat([self.basis, fresh])
-        self.grams = np.stack([self._grown(i, len(fresh)) for i in range(len(pushed))])
+        for blocks, tangents in zip(self._pushed, pushed, strict=True):
+            blocks.append(tangents)
+        self.grams = np.stack([self._grown(i) for i in range(len(pushed))])
 
     def combine(self, coefficients: Floats) -> Tensor:
         """Return the directions of coefficient rows (K, m)."""
-        return _mix(coefficients, self.basis)
+        return _mix(coefficients, [self.basis])
 
     def pushed(self, coefficients: Floats) -> list[Tensor]:
         """Return A_i of the directions of coefficient rows (K, m), without a new product."""
-        return [_mix(coefficients, tangents) for tangents in self._pushed]
+        return [_mix(coefficients, blocks) for blocks in self._pushed]
 
     def restrict(self, coefficients: Floats) -> Floats:
         """Shrink to the span of coefficient rows (K, m) and return the rows in the new basis."""
         q, r = np.linalg.qr(coefficients.T)
         kept = np.abs(np.diag(r)) > 1e-10 * np.abs(r).max()
         q = q[:, kept]
-        self.basis = _mix(q.T, self.basis)
-        self._pushed = [_mix(q.T, tangents) for tangents in self._pushed]
+        self.basis = _mix(q.T, [self.basis])
+        for blocks in self._pushed:
+            blocks[:] = [_mix(q.T, blocks)]
         self.grams = np.einsum("ka,nkl,lb->nab", q, self.grams, q)
         return np.asarray(coefficients @ q)
 
-    def _grown(self, i: int, count: int) -> Floats:
-        """Border the Gram matrix of one representation with its newest rows."""
-        tangents = self._pushed[i]
-        border = (tangents[-count:].double() @ tangents.double().T).cpu().numpy()
-        m = len(tangents)
+    def _grown(self, i: int) -> Floats:
+        """Border the Gram matrix of one representation with its newest block."""
+        newest = self._pushed[i][-1]
+        border = np.concatenate([_products(newest, block) for block in self._pushed[i]], axis=1)
+        count, m = border.shape
         gram = np.zeros((m, m))
         gram[: m - count, : m - count] = self.grams[i]
         gram[m - count :] = border
@@ -103,9 +110,24 @@ class Subspace:
         return gram
 
 
-def _mix(coefficients: Floats, rows: Tensor) -> Tensor:
-    weights = torch.from_numpy(np.ascontiguousarray(coefficients)).to(rows)
-    return torch.tensordot(weights, rows, dims=1)
+def _products(a: Tensor, b: Tensor) -> Floats:
+    """Return all inner products of rows, accumulated in float64 without a float64 copy of all."""
+    parts = zip(a.split(CHUNK, dim=1), b.split(CHUNK, dim=1), strict=True)
+    total = torch.zeros((len(a), len(b)), dtype=torch.float64, device=a.device)
+    for left, right in parts:
+        total += left.double() @ right.double().T
+    return np.asarray(total.cpu().numpy())
+
+
+def _mix(coefficients: Floats, blocks: Sequence[Tensor]) -> Tensor:
+    """Return the combinations (K, …) of the rows of all blocks."""
+    weights = torch.from_numpy(np.ascontiguousarray(coefficients)).to(blocks[0])
+    parts = zip(weights.split([len(block) for block in blocks], dim=1), blocks, strict=True)
+    shape = (len(weights), *blocks[0].shape[1:])
+    total = blocks[0].new_zeros((len(weights), blocks[0][0].numel()))
+    for part, block in parts:
+        total.addmm_(part, block.flatten(1))
+    return total.reshape(shape)
 
 
 def _orthonormalized(directions: Tensor, basis: Tensor) -> Tensor:
