@@ -23,7 +23,7 @@ class InputFormat:
     size: tuple[int, int] | None = None
     mean: tuple[float, ...] | None = None
     std: tuple[float, ...] | None = None
-    encoding: Encoding = "srgb"
+    encoding: Encoding | None = None
 
     def changed_by(self, wanted: NetworkInput) -> InputFormat:
         """Return this format with what a study says instead.
@@ -37,10 +37,10 @@ class InputFormat:
         mean, std = wanted.mean or self.mean, wanted.std or self.std
         numbers = {len(values) for values in (mean, std) if values} - {1}
         channels = self.channels or max(numbers, default=None)
-        if numbers - {channels}:
+        for number in numbers - {channels}:
             raise InputError(
-                f"preprocess: mean and std have {max(numbers)} numbers, the network takes "
-                f"{channels} channels"
+                f"preprocess: mean and std have {number} numbers, the network takes {channels} "
+                "channels"
             )
         return InputFormat(
             channels=channels,
@@ -83,7 +83,7 @@ class Preprocessing(nn.Module):
         InputError
             If they have another number of channels, and are not grey.
         """
-        if self.encoding != self.target.encoding:
+        if self.target.encoding not in (None, self.encoding):
             convert = linear_from_srgb if self.encoding == "srgb" else srgb_from_linear
             images = convert(images)
         if self.target.size not in (None, tuple(images.shape[-2:])):
@@ -99,8 +99,8 @@ class Preprocessing(nn.Module):
 
     def __str__(self) -> str:
         """Say in words what is done."""
-        target, steps = self.target, []
-        if self.encoding != target.encoding:
+        target, steps = self.target, list[str]()
+        if target.encoding not in (None, self.encoding):
             steps.append(f"{self.encoding} to {target.encoding}")
         if target.size:
             height, width = target.size
@@ -113,7 +113,7 @@ class Preprocessing(nn.Module):
             steps.append(f"minus mean {_listed(target.mean)}")
         if target.std:
             steps.append(f"divided by std {_listed(target.std)}")
-        return "; ".join([f"{target.encoding} values from 0 to 1", *steps])
+        return "; ".join(steps) or f"none ({self.encoding})"
 
     @staticmethod
     def _repeated(images: Tensor, channels: int | None) -> Tensor:

@@ -118,7 +118,7 @@ def _timm(address: NetworkAddress, folder: Path) -> BuiltNetwork:
         ) from error
     data = timm.data.resolve_model_data_config(module)
     channels, height, width = data["input_size"]
-    takes = InputFormat(channels, (height, width), tuple(data["mean"]), tuple(data["std"]))
+    takes = InputFormat(channels, (height, width), tuple(data["mean"]), tuple(data["std"]), "srgb")
     trained = tag or module.pretrained_cfg.get("tag") or "timm"
     return BuiltNetwork(module, name, _random_words(address) or trained, takes)
 
@@ -172,7 +172,7 @@ def _architecture(name: str, weights: str) -> tuple[nn.Module, InputFormat]:
         options = {"transform_input": True, "init_weights": True}
     elif name.startswith("vit_"):
         options = {"image_size": size}
-    takes = InputFormat(3, (size, size), tuple(preset.mean), tuple(preset.std))
+    takes = InputFormat(3, (size, size), tuple(preset.mean), tuple(preset.std), "srgb")
     return torchvision.models.get_model(name, weights=None, **options), takes
 
 
