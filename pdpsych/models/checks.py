@@ -12,6 +12,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from pdpsych.errors import InputError, did_you_mean
 from pdpsych.geometry.linearization import tolerance
+from pdpsych.geometry.memory import is_out_of_memory
 
 
 def check_module(module: nn.Module, image: Tensor, name: str) -> None:
@@ -112,11 +113,7 @@ def enough_memory(label: str) -> Iterator[None]:
     try:
         yield
     except (RuntimeError, MemoryError) as error:
-        # The CPU's allocator raises a plain RuntimeError.
-        if not (
-            isinstance(error, MemoryError | torch.cuda.OutOfMemoryError)
-            or "allocate memory" in str(error)
-        ):
+        if not is_out_of_memory(error):
             raise
         raise InputError(
             f"{label}: out of memory; use smaller images, fewer models in one recipe, fewer jobs "

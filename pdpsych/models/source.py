@@ -126,12 +126,7 @@ def _timm(address: NetworkAddress, folder: Path) -> BuiltNetwork:
 def _python(address: NetworkAddress, folder: Path) -> BuiltNetwork:
     path, _, attribute = address.name.partition(":")
     with _importable(folder.resolve()):
-        try:
-            found: Any = importlib.import_module(path)
-        except ImportError as error:
-            raise InputError(f"{error}; looked in {folder.resolve()} and among packages") from error
-        except Exception as error:
-            raise InputError(f"importing {path}: {type(error).__name__}: {error}") from error
+        found = _imported(path, folder.resolve())
         make = getattr(found, attribute, None)
         if not callable(make):
             made = [name for name, value in vars(found).items() if callable(value)]
@@ -143,6 +138,24 @@ def _python(address: NetworkAddress, folder: Path) -> BuiltNetwork:
     if not isinstance(module, nn.Module):
         raise InputError(f"{attribute}() returns {type(module).__name__}, not a torch.nn.Module")
     return BuiltNetwork(module, attribute, f"made by {address.name}", InputFormat())
+
+
+def _imported(path: str, folder: Path) -> ModuleType:
+    try:
+        found = importlib.import_module(path)
+    except ImportError as error:
+        raise InputError(f"{error}; looked in {folder} and among installed packages") from error
+    except Exception as error:
+        raise InputError(f"importing {path}: {type(error).__name__}: {error}") from error
+    top = path.partition(".")[0]
+    loaded = Path(sys.modules[top].__file__ or "").resolve()
+    here = [
+        place for place in (folder / f"{top}.py", folder / top / "__init__.py") if place.exists()
+    ]
+    if here and loaded not in here:
+        # Python imports a name once; the network of another study must not pass for this one's.
+        raise InputError(f"{here[0]}: {loaded} is already imported as {top}; rename one of them")
+    return found
 
 
 _SOURCES: dict[str, Callable[[NetworkAddress, Path], BuiltNetwork]] = {

@@ -178,10 +178,22 @@ def test_another_number_of_channels_is_refused_with_advice(odd):
         MemoryError(),
     ],
 )
-def test_running_out_of_memory_says_what_to_reduce(error):
+@pytest.mark.parametrize("where", ["forward", "backward"])
+def test_running_out_of_memory_says_what_to_reduce(error, where):
+    class Doubled(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, x):
+            return 2 * x
+
+        @staticmethod
+        def backward(ctx, gradient):
+            raise error
+
     class Large(torch.nn.Module):
         def forward(self, x):
-            raise error
+            if where == "forward":
+                raise error
+            return Doubled.apply(x)
 
     (large,) = models.from_module(torch.nn.Sequential(Large()), ["0"], name="large")
     with pytest.raises(InputError, match='model "large": out of memory; use smaller images'):

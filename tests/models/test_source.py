@@ -155,6 +155,15 @@ def test_a_callable_of_the_user_makes_a_network(nets):
     assert source.fingerprint(built.module) == source.fingerprint(again.module)
 
 
+def test_the_module_of_another_study_does_not_pass_for_this_ones(nets, tmp_path):
+    _build("python:my_nets:small", nets)
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "my_nets.py").write_text(NETS)
+    with pytest.raises(InputError, match="is already imported as my_nets; rename one"):
+        _build("python:my_nets:small", other)
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
