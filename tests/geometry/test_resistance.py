@@ -100,6 +100,21 @@ def test_a_gradient_of_zero_gives_zero(matrix_representations):
     assert (resistance.solve(torch.zeros(SHAPE, dtype=torch.float64)) == 0).all()
 
 
+def test_no_step_is_the_preconditioned_gradient_and_steps_come_nearer(matrix_representations):
+    matrices = _matrices(0)
+    parts, fishers = _built(matrix_representations, matrices, floor=0.1)
+    resistance = Resistance(*parts, np.ones(len(matrices)))
+    gradient = _noise(3)
+    torch.testing.assert_close(resistance.solve(gradient, 0), resistance.precondition(gradient))
+    exact = np.linalg.solve(fishers.sum(axis=0), gradient.flatten().numpy())
+    errors = []
+    for steps in (1, 2, 4, 8):
+        error = resistance.solve(gradient, steps).flatten().numpy() - exact
+        errors.append(error @ fishers.sum(axis=0) @ error)
+    assert (np.diff(errors) <= 0).all()
+    assert errors[-1] < errors[0] / 2
+
+
 def _counted(matrix_representations, scales):
     """Return one representation a network, and the networks, which count their products."""
     built = [matrix_representations(m)[0] for m in _matrices(0, scales)]

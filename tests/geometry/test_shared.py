@@ -1,0 +1,103 @@
+"""One local geometry serves every solver and check, with the answers that each finds alone."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from pdpsych import geometry, models
+from pdpsych.errors import InputError
+
+FLOOR = 0.1
+
+
+@pytest.fixture(scope="module")
+def representations():
+    torch.manual_seed(0)
+    net = torch.nn.Sequential(
+        torch.nn.Conv2d(1, 4, 3, padding=1),
+        torch.nn.Tanh(),
+        torch.nn.Conv2d(4, 4, 3, padding=1),
+        torch.nn.Tanh(),
+        torch.nn.Flatten(),
+        torch.nn.Linear(4 * 144, 50),
+    ).double()
+    return [*models.from_module(net, ["1", "3", "5"], "net"), *models.load(["LN"])]
+
+
+@pytest.fixture(scope="module")
+def image(photograph):
+    return photograph(12)
+
+
+@pytest.fixture(scope="module")
+def local(representations, image):
+    return geometry.LocalGeometry(representations, image, FLOOR)
+
+
+def test_principal_distortions(representations, image, local):
+    alone = geometry.principal_distortions(representations, image, FLOOR, seed=1, iterations=4)
+    shared = geometry.principal_distortions_at(local, seed=1, iterations=4)
+    torch.testing.assert_close(shared.distortions, alone.distortions)
+    assert shared.floor == FLOOR
+    assert shared.certificate.operator_applications == alone.certificate.operator_applications
+
+
+def test_the_floor_against_rounding_stays_inside_the_solvers(representations, image):
+    bare = geometry.LocalGeometry(representations, image)
+    geometry.principal_distortions_at(bare, iterations=1)
+    geometry.eigen_distortions_at(bare.select([0]), iterations=1)
+    assert (bare.floors == 0).all()
+
+
+def test_eigen_distortions_of_a_selection(representations, image, local):
+    for numbers in ([1], [3], [0, 2], [3, 1]):
+        chosen = [representations[i] for i in numbers]
+        solve = (geometry.eigen_distortions, geometry.generalized_eigen_distortions)[
+            len(numbers) - 1
+        ]
+        alone = solve(*chosen, image, floor=FLOOR, iterations=3)
+        shared = geometry.eigen_distortions_at(local.select(numbers), iterations=3)
+        torch.testing.assert_close(shared.largest, alone.largest)
+        np.testing.assert_allclose(shared.smallest_values, alone.smallest_values)
+        assert shared.names == alone.names
+        assert shared.certificate.operator_applications == pytest.approx(
+            alone.certificate.operator_applications
+        )
+
+
+def test_linearity(representations, image, local):
+    block = torch.randn((10, *image.shape), dtype=torch.float64)
+    alone = geometry.linearity(representations, image, block, [0.1, 0.2], FLOOR, 0.05)
+    shared = geometry.linearity_at(local, block, [0.1, 0.2], 0.05)
+    np.testing.assert_allclose(shared.ratios, alone.ratios)
+    np.testing.assert_allclose(shared.sensitivities, alone.sensitivities)
+
+
+def test_sensitivities_a_few_at_a_time_are_those_of_each(local, image):
+    block = torch.randn((11, *image.shape), dtype=torch.float64)
+    each = [local.sensitivities(one[None])[:, 0] for one in block]
+    np.testing.assert_allclose(local.sensitivities(block), np.stack(each, axis=1))
+
+
+def test_networks_are_linearised_once(representations, image):
+    runs = []
+    hook = representations[0].network.module.register_forward_hook(lambda *_: runs.append(1))
+    shared = geometry.LocalGeometry(representations, image, FLOOR)
+    once = len(runs)
+    geometry.principal_distortions_at(shared, iterations=2, restarts=2)
+    geometry.eigen_distortions_at(shared.select([1, 2]), iterations=2)
+    hook.remove()
+    assert once > 0
+    assert len(runs) == once
+
+
+def test_more_than_two_have_no_eigen_distortions(local):
+    with pytest.raises(InputError, match="4 given; select 1 or 2"):
+        geometry.eigen_distortions_at(local)
+
+
+def test_one_representation_has_no_principal_distortions(local):
+    with pytest.raises(InputError, match="1 given; at least 2"):
+        geometry.principal_distortions_at(local.select([0]))
