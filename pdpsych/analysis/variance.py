@@ -144,14 +144,13 @@ def _columns(layers: pd.DataFrame, factor: str) -> Floats:
 
 
 def _unit_deviations(ratios: LayerRatios) -> Floats:
-    deviation = ratios.values - ratios.values.mean(axis=0)
-    length = np.linalg.norm(deviation, axis=0)
-    if (same := np.flatnonzero(length == 0)).size:
+    if (same := np.flatnonzero(np.ptp(ratios.values, axis=0) == 0)).size:
         raise InputError(
             f'image "{ratios.images[same[0]]}": all representations have the same log '
             "sensitivity ratio; there is no variance to explain"
         )
-    return np.asarray(deviation / length)
+    deviation = ratios.values - ratios.values.mean(axis=0)
+    return np.asarray(deviation / np.linalg.norm(deviation, axis=0))
 
 
 def _relabelled(hats: Floats, unit: Floats, seed: int) -> Floats:
@@ -175,6 +174,5 @@ def _percent(row: pd.Series) -> str:
 
 
 def _same(ratios: LayerRatios, factor: str) -> str:
-    return (
-        f"All layers have one {factor} ({ratios.layers[factor].iloc[0]}), which explains nothing."
-    )
+    value = ratios.layers[factor].iloc[0]
+    return f"All layers have the same {factor} ({value}), so nothing is said of it."

@@ -24,6 +24,12 @@ SIDE = 16
 RATIOS = {"LN": (-1.6, -1.2, -1.4), "LG": (0.1, -0.2, 0.3), "LGN": (1.5, 1.3, 1.7)}
 IMAGES = ("camel", "einstein", "parrot")
 
+LAYERS = {
+    "alexnet": [*(f"features.{n}" for n in (1, 4, 7, 9, 11)), "classifier.2", "classifier.5"],
+    "resnet50": ["relu", "layer1", "layer2", "layer3", "layer4", "avgpool"],
+}
+TRAININGS = ("ImageNet", "Stylized ImageNet")
+
 
 def adaptive(
     rng: np.random.Generator,
@@ -120,35 +126,90 @@ def write_study(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]
     return write
 
 
+@pytest.fixture(scope="session")
+def layer_table() -> Callable[..., pd.DataFrame]:
+    """Return a function that lists networks' layers, in the columns of LayerRatios."""
+
+    def build(
+        architectures: tuple[str, ...] = tuple(LAYERS), trainings: tuple[str, ...] = TRAININGS
+    ) -> pd.DataFrame:
+        rows = [
+            (f"{a}-{t}/{layer}", f"{a}-{t}", layer, a, t, i / (len(LAYERS[a]) - 1))
+            for a in architectures
+            for t in trainings
+            for i, layer in enumerate(LAYERS[a])
+        ]
+        columns = ["name", "network", "layer", "architecture", "training", "depth"]
+        return pd.DataFrame(rows, columns=columns)
+
+    return build
+
+
+@pytest.fixture
+def write_layer_set(tmp_path: Path) -> Callable[..., Path]:
+    """Return a function that writes a set of networks' layers with given log ratios (N, K)."""
+
+    def write(layers: pd.DataFrame, values: np.ndarray, kind: str = "principal") -> Path:
+        records = [
+            {"name": row.name_, "layer": row.layer, "noise": "Gaussian"}
+            | {"architecture": row.architecture, "training": row.training, "depth": row.depth}
+            | {"preprocessing": "none", "weights_sha256": "0" * 64}
+            for row in layers.rename(columns={"name": "name_"}).itertuples()
+        ]
+        ratios = dict(zip(layers["name"], values.tolist(), strict=True))
+        return _write_layers(tmp_path / "layers", ratios, kind, records)
+
+    return write
+
+
 def _dump(path: Path, data: dict[str, object]) -> None:
     path.write_text(yaml.safe_dump(data))
 
 
+def _write_layers(
+    folder: Path, ratios: dict[str, list[float]], kind: str, records: list[dict[str, object]]
+) -> Path:
+    """Write a set of colour images with one pair of a kind and one random pair each."""
+    number = len(next(iter(ratios.values())))
+    entries, hashes = [], {}
+    for k in range(number):
+        entry, hashes[array_file(f"image-{k}")] = _write_image(folder, f"image-{k}", 3, k)
+        found = {name: (float(np.exp(x[k])), 1.0) for name, x in ratios.items()}
+        random = {name: (float(np.exp(0.01 * x[k])), 1.0) for name, x in ratios.items()}
+        pairs = [_pair(kind, found, {}), _pair("random", random, {}) | {"name": "random-1"}]
+        entries.append(entry | {"pairs": pairs})
+    manifest = {"schema_version": 2, "name": "layers", "created": "2026-01-01", "floor": 0.03}
+    manifest |= {"versions": {}, "recipe": {}, "models": list(ratios), "representations": records}
+    (folder / MANIFEST).write_text(json.dumps(manifest | {"images": entries, "files": hashes}))
+    return folder
+
+
+def _write_image(folder: Path, name: str, channels: int, seed: int) -> tuple[dict, str]:
+    """Write the arrays of an image with two pairs; return its entry and their SHA-256."""
+    rng = np.random.default_rng(seed)
+    shape = (channels, SIDE, SIDE)
+    distortions = rng.standard_normal((2, 2, *shape))
+    distortions /= np.sqrt((distortions**2).sum(axis=(2, 3, 4), keepdims=True))
+    image = rng.uniform(0.3, 0.7, shape)
+    file = folder / array_file(name)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    np.savez(file, image=image.astype(np.float32), distortions=distortions.astype(np.float32))
+    entry = {"name": name, "source": "none", "source_sha256": "0" * 64, "shape": shape}
+    return entry | {"encoding": "srgb"}, sha256_of(file)
+
+
 def _write_set(folder: Path) -> str:
-    rng = np.random.default_rng(20)
-    shape = (1, SIDE, SIDE)
     entries, hashes = [], {}
     for number, name in enumerate(IMAGES):
-        distortions = rng.standard_normal((2, 2, *shape))
-        distortions /= np.sqrt((distortions**2).sum(axis=(2, 3, 4), keepdims=True))
-        image = rng.uniform(0.3, 0.7, shape)
-        file = folder / array_file(name)
-        file.parent.mkdir(parents=True, exist_ok=True)
-        np.savez(file, image=image.astype(np.float32), distortions=distortions.astype(np.float32))
-        hashes[array_file(name)] = sha256_of(file)
+        entry, hashes[array_file(name)] = _write_image(folder, name, 1, 20 + number)
         principal = {m: (float(np.exp(x[number])), 1.0) for m, x in RATIOS.items()}
         random = {m: (float(np.exp(0.05 * x[number])), 1.0) for m, x in RATIOS.items()}
         solved = {"converged": True, "gradient_norm": 1.5e-4}
-        entries.append(
-            {"name": name, "source": "none", "source_sha256": "0" * 64, "shape": shape}
-            | {"encoding": "srgb"}
-            | {
-                "pairs": [
-                    _pair("principal", principal, solved) | {"linearity": _linearity()},
-                    _pair("random", random, {}),
-                ]
-            }
-        )
+        pairs = [
+            _pair("principal", principal, solved) | {"linearity": _linearity()},
+            _pair("random", random, {}),
+        ]
+        entries.append(entry | {"pairs": pairs})
     manifest = {"schema_version": 1, "name": "small", "created": "2026-01-01", "floor": 0.03}
     manifest |= {"versions": {"pdpsych": "<i>&"}, "recipe": {}, "models": list(RATIOS)}
     (folder / MANIFEST).write_text(json.dumps(manifest | {"images": entries, "files": hashes}))

@@ -1,0 +1,161 @@
+"""The script and the recipes it is for, from YAML to figure, with random weights."""
+
+import importlib.util
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+from PIL import Image
+
+from pdpsych.stimuli import StimulusSet, generate
+from pdpsych.stimuli.recipe import Recipe
+from pdpsych.study import load
+
+ROOT = Path(__file__).parents[2]
+RECIPES = ("dnn-shape-bias", "dnn-adversarial")
+ALTERED = {"dnn-shape-bias": "Stylized ImageNet", "dnn-adversarial": "adversarial"}
+
+
+@pytest.fixture
+def figure2(monkeypatch):
+    """Return a function that runs the script with arguments."""
+    spec = importlib.util.spec_from_file_location("figure2", ROOT / "analysis" / "figure2.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+
+    def run(*arguments):
+        monkeypatch.setattr(sys, "argv", ["figure2.py", *map(str, arguments)])
+        module.main()
+
+    return run
+
+
+def small(name, folder, architectures, distortions, images):
+    """Write a recipe of the study with random weights, images of 64 pixels, less to do."""
+    recipe = yaml.safe_load((ROOT / "stimuli" / f"{name}.yaml").read_text())
+    recipe["models"] = [m for m in recipe["models"] if m["name"] in architectures]
+    for model in recipe["models"]:
+        model["weights"] = "random" if model["weights"] == "IMAGENET1K_V1" else "random-1"
+    recipe["images"] = [{"sample": image} for image in images]
+    recipe["preprocess"] |= {"resize": 72, "size": 64}
+    recipe["distortions"] = [d for d in recipe["distortions"] if d["kind"] in distortions]
+    recipe["distortions"][0] |= distortions[recipe["distortions"][0]["kind"]]
+    recipe["linearity"] = None
+    path = folder / f"{name}.yaml"
+    path.write_text(yaml.safe_dump(recipe))
+    return path
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_the_recipes_name_26_layers_of_two_architectures_in_two_trainings(name):
+    recipe = load(ROOT / "stimuli" / f"{name}.yaml", Recipe)
+    labels = {(m.name, m.training, len(m.layers)) for m in recipe.models}
+    trainings = ("ImageNet", ALTERED[name])
+    assert labels == {(a, t, n) for a, n in (("alexnet", 7), ("resnet50", 6)) for t in trainings}
+    assert sum(len(m.layers) for m in recipe.models) == 26
+    for model in recipe.models:
+        assert (model.weights == "IMAGENET1K_V1") == (model.training == "ImageNet")
+    assert [d.kind for d in recipe.distortions] == ["principal", "random"]
+    assert recipe.preprocess.size == 224
+    assert (recipe.preprocess.resize, recipe.preprocess.colour) == (256, "rgb")
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_the_weights_of_the_recipes_are_known(name):
+    from pdpsych.models.catalogue import find
+
+    for model in load(ROOT / "stimuli" / f"{name}.yaml", Recipe).models:
+        assert find(model.name, model.weights).architecture == model.name
+
+
+def test_from_recipe_to_figure(tmp_path, figure2, capsys):
+    wanted = {"principal": {"iterations": 2}}
+    recipe = small("dnn-shape-bias", tmp_path, ["alexnet"], wanted, ["astronaut", "coffee"])
+    made = generate(recipe, tmp_path / "set")
+    figure2(made.path, "--out", tmp_path / "out")
+    said = capsys.readouterr().out
+    assert "14 layers on the principal distortions, mean over 2 images" in said
+    assert "training explains " in said
+    assert "All layers have the same architecture (alexnet)" in said
+    layers = pd.read_csv(tmp_path / "out" / "layers.csv")
+    assert layers["training"].value_counts().tolist() == [7, 7]
+    for _, rows in layers.groupby("network"):
+        assert rows["depth"].tolist() == pytest.approx(np.linspace(0, 1, 7))
+    wide = made.log_ratios().pivot(index="model", columns="image", values="log_ratio")
+    means = layers.set_index("name")["log_ratio"][wide.index].to_numpy()
+    both = [wide.to_numpy() @ np.array(signs) / 2 for signs in ([1, 1], [1, -1])]
+    assert any(np.allclose(means, sign * mean) for mean in both for sign in (1, -1))
+
+
+def test_all_layers_of_a_recipe_reach_the_figure(tmp_path, figure2, capsys):
+    names = ["alexnet", "resnet50"]
+    recipe = small("dnn-adversarial", tmp_path, names, {"random": {}}, ["astronaut"])
+    made = generate(recipe, tmp_path / "set")
+    assert len(made.models) == 26
+    figure2(made.path, "--pair", "random-1", "--out", tmp_path / "out")
+    said = capsys.readouterr().out
+    assert "26 layers on the random-1 distortions" in said
+    for factor in ("architecture", "training", "depth"):
+        assert f"{factor} explains " in said
+    layers = pd.read_csv(tmp_path / "out" / "layers.csv")
+    assert layers["layer"].tolist() == [layer.rpartition("/")[2] for layer in made.models]
+    assert set(layers["training"]) == {"ImageNet", "adversarial"}
+    # The two noises of a pair are alike to every layer.
+    assert layers["log_ratio"].abs().max() < 1
+
+
+@pytest.fixture
+def layer_set(layer_table, write_layer_set):
+    """A set with 3 images on which training makes the difference."""
+    layers = layer_table()
+    sign = np.where(layers["training"] == "ImageNet", 1.0, -1.0)[:, None]
+    noise = np.random.default_rng(0).normal(size=(26, 3))
+    return write_layer_set(layers, sign + 0.1 * noise)
+
+
+def test_tables_figures_and_conclusion_are_written(layer_set, figure2, tmp_path, capsys):
+    figure2(layer_set, "--out", tmp_path / "out")
+    out = tmp_path / "out"
+    files = {f"{stem}.{end}" for stem in ("figure2", "examples") for end in ("png", "pdf")}
+    files |= {f"{stem}.{end}" for stem in ("layers", "variance") for end in ("csv", "json")}
+    assert {path.name for path in out.iterdir()} == files
+    for picture in out.glob("*.png"):
+        assert np.asarray(Image.open(picture)).std() > 5
+    shares = pd.read_csv(out / "variance.csv").set_index("factor")["share"]
+    assert shares["training"] > 0.95
+    assert set(json.loads((out / "variance.json").read_text())) >= {"share", "chance"}
+    said = capsys.readouterr().out
+    assert f"training explains {100 * shares['training']:.0f} %" in said
+    assert str(out) in said
+
+
+def test_random_pairs_can_be_drawn_too(layer_set, figure2, tmp_path, capsys):
+    figure2(layer_set, "--pair", "random-1", "--out", tmp_path / "out")
+    assert "on the random-1 distortions" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["nowhere"], "nowhere: no such stimulus set"),
+        (["SET", "--pair", "principl"], 'did you mean "principal"'),
+    ],
+)
+def test_what_cannot_be_drawn_is_said_without_traceback(
+    layer_set, figure2, capsys, tmp_path, arguments, message
+):
+    given = [layer_set if a == "SET" else a for a in arguments]
+    with pytest.raises(SystemExit) as stopped:
+        figure2(*given, "--out", tmp_path / "out")
+    assert stopped.value.code == 2
+    assert message in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_set_keeps_what_the_recipe_says_of_its_networks(layer_set):
+    records = StimulusSet.open(layer_set).manifest.representations
+    assert {r.training for r in records} == {"ImageNet", "Stylized ImageNet"}
