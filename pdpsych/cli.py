@@ -208,7 +208,7 @@ def display_import(
     table: Annotated[
         Path | None,
         typer.Argument(
-            metavar="[CSV]",
+            metavar="CSV",
             help="Columns level (0 to 2^bits − 1, or 0 to 1), luminance (cd/m²) and, with more "
             "than grey, channel (grey, red, green, blue).",
         ),

@@ -72,8 +72,28 @@ def test_a_study_from_set_to_report(study):
 def test_version_of_python_module_and_script_are_one_program():
     done = _pdpsych("--help")
     assert done.returncode == 0
-    for command in ("demo", "generate", "inspect", "run", "fit", "score"):
+    for command in ("demo", "generate", "inspect", "run", "fit", "score", "display"):
         assert command in done.stdout
+
+
+def test_a_display_from_readings_to_figure(tmp_path):
+    readings = [(level, round(0.3 + 100 * (level / 255) ** 2.2, 2)) for level in range(0, 256, 15)]
+    table = tmp_path / "readings.csv"
+    table.write_text("level,luminance\n" + "".join(f"{x},{y}\n" for x, y in readings))
+    lab = tmp_path / "lab.yaml"
+    made = _pdpsych("display", "import", table, "--out", lab, "--date", "2026-03-01")
+    assert made.returncode == 0, made.stderr
+    assert "gamma 2.2, " in made.stdout
+    shown = _pdpsych("display", "show", lab)
+    assert "→ power-1" in shown.stdout
+    assert f"figure: {tmp_path / 'lab.png'}" in shown.stdout
+    assert (tmp_path / "lab.png").stat().st_size > 10_000
+    lab.write_text(lab.read_text().replace("power-1", "pchip"))
+    fitted = _pdpsych("display", "fit", lab)
+    assert f"{lab}: curve.model: power-1" in fitted.stdout
+    assert "power-1" in lab.read_text()
+    _failed(_pdpsych("display", "import", "--out", lab), "give either a CSV file or --monitor")
+    _failed(_pdpsych("display", "import", table, "--out", lab), "is there already")
 
 
 def test_wrong_files_end_with_a_message(study, tmp_path):

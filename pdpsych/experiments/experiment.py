@@ -99,6 +99,8 @@ class Experiment(Section):
     def screen(self) -> Display:
         """Return the display, read from its file where one is named."""
         if isinstance(self.display, Display):
+            # Files that an inline display names are relative to this one.
+            self.display._file = self.display._file or self._file
             return self.display
         return load(self.resolve(self.display), Display)
 

@@ -141,6 +141,8 @@ def _set_curve(monitor: Any, display: Display) -> str:
     first = next(iter(fits.values()))
     monitor.setGammaGrid(np.array([_row(fits.get(c, first)) for c in CHANNELS]))
     monitor.setLineariseMethod(_EQUATIONS[model])
+    if curve.date:
+        monitor.setCalibDate(time.mktime(curve.date.timetuple()))
     monitor.setNotes(" ".join(str(x) for x in (curve.instrument, curve.date) if x))
     means = [measured.means(c) for c in measured.channels]
     same = all(np.array_equal(m.level, means[0].level) for m in means)

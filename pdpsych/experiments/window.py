@@ -1,4 +1,4 @@
-"""A person answers: the PsychoPy window. The only module that imports PsychoPy."""
+"""A person answers: the PsychoPy window. Importing it imports PsychoPy."""
 
 from __future__ import annotations
 
@@ -13,26 +13,11 @@ from numpy.typing import NDArray
 from pdpsych.errors import InputError
 from pdpsych.experiments.experiment import Experiment
 from pdpsych.experiments.observer import Interval, Levels, Presentation, Response, SessionStopped
+from pdpsych.experiments.screen import Screen, visual
 
-try:
-    from psychopy import logging
-
-    # PsychoPy's remarks would hide ours; it has some before the first window.
-    logging.console.setLevel(logging.ERROR)
-    from psychopy import visual
-    from psychopy.hardware import keyboard
-except ImportError as error:
-    raise InputError(
-        f"a person's session needs PsychoPy, which cannot be imported ({error}): "
-        "pip install 'pdpsych[lab]'; or name a simulated observer"
-    ) from None
-
-_TEXT_PX = 26
 _FIXATION_PX = 12
 # A frame counts as dropped when it comes this much later than its period, in seconds.
 _LATE = 0.004
-# Text is white on backgrounds below this level.
-_DARK = 0.4
 
 _INSTRUCTIONS = """\
 Each trial shows the same picture twice.
@@ -98,17 +83,18 @@ class Window:
         self._display = experiment.screen()
         self._total = total
         self._begun = False
-        self._win = self._open(background, windowed)
+        self._screen = Screen(self._display, background, windowed, experiment.label)
+        self._win = self._screen.win
         self._rate = self._display.refresh_hz or self._win.getActualFrameRate() or 60.0
         self._win.refreshThreshold = 1 / self._rate + _LATE
-        self._keyboard = keyboard.Keyboard()
         self._resumed = 0.0
-        ink = -1 if background > _DARK else 1
-        self._text = visual.TextStim(
-            self._win, height=_TEXT_PX, units="pix", color=ink, wrapWidth=0.9 * self._win.size[0]
-        )
         self._mark = visual.ShapeStim(
-            self._win, vertices="cross", size=_FIXATION_PX, units="pix", lineWidth=0, fillColor=ink
+            self._win,
+            vertices="cross",
+            size=_FIXATION_PX,
+            units="pix",
+            lineWidth=0,
+            fillColor=self._screen.ink,
         )
         self._stimuli: tuple[Any, Any] | None = None
 
@@ -135,7 +121,7 @@ class Window:
 
     def close(self) -> None:
         """Close the window."""
-        self._win.close()
+        self._screen.close()
 
     def __enter__(self) -> Window:
         return self
@@ -147,33 +133,6 @@ class Window:
         trace: TracebackType | None,
     ) -> None:
         self.close()
-
-    def _open(self, background: float, windowed: bool) -> Any:
-        depth = self._display.bit_depth
-        if depth > 10:
-            raise InputError(
-                f"{self._experiment.label}: display.bit_depth: a window shows 8 or 10 bits, "
-                f"got {depth}"
-            )
-        size = (self._display.width_px or 1024, self._display.height_px or 768)
-        try:
-            return visual.Window(
-                size=size,
-                fullscr=not windowed,
-                screen=self._display.screen,
-                units="pix",
-                color=[2 * background - 1] * 3,
-                colorSpace="rgb",
-                bpc=(depth, depth, depth),
-                gammaErrorPolicy="ignore",
-                checkTiming=False,
-                allowGUI=windowed,
-            )
-        except Exception as error:
-            raise InputError(
-                f"{self._experiment.label}: display: PsychoPy cannot open a window of "
-                f"{depth} bits on screen {self._display.screen}: {error}"
-            ) from error
 
     def _load(self, frames: tuple[Levels, Levels]) -> None:
         """Put both frames on the graphics card; the same two textures serve all trials."""
@@ -233,7 +192,7 @@ class Window:
         """Show a screen until the person goes on."""
         keys = self._experiment.keys
         filled = text.format(done=done, total=self._total, **keys.model_dump())
-        _, key = self._wait(filled, (keys.go_on, keys.pause))
+        _, key = self._screen.wait(filled, (keys.go_on, keys.pause))
         self._resumed = key.tDown
         if key.name == keys.pause:
             raise SessionStopped(f"stopped after {done} of {self._total} trials")
@@ -242,37 +201,11 @@ class Window:
         """Ask which interval; return when the question came, and the key."""
         keys = self._experiment.keys
         filled = _QUESTION.format(**keys.model_dump())
-        return self._wait(filled, (keys.first, keys.second), self._check_pause)
-
-    def _wait(
-        self, text: str, names: tuple[str, ...], check: Callable[[], None] = lambda: None
-    ) -> tuple[float, Any]:
-        """Show text until one of the keys goes down after its first frame."""
-        self._text.text = text
-        onset: float | None = None
-        while True:
-            self._text.draw()
-            now = self._win.flip()
-            onset = now if onset is None else onset
-            check()
-            if key := self._pressed(names, onset):
-                return onset, key
+        return self._screen.wait(filled, (keys.first, keys.second), self._check_pause)
 
     def _check_pause(self) -> None:
-        if self._pressed((self._experiment.keys.pause,), self._resumed):
+        if self._screen.pressed((self._experiment.keys.pause,), self._resumed):
             raise _PausePressed
-
-    def _pressed(self, names: tuple[str, ...], since: float) -> Any | None:
-        """Return the first of the keys that went down after a time.
-
-        PsychoPy lists a key while it is down, and once more when it is up: a short press may
-        only be there as the second, and the second may belong to a press already answered.
-        """
-        wanted = list(names)
-        down = self._keyboard.getKeys(wanted, waitRelease=False)
-        up = self._keyboard.getKeys(wanted, waitRelease=True)
-        fresh = [key for key in (*down, *up) if key.tDown > since]
-        return min(fresh, key=lambda key: key.tDown, default=None)
 
 
 def texture(frame: Levels, top: int) -> NDArray[np.float32]:

@@ -18,8 +18,6 @@ Model = Literal["power-1", "power-2", "power-4", "pchip"]
 # In the order of their freedom.
 MODELS: tuple[Model, ...] = get_args(Model)
 
-# A freer model is chosen only where its sum of squared errors is smaller by this share.
-_BETTER = 0.01
 _MISFIT_ROUNDS = 4
 _EVALUATIONS = 300
 # The search for γ stays within exp(±2).
@@ -136,7 +134,8 @@ def _misfit(residual: Floats, sd: Floats, freedom: int) -> float:
     def excess(misfit: float) -> float:
         return float(np.sum((residual / np.hypot(sd, misfit)) ** 2) - freedom)
 
-    if freedom < 1 or excess(0.0) <= 0:
+    # Below twice the expected sum it may be chance, and the noise is itself an estimate.
+    if freedom < 1 or excess(0.0) <= freedom:
         return 0.0
     return float(brentq(excess, 0.0, np.sqrt(np.sum(residual**2) / freedom), xtol=1e-9))
 
@@ -277,17 +276,22 @@ def compare(measurements: Measurements) -> tuple[Validation, ...]:
 
 
 def best(validations: tuple[Validation, ...]) -> Model:
-    """Return the model of least cross-validated error over all channels.
+    """Return the model to use for all channels, by cross-validated error.
 
-    Errors count in standard errors of the levels. Among models whose sum of squares is within
-    1 % of the least, the one with the fewest parameters.
+    Errors count in standard errors of the levels. It is the model with the fewest parameters
+    whose mean squared error exceeds the least by no more than a standard error of their
+    difference: a freer one has to win by more than chance.
     """
-    errors = {
+    squares = {
         model: np.concatenate(
-            [v.left_out.error / v.left_out.sd for v in validations if v.model == model]
+            [(v.left_out.error / v.left_out.sd) ** 2 for v in validations if v.model == model]
         )
         for model in MODELS
     }
-    sums = {model: float(np.sum(error**2)) for model, error in errors.items()}
-    least = min(sums.values())
-    return next(model for model in MODELS if sums[model] <= (1 + _BETTER) * least)
+    least = min(squares.values(), key=np.mean)
+
+    def close(squared: Floats) -> bool:
+        worse = squared - least
+        return bool(worse.mean() <= worse.std(ddof=1) / np.sqrt(len(worse)))
+
+    return next(model for model in MODELS if close(squares[model]))

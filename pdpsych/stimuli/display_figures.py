@@ -38,7 +38,7 @@ def figure(display: Display, validations: Sequence[Validation]) -> Figure:
         axes[0, column].set_title(channel)
     handles, labels = axes[0, 0].get_legend_handles_labels()
     drawn.legend(handles, labels, loc="outside lower center", ncols=5, frameon=False)
-    drawn.suptitle(f"{display.stem}: {display.curve.model} is chosen")
+    drawn.suptitle(f"{display.stem}: {display.curve.model} is chosen (bands: ± 2 standard errors)")
     return drawn
 
 

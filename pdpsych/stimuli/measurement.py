@@ -26,8 +26,9 @@ Floats = NDArray[np.float64]
 _REQUIRED = ("level", "luminance")
 # No display's white is darker or brighter than this, in cd/m²: it is another unit.
 _WHITE = (1.0, 20_000.0)
-# A fall of luminance is more than noise from so many standard errors, and this share of the range.
-_FALL_SD, _FALL_SHARE = 4.0, 0.005
+# A difference of luminance is more than noise from so many standard errors; a fall also
+# has to be this share of the range.
+_SIGNIFICANT, _FALL_SHARE = 4.0, 0.005
 # Noise of a reading where too few are repeated: the repeatability of common spot meters.
 _RELATIVE, _FLOOR = 0.005, 0.01
 _REPEATS = 10
@@ -305,17 +306,21 @@ def _check_levels(measurements: Measurements, channel: Channel) -> None:
 def _check_rise(measurements: Measurements, channel: Channel) -> None:
     level, luminance, sd = measurements.means(channel)
     where = f"{measurements.label}: {channel}: luminance"
-    if np.ptp(luminance) == 0:
-        raise InputError(f"{where}: {luminance[0]:g} at all levels; nothing was measured")
     if luminance[-1] < luminance[0]:
         raise InputError(
             f"{where}: falls from {luminance[0]:g} at level 0 to {luminance[-1]:g} at level "
             f"{measurements.top}: the levels are in reverse order, or columns are swapped"
         )
+    if luminance[-1] - luminance[0] <= _SIGNIFICANT * np.hypot(sd[0], sd[-1]):
+        raise InputError(
+            f"{where}: {luminance[0]:g} at level 0 and {luminance[-1]:g} at level "
+            f"{measurements.top} do not differ by more than noise; nothing was measured"
+        )
     brightest = np.maximum.accumulate(luminance)
     fall = brightest - luminance
     allowed = np.maximum(
-        _FALL_SD * np.hypot(sd, measurements.noise.sd(brightest)), _FALL_SHARE * np.ptp(luminance)
+        _SIGNIFICANT * np.hypot(sd, measurements.noise.sd(brightest)),
+        _FALL_SHARE * np.ptp(luminance),
     )
     worst = int(np.argmax(fall - allowed))
     if fall[worst] > allowed[worst]:

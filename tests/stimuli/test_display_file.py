@@ -1,0 +1,70 @@
+from __future__ import annotations
+
+import datetime
+import re
+
+import pytest
+
+from pdpsych.errors import InputError
+from pdpsych.stimuli.display import Display
+from pdpsych.stimuli.display_file import choose_model, import_csv
+from pdpsych.stimuli.measurement import text
+from pdpsych.study import load
+
+
+@pytest.fixture
+def table(tmp_path, measure, lcd_curve):
+    path = tmp_path / "readings.csv"
+    path.write_text(text(measure({"grey": lcd_curve}).readings))
+    return path
+
+
+def test_a_csv_becomes_a_display(table, tmp_path):
+    out = tmp_path / "displays" / "lab.yaml"
+    day = datetime.date(2026, 3, 1)
+    made = import_csv(table, out, instrument="LS-100", date=day)
+    again = load(out, Display)
+    assert again.sha256 == made.sha256
+    assert (again.curve.model, again.curve.instrument, again.curve.date) == ("pchip", "LS-100", day)
+    assert again.range_candela[0] == pytest.approx(0.3, abs=0.02)
+    assert sorted(p.name for p in out.parent.iterdir()) == ["lab.csv", "lab.yaml"]
+
+
+def test_levels_are_read_by_bit_depth(tmp_path, measure, lcd_curve):
+    table = tmp_path / "ten.csv"
+    table.write_text(text(measure({"grey": lcd_curve}, top=1023).readings))
+    assert import_csv(table, tmp_path / "displays" / "ten.yaml", 10).top == 1023
+    with pytest.raises(InputError, match="level: expected an integer from 0 to 255"):
+        import_csv(table, tmp_path / "eight.yaml")
+    with pytest.raises(InputError, match="bit_depth: 8, 10 or 16, got 9"):
+        import_csv(table, tmp_path / "nine.yaml", 9)
+
+
+@pytest.mark.parametrize(
+    ("out", "message"),
+    [
+        ("lab.yml", "a display's file ends in .yaml; try"),
+        ("readings.yaml", "readings.csv: is there already; choose another name"),
+    ],
+)
+def test_nothing_is_written_over(table, tmp_path, out, message):
+    with pytest.raises(InputError, match=re.escape(message)):
+        import_csv(table, tmp_path / out)
+    assert [p.name for p in tmp_path.iterdir()] == ["readings.csv"]
+
+
+def test_fitting_changes_the_model_and_nothing_else(measured_file, lcd_curve):
+    path = measured_file({"grey": lcd_curve}, model="power-1", extra="# of the lab\nscreen: 1\n")
+    before = path.read_text()
+    validations, model = choose_model(path)
+    assert model == "pchip"
+    assert {v.model for v in validations} == {"power-1", "power-2", "power-4", "pchip"}
+    assert path.read_text() == before.replace("power-1", "pchip")
+    assert load(path, Display).curve.model == "pchip"
+
+
+def test_a_stated_curve_cannot_be_fitted(tmp_path):
+    path = tmp_path / "stated.yaml"
+    path.write_text("curve: 2.2\n")
+    with pytest.raises(InputError, match="not measured, there is nothing to fit"):
+        choose_model(path)
