@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -32,6 +32,7 @@ from pdpsych.study import Section, validate
 
 SCHEMA_VERSION = 2
 MANIFEST = "manifest.json"
+SHOWN = 6
 KINDS = ("principal", "eigen", "generalised", "random")
 
 
@@ -240,14 +241,16 @@ class StimulusSet:
         manifest = self.manifest
         lines = [
             f"stimulus set {self.path}, made {manifest.created}",
-            f"models {', '.join(self.models)}; floor {manifest.floor:g}",
+            f"{len(self.models)} models; floor {manifest.floor:g}",
+            *_model_lines(manifest),
             f"SHA-256 {self.sha256}",
-            "log d(ε₁)/d(ε₂) of each pair:",
+            f"log d(ε₁)/d(ε₂) of each pair{_which(self.models, 'lowest and highest')}:",
         ]
         pairs = [(f"{e.name}/{p.name}", p) for e in manifest.images for p in e.pairs]
         width = max(len(label) for label, _ in pairs)
         for label, pair in pairs:
-            ratios = [f"{m} {np.log(a / b):+.2f}" for m, (a, b) in pair.sensitivities.items()]
+            logs = {m: float(np.log(a / b)) for m, (a, b) in pair.sensitivities.items()}
+            ratios = [f"{m} {logs[m]:+.2f}" for m in _ends(logs, SHOWN // 2)]
             converged = pair.certificate.get("converged")
             note = "" if converged in (None, True) else "  (not converged)"
             lines.append(f"  {label:<{width}}  {'  '.join(ratios)}{note}")
@@ -278,6 +281,33 @@ class StimulusSet:
                 )
 
 
+def _model_lines(manifest: Manifest) -> list[str]:
+    """Return a line for each network with its layers, and one for all models without weights."""
+    layers: dict[str, list[str]] = {}
+    for record in manifest.representations:
+        if record.weights_sha256:
+            network = record.name.removesuffix(f"/{record.layer}")
+            made = f"  {network}: {record.architecture}, {record.training}"
+            layers.setdefault(f"{made}; image: {record.preprocessing}", []).append(record.layer)
+    own = {r.name for r in manifest.representations if r.weights_sha256}
+    others = [f"  {', '.join(m for m in manifest.models if m not in own)}"]
+    lines = [f"{line}; layers {', '.join(named)}" for line, named in layers.items()]
+    return (others if len(own) < len(manifest.models) else []) + lines
+
+
+def _ends(values: Mapping[str, float], lowest: int) -> list[str]:
+    """Return the names of ``SHOWN`` values, ``lowest`` from below; all if few, as they come."""
+    if len(values) <= SHOWN:
+        return list(values)
+    ordered = sorted(values, key=lambda name: values[name])
+    return ordered[:lowest] + ordered[len(ordered) - (SHOWN - lowest) :]
+
+
+def _which(models: Sequence[str], what: str) -> str:
+    """Say which models are shown of many."""
+    return f", the {SHOWN} {what} of {len(models)} models" if len(models) > SHOWN else ""
+
+
 def _linearity_lines(checks: Sequence[tuple[str, LinearityCheck]]) -> list[str]:
     if not checks:
         return []
@@ -286,10 +316,12 @@ def _linearity_lines(checks: Sequence[tuple[str, LinearityCheck]]) -> list[str]:
     widest = max(len(check.extent(model)) for _, check in checks for model in check.largest_rms)
     lines = [
         f"largest RMS contrast within {100 * first.tolerance:g} % of linear, for ε₁ / ε₂, of "
-        f"{', '.join(f'{a:g}' for a in first.amplitudes_rms)}:"
+        f"{', '.join(f'{a:g}' for a in first.amplitudes_rms)}"
+        f"{_which(list(first.largest_rms), 'least linear')}:"
     ]
     for label, check in checks:
-        extents = [f"{model} {check.extent(model):<{widest}}" for model in check.largest_rms]
+        smaller = {model: min(both) for model, both in check.largest_rms.items()}
+        extents = [f"{model} {check.extent(model):<{widest}}" for model in _ends(smaller, SHOWN)]
         lines.append(f"  {label:<{width}}  {'  '.join(extents)}".rstrip())
     lines.append("order of the models' log ratios at these contrasts:")
     return lines + [f"  {label:<{width}}  {check.order()}" for label, check in checks]

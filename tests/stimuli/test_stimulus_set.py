@@ -1,0 +1,88 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+from pdpsych.stimuli.stimulus_set import (
+    ImageEntry,
+    LinearityCheck,
+    Manifest,
+    Pair,
+    RepresentationRecord,
+    StimulusSet,
+)
+
+LAYERS = tuple(f"layer{i}" for i in range(7))
+
+
+def _record(layer: str) -> RepresentationRecord:
+    return RepresentationRecord(
+        name=f"mine/{layer}",
+        layer=layer,
+        noise="Gaussian",
+        architecture="resnet50",
+        training="faces",
+        depth=0.5,
+        preprocessing="resized",
+        weights_sha256="ab",
+    )
+
+
+def _text(layers: tuple[str, ...]) -> str:
+    records = tuple(map(_record, layers))
+    names = ("LN", *(r.name for r in records))
+    check = LinearityCheck(
+        amplitudes_rms=(0.01,),
+        tolerance=0.1,
+        largest_rms={name: (0.0, 0.01) if i else (0.01, 0.01) for i, name in enumerate(names)},
+        log_ratios={name: (0.0,) for name in names},
+        reversals=(0,),
+    )
+    pair = Pair(
+        name="principal",
+        kind="principal",
+        sensitivities={name: (10.0**i, 1.0) for i, name in enumerate(names)},
+        linearity=check,
+    )
+    image = ImageEntry(
+        name="cat", source="", source_sha256="", shape=(1, 8, 8), encoding="srgb", pairs=(pair,)
+    )
+    manifest = Manifest(
+        schema_version=2,
+        name="set",
+        created="",
+        versions={},
+        recipe={},
+        floor=0.0,
+        models=names,
+        representations=records,
+        images=(image,),
+        files={},
+    )
+    return str(StimulusSet(Path("set"), manifest, "0"))
+
+
+def test_the_summary_gives_each_network_one_line():
+    lines = _text(LAYERS).splitlines()
+    assert lines[1:4] == [
+        "8 models; floor 0",
+        "  LN",
+        f"  mine: resnet50, faces; image: resized; layers {', '.join(LAYERS)}",
+    ]
+
+
+def test_of_many_models_the_summary_shows_those_at_the_ends():
+    text = _text(LAYERS)
+    assert "of each pair, the 6 lowest and highest of 8 models:" in text
+    ratios = next(line for line in text.splitlines() if line.startswith("  cat/principal"))
+    shown = ["LN", *(f"mine/layer{i}" for i in (0, 1, 4, 5, 6))]
+    assert ratios.split()[1::2] == shown
+    assert "the 6 least linear of 8 models:" in text
+    linear = text.splitlines()[text.splitlines().index(ratios) + 2]
+    assert "LN" not in linear
+
+
+def test_of_few_models_the_summary_shows_all():
+    text = _text(LAYERS[:3])
+    ratios = next(line for line in text.splitlines() if line.startswith("  cat/principal"))
+    assert ratios.split()[1::2] == ["LN", *(f"mine/layer{i}" for i in range(3))]
+    assert "lowest and highest" not in text
