@@ -44,7 +44,7 @@ class Person:
 
     def sit_down(self, shown: window.Window) -> None:
         win, trial = shown._win, {"number": 0}
-        flip, respond, text = win.flip, shown.respond, shown._text
+        flip, respond, text = win.flip, shown.respond, shown._screen.text
 
         def attend(presentation):
             trial.update(number=presentation.planned.number)
@@ -73,7 +73,7 @@ class Person:
     def watch(self, shown: window.Window) -> None:
         """Note which stimulus was drawn last."""
         self.last = ""
-        load, draw_text = shown._load, shown._text.draw
+        load, draw_text = shown._load, shown._screen.text.draw
 
         def load_and_watch(frames):
             fresh = shown._stimuli is None
@@ -83,7 +83,7 @@ class Person:
                     stimulus.draw = self.noting(name, stimulus.draw)
 
         shown._load = load_and_watch
-        shown._text.draw = self.noting("text", draw_text)
+        shown._screen.text.draw = self.noting("text", draw_text)
         shown._mark.draw = self.noting("mark", shown._mark.draw)
 
     def noting(self, name, draw):
