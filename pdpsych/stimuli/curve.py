@@ -86,7 +86,8 @@ class Interpolated:
     def __init__(self, levels: Array, luminances: Array) -> None:
         self._roots = np.linspace(0, 1, _CELLS + 1)
         self._levels = np.interp(self._roots, np.sqrt(luminances), levels)
-        self._steps = np.diff(self._levels)
+        # In cell i: level = starts[i] + steps[i] · (position − i); one more for luminance 1.
+        self._steps = np.append(np.diff(self._levels), 0.0)
 
     def luminance(self, level: Array) -> Array:
         """Return the relative luminance of levels."""
@@ -96,7 +97,9 @@ class Interpolated:
     def level(self, luminance: Array) -> Array:
         """Return the levels of relative luminances."""
         position = np.sqrt(luminance) * _CELLS
-        cell = np.minimum(position.astype(np.int32), _CELLS - 1)
+        cell = position.astype(np.intp)
         kind = position.dtype
-        part = position - cell.astype(kind)
-        return self._levels.astype(kind)[cell] + part * self._steps.astype(kind)[cell]
+        position -= cell.astype(kind)
+        position *= self._steps.astype(kind).take(cell)
+        position += self._levels.astype(kind).take(cell)
+        return position

@@ -96,6 +96,7 @@ def _fit_power(means: LevelMeans, model: Model) -> CurveFit:
     so that exact readings near black do not bend a wrong law elsewhere.
     """
     white = float(means.luminance[-1])
+    relative = means.luminance / white
     free = model == "power-4"
     starts = {"power-1": (0.0,), "power-2": (1.0,), "power-4": (0.2, 0.8)}[model]
 
@@ -106,8 +107,9 @@ def _fit_power(means: LevelMeans, model: Model) -> CurveFit:
         return Law(root**2, root**2 + math.exp(span), gamma, q)
 
     def residuals(unknown: Floats) -> Floats:
-        a, b, k = law(unknown).abk
-        return a + (b + k * means.level) ** law(unknown).gamma - means.luminance / white
+        here = law(unknown)
+        a, b, k = here.abk
+        return a + (b + k * means.level) ** here.gamma - relative
 
     def solve(unknown: Floats, sd: Floats) -> tuple[Floats, float]:
         found = leastsq(
@@ -116,7 +118,7 @@ def _fit_power(means: LevelMeans, model: Model) -> CurveFit:
         return found, float(np.sum((residuals(found) / sd) ** 2))
 
     sd = means.sd / white
-    first = [max(means.luminance[0] / white, 1e-6) ** 0.5, 0.0, math.log(_first_gamma(means))]
+    first = [max(means.luminance[0] / white, 1e-6) ** 0.5, 0.0, math.log(_log_slope(means))]
     insides = [[math.asin(2 * q - 1)] for q in starts] if free else [[]]
     found, _ = min((solve(np.array([*first, *q]), sd) for q in insides), key=lambda x: x[1])
     misfit = 0.0
@@ -140,7 +142,7 @@ def _misfit(residual: Floats, sd: Floats, freedom: int) -> float:
     return float(brentq(excess, 0.0, np.sqrt(np.sum(residual**2) / freedom), xtol=1e-9))
 
 
-def _first_gamma(means: LevelMeans) -> float:
+def _log_slope(means: LevelMeans) -> float:
     """Return the slope of log luminance above black over log level, through white."""
     share = (means.luminance - means.luminance[0]) / np.ptp(means.luminance)
     use = (share > 0.01) & (share < 1) & (means.level > 0) & (means.level < 1)
@@ -154,13 +156,13 @@ def _fit_pchip(means: LevelMeans) -> CurveFit:
     """Interpolate the means, made monotone first, on the axis that makes them nearly straight.
 
     Isotonic regression takes out what falls by noise; levels it makes equal become one point.
-    Luminance above black is raised to 1/γ of the fitted power law, interpolated there by a
+    Luminance above black is raised to 1/γ, γ its slope in logarithms, interpolated there by a
     monotone cubic (Fritsch & Carlson, 1980) and raised to γ again, so that interpolation has
     to follow only what is not a power law.
     """
     level, luminance = _rising(means)
     black, white = float(luminance[0]), float(luminance[-1])
-    gamma = float(_fit_power(means, "power-1").parameters["gamma"])
+    gamma = _log_slope(means)
     straight = ((luminance - black) / (white - black)) ** (1 / gamma)
     fine = np.union1d(np.linspace(0, 1, _FINE + 1), level)
     shares = np.clip(PchipInterpolator(level, straight)(fine), 0, 1) ** gamma
