@@ -28,8 +28,7 @@ from digits_training import (
     trained_networks,
 )
 
-from pdpsych.analysis.layers import layer_ratios
-from pdpsych.analysis.variance import variance_shares
+from pdpsych.analysis.layers import LayerRatios, layer_ratios
 from pdpsych.errors import InputError
 from pdpsych.stimuli import StimulusSet, generate
 
@@ -113,25 +112,60 @@ def write_recipe(out: Path, name: str, images: Sequence[str], iterations: int) -
 
 
 def summary(made: StimulusSet) -> pd.Series:
-    """Return Var(x) of both kinds of pairs, mean over images, and the factors' shares of it."""
-    pairs = {"principal": layer_ratios(made), "random": layer_ratios(made, "random-1")}
-    variances = {f"Var {kind}": x.values.var(axis=0).mean() for kind, x in pairs.items()}
-    shares = variance_shares(pairs["principal"]).set_index("factor")["share"]
-    return pd.Series({**variances, "agreement": pairs["principal"].agreement, **shares})
+    """Return Var(x) of both kinds of pairs, and shares of the first; means over images.
+
+    All networks have as many layers, so what lies between networks divides exactly into
+    training, architecture and their interaction: a network apart from what both add up to.
+    ``unlit`` is the share of ε's energy on pixels that at most 1 % of training digits light, for
+    u and v.
+    """
+    principal, random = layer_ratios(made), layer_ratios(made, "random-1")
+    found = {
+        "Var principal": principal.values.var(axis=0).mean(),
+        "Var random": random.values.var(axis=0).mean(),
+    }
+    network, *factors = (between(principal, f) for f in ("network", "training", "architecture"))
+    found["training"], found["architecture"] = factors
+    found["interaction"] = network - sum(factors)
+    found["within"] = 1 - network
+    unlit = (digits()[0].images[:, 0] > 0).float().mean(dim=0).numpy() <= 0.01
+    for which, order in zip("uv", ((1, 2), (2, 1)), strict=True):
+        shares = [
+            np.square(made.distortion(image, "principal", order[int(sign < 0)])[0])[unlit].sum()
+            for image, sign in zip(principal.images, principal.signs, strict=True)
+        ]
+        found[f"{which} unlit"] = float(np.mean(shares))
+    return pd.Series(found)
+
+
+def between(ratios: LayerRatios, factor: str) -> float:
+    """Return the share of the variance that lies between groups of layers, mean over images."""
+    deviation = ratios.values - ratios.values.mean(axis=0)
+    groups = ratios.layers.groupby(factor).indices.values()
+    explained = sum(len(rows) * deviation[rows].mean(axis=0) ** 2 for rows in groups)
+    return float(np.mean(explained / np.square(deviation).sum(axis=0)))
 
 
 def answer(table: pd.DataFrame) -> str:
-    """Say which of training and architecture explains more, in every training or not."""
-    training, architecture = table["training"], table["architecture"]
-    ahead = int((training > architecture).sum())
-    which = {len(table): "by training more than by architecture", 0: "by architecture"}.get(
-        ahead, f"by training in {ahead} of {len(table)} seeds, else by architecture"
+    """Say what the distortions separate the layers by, with the range over seeds."""
+    shares = table[["training", "architecture", "interaction", "within"]]
+    words = {
+        "training": "training explains",
+        "architecture": "architecture",
+        "interaction": "single networks apart from both",
+        "within": "differences between layers of a network",
+    }
+    parts = ", ".join(f"{words[f]} {_range(shares[f])}" for f in shares.columns)
+    ahead = int((shares["training"] > shares["architecture"]).sum())
+    return (
+        f"Of the variance of the log ratios {parts}. Training explains more than architecture in "
+        f"{ahead} of {len(table)} seeds."
     )
-    shown = ", ".join(
-        f"{100 * t:.0f} % against {100 * a:.0f} %"
-        for t, a in zip(training, architecture, strict=True)
-    )
-    return f"Principal distortions separate these layers {which}: training {shown} of the variance."
+
+
+def _range(shares: pd.Series) -> str:
+    low, high = (f"{100 * end:.0f}" for end in (shares.min(), shares.max()))
+    return f"{low} %" if low == high else f"{low} to {high} %"
 
 
 def main() -> None:

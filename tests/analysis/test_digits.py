@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from hypothesis import given
@@ -68,8 +69,39 @@ def test_principal_distortions_separate_what_random_ones_do_not(done):
 
     found = digits.summary(done[1])
     assert found["Var principal"] > 10 * found["Var random"]
-    factors = ["architecture", "training", "depth", "remainder"]
-    assert found[factors].sum() == pytest.approx(1)
+    assert found[["u unlit", "v unlit"]].between(0, 1).all()
+
+
+def test_shares_are_those_of_the_analysis_of_variance(done):
+    import digits
+
+    from pdpsych.analysis.layers import layer_ratios
+    from pdpsych.analysis.variance import variance_shares
+
+    found = digits.summary(done[1])
+    shares = ["training", "architecture", "interaction", "within"]
+    assert found[shares].sum() == pytest.approx(1)
+    assert (found[shares] >= 0).all()
+    known = variance_shares(layer_ratios(done[1])).set_index("factor")["share"]
+    for factor in ("training", "architecture"):
+        assert found[factor] == pytest.approx(known[factor])
+
+
+def test_the_answer_gives_the_range_over_seeds():
+    import digits
+
+    table = pd.DataFrame(
+        {
+            "training": [0.3, 0.1],
+            "architecture": [0.2, 0.2],
+            "interaction": [0.4, 0.6],
+            "within": [0.1, 0.1],
+        }
+    )
+    text = digits.answer(table)
+    assert "training explains 10 to 30 %" in text
+    assert "a network 10 %" in text
+    assert "in 1 of 2 seeds" in text
 
 
 def test_the_figure_and_its_tables_are_written(done, tiny):
