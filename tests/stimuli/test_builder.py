@@ -16,7 +16,7 @@ from PIL import Image
 
 from pdpsych import geometry, models, stimuli
 from pdpsych.errors import InputError
-from pdpsych.stimuli import Recipe, StimulusSet
+from pdpsych.stimuli import Recipe, SetUnfinished, StimulusSet, builder
 from pdpsych.stimuli.stimulus_set import LinearityCheck
 from pdpsych.study import load
 
@@ -159,6 +159,9 @@ def test_the_manifest_tells_how_the_set_was_made(made):
     certificate = manifest.images[0].pairs[0].certificate
     assert len(certificate["restarts"]) == 2
     assert certificate["operator_applications"] > 0
+    assert [r.name for r in manifest.representations] == ["LN", "LG", "LGN"]
+    assert manifest.representations[0].noise == "Gaussian"
+    assert manifest.representations[0].architecture == "LN"
     files = {str(f.relative_to(made.path)) for f in made.path.rglob("*") if f.is_file()}
     assert files - {"manifest.json"} == set(manifest.files)
 
@@ -228,6 +231,133 @@ def test_an_interrupted_run_leaves_no_set_and_goes_on(tmp_path):
     assert os.stat(out / "arrays" / "astronaut.npz").st_ino == inode
     assert finished.images == ("astronaut", "coffee")
     assert not list(out.parent.glob(".small*"))
+
+
+MANY = """
+images: [{folder: photographs}]
+preprocess: {size: 16}
+models: [LN, identity]
+distortions: [{kind: random}]
+linearity: null
+"""
+
+
+@pytest.fixture
+def many(tmp_path):
+    """A recipe of four photographs, the second of them damaged."""
+    folder = tmp_path / "photographs"
+    folder.mkdir()
+    for i in range(4):
+        pixels = np.random.default_rng(i).integers(0, 255, (20, 20), dtype=np.uint8)
+        Image.fromarray(pixels).save(folder / f"p{i}.png")
+    damaged = folder / "p1.png"
+    damaged.write_bytes(damaged.read_bytes()[:-200])
+    return _recipe(tmp_path, MANY)
+
+
+def _mend(many: Path) -> None:
+    shutil.copy(many.parent / "photographs" / "p0.png", many.parent / "photographs" / "p1.png")
+
+
+def _units(many: Path) -> dict[str, int]:
+    """When each unit that is there was made."""
+    found = many.parent.glob("sets/.small.units/*/unit.json")
+    return {json.loads(f.read_text())["image"]["name"]: f.stat().st_mtime_ns for f in found}
+
+
+def test_an_image_that_fails_is_told_at_the_end_and_alone_made_again(many):
+    with pytest.raises(SetUnfinished, match="3 of 4 images are made and kept") as caught:
+        stimuli.generate(many)
+    assert list(caught.value.failed) == ["p1"]
+    assert "p1.png: damaged" in caught.value.failed["p1"]
+    before = _units(many)
+    assert set(before) == {"p0", "p2", "p3"}
+    with pytest.raises(SetUnfinished, match=r"p1\.png: damaged"):
+        stimuli.generate(many)
+    assert _units(many) == before
+    _mend(many)
+    (array,) = many.parent.glob("sets/.small.units/*/arrays/p3.npz")
+    inode = array.stat().st_ino
+    made = stimuli.generate(many)
+    assert made.images == ("p0", "p1", "p2", "p3")
+    assert (made.path / "arrays" / "p3.npz").stat().st_ino == inode
+    assert not list(made.path.parent.glob(".small*"))
+
+
+def test_images_can_be_added_to_an_unfinished_set(many):
+    with pytest.raises(SetUnfinished):
+        stimuli.generate(many)
+    before = _units(many)
+    many.write_text(MANY.replace("[{folder", "[{sample: cat}, {folder"))
+    with pytest.raises(SetUnfinished, match="4 of 5 images"):
+        stimuli.generate(many)
+    after = _units(many)
+    assert set(after) - set(before) == {"cat"}
+    assert {name: after[name] for name in before} == before
+
+
+def test_a_damaged_unit_is_not_joined(many):
+    with pytest.raises(SetUnfinished):
+        stimuli.generate(many)
+    (array,) = many.parent.glob("sets/.small.units/*/arrays/p2.npz")
+    array.write_bytes(array.read_bytes()[:100])
+    _mend(many)
+    made = stimuli.generate(many)
+    assert made.base("p2").shape == (1, 16, 16)
+
+
+def test_the_shard_that_finds_all_images_joins_them(many, tmp_path):
+    _mend(many)
+    with pytest.raises(SetUnfinished, match="2 remain for other shards") as caught:
+        stimuli.generate(many, shard="2/2")
+    assert not caught.value.failed
+    assert set(_units(many)) == {"p1", "p3"}
+    made = stimuli.generate(many, shard="1/2")
+    whole = stimuli.generate(many, tmp_path / "whole")
+    assert made.manifest.files == whole.manifest.files
+    assert made.manifest.images == whole.manifest.images
+    # A shard that comes late finds the set.
+    assert stimuli.generate(many, shard="2/2").sha256 == made.sha256
+
+
+def test_two_shards_that_join_at_once_leave_one_set(many, monkeypatch):
+    _mend(many)
+    plain, raced = builder._link, []
+
+    def overtaken(*arguments):
+        if not raced:
+            raced.append(True)
+            raced.append(stimuli.generate(many))
+        plain(*arguments)
+
+    monkeypatch.setattr(builder, "_link", overtaken)
+    made = stimuli.generate(many)
+    assert made.sha256 == raced[1].sha256
+    assert not list(made.path.parent.glob(".small*"))
+
+
+def test_a_set_is_joined_where_there_are_no_hard_links(many, monkeypatch):
+    def refuse(*_):
+        raise OSError(1, "Operation not permitted")
+
+    _mend(many)
+    monkeypatch.setattr(os, "link", refuse)
+    assert stimuli.generate(many).images == ("p0", "p1", "p2", "p3")
+
+
+@pytest.mark.parametrize("shard", ["0/2", "3/2", "2", "a/b", "1/0", "-1/2"])
+def test_shards_that_cannot_be_are_refused(many, shard):
+    with pytest.raises(InputError, match="give i/N"):
+        stimuli.generate(many, shard=shard)
+
+
+def test_what_is_wrong_with_a_model_stops_at_once(many):
+    """It would fail at every image; nothing is made."""
+    _mend(many)
+    many.write_text(MANY.replace("size: 16", "size: 16, colour: rgb"))
+    with pytest.raises(InputError, match=r"small\.yaml: .*colour: grey"):
+        stimuli.generate(many)
+    assert not (many.parent / "sets").exists()
 
 
 def _edit_manifest(path: Path, change) -> None:
