@@ -1,10 +1,14 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 RECIPE = """
@@ -117,3 +121,47 @@ def test_scoring_without_sessions_names_the_command(study, tmp_path):
     )
     (tmp_path / "analysis" / "tiny.yaml").write_text("experiment: ../experiments/tiny.yaml\n")
     _failed(_pdpsych("score", tmp_path), "pdpsych run")
+
+
+MANY = """
+images: [{folder: photographs}]
+preprocess: {size: 16}
+models: [LN, identity]
+distortions: [{kind: random}]
+"""
+
+
+def test_an_image_that_fails_ends_with_status_1_and_its_reason(tmp_path):
+    (tmp_path / "photographs").mkdir()
+    for name, level in (("bad", np.nan), ("good", 0.5)):
+        np.save(tmp_path / "photographs" / f"{name}.npy", np.full((20, 20), level))
+    recipe = tmp_path / "many.yaml"
+    recipe.write_text(MANY)
+    shard = _pdpsych("generate", recipe, "--shard", "2/2")
+    assert (shard.returncode, shard.stdout.splitlines()[0]) == (
+        0,
+        "many: 1 of 2 images are made and kept",
+    )
+    done = _pdpsych("generate", recipe)
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    assert "1 failed; the same command tries them again:" in done.stderr
+    assert "bad.npy: has 400 values that are not finite" in done.stderr
+
+
+def test_control_c_ends_with_status_130_and_says_how_to_go_on(tmp_path):
+    recipe = tmp_path / "long.yaml"
+    text = RECIPE.replace("iterations: 20", "iterations: 20000, restarts: 50")
+    recipe.write_text(text.replace("{sample: cat}", "{sample: cat}, {sample: coffee}"))
+    command = [sys.executable, "-m", "pdpsych", "generate", recipe, "--jobs", "2"]
+    run = subprocess.Popen(
+        command, stderr=subprocess.PIPE, text=True, encoding="utf-8", start_new_session=True
+    )
+    while not list(tmp_path.glob("sets/.long.units/*.part")) and run.poll() is None:
+        time.sleep(0.05)
+    os.killpg(run.pid, signal.SIGINT)
+    _, errors = run.communicate(timeout=60)
+    assert run.returncode == 130
+    assert "Traceback" not in errors
+    assert "interrupted; finished images are kept" in errors
+    assert not (tmp_path / "sets" / "long").exists()
