@@ -84,8 +84,9 @@ def layer_figure(
     above, below = figure.subplots(2, 1, height_ratios=(2.4, 1))
     plot_layers(ratios, baseline, above)
     number = len(ratios.images)
-    over = f"mean over {number} images, pairs turned alike" if number > 1 else "one image"
-    figure.suptitle(f"{pair} distortions, {over}", fontsize="medium")
+    over = f"mean over {number} images" if number > 1 else "one image"
+    turned = ", pairs turned alike" if (ratios.signs < 0).any() else ""
+    figure.suptitle(f"{pair} distortions, {over}{turned}", fontsize="medium")
     plot_shares(shares, below)
     return figure
 

@@ -102,6 +102,10 @@ def conclude(ratios: LayerRatios, shares: pd.DataFrame, pair: str) -> str:
         f"{pair} distortions, mean {over}: {', '.join(parts)}; {_percent(rows.loc[REMAINDER])} "
         "remains."
     )
+    if number > 1:
+        text += (
+            f" The mean over images holds {100 * ratios.agreement:.0f} % of what single ones do."
+        )
     constant = [f for f in FACTORS if f not in rows.index]
     return " ".join([text, *(_same(ratios, factor) for factor in constant)])
 

@@ -82,6 +82,7 @@ def test_nothing_is_written_over_anything(ratios, length):
         ratios.layers.assign(network=long), ratios.images, ratios.signs, ratios.values
     )
     figure = layer_figure(named, variance_shares(named), "principal", named)
+    assert figure._suptitle.get_text() == "principal distortions, mean over 4 images"
     canvas = FigureCanvasAgg(figure)
     canvas.draw()
     renderer = canvas.get_renderer()
@@ -99,6 +100,8 @@ def test_examples_show_u_and_v_as_the_layers_are_turned(layer_table, write_layer
     values = np.random.default_rng(0).normal(size=(26, 1)) * [1, -1, 1, 1]
     opened = StimulusSet.open(write_layer_set(layer_table(), values))
     ratios = layer_ratios(opened)
+    title = layer_figure(ratios, variance_shares(ratios), "principal")._suptitle.get_text()
+    assert title == "principal distortions, mean over 4 images, pairs turned alike"
     figure = example_figure(opened, ratios, "principal", count=2, rms=0.02)
     assert len(figure.axes) == 2
     for ax, image, sign in zip(figure.axes, ratios.images, ratios.signs, strict=False):

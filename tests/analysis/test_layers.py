@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from pdpsych.analysis.layers import LAYER_COLUMNS, align, layer_ratios
+from pdpsych.analysis.layers import LAYER_COLUMNS, LayerRatios, align, layer_ratios
 from pdpsych.errors import InputError
 from pdpsych.stimuli import StimulusSet
 
@@ -113,6 +113,14 @@ def test_agreement_is_of_what_separates(opened):
     assert same.agreement == pytest.approx(1)
     strangers = layer_ratios(opened(np.kron(np.eye(2), np.ones((13, 1)))[:, :2]), "random-1")
     assert strangers.agreement == pytest.approx(0, abs=1e-12)
+
+
+@pytest.mark.parametrize(("images", "found"), [(5, 0.3), (100, 0.06)])
+def test_agreement_found_in_noise_is_what_align_says(layer_table, images, found):
+    values = np.random.default_rng(0).normal(size=(26, images))
+    names = tuple(f"image-{k}" for k in range(images))
+    ratios = LayerRatios(layer_table(), names, align(values), values * align(values))
+    assert ratios.agreement == pytest.approx(found, rel=0.2)
 
 
 def test_built_in_models_are_their_own_networks(layer_table, opened):

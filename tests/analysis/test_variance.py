@@ -195,6 +195,7 @@ def test_conclusion_gives_the_numbers(layer_table):
     ]
     said = conclude(ratios, table, "principal")
     assert "26 layers on the principal distortions, mean over 3 images" in said
+    assert f"holds {100 * ratios.agreement:.0f} % of what single ones do" in said
     assert "architecture explains 61 % [55, 66] (chance 4 [1, 13])" in said
 
 
