@@ -21,6 +21,26 @@ def test_display_inline_and_in_a_file_are_the_same(write_experiment, tmp_path):
     assert named.resolved()["display"] == inline.resolved()["display"] == expected
 
 
+def test_an_inline_display_finds_its_measurements_beside_the_experiment(write_experiment, tmp_path):
+    rows = [f"{x},{0.3 + 100 * (x / 255) ** 2.2:.3f}" for x in range(0, 256, 15)]
+    (tmp_path / "lab.csv").write_text("\n".join(["level,luminance", *rows]))
+    curve = {"measurements": "lab.csv", "model": "power-1"}
+    experiment = load(write_experiment("measured", display={"curve": curve}), Experiment)
+    (tmp_path / "displays").mkdir()
+    (tmp_path / "lab.csv").rename(tmp_path / "displays" / "lab.csv")
+    (tmp_path / "displays" / "lab.yaml").write_text(
+        "curve: {measurements: lab.csv, model: power-1}"
+    )
+    named = load(write_experiment("named", display="displays/lab.yaml"), Experiment)
+    assert named.resolved()["display"]["curve"]["grey"]["gamma"] == pytest.approx(2.2, abs=0.01)
+    with pytest.raises(InputError, match=r"lab\.csv: no such file"):
+        experiment.resolved()
+    (tmp_path / "displays" / "lab.csv").rename(tmp_path / "lab.csv")
+    assert experiment.resolved()["display"]["curve"]["grey"]["gamma"] == pytest.approx(
+        2.2, abs=0.01
+    )
+
+
 def test_logs_are_beside_the_file(write_experiment, tmp_path):
     assert load(write_experiment("early"), Experiment).logs == tmp_path / "data" / "early"
 
