@@ -15,6 +15,7 @@ from torch.nn.modules.conv import _ConvNd
 
 from pdpsych.errors import InputError
 from pdpsych.geometry.linearization import Linearization, first_line, linearize
+from pdpsych.geometry.memory import is_out_of_memory
 from pdpsych.models.checks import (
     check_finite,
     check_module,
@@ -153,16 +154,18 @@ class ModuleNetwork:
 
     def _pass(self, batch: Tensor) -> None:
         """Run the network on a batch, which it may overwrite only a copy of."""
-        try:
-            with enough_memory(self._title):
+        with enough_memory(self._title):
+            try:
                 self.module(self.preprocessing(batch.clone()))
-        except InputError as error:
-            raise InputError(f"{self._title}: {error}") from error.__cause__
-        except Exception as error:
-            raise InputError(
-                f"{self._title}: its forward pass fails on images {tuple(batch.shape[1:])}: "
-                f"{type(error).__name__}: {first_line(error)}{self._channel_advice(batch)}"
-            ) from error
+            except InputError as error:
+                raise InputError(f"{self._title}: {error}") from error.__cause__
+            except Exception as error:
+                if is_out_of_memory(error):
+                    raise
+                raise InputError(
+                    f"{self._title}: its forward pass fails on images {tuple(batch.shape[1:])}: "
+                    f"{type(error).__name__}: {first_line(error)}{self._channel_advice(batch)}"
+                ) from error
 
     def _channel_advice(self, batch: Tensor) -> str:
         """Say what the first convolution takes, where it is not what the image has."""

@@ -165,7 +165,8 @@ def test_another_number_of_channels_is_refused_with_advice(odd):
         loaded.network.linearize(torch.rand((3, 5, 5)), ["last"])
     (fixed,) = models.load([{**ALEXNET, "layers": ["features.0"]}])
     with pytest.raises(
-        InputError, match=r'model "torch.*takes 3 channels, the image has 2; set col'
+        InputError,
+        match=r'^model "torchvision:alexnet@random": takes 3 channels, the image has 2; set col',
     ):
         fixed.network.linearize(torch.rand((2, 5, 5)), ["features.0"])
 
@@ -196,5 +197,5 @@ def test_running_out_of_memory_says_what_to_reduce(error, where):
             return Doubled.apply(x)
 
     (large,) = models.from_module(torch.nn.Sequential(Large()), ["0"], name="large")
-    with pytest.raises(InputError, match='model "large": out of memory; use smaller images'):
+    with pytest.raises(InputError, match=r'^model "large": out of memory; use smaller images'):
         large.network.linearize(torch.rand((1, 4, 4)), ["0"])
