@@ -3,7 +3,7 @@
 ``python analysis/digits.py [--out digits] [--seeds 0 1 2]`` trains a convolutional and a fully
 connected network on scikit-learn's 8×8 digits, each normally and adversarially, generates a
 stimulus set of 30 digits over their 20 layers, and draws figure 2. Weights are kept in the folder;
-the set can be made again with ``pdpsych generate digits/NAME.yaml``. A minute or two a seed.
+the set can be made again with ``pdpsych generate digits/NAME.yaml``. Two to three minutes a seed.
 """
 
 from __future__ import annotations
