@@ -46,6 +46,20 @@ Simulate = Annotated[
 DisplayFile = Annotated[
     Path, typer.Argument(metavar="DISPLAY", help="Display, experiments/displays/NAME.yaml.")
 ]
+MeterName = Annotated[
+    str,
+    typer.Option(
+        help="typed: numbers from a hand-held meter; psychopy:CLASS[:PORT]: a photometer that "
+        "PsychoPy knows; buffer: no light, the window's memory, for trying out."
+    ),
+]
+PatchSide = Annotated[
+    int | None,
+    typer.Option(metavar="PIXELS", help="Side of the patch; default: half the screen's height."),
+]
+Settle = Annotated[
+    float, typer.Option(metavar="SECONDS", help="From showing a level to a photometer's reading.")
+]
 Windowed = Annotated[bool, typer.Option("--windowed", help="Do not fill the screen.")]
 
 
@@ -256,6 +270,70 @@ def display_fit(display: DisplayFile) -> None:
 
     validations, model = display_file.choose_model(display)
     typer.echo(f"{display_summary.table(validations, model)}\n{display}: curve.model: {model}")
+
+
+@displays.command("measure")
+def display_measure(
+    display: DisplayFile,
+    instrument: MeterName = "typed",
+    levels: Annotated[int, typer.Option(help="Levels of each channel.")] = 17,
+    repeats: Annotated[int, typer.Option(help="Readings of each level.")] = 3,
+    grey: Annotated[bool, typer.Option("--grey", help="Leave out red, green and blue.")] = False,
+    patch: PatchSide = None,
+    settle: Settle = 1.0,
+    windowed: Windowed = False,
+) -> None:
+    """Measure a display with a light meter; goes on where it was interrupted."""
+    from pdpsych.experiments import measure, series
+    from pdpsych.stimuli import display_figures, display_summary
+
+    try:
+        done = measure.measure(
+            display,
+            instrument,
+            levels=levels,
+            repeats=repeats,
+            grey_only=grey,
+            patch=patch,
+            settle=settle,
+            windowed=windowed,
+        )
+    except series.Stopped as stopped:
+        typer.echo(f"{stopped}; the same command goes on from there")
+        return
+    figure = display.with_suffix(".png")
+    display_figures.figure(done.display, done.validations).savefig(figure, dpi=150)
+    typer.echo(display_summary.summary(done.display, done.validations))
+    typer.echo(f"drift of white: {100 * done.drift:.2f} % (limit {100 * measure.DRIFT_LIMIT:g} %)")
+    typer.echo(f"written: the curve into {display}, its figure into {figure}")
+
+
+@displays.command("verify")
+def display_verify(
+    display: DisplayFile,
+    instrument: MeterName = "typed",
+    limit: Annotated[
+        float, typer.Option(help="Largest error allowed, as a share of white − black.")
+    ] = 0.05,
+    patch: PatchSide = None,
+    settle: Settle = 1.0,
+    windowed: Windowed = False,
+) -> None:
+    """Compare a display with its measured curve; status 1 if it has drifted."""
+    from pdpsych.experiments import series, verification
+    from pdpsych.stimuli import Display
+    from pdpsych.study import load
+
+    try:
+        found = verification.verify(
+            display, instrument, limit=limit, patch=patch, settle=settle, windowed=windowed
+        )
+    except series.Stopped as stopped:
+        typer.echo(f"{stopped}; nothing was verified")
+        raise typer.Exit(1) from None
+    typer.echo(verification.table(load(display, Display), found))
+    if not found.passed:
+        raise typer.Exit(1)
 
 
 def main() -> None:

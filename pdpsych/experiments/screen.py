@@ -5,7 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from pdpsych.errors import InputError
+from pdpsych.experiments.observer import Levels
 from pdpsych.stimuli.display import Display
 
 try:
@@ -101,6 +105,22 @@ class Screen:
         up = self.keyboard.getKeys(wanted, waitRelease=True)
         fresh = {(key.tDown, key.name): key for key in (*down, *up) if key.tDown > since}
         return [fresh[moment] for moment in sorted(fresh)]
+
+
+def texture(frame: Levels, top: int) -> NDArray[np.float32]:
+    """Return display levels (C, H, W) as PsychoPy takes them: (H, W, 3), 0 to 1, upside down.
+
+    Arrays of three dimensions range from 0 to 1 in PsychoPy, those of two from −1 to 1; its
+    first row is the lowest.
+    """
+    channels = np.broadcast_to(frame, (3, *frame.shape[1:])).transpose(1, 2, 0)
+    return np.ascontiguousarray(channels[::-1], dtype=np.float32) / np.float32(top)
+
+
+def centre(size: tuple[int, int], window: tuple[int, int]) -> tuple[float, float]:
+    """Return the position nearest the middle at which an image falls on whole pixels."""
+    across, up = ((outer - inner) % 2 / 2 for inner, outer in zip(size, window, strict=True))
+    return across, up
 
 
 def _open(display: Display, background: float, windowed: bool, label: str) -> Any:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from pdpsych.errors import InputError
 from pdpsych.experiments.experiment import Experiment
 from pdpsych.experiments.observer import Interval, Levels, Presentation, Response, SessionStopped
-from pdpsych.experiments.screen import Screen, visual
+from pdpsych.experiments.screen import Screen, centre, texture, visual
 
 _FIXATION_PX = 12
 # A frame counts as dropped when it comes this much later than its period, in seconds.
@@ -206,22 +206,6 @@ class Window:
     def _check_pause(self) -> None:
         if self._screen.pressed((self._experiment.keys.pause,), self._resumed):
             raise _PausePressed
-
-
-def texture(frame: Levels, top: int) -> NDArray[np.float32]:
-    """Return display levels (C, H, W) as PsychoPy takes them: (H, W, 3), 0 to 1, upside down.
-
-    Arrays of three dimensions range from 0 to 1 in PsychoPy, those of two from −1 to 1; its
-    first row is the lowest.
-    """
-    channels = np.broadcast_to(frame, (3, *frame.shape[1:])).transpose(1, 2, 0)
-    return np.ascontiguousarray(channels[::-1], dtype=np.float32) / np.float32(top)
-
-
-def centre(size: tuple[int, int], window: tuple[int, int]) -> tuple[float, float]:
-    """Return the position nearest the middle at which an image falls on whole pixels."""
-    across, up = ((outer - inner) % 2 / 2 for inner, outer in zip(size, window, strict=True))
-    return across, up
 
 
 def _nothing() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import datetime
 import os
+import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -112,6 +113,53 @@ def choose_model(path: str | Path) -> tuple[tuple[Validation, ...], Model]:
             encoding="utf-8",
         )
     return validations, model
+
+
+def replace_curve(path: str | Path, curve: MeasuredCurve) -> Display:
+    """Write a measured curve into a display's file and leave the rest as it is.
+
+    Comments inside the curve that was there are lost, and all of them where the file is not
+    written in YAML's block style.
+
+    Raises
+    ------
+    InputError
+        If the file is no display's, or cannot be written.
+    """
+    path = Path(path)
+    described = load(path, Display).model_copy(update={"curve": curve})
+    with _renamed(path) as part:
+        part.write_text(_with_curve(path.read_text(encoding="utf-8"), curve), encoding="utf-8")
+        if not _is(part, described):
+            dump(described, part)
+    return load(path, Display)
+
+
+def _is(path: Path, display: Display) -> bool:
+    try:
+        return load(path, Display).model_dump() == display.model_dump()
+    except InputError:
+        return False
+
+
+def _with_curve(text: str, curve: MeasuredCurve) -> str:
+    """Exchange the lines of the curve in a display's text, or add them."""
+    data = curve.model_dump(mode="json", exclude_none=True)
+    block = textwrap.indent(yaml.safe_dump(data, sort_keys=False, allow_unicode=True), "  ")
+    root: Any = yaml.compose(text, Loader=yaml.SafeLoader)
+    for name, value in root.value:
+        if name.value == "curve":
+            end = _end(value)
+            comment, _, after = text[end:].partition("\n")
+            return f"{text[: name.end_mark.index]}:{comment.rstrip()}\n{block}{after}"
+    return f"{text.rstrip()}\ncurve:\n{block}"
+
+
+def _end(node: Any) -> int:
+    """Return where a value ends; that of a block is before the comments behind it."""
+    if isinstance(node, yaml.MappingNode) and not node.flow_style:
+        return _end(node.value[-1][1])
+    return int(node.end_mark.index)
 
 
 def _value(mapping: Any, key: str) -> Any:

@@ -1,0 +1,177 @@
+"""A uniform patch on a display, for a light meter to look at. Importing it imports PsychoPy."""
+
+from __future__ import annotations
+
+from types import TracebackType
+
+import numpy as np
+
+from pdpsych.errors import InputError
+from pdpsych.experiments.screen import Screen, centre, texture, visual
+from pdpsych.experiments.series import CHANNEL_PLANES, Paused, Step, Stopped
+from pdpsych.stimuli.display import Display
+
+_TEXT_FROM_EDGE_PX = 40
+_BEGIN = "Put the meter in front of the middle of the patch.  space: begin  escape: stop"
+_PAUSE = "{done} of {total} readings are taken.  space: go on  escape: stop"
+_TYPING = "return: save  escape: interrupt"
+
+_CHARACTERS = {
+    **{name: digit for digit in "0123456789" for name in (digit, f"num_{digit}")},
+    **dict.fromkeys(("period", "comma", "num_decimal", "num_separator"), "."),
+}
+_BACK, _ENTER, _ESCAPE, _GO_ON = "backspace", ("return", "num_enter"), "escape", "space"
+
+
+class Patch:
+    """A patch of one channel and level on a surround of half the white's luminance.
+
+    Parameters
+    ----------
+    side
+        Of the patch in pixels, half the screen's height if None. Where it is larger than the
+        screen, the patch fills it.
+    windowed
+        Leave the rest of the screen free, for trying out.
+
+    Raises
+    ------
+    InputError
+        If no window can be opened, or it changes the levels it is given.
+    """
+
+    def __init__(self, display: Display, side: int | None = None, windowed: bool = False) -> None:
+        self._display = display
+        half = display.levels(np.array(0.5), "linear")
+        surround = float(np.round(half)) / display.top
+        self._screen = Screen(display, surround, windowed, display.label)
+        self.win = self._screen.win
+        width, height = (int(length) for length in self.win.size)
+        side = side or height // 2
+        self.size = min(side, width), min(side, height)
+        self._screen.text.pos = (0, _TEXT_FROM_EDGE_PX - height / 2)
+        self._stimulus = visual.ImageStim(
+            self.win,
+            image=self._texture(Step("grey", display.top)),
+            units="pix",
+            size=self.size,
+            pos=centre(self.size, (width, height)),
+            interpolate=False,
+        )
+        self._since = 0.0
+        self.caption = ""
+
+    @property
+    def ramp_is_linear(self) -> bool:
+        """Whether the hardware gamma ramp could be made linear."""
+        return self._screen.ramp_is_linear
+
+    def begin(self) -> None:
+        """Show a white patch until the meter is in place."""
+        self._choose(_BEGIN, "stopped before the first reading")
+
+    def show(self, step: Step) -> None:
+        """Show a level of a channel, once it is certain that the window leaves it as it is."""
+        self._stimulus.image = self._texture(step)
+        self.draw()
+        frame = np.asarray(self.win.getMovieFrame(buffer="back"))
+        self.win.movieFrames.clear()
+        seen = frame[frame.shape[0] // 2, frame.shape[1] // 2]
+        wanted = np.zeros(3)
+        wanted[CHANNEL_PLANES[step.channel]] = step.level * 255 / self._display.top
+        # The frame is read back with 8 bits.
+        if (np.abs(seen - wanted) > (0 if self._display.bit_depth == 8 else 1)).any():
+            raise InputError(
+                f"{self._display.label}: the window shows {seen.tolist()} where "
+                f"{wanted.tolist()} of 255 was asked for; switch off whatever changes colours "
+                "between PsychoPy and the screen"
+            )
+        self.win.flip()
+
+    def draw(self) -> None:
+        """Draw the patch into the next frame."""
+        self._stimulus.draw()
+
+    def hold(self, seconds: float) -> None:
+        """Keep the patch for a time; the escape key raises :class:`Paused`."""
+        onset = now = self.win.flip()
+        while now - onset < seconds:
+            self._write(self.caption)
+            now = self.win.flip()
+            self._check_escape()
+
+    def typed(self) -> float:
+        """Return the number that a person types; the escape key raises :class:`Paused`."""
+        names = (*_CHARACTERS, _BACK, *_ENTER, _ESCAPE)
+        typed, note = "", _TYPING
+        while True:
+            self._write(f"{self.caption}: {typed}_ cd/m²   {note}")
+            self.win.flip()
+            for key in self._screen.pressed(names, self._since):
+                self._since = key.tDown
+                if key.name == _ESCAPE:
+                    raise Paused
+                if key.name not in _ENTER:
+                    typed, note = edited(typed, key.name), _TYPING
+                elif (value := luminance(typed)) is not None:
+                    return value
+                else:
+                    typed, note = "", f'"{typed}" is no luminance, such as 12.5'
+
+    def pause(self, done: int, total: int) -> None:
+        """Wait until somebody goes on; the escape key raises :class:`Stopped`."""
+        self._choose(
+            _PAUSE.format(done=done, total=total),
+            f"stopped after {done} of {total} readings",
+        )
+
+    def close(self) -> None:
+        """Close the window."""
+        self._screen.close()
+
+    def __enter__(self) -> Patch:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def _choose(self, text: str, stopped: str) -> None:
+        while True:
+            self._write(text)
+            self.win.flip()
+            for key in self._screen.pressed((_GO_ON, _ESCAPE), self._since):
+                self._since = key.tDown
+                if key.name == _ESCAPE:
+                    raise Stopped(stopped)
+                return
+
+    def _check_escape(self) -> None:
+        if keys := self._screen.pressed((_ESCAPE,), self._since):
+            self._since = keys[0].tDown
+            raise Paused
+
+    def _write(self, text: str) -> None:
+        """Draw the patch with a line of text near the lower edge, off the meter's field."""
+        self.draw()
+        self._screen.text.text = text
+        self._screen.text.draw()
+
+    def _texture(self, step: Step) -> np.ndarray:
+        frame = np.zeros((3, 2, 2), dtype=np.uint16)
+        frame[CHANNEL_PLANES[step.channel]] = step.level
+        return texture(frame, self._display.top)
+
+
+def edited(typed: str, key: str) -> str:
+    """Return a number being typed after one more key."""
+    return typed[:-1] if key == _BACK else typed + _CHARACTERS[key]
+
+
+def luminance(typed: str) -> float | None:
+    """Return the number that was typed, None if it is none."""
+    return float(typed) if typed.strip(".") and typed.count(".") <= 1 else None

@@ -1,0 +1,201 @@
+"""Whether a measured display still has the curve that was measured."""
+
+from __future__ import annotations
+
+import datetime
+import json
+import os
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from pdpsych.errors import InputError
+from pdpsych.experiments.design import seed_of
+from pdpsych.experiments.measure import opened
+from pdpsych.experiments.series import plan, take
+from pdpsych.stimuli.display import Display, MeasuredCurve
+from pdpsych.stimuli.measurement import Channel, Measurements, Reading
+from pdpsych.study import Section, load, validate
+
+_LEVELS = 5
+
+
+class Verification(Section):
+    """A comparison of a display with its measured curve, ``NAME.verified.json``.
+
+    Attributes
+    ----------
+    measurements, model
+        SHA-256 of the readings, and the model fitted to them, that it was compared with.
+    largest
+        Largest departure of a luminance, as a share of its channel's white − black.
+    largest_slope
+        Largest relative departure of the slope between neighbouring levels.
+    limit
+        The most that ``largest`` may be; ``largest_slope`` may be twice as much.
+    readings
+        What was read.
+    """
+
+    measurements: str
+    model: str
+    time: str
+    instrument: str
+    limit: float
+    largest: float
+    largest_slope: float
+    readings: tuple[Reading, ...]
+
+    @property
+    def passed(self) -> bool:
+        """Whether the display is within the limits."""
+        return self.largest <= self.limit and self.largest_slope <= 2 * self.limit
+
+
+class Comparison(NamedTuple):
+    """A level as the curve has it and as it was read, in cd/m².
+
+    ``error`` is a share of the channel's white − black. ``slope_error`` is the relative error of
+    the slope from the level below, None for the lowest.
+    """
+
+    channel: Channel
+    level: int
+    expected: float
+    luminance: float
+    error: float
+    slope_error: float | None
+
+
+def verify(
+    path: str | Path,
+    instrument: str = "typed",
+    *,
+    limit: float = 0.05,
+    patch: int | None = None,
+    settle: float = 1.0,
+    windowed: bool = False,
+) -> Verification:
+    """Read a display at five levels of each measured channel and compare it with its curve.
+
+    The levels are black, white and three between those that the curve was fitted to. The result
+    is written beside the display's file, whatever it is.
+
+    Raises
+    ------
+    InputError
+        If the display was not measured, or the display or instrument cannot be used.
+    pdpsych.experiments.series.Stopped
+        If somebody stops; a verification starts anew then.
+    """
+    path = Path(path)
+    display = load(path, Display)
+    if display.measurements is None:
+        raise InputError(
+            f"{path}: curve: the display was not measured, there is nothing to compare with; see "
+            "pdpsych display measure and import"
+        )
+    if not 0 < limit < 1:
+        raise InputError(f"--limit: a share between 0 and 1 such as 0.05, got {limit:g}")
+    readings: list[Reading] = []
+    seed = seed_of("verify", display.stem)
+    steps = plan(_levels(display), display.measurements.channels, 1, display.top, seed)
+    with opened(display, instrument, patch, settle, windowed) as (target, meter):
+        take(steps, target, meter, (), readings.append)
+    found = _verification(display, tuple(readings), instrument, limit)
+    part = path.with_name(f".{path.name}.{os.getpid()}")
+    part.write_text(found.model_dump_json(indent=1), encoding="utf-8")
+    os.replace(part, _record(path))
+    return found
+
+
+def last_verification(display: Display) -> Verification | None:
+    """Return the last verification of a display with its present curve, None if there is none.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be read as one.
+    """
+    if display.measurements is None or not isinstance(display.curve, MeasuredCurve):
+        return None
+    path = _record(display.resolve(f"{display.stem}.yaml"))
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path}: cannot be read: {error}") from None
+    found = validate(data, Verification, str(path))
+    present = display.measurements.sha256, display.curve.model
+    return found if (found.measurements, found.model) == present else None
+
+
+def compare_readings(display: Display, readings: tuple[Reading, ...]) -> list[Comparison]:
+    """Compare readings with a display's curve, channel by channel, lowest level first."""
+    measured = Measurements(readings, display.top, display.label)
+    rows = []
+    for channel in measured.channels:
+        fit = display.fits[channel]
+        level, luminance, _ = measured.means(channel)
+        expected = fit.candela(level)
+        errors = (luminance - expected) / (fit.white - fit.black)
+        slopes = [None, *(np.diff(luminance) / np.diff(expected) - 1).tolist()]
+        levels = np.round(level * display.top).astype(int)
+        columns = [x.tolist() for x in (levels, expected, luminance, errors)]
+        rows += [Comparison(channel, *row) for row in zip(*columns, slopes, strict=True)]
+    return rows
+
+
+def table(display: Display, verification: Verification) -> str:
+    """Return what was read and expected as text, with a mark where a limit is exceeded."""
+    lines = ["channel  level  expected  read [cd/m²]  error [% of range]  slope [%]"]
+    limit = verification.limit
+    for row in compare_readings(display, verification.readings):
+        slope = row.slope_error
+        out = abs(row.error) > limit or abs(slope or 0) > 2 * limit
+        lines.append(
+            f"{row.channel:<8} {row.level:>5}  {row.expected:>8.4g}  {row.luminance:>12.4g}  "
+            f"{100 * row.error:>+18.2f}  {'' if slope is None else f'{100 * slope:+9.2f}':>9}"
+            f"{'  !' if out else ''}"
+        )
+    verdict = "has its curve" if verification.passed else "has drifted"
+    lines.append(
+        f"{display.stem} {verdict}: largest error {100 * verification.largest:.2f} % of white − "
+        f"black (limit {100 * limit:g} %), of slope {100 * verification.largest_slope:.2f} % "
+        f"(limit {200 * limit:g} %)"
+    )
+    return "\n".join(lines)
+
+
+def _verification(
+    display: Display, readings: tuple[Reading, ...], instrument: str, limit: float
+) -> Verification:
+    assert display.measurements is not None
+    assert isinstance(display.curve, MeasuredCurve)
+    rows = compare_readings(display, readings)
+    return Verification(
+        measurements=display.measurements.sha256,
+        model=display.curve.model,
+        time=datetime.datetime.now().astimezone().isoformat(timespec="seconds"),
+        instrument=instrument,
+        limit=limit,
+        largest=max(abs(row.error) for row in rows),
+        largest_slope=max(abs(row.slope_error) for row in rows if row.slope_error is not None),
+        readings=readings,
+    )
+
+
+def _levels(display: Display) -> list[int]:
+    """Return black, white and levels between, each in the middle of two that were fitted."""
+    assert display.measurements is not None
+    fitted = np.unique([reading.level for reading in display.measurements.readings])
+    middles = (fitted[:-1] + fitted[1:]) // 2
+    targets = np.linspace(0, display.top, _LEVELS)[1:-1]
+    inner = {int(middles[np.argmin(np.abs(middles - target))]) for target in targets}
+    return sorted({0, display.top} | inner)
+
+
+def _record(path: Path) -> Path:
+    return path.with_suffix(".verified.json")
