@@ -95,12 +95,12 @@ def conclude(ratios: LayerRatios, shares: pd.DataFrame, pair: str) -> str:
         f"[{100 * row['chance_low']:.0f}, {100 * row['chance_high']:.0f}])"
         for factor, row in rows.drop(index=REMAINDER).iterrows()
     ]
+    parts.append(f"{_percent(rows.loc[REMAINDER])} remains")
     number = len(ratios.images)
     over = f"over {number} images" if number > 1 else "at one image, so without interval"
     text = (
         f"Of the variance of the log sensitivity ratios of {len(ratios.layers)} layers on the "
-        f"{pair} distortions, mean {over}: {', '.join(parts)}; {_percent(rows.loc[REMAINDER])} "
-        "remains."
+        f"{pair} distortions, mean {over}: {', '.join(parts)}."
     )
     if number > 1:
         text += (

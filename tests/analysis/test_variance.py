@@ -128,9 +128,11 @@ def test_a_factor_that_is_the_same_everywhere_is_said_not_shown(layer_table):
 
 def test_networks_that_differ_in_nothing_known_leave_all_unexplained(layer_table):
     layers = layer_table().assign(architecture="a", training="t", depth=0.0)
-    table = variance_shares(ratios_of(layers, noise(layers, 3)))
+    ratios = ratios_of(layers, noise(layers, 3))
+    table = variance_shares(ratios)
     assert table["factor"].tolist() == [REMAINDER]
     assert table["share"][0] == 1
+    assert "mean over 3 images: 100 % [100, 100] remains." in conclude(ratios, table, "principal")
 
 
 def test_chance_is_the_mean_over_all_relabellings(layer_table):
