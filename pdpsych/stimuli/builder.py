@@ -10,7 +10,6 @@ import json
 import os
 import re
 import shutil
-import tempfile
 from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass
@@ -32,6 +31,7 @@ from pdpsych.stimuli.unit import (
     find,
     forget_representations,
     is_out_of_memory,
+    new_folder,
     reason,
     representations,
     to_tensor,
@@ -196,7 +196,7 @@ def _joined(plan: _Plan, failed: Mapping[str, str]) -> StimulusSet:
     """Join all units into the set, or say what is missing."""
     try:
         # Writing into the folder first makes this machine see what others put there.
-        part = Path(tempfile.mkdtemp(prefix="set.", suffix=".part", dir=plan.folder))
+        part = new_folder(plan.folder, "set")
         found = {unit: find(plan.folder, unit) for unit in plan.units}
         records = {unit: record for unit, record in found.items() if record is not None}
         if len(records) == len(plan.units) and not failed:

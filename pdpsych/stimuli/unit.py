@@ -11,13 +11,13 @@ import hashlib
 import json
 import os
 import shutil
-import tempfile
 import threading
 import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from uuid import uuid4
 
 import numpy as np
 import torch
@@ -99,6 +99,13 @@ def find(folder: Path, unit: Unit) -> UnitRecord | None:
     return record if whole else None
 
 
+def new_folder(folder: Path, name: str) -> Path:
+    """Make a folder of its own for something half done, open to whom the umask says."""
+    part = folder / f"{name}.{uuid4().hex}.part"
+    part.mkdir()
+    return part
+
+
 @dataclass(frozen=True)
 class Maker:
     """Makes units of a recipe in a folder; the same one serves every process and machine."""
@@ -121,7 +128,7 @@ class Maker:
         return Outcome(unit)
 
     def _make(self, unit: Unit, step: Step) -> None:
-        part = Path(tempfile.mkdtemp(prefix=f"{unit.digest}.", suffix=".part", dir=self.folder))
+        part = new_folder(self.folder, unit.digest)
         try:
             for name in ("arrays", "previews"):
                 (part / name).mkdir()
