@@ -27,7 +27,7 @@ def figure(display: Display, validations: Sequence[Validation]) -> Figure:
     if measurements is None or not isinstance(display.curve, MeasuredCurve):
         raise ValueError("the display was not measured")
     channels = measurements.channels
-    drawn = Figure(figsize=(max(4.2, 3.2 * len(channels)), 8), layout="constrained")
+    drawn = Figure(figsize=(max(4.6, 3.2 * len(channels)), 8), layout="constrained")
     axes = drawn.subplots(3, len(channels), squeeze=False, sharex=True)
     for column, channel in enumerate(channels):
         own = [v for v in validations if v.channel == channel]
@@ -37,8 +37,17 @@ def figure(display: Display, validations: Sequence[Validation]) -> Figure:
         axes[2, column].set_xlabel("level / highest level")
         axes[0, column].set_title(channel)
     handles, labels = axes[0, 0].get_legend_handles_labels()
-    drawn.legend(handles, labels, loc="outside lower center", ncols=5, frameon=False)
-    drawn.suptitle(f"{display.stem}: {display.curve.model} is chosen (bands: ± 2 standard errors)")
+    drawn.legend(
+        handles,
+        labels,
+        loc="outside lower center",
+        ncols=5 if len(channels) > 1 else 3,
+        frameon=False,
+    )
+    drawn.suptitle(
+        f"{display.stem}: {display.curve.model} is chosen\nbands: ± 2 standard errors",
+        fontsize="medium",
+    )
     return drawn
 
 
