@@ -47,14 +47,16 @@ class NetworkInput(Part):
 class NetworkAddress(Part):
     """One network: ``source:name[@weights]``.
 
-    ``label`` stands for that in the names of its representations, ``training`` says in figures
-    what it was trained on.
+    ``label`` stands for that in the names of its representations; ``architecture`` and
+    ``training`` say in figures and shares of variance what it is and what it was trained on,
+    where the source cannot know (a callable's name says both at once).
     """
 
     source: Literal["torchvision", "timm", "file", "python"]
     name: str = Field(min_length=1)
     weights: str | None = Field(None, min_length=1)
     label: str | None = Field(None, pattern=r"^[^:/@]+$")
+    architecture: str | None = None
     training: str | None = None
     preprocess: NetworkInput = NetworkInput()
 

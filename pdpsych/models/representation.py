@@ -164,7 +164,7 @@ def _one_network(
             layer,
             _NOISE[address.noise],
             Origin(
-                built.architecture,
+                address.architecture or built.architecture,
                 address.training or built.training,
                 depths[layer],
                 str(preprocessing),

@@ -110,8 +110,9 @@ def test_an_origin_says_what_a_set_records():
     assert (origin.architecture, origin.training) == ("alexnet", "random weights, seed 0")
     assert origin.preprocessing.startswith("linear to srgb; resized to 224 x 224")
     assert origin.weights_sha256 == fingerprint(alexnet.network.module)
-    (named,) = models.load([{**ALEXNET, "layers": ["features.1"], "training": "none at all"}])
-    assert named.origin.training == "none at all"
+    said = {"architecture": "five convolutions", "training": "none at all"}
+    (named,) = models.load([{**ALEXNET, "layers": ["features.1"], **said}])
+    assert (named.origin.architecture, named.origin.training) == tuple(said.values())
     record = RepresentationRecord(
         name=alexnet.name, layer=alexnet.layer, noise="Gaussian", **asdict(origin)
     )
