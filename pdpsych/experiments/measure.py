@@ -100,8 +100,10 @@ class ReadingFile:
         self.readings.append(reading)
 
     def close(self) -> None:
-        """Close the file."""
+        """Close the file; without a reading it goes away."""
         os.close(self._handle)
+        if not self.readings:
+            self.path.unlink()
 
     def _write(self, line: str) -> None:
         rest = line.encode()

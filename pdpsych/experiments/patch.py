@@ -11,8 +11,10 @@ from pdpsych.experiments.screen import Screen, centre, texture, visual
 from pdpsych.experiments.series import CHANNEL_PLANES, Paused, Step, Stopped
 from pdpsych.stimuli.display import Display
 
-_TEXT_FROM_EDGE_PX = 40
+_TEXT_FROM_EDGE_PX = 50
 _BEGIN = "Put the meter in front of the middle of the patch.  space: begin  escape: stop"
+_RAMP = """
+The system does not let the gamma ramp be set: switch off colour profiles and night light."""
 _PAUSE = "{done} of {total} readings are taken.  space: go on  escape: stop"
 _TYPING = "return: save  escape: interrupt"
 
@@ -41,13 +43,15 @@ class Patch:
     """
 
     def __init__(self, display: Display, side: int | None = None, windowed: bool = False) -> None:
+        if side is not None and side < 1:
+            raise InputError(f"--patch: at least 1 pixel, got {side}")
         self._display = display
         half = display.levels(np.array(0.5), "linear")
         surround = float(np.round(half)) / display.top
         self._screen = Screen(display, surround, windowed, display.label)
         self.win = self._screen.win
         width, height = (int(length) for length in self.win.size)
-        side = side or height // 2
+        side = height // 2 if side is None else side
         self.size = min(side, width), min(side, height)
         self._screen.text.pos = (0, _TEXT_FROM_EDGE_PX - height / 2)
         self._stimulus = visual.ImageStim(
@@ -61,14 +65,10 @@ class Patch:
         self._since = 0.0
         self.caption = ""
 
-    @property
-    def ramp_is_linear(self) -> bool:
-        """Whether the hardware gamma ramp could be made linear."""
-        return self._screen.ramp_is_linear
-
     def begin(self) -> None:
         """Show a white patch until the meter is in place."""
-        self._choose(_BEGIN, "stopped before the first reading")
+        note = "" if self._screen.ramp_is_linear else _RAMP
+        self._choose(_BEGIN + note, "stopped before the first reading")
 
     def show(self, step: Step) -> None:
         """Show a level of a channel, once it is certain that the window leaves it as it is."""
@@ -94,11 +94,14 @@ class Patch:
 
     def hold(self, seconds: float) -> None:
         """Keep the patch for a time; the escape key raises :class:`Paused`."""
-        onset = now = self.win.flip()
-        while now - onset < seconds:
+        onset: float | None = None
+        while True:
             self._write(self.caption)
             now = self.win.flip()
+            onset = now if onset is None else onset
             self._check_escape()
+            if now - onset >= seconds:
+                return
 
     def typed(self) -> float:
         """Return the number that a person types; the escape key raises :class:`Paused`."""

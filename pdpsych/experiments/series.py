@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import math
 from collections.abc import Callable, Sequence
 from typing import NamedTuple, Protocol
 
@@ -20,6 +21,7 @@ CHANNEL_PLANES: dict[Channel, list[int]] = {
 }
 # White is read again after so many readings.
 _REFERENCE_EVERY = 20
+_FAR = 0.1
 
 
 class Paused(Exception):
@@ -83,25 +85,42 @@ def take(
     readings
         Of the first steps, taken already.
     keep
-        Saves a reading.
+        Saves a reading. One that is :func:`out_of_order` is taken again, and the second counts.
 
     Raises
     ------
     Stopped
         If somebody ends the series.
     """
-    total = len(steps)
-    for order, step in list(enumerate(steps, start=1))[len(readings) :]:
-        target.caption = f"reading {order} of {total}"
+    total, taken = len(steps), list(readings)
+    for order, step in list(enumerate(steps, start=1))[len(taken) :]:
         while True:
+            target.caption = f"reading {order} of {total}"
             try:
                 target.show(step)
                 luminance = instrument.read()
+                if out_of_order(step, luminance, taken):
+                    target.caption += f", once more ({luminance:g} does not fit those before)"
+                    luminance = instrument.read()
                 break
             except Paused:
                 target.pause(order - 1, total)
         now = datetime.datetime.now().astimezone().isoformat(timespec="seconds")
-        keep(Reading(order, now, step.channel, step.level, float(f"{luminance:.6g}")))
+        taken.append(
+            Reading(order, now, step.channel, step.level, float(f"{luminance:.6g}")),
+        )
+        keep(taken[-1])
+
+
+def out_of_order(step: Step, luminance: float, readings: Sequence[Reading]) -> bool:
+    """Return whether a lower level of the channel was far brighter, or a higher one far darker.
+
+    Far is 10 % and 0.1 cd/m²: a slip in typing, or something in the light's way.
+    """
+    own = [r for r in readings if r.channel == step.channel]
+    below = max((r.luminance for r in own if r.level <= step.level), default=0.0)
+    above = min((r.luminance for r in own if r.level >= step.level), default=math.inf)
+    return luminance < (1 - _FAR) * below - _FAR or luminance > (1 + _FAR) * above + _FAR
 
 
 def drift(steps: Sequence[Step], readings: Sequence[Reading]) -> float:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime
 import json
-import os
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,6 +14,7 @@ from pdpsych.experiments.design import seed_of
 from pdpsych.experiments.measure import opened
 from pdpsych.experiments.series import plan, take
 from pdpsych.stimuli.display import Display, MeasuredCurve
+from pdpsych.stimuli.display_file import renamed
 from pdpsych.stimuli.measurement import Channel, Measurements, Reading
 from pdpsych.study import Section, load, validate
 
@@ -104,9 +104,8 @@ def verify(
     with opened(display, instrument, patch, settle, windowed) as (target, meter):
         take(steps, target, meter, (), readings.append)
     found = _verification(display, tuple(readings), instrument, limit)
-    part = path.with_name(f".{path.name}.{os.getpid()}")
-    part.write_text(found.model_dump_json(indent=1), encoding="utf-8")
-    os.replace(part, _record(path))
+    with renamed(_record(path)) as part:
+        part.write_text(found.model_dump_json() + "\n", encoding="utf-8")
     return found
 
 
@@ -120,7 +119,7 @@ def last_verification(display: Display) -> Verification | None:
     """
     if display.measurements is None or not isinstance(display.curve, MeasuredCurve):
         return None
-    path = _record(display.resolve(f"{display.stem}.yaml"))
+    path = _record(Path(display.label))
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:

@@ -76,9 +76,9 @@ def write(
     )
     display = Display(curve=curve, **description)
     path.parent.mkdir(parents=True, exist_ok=True)
-    with _renamed(table) as part:
+    with renamed(table) as part:
         part.write_text(text(measurements.readings), encoding="utf-8")
-    with _renamed(path) as part:
+    with renamed(path) as part:
         dump(display, part)
     return load(path, Display)
 
@@ -107,7 +107,7 @@ def choose_model(path: str | Path) -> tuple[tuple[Validation, ...], Model]:
     model = best(validations)
     written = path.read_text(encoding="utf-8")
     node = _value(_value(yaml.compose(written, Loader=yaml.SafeLoader), "curve"), "model")
-    with _renamed(path) as part:
+    with renamed(path) as part:
         part.write_text(
             written[: node.start_mark.index] + model + written[node.end_mark.index :],
             encoding="utf-8",
@@ -128,7 +128,7 @@ def replace_curve(path: str | Path, curve: MeasuredCurve) -> Display:
     """
     path = Path(path)
     described = load(path, Display).model_copy(update={"curve": curve})
-    with _renamed(path) as part:
+    with renamed(path) as part:
         part.write_text(_with_curve(path.read_text(encoding="utf-8"), curve), encoding="utf-8")
         if not _is(part, described):
             dump(described, part)
@@ -167,7 +167,7 @@ def _value(mapping: Any, key: str) -> Any:
 
 
 @contextlib.contextmanager
-def _renamed(path: Path) -> Iterator[Path]:
+def renamed(path: Path) -> Iterator[Path]:
     """Give a temporary name to write to, which becomes ``path`` when all went well."""
     part = path.with_name(f".{path.name}.{os.getpid()}")
     try:

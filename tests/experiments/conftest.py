@@ -112,3 +112,17 @@ def x_display() -> Iterator[str]:
     finally:
         server.terminate()
         server.wait()
+
+
+@pytest.fixture(scope="session")
+def x_environment(x_display: str, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """Return the environment of a program on the virtual display, with a home of its own."""
+    home = tmp_path_factory.mktemp("home")
+    root = str(Path(__file__).parents[2])
+    return {
+        **os.environ,
+        "DISPLAY": x_display,
+        "HOME": str(home),
+        "XDG_CACHE_HOME": str(home / "cache"),
+        "PYTHONPATH": os.pathsep.join([root, os.environ.get("PYTHONPATH", "")]),
+    }

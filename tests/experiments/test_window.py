@@ -1,7 +1,6 @@
 """A whole person's session: a real window, real key events, frames read back from the screen."""
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -20,22 +19,14 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="keys are presse
 
 
 @pytest.fixture
-def sit(x_display, tmp_path):
+def sit(x_environment, tmp_path):
     """Return a function that has a person run a session and tells what the person saw."""
 
     def sit(experiment: Path, script: str):
         out = tmp_path / f"{experiment.stem}.npz"
-        root = str(Path(__file__).parents[2])
-        environment = {
-            **os.environ,
-            "DISPLAY": x_display,
-            "HOME": str(tmp_path),
-            "XDG_CACHE_HOME": str(tmp_path / "cache"),
-            "PYTHONPATH": os.pathsep.join([root, os.environ.get("PYTHONPATH", "")]),
-        }
         command = [sys.executable, str(PERSON), str(experiment), script, str(out)]
         done = subprocess.run(
-            command, env=environment, capture_output=True, text=True, timeout=100, check=False
+            command, env=x_environment, capture_output=True, text=True, timeout=100, check=False
         )
         assert done.returncode == 0, done.stderr[-3000:]
         told = json.loads(out.with_suffix(".json").read_text())

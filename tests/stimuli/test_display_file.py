@@ -2,12 +2,13 @@ from __future__ import annotations
 
 import datetime
 import re
+from pathlib import Path
 
 import pytest
 
 from pdpsych.errors import InputError
-from pdpsych.stimuli.display import Display
-from pdpsych.stimuli.display_file import choose_model, import_csv
+from pdpsych.stimuli.display import Display, MeasuredCurve
+from pdpsych.stimuli.display_file import choose_model, import_csv, replace_curve
 from pdpsych.stimuli.measurement import text
 from pdpsych.study import load
 
@@ -68,3 +69,36 @@ def test_a_stated_curve_cannot_be_fitted(tmp_path):
     path.write_text("curve: 2.2\n")
     with pytest.raises(InputError, match="not measured, there is nothing to fit"):
         choose_model(path)
+
+
+NEW = "\n  measurements: new.csv\n  model: pchip\n"
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (
+            "# lab\ncurve: 2.2  # sold\nscreen: 1  # left\n",
+            f"# lab\ncurve:  # sold{NEW}screen: 1  # left\n",
+        ),
+        ("screen: 1\n\n# the end", f"screen: 1\n\n# the end\ncurve:{NEW}"),
+        (
+            "curve: {measurements: o.csv, model: pchip} # o\nscreen: 1\n",
+            f"curve: # o{NEW}screen: 1\n",
+        ),
+        (
+            "curve:\n  # old\n  measurements: o.csv\n  model: power-1 # o\n\n# more\nscreen: 1\n",
+            f"curve: # o{NEW}\n# more\nscreen: 1\n",
+        ),
+        ("'curve': srgb\n'screen': 1", f"'curve':{NEW}'screen': 1"),
+        ("{screen: 1, curve: srgb}", f"curve:{NEW}bit_depth: 8\ndither: uniform\nscreen: 1\n"),
+    ],
+    ids=["stated", "default", "flow", "measured", "quoted", "all flow"],
+)
+def test_only_the_curve_is_replaced(tmp_path, before, after):
+    path = tmp_path / "lab.yaml"
+    path.write_text(before)
+    curve = MeasuredCurve(measurements=Path("new.csv"), model="pchip")
+    assert replace_curve(path, curve).curve == curve
+    assert path.read_text() == after
+    assert [p.name for p in tmp_path.iterdir()] == ["lab.yaml"]
