@@ -209,7 +209,7 @@ def test_a_set_of_another_recipe_is_not_overwritten(made, tmp_path):
 
 
 def test_an_interrupted_run_leaves_no_set_and_goes_on(tmp_path):
-    recipe = _recipe(tmp_path, RECIPE.replace("iterations: 8", "iterations: 40"))
+    recipe = _recipe(tmp_path, RECIPE.replace("iterations: 8", "iterations: 20"))
     out = tmp_path / "sets" / "small"
     code = f"from pdpsych import stimuli; stimuli.generate({str(recipe)!r})"
     process = subprocess.Popen([sys.executable, "-c", code])

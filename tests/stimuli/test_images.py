@@ -139,7 +139,7 @@ def _damaged(path):
         (lambda p: Image.new("RGBA", (32, 32)).save(p / "x.png"), "mode RGBA; give a grey or RGB"),
         (lambda p: Image.new("CMYK", (32, 32)).save(p / "x.tif"), "mode CMYK"),
         (lambda p: Image.new("P", (32, 32)).save(p / "x.png"), "mode P"),
-        (lambda p: Image.new("L", (8, 8)).save(p / "x.png"), "too small"),
+        (lambda p: Image.new("L", (6, 6)).save(p / "x.png"), "too small"),
         (lambda p: (p / "x.png").write_text("no image"), "is not an image"),
         (lambda p: (p / "x.png").mkdir(), "cannot be read"),
         (lambda p: np.save(p / "x.npy", np.full((32, 32), np.nan)), "not finite"),
