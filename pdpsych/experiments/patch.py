@@ -11,6 +11,8 @@ from pdpsych.experiments.screen import Screen, centre, texture, visual
 from pdpsych.experiments.series import CHANNEL_PLANES, Paused, Step, Stopped
 from pdpsych.stimuli.display import Display
 
+# The level of half the luminance in sRGB: the display's own curve is not known yet.
+_SURROUND = 0.735
 _TEXT_FROM_EDGE_PX = 50
 _BEGIN = "Put the meter in front of the middle of the patch.  space: begin  escape: stop"
 _RAMP = """
@@ -26,13 +28,13 @@ _BACK, _ENTER, _ESCAPE, _GO_ON = "backspace", ("return", "num_enter"), "escape",
 
 
 class Patch:
-    """A patch of one channel and level on a surround of half the white's luminance.
+    """A patch of one channel and level on a surround of about half the white's luminance.
 
     Parameters
     ----------
     side
         Of the patch in pixels, half the screen's height if None. Where it is larger than the
-        screen, the patch fills it.
+        screen, the patch fills it but for a line of text.
     windowed
         Leave the rest of the screen free, for trying out.
 
@@ -46,13 +48,12 @@ class Patch:
         if side is not None and side < 1:
             raise InputError(f"--patch: at least 1 pixel, got {side}")
         self._display = display
-        half = display.levels(np.array(0.5), "linear")
-        surround = float(np.round(half)) / display.top
+        surround = float(np.round(_SURROUND * display.top)) / display.top
         self._screen = Screen(display, surround, windowed, display.label)
         self.win = self._screen.win
         width, height = (int(length) for length in self.win.size)
         side = height // 2 if side is None else side
-        self.size = min(side, width), min(side, height)
+        self.size = min(side, width), min(side, height - 4 * _TEXT_FROM_EDGE_PX)
         self._screen.text.pos = (0, _TEXT_FROM_EDGE_PX - height / 2)
         self._stimulus = visual.ImageStim(
             self.win,
