@@ -207,10 +207,13 @@ def display_show(
     if described.measurements is None:
         typer.echo(display_summary.summary(described))
         return
+    from pdpsych.experiments import verification
     from pdpsych.stimuli import display_figures
 
     validations = curve_fit.compare(described.measurements)
     typer.echo(display_summary.summary(described, validations))
+    last = verification.last_verification(described)
+    typer.echo(f"last verification: {last or 'none since it was measured'}")
     path = figure or display.with_suffix(".png")
     display_figures.figure(described, validations).savefig(path, dpi=150)
     typer.echo(f"figure: {path}")

@@ -70,8 +70,9 @@ class ReadingFile:
 
     def __init__(self, path: Path, top: int) -> None:
         self.path = path
+        flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | getattr(os, "O_BINARY", 0)
         try:
-            self._handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
+            self._handle = os.open(path, flags, 0o644)
             written = path.read_bytes()
             end = written.rfind(b"\n") + 1
             os.ftruncate(self._handle, end)

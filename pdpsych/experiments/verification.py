@@ -31,7 +31,8 @@ class Verification(Section):
     largest
         Largest departure of a luminance, as a share of its channel's white − black.
     largest_slope
-        Largest relative departure of the slope between neighbouring levels.
+        Largest relative departure of the slope between neighbouring levels, less two of its
+        standard errors.
     limit
         The most that ``largest`` may be; ``largest_slope`` may be twice as much.
     readings
@@ -52,12 +53,21 @@ class Verification(Section):
         """Whether the display is within the limits."""
         return self.largest <= self.limit and self.largest_slope <= 2 * self.limit
 
+    def __str__(self) -> str:
+        """Say how far the display was from its curve, and when."""
+        return (
+            f"{'has its curve' if self.passed else 'has drifted'} ({self.time[:10]}, "
+            f"{self.instrument}): largest error {100 * self.largest:.2f} % of white − black (limit "
+            f"{100 * self.limit:g} %), of slope beyond noise {100 * self.largest_slope:.2f} % "
+            f"(limit {200 * self.limit:g} %)"
+        )
+
 
 class Comparison(NamedTuple):
     """A level as the curve has it and as it was read, in cd/m².
 
     ``error`` is a share of the channel's white − black. ``slope_error`` is the relative error of
-    the slope from the level below, None for the lowest.
+    the slope from the level below and ``slope_sd`` its standard error, both 0 for the lowest.
     """
 
     channel: Channel
@@ -65,7 +75,13 @@ class Comparison(NamedTuple):
     expected: float
     luminance: float
     error: float
-    slope_error: float | None
+    slope_error: float
+    slope_sd: float
+
+    @property
+    def slope_excess(self) -> float:
+        """What two standard errors do not explain of the slope's error."""
+        return max(abs(self.slope_error) - 2 * self.slope_sd, 0.0)
 
 
 def verify(
@@ -133,6 +149,7 @@ def last_verification(display: Display) -> Verification | None:
 
 def compare_readings(display: Display, readings: tuple[Reading, ...]) -> list[Comparison]:
     """Compare readings with a display's curve, channel by channel, lowest level first."""
+    assert display.measurements is not None
     measured = Measurements(readings, display.top, display.label)
     rows = []
     for channel in measured.channels:
@@ -140,32 +157,30 @@ def compare_readings(display: Display, readings: tuple[Reading, ...]) -> list[Co
         level, luminance, _ = measured.means(channel)
         expected = fit.candela(level)
         errors = (luminance - expected) / (fit.white - fit.black)
-        slopes = [None, *(np.diff(luminance) / np.diff(expected) - 1).tolist()]
+        sd = display.measurements.noise.sd(luminance)
+        slopes = np.diff(luminance) / np.diff(expected) - 1
+        slope_sd = np.hypot(sd[1:], sd[:-1]) / np.diff(expected)
         levels = np.round(level * display.top).astype(int)
-        columns = [x.tolist() for x in (levels, expected, luminance, errors)]
-        rows += [Comparison(channel, *row) for row in zip(*columns, slopes, strict=True)]
+        columns = levels, expected, luminance, errors, np.r_[0, slopes], np.r_[0, slope_sd]
+        values = (column.tolist() for column in columns)
+        rows += [Comparison(channel, *row) for row in zip(*values, strict=True)]
     return rows
 
 
 def table(display: Display, verification: Verification) -> str:
     """Return what was read and expected as text, with a mark where a limit is exceeded."""
-    lines = ["channel  level  expected  read [cd/m²]  error [% of range]  slope [%]"]
+    lines = ["channel  level  expected  read [cd/m²]  error [% of range]  slope [%]  (its noise)"]
     limit = verification.limit
     for row in compare_readings(display, verification.readings):
-        slope = row.slope_error
-        out = abs(row.error) > limit or abs(slope or 0) > 2 * limit
-        lines.append(
+        out = abs(row.error) > limit or row.slope_excess > 2 * limit
+        line = (
             f"{row.channel:<8} {row.level:>5}  {row.expected:>8.4g}  {row.luminance:>12.4g}  "
-            f"{100 * row.error:>+18.2f}  {'' if slope is None else f'{100 * slope:+9.2f}':>9}"
-            f"{'  !' if out else ''}"
+            f"{100 * row.error:>+18.2f}"
         )
-    verdict = "has its curve" if verification.passed else "has drifted"
-    lines.append(
-        f"{display.stem} {verdict}: largest error {100 * verification.largest:.2f} % of white − "
-        f"black (limit {100 * limit:g} %), of slope {100 * verification.largest_slope:.2f} % "
-        f"(limit {200 * limit:g} %)"
-    )
-    return "\n".join(lines)
+        if row.level:
+            line += f"  {100 * row.slope_error:>+9.2f}  ({100 * row.slope_sd:.2f})"
+        lines.append(line + "  !" * out)
+    return "\n".join([*lines, f"{display.stem}: {verification}"])
 
 
 def _verification(
@@ -181,7 +196,7 @@ def _verification(
         instrument=instrument,
         limit=limit,
         largest=max(abs(row.error) for row in rows),
-        largest_slope=max(abs(row.slope_error) for row in rows if row.slope_error is not None),
+        largest_slope=max(row.slope_excess for row in rows),
         readings=readings,
     )
 

@@ -3,7 +3,8 @@
 Run as ``python assistant.py SCRIPT OUT``. SCRIPT is a JSON list of sittings, each with the
 ``command`` to run and what is different from sitting through: ``escape`` and ``kill`` name the
 reading before which the escape key is pressed or the process killed, ``stop`` says whether the
-assistant then stops, ``dim`` how much of the light is left. OUT receives what became of each.
+assistant then stops, ``dim`` how much of the light is left,
+``contrast`` what PsychoPy makes of levels. OUT receives what became of each.
 
 The light follows a curve that no power law has. It reaches the PsychoPy photometer ``Lcd``, and the
 assistant, who types it with a slip of another kind first.
@@ -67,6 +68,7 @@ class Assistant:
             return now
 
         text.draw, win.flip = draw, see
+        target._stimulus.contrast = self.sitting.get("contrast", 1.0)
 
     def luminance(self, levels: np.ndarray) -> float:
         light = BLACK + (WHITE - BLACK) * float(SHARES @ lcd(levels))

@@ -10,7 +10,7 @@ from pdpsych.errors import InputError
 from pdpsych.experiments import measure as measuring
 from pdpsych.experiments.measure import ReadingFile, measure
 from pdpsych.experiments.series import Stopped
-from pdpsych.experiments.verification import last_verification, verify
+from pdpsych.experiments.verification import compare_readings, last_verification, verify
 from pdpsych.stimuli import Display
 from pdpsych.stimuli.measurement import Reading
 from pdpsych.study import load
@@ -28,6 +28,7 @@ class Lab:
         self.reads = 0
         self.stop_at = 0
         self.factor = lambda reads: 1.0
+        self.noise = lambda: 0.0
 
     @contextlib.contextmanager
     def opened(self, display, instrument, patch, settle, windowed):
@@ -45,7 +46,7 @@ class Lab:
         if self.reads == self.stop_at:
             raise Stopped("stopped")
         share = SHARE[self.step.channel] * (self.step.level / self.top) ** 2.2
-        return (0.5 + 99.5 * share) * self.factor(self.reads)
+        return max((0.5 + 99.5 * share) * self.factor(self.reads) + self.noise(), 0.0)
 
 
 @pytest.fixture
@@ -237,3 +238,19 @@ def test_what_cannot_be_verified(lab, path):
     (path.parent / "lab.verified.json").write_text('{"limit": 1}')
     with pytest.raises(InputError, match=r"lab\.verified\.json: measurements: field required"):
         last_verification(load(path, Display))
+
+
+def test_noise_of_the_meter_is_not_taken_for_another_slope(lab, path):
+    # A dim display: blue has 1.2 cd/m² from black to white, and the meter 0.01 of noise.
+    rng = np.random.default_rng(3)
+    lab.factor = lambda reads: 0.15
+    lab.noise = lambda: rng.normal(0, 0.01)
+    measure(path, levels=9, repeats=3)
+    found = [verify(path) for _ in range(10)]
+    assert all(verification.passed for verification in found)
+    slopes = [
+        abs(row.slope_error)
+        for verification in found
+        for row in compare_readings(load(path, Display), verification.readings)
+    ]
+    assert max(slopes) > 0.1

@@ -64,11 +64,13 @@ def sat(x_environment, tmp_path_factory):
         {"command": colours, "escape": STOPPED_AT},
         {"command": verify(paths["lcd"], "psychopy:Lcd")},
         {"command": verify(paths["lcd"], "psychopy:Lcd"), "dim": 0.9},
+        {"command": ["display", "show", str(paths["lcd"])]},
         {"command": measure(paths["buffer"], "buffer", "--repeats", "1", "--patch", "1000")},
         {"command": measure(paths["typed"], "typed", "--levels", "5", "--repeats", "1", "--grey")},
         {"command": measure(paths["typed"], "psychopy:Ldc", "--grey")},
+        {"command": measure(paths["typed"], "buffer", "--grey"), "contrast": 0.99},
     )
-    names = "stopped resumed verified dimmed buffer typed unknown"
+    names = "stopped resumed verified dimmed shown buffer typed unknown changed"
     return folder, kept, dict(zip(names.split(), results, strict=True))
 
 
@@ -97,9 +99,11 @@ def test_a_killed_and_stopped_series_goes_on_and_recovers_the_curve(sat):
 def test_verifying_passes_and_then_refuses_a_dimmer_display(sat):
     folder, _, results = sat
     assert results["verified"]["status"] == 0, results["verified"]["out"]
-    assert "lcd has its curve" in results["verified"]["out"]
+    assert "lcd: has its curve (20" in results["verified"]["out"]
     assert results["dimmed"]["status"] == 1
-    assert "lcd has drifted: largest error 10." in results["dimmed"]["out"]
+    assert "lcd: has drifted (20" in results["dimmed"]["out"]
+    assert "psychopy:Lcd): largest error 10." in results["dimmed"]["out"]
+    assert "last verification: has drifted (20" in results["shown"]["out"]
     found = last_verification(load(folder / "lcd.yaml", Display))
     assert not found.passed
     assert found.largest == pytest.approx(0.1, abs=0.01)
@@ -130,3 +134,9 @@ def test_typed_values_are_taken_as_typed(sat):
 def test_an_unknown_photometer_is_refused_with_the_nearest(sat):
     assert sat[2]["unknown"]["status"] == 2
     assert 'no photometer "Ldc"; did you mean "Lcd"?' in sat[2]["unknown"]["err"]
+
+
+def test_a_window_that_changes_levels_is_refused(sat):
+    assert sat[2]["changed"]["status"] == 2
+    assert "the window shows [254, 254, 254] where [255.0, 255.0" in sat[2]["changed"]["err"]
+    assert not (sat[0] / "typed.measuring.csv").exists()
