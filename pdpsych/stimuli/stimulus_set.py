@@ -27,7 +27,9 @@ from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
 from pdpsych.errors import InputError, did_you_mean
-from pdpsych.stimuli.display import Encoding
+from pdpsych.stimuli import calibration
+from pdpsych.stimuli.calibration import Calibration
+from pdpsych.stimuli.display import Display, Encoding
 from pdpsych.study import Section, validate
 
 SCHEMA_VERSION = 2
@@ -235,6 +237,17 @@ class StimulusSet:
             for model, values in pair.sensitivities.items()
         ]
         return pd.DataFrame(rows, columns=["image", "pair", "kind", "model", "log_ratio"])
+
+    def calibration(self, display: Display) -> Calibration | None:
+        """Return what a display can show of the set, None where it was not calibrated for it."""
+        return calibration.find(self.path, self.sha256, display)
+
+    def needed_calibration(self, display: Display) -> Calibration:
+        """Return :meth:`calibration`; InputError with the command to run where there is none."""
+        found = self.calibration(display)
+        if found is None:
+            raise calibration.refuse(self.path, self.sha256, display)
+        return found
 
     def __str__(self) -> str:
         """Say what is in the set: each pair, and how far its sensitivities hold."""
