@@ -17,7 +17,7 @@ from pdpsych.analysis.likelihood import Floats
 from pdpsych.analysis.score import Scores
 from pdpsych.analysis.trials import CONDITION
 from pdpsych.experiments.psychometric import proportion_correct
-from pdpsych.stimuli.display import Encoding, srgb_from_linear
+from pdpsych.stimuli.encoding import Encoding, srgb_from_linear
 from pdpsych.stimuli.stimulus_set import StimulusSet
 
 # Okabe & Ito's colours, which people with any colour vision can tell apart.

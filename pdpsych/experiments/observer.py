@@ -13,7 +13,7 @@ from pydantic import Field, model_validator
 
 from pdpsych.errors import InputError, did_you_mean
 from pdpsych.experiments.design import Condition, Interval, PlannedTrial, seed_of
-from pdpsych.stimuli.display import Shown
+from pdpsych.stimuli.shown import Shown
 from pdpsych.stimuli.stimulus_set import StimulusSet
 from pdpsych.study import Section, load
 

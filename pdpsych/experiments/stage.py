@@ -10,7 +10,8 @@ from pdpsych.experiments.experiment import Experiment
 from pdpsych.experiments.observer import Presentation
 from pdpsych.experiments.placement import Placement
 from pdpsych.experiments.trial_log import Trial
-from pdpsych.stimuli.display import largest_amplitude, linear_from_srgb, show
+from pdpsych.stimuli.encoding import linear_from_srgb
+from pdpsych.stimuli.shown import largest_amplitude, show
 from pdpsych.stimuli.stimulus_set import StimulusSet
 
 # An easy amplitude is so many thresholds: d′ = 5 is seen by all who look.
@@ -67,8 +68,8 @@ class Stage:
             base = self._set.base(image).astype(np.float64)
             linear = self._set.entry(image).encoding == "linear"
             means.append(np.mean(base if linear else linear_from_srgb(base)))
-        level = self._display.levels(np.array(np.mean(means)), "linear")
-        return float(np.round(level)) / self._display.top
+        level = self._display.curves(1)[0].level(np.array(np.mean(means)))
+        return float(np.round(level * self._display.top)) / self._display.top
 
     def _placement(self, condition: Condition) -> Placement:
         guess = self._experiment.placement

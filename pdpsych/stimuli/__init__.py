@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pdpsych.stimuli.display import Display, Shown, show
+from pdpsych.stimuli.display import Display
 from pdpsych.stimuli.images import load_image, sample_names
 from pdpsych.stimuli.recipe import Preprocess, Recipe
+from pdpsych.stimuli.shown import Shown, show
 from pdpsych.stimuli.stimulus_set import StimulusSet
 from pdpsych.stimuli.unfinished import SetUnfinished
 

@@ -17,7 +17,7 @@ class Curve(Protocol):
     """Relative luminance, 0 at the display's black and 1 at its white, of a relative level.
 
     Both functions are strictly increasing, take arrays of values in [0, 1], keep float32, and
-    undo each other to rounding.
+    undo each other to rounding. Curves are hashable: tables made of one are kept by it.
     """
 
     def luminance(self, level: Array) -> Array:
@@ -27,6 +27,8 @@ class Curve(Protocol):
     def level(self, luminance: Array) -> Array:
         """Return the levels, 0 to 1, of relative luminances."""
         ...
+
+    def __hash__(self) -> int: ...
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from pdpsych.errors import InputError, did_you_mean
-from pdpsych.stimuli.display import Array, linear_from_srgb, srgb_from_linear
+from pdpsych.stimuli.encoding import Array, linear_from_srgb, srgb_from_linear
 from pdpsych.stimuli.recipe import Preprocess, Recipe, Source
 
 SAMPLES = ("astronaut", "brick", "camera", "cat", "coffee", "grass", "gravel", "rocket")

@@ -29,7 +29,8 @@ from pydantic import Field, model_validator
 from pdpsych.errors import InputError, did_you_mean
 from pdpsych.stimuli import calibration
 from pdpsych.stimuli.calibration import Calibration
-from pdpsych.stimuli.display import Display, Encoding
+from pdpsych.stimuli.display import Display
+from pdpsych.stimuli.encoding import Encoding
 from pdpsych.study import Section, validate
 
 SCHEMA_VERSION = 2

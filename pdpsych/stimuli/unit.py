@@ -27,10 +27,11 @@ from torch import Tensor
 
 from pdpsych import geometry, models
 from pdpsych.errors import InputError
-from pdpsych.stimuli.display import Display, quantise
+from pdpsych.stimuli.display import Display
 from pdpsych.stimuli.images import BaseImage, file_stem
 from pdpsych.stimuli.pairs import PairMaker
 from pdpsych.stimuli.recipe import Recipe
+from pdpsych.stimuli.shown import quantise
 from pdpsych.stimuli.stimulus_set import (
     ImageEntry,
     LinearityCheck,

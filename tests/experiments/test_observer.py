@@ -13,7 +13,7 @@ from pdpsych.experiments.observer import (
     observer_from,
 )
 from pdpsych.experiments.psychometric import proportion_correct
-from pdpsych.stimuli.display import Shown
+from pdpsych.stimuli.shown import Shown
 
 CAMEL = Condition("camel", "principal", 1)
 FRAME = np.zeros((1, 2, 2), np.uint16)
