@@ -1,0 +1,23 @@
+"""PsychoPy, which the extra ``lab`` installs: what of it this package uses."""
+
+from __future__ import annotations
+
+from pdpsych.errors import InputError
+
+try:
+    from psychopy import logging
+
+    # PsychoPy's remarks would hide ours; it has some before the first window.
+    logging.console.setLevel(logging.ERROR)
+    from psychopy import clock, visual
+    from psychopy.hardware import keyboard
+
+    # After PsychoPy, which sets how pyglet calls OpenGL.
+    from pyglet import canvas, gl
+except ImportError as error:
+    raise InputError(
+        f"a window needs PsychoPy, which cannot be imported ({error}): "
+        "pip install 'pdpsych[lab]'; a simulated observer needs none"
+    ) from None
+
+__all__ = ["canvas", "clock", "gl", "keyboard", "visual"]
