@@ -94,6 +94,10 @@ def generate(
     scheduler: Annotated[
         str | None, typer.Option(metavar="ADDRESS", help="Let a Dask scheduler's workers do it.")
     ] = None,
+    display: Annotated[
+        Path | None,
+        typer.Option(help="Then calibrate it for this display, with the models' sensitivities."),
+    ] = None,
 ) -> None:
     """Make a stimulus set from a recipe; goes on where it was interrupted."""
     from pdpsych import stimuli
@@ -109,6 +113,43 @@ def generate(
         typer.echo("\ninterrupted; finished images are kept, the same command goes on", err=True)
         raise typer.Exit(130) from None
     typer.echo(made)
+    if display is not None:
+        calibrate(made.path, display, models=True)
+
+
+@app.command()
+def calibrate(
+    stimulus_set: SetFolder,
+    display: Annotated[Path, typer.Option(help="Display, experiments/displays/NAME.yaml.")],
+    max_clipped: Annotated[
+        float, typer.Option(help="Share of an image's values that the largest amplitude may clip.")
+    ] = 0.05,
+    threshold_rms: Annotated[
+        float, typer.Option(help="Thresholds to expect: their mean over the set, RMS contrast.")
+    ] = 0.01,
+    models: Annotated[
+        bool,
+        typer.Option(
+            "--models", help="Also the models' sensitivities to what is shown; needs torch."
+        ),
+    ] = False,
+) -> None:
+    """Find out which amplitudes of a set's distortions a display shows faithfully."""
+    from pdpsych import stimuli
+    from pdpsych.stimuli import calibration, calibration_figures
+
+    found = stimuli.calibrate(
+        stimulus_set,
+        display,
+        max_clipped=max_clipped,
+        threshold_rms=threshold_rms,
+        models=models,
+        progress=True,
+    )
+    drawn = calibration_figures.draw(found)
+    typer.echo(
+        f"{calibration.summary(found)}\nwritten: {found.label}, {', '.join(map(str, drawn))}"
+    )
 
 
 @app.command()

@@ -15,6 +15,7 @@ from pdpsych.errors import InputError, did_you_mean
 from pdpsych.experiments.design import Condition, Interval, PlannedTrial, seed_of
 from pdpsych.stimuli.shown import Shown
 from pdpsych.stimuli.stimulus_set import StimulusSet
+from pdpsych.stimuli.threshold import expected_thresholds
 from pdpsych.study import Section, load
 
 Levels = NDArray[np.uint16]
@@ -196,15 +197,8 @@ def _model_thresholds(model: str, median_rms: float, opened: StimulusSet) -> Thr
             f'observer: "{model}" is neither a model of {opened.path} nor a YAML file; '
             f"{did_you_mean(model, opened.models)}"
         )
-    table = opened.sensitivities().query("model == @model")
-    root = np.sqrt([float(np.prod(opened.entry(image).shape)) for image in table["image"]])
-    with np.errstate(divide="ignore"):
-        relative = 1 / (table["sensitivity"].to_numpy() * root)
-    visible = np.isfinite(relative)
-    scale = median_rms / np.exp(np.mean(np.log(relative[visible])))
-    keys = zip(table["image"], table["pair"], table["distortion"], strict=True)
-    values = scale * relative * root
-    return {Condition(*key): float(v) for key, v in zip(keys, values, strict=True)}
+    found = expected_thresholds(opened, model, median_rms)
+    return {Condition(*key): value for key, value in found.items()}
 
 
 def _given_thresholds(spec: ObserverSpec, opened: StimulusSet) -> Thresholds:

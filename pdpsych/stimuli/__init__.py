@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from pdpsych.stimuli.calibrate import calibrate
+from pdpsych.stimuli.calibration import Calibration
 from pdpsych.stimuli.display import Display
 from pdpsych.stimuli.images import load_image, sample_names
 from pdpsych.stimuli.recipe import Preprocess, Recipe
@@ -12,12 +14,14 @@ from pdpsych.stimuli.stimulus_set import StimulusSet
 from pdpsych.stimuli.unfinished import SetUnfinished
 
 __all__ = [
+    "Calibration",
     "Display",
     "Preprocess",
     "Recipe",
     "SetUnfinished",
     "Shown",
     "StimulusSet",
+    "calibrate",
     "generate",
     "load_image",
     "sample_names",

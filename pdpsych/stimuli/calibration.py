@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from pathlib import Path
 
 import pandas as pd
@@ -20,10 +21,12 @@ from pdpsych.study import Section, validate
 SCHEMA_VERSION = 1
 FOLDER = "calibrations"
 FILE = "calibration.json"
+# What is shown faithfully has a gain this near to 1.
+TOLERANCE = 0.1
 
 
 class Step(Section):
-    """One amplitude of a condition's grid, and what a display makes of it.
+    """One amplitude that was tried, and what a display makes of it.
 
     Attributes
     ----------
@@ -32,21 +35,29 @@ class Step(Section):
     gain
         Expected realised amplitude over α: the mean over dither draws and both signs.
     worst_gain
-        The gain of the sign for which it is further from 1.
+        That of the sign for which it is further from 1.
+    scatter
+        Standard deviation of the gain of single presentations.
     cosine
-        Cosine between the expected shown difference and ε.
+        Between the expected shown difference and ε, of the sign with less.
     draw_cosine
-        The same for the difference that a single presentation shows, dither included.
+        Between what a single presentation shows, dither included, and ε.
     clipped
-        Share of pixel values outside [0, 1], of the sign that has more.
+        Share of pixel values outside [0, 1], of the sign with more.
     """
 
     amplitude: float = Field(gt=0)
     gain: float
     worst_gain: float
+    scatter: float
     cosine: float
     draw_cosine: float
     clipped: float
+
+    @property
+    def faithful(self) -> bool:
+        """Whether gain and scatter are within 10 %."""
+        return abs(self.worst_gain - 1) <= TOLERANCE and self.scatter <= TOLERANCE
 
 
 class ConditionCalibration(Section):
@@ -61,18 +72,14 @@ class ConditionCalibration(Section):
     most
         Largest amplitude at which neither sign clips more than the calibration's share.
     smallest, largest
-        The range that is shown faithfully: the gain of both signs, and the realised amplitude of
-        a single presentation within one standard deviation, are within 10 % of 1. None where
-        there is no such range.
+        The range that is shown faithfully, see :attr:`Step.faithful`; None where there is none.
     steps
-        The grid from ``smallest`` to ``largest``, in equal log steps.
+        All amplitudes tried, in equal log steps but for what refines the ends of the range.
     candela
         RMS of the luminance difference in cd/m² for each unit of amplitude, None where the
         display's luminance was not measured.
     thresholds
-        Expected threshold under each model.
-    uncovered
-        Models whose expected threshold, with room on both sides, is not inside the range.
+        Expected threshold under each model, None where it sees nothing.
     above_eye
         Share of the distortion's energy at frequencies that no eye resolves, None where the
         display's size or distance is not known.
@@ -95,8 +102,7 @@ class ConditionCalibration(Section):
     largest: float | None
     steps: tuple[Step, ...]
     candela: float | None
-    thresholds: dict[str, float]
-    uncovered: tuple[str, ...]
+    thresholds: dict[str, float | None]
     above_eye: float | None
     sensitivities: dict[str, float] = Field(default_factory=dict)
     problems: tuple[str, ...] = ()
@@ -113,6 +119,12 @@ class ConditionCalibration(Section):
         if self.problems or self.smallest is None or self.largest is None:
             return None
         return self.smallest, self.largest
+
+    @property
+    def grid(self) -> tuple[float, ...]:
+        """Amplitudes from ``smallest`` to ``largest`` that were tried, ascending."""
+        low, high = self.range or (float("inf"), 0.0)
+        return tuple(step.amplitude for step in self.steps if low <= step.amplitude <= high)
 
 
 class Calibration(Section):
@@ -141,6 +153,11 @@ class Calibration(Section):
         found = self.model_dump(mode="json", exclude={"created", "versions"})
         return hashlib.sha256(json.dumps(found, sort_keys=True).encode()).hexdigest()
 
+    @property
+    def folder(self) -> Path:
+        """Where it lies."""
+        return self.resolve("")
+
     def condition(self, image: str, pair: str, distortion: int) -> ConditionCalibration:
         """Return the calibration of a distortion."""
         for found in self.conditions:
@@ -149,6 +166,31 @@ class Calibration(Section):
         wanted = f"{image}/{pair}/{distortion}"
         near = did_you_mean(wanted, [c.name for c in self.conditions])
         raise InputError(f"{self.label}: no condition {wanted}; {near}")
+
+
+def summary(calibration: Calibration) -> str:
+    """Say what can be shown: each condition's range, and what is wrong with it."""
+    shown = [c for c in calibration.conditions if c.range]
+    lines = [
+        f"calibrated for {calibration.display}: {len(shown)} of {len(calibration.conditions)} "
+        "conditions can be shown",
+        f"RMS contrast that is shown within {100 * TOLERANCE:g} % (largest inside the gamut; "
+        f"largest with {100 * calibration.max_clipped:g} % clipped):",
+    ]
+    width = max(len(c.name) for c in calibration.conditions)
+    for c in calibration.conditions:
+        root = c.dimension**0.5
+        low, high = c.range or (float("nan"), float("nan"))
+        span = f"{low / root:.2g} to {high / root:.2g}" if c.range else "cannot be shown"
+        lines.append(
+            f"  {c.name:<{width}}  {span}  ({c.inside_gamut / root:.2g}; {c.most / root:.2g})"
+        )
+    notes: dict[str, list[str]] = {}
+    for c in calibration.conditions:
+        for note in (*c.problems, *c.warnings):
+            notes.setdefault(note, []).append(c.name)
+    lines += [f"warning: {note}" for note in calibration.warnings]
+    return "\n".join([*lines, *(f"{', '.join(names)}: {note}" for note, names in notes.items())])
 
 
 def read(path: Path) -> Calibration:
@@ -172,6 +214,27 @@ def read(path: Path) -> Calibration:
     calibration = validate(data, Calibration, str(path))
     calibration._file = path.resolve()
     return calibration
+
+
+def write(calibration: Calibration, stimulus_set: Path) -> Calibration:
+    """Write a calibration and its table into the folder of its set, and return it.
+
+    ``calibration.json`` is replaced last and at once; nothing else is read again.
+    """
+    folder = stimulus_set / FOLDER / calibration.display
+    folder.mkdir(parents=True, exist_ok=True)
+    _replace(folder / "conditions.csv", table(calibration).to_csv(index=False))
+    _replace(folder / FILE, calibration.model_dump_json(indent=1))
+    return read(folder / FILE)
+
+
+def _replace(path: Path, text: str) -> None:
+    part = path.with_name(f".{path.name}.part")
+    with part.open("w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(part, path)
 
 
 def find(stimulus_set: Path, set_sha256: str, display: Display) -> Calibration | None:
@@ -207,19 +270,20 @@ def _all(stimulus_set: Path) -> list[Calibration]:
 
 
 def table(calibration: Calibration) -> pd.DataFrame:
-    """Return one row for each condition and step of its grid; one without a step if it has none.
+    """Return one row for each condition and amplitude tried, or one for a condition with none.
 
     Amplitudes are in model units, as RMS contrast α/√D, and as RMS of luminance in cd/m².
     """
     rows = []
     for c in calibration.conditions:
         fixed = {"image": c.image, "pair": c.pair, "distortion": c.distortion}
-        for step in c.steps or (None,):
-            values = step.model_dump() if step else {}
-            if step:
-                values["rms"] = step.amplitude / c.dimension**0.5
-                values["candela"] = None if c.candela is None else step.amplitude * c.candela
-            rows.append(fixed | values | {"problems": "; ".join(c.problems)})
-    columns = ["image", "pair", "distortion", "amplitude", "rms", "candela"]
-    columns += [n for n in Step.model_fields if n != "amplitude"] + ["problems"]
+        for step in c.steps:
+            candela = None if c.candela is None else step.amplitude * c.candela
+            units = {"rms": step.amplitude / c.dimension**0.5, "candela": candela}
+            inside = {"in_range": step.amplitude in c.grid}
+            rows.append(fixed | step.model_dump() | units | inside)
+        if not c.steps:
+            rows.append(fixed | {"in_range": False})
+    columns = ["image", "pair", "distortion", "amplitude", "rms", "candela", "in_range"]
+    columns += [name for name in Step.model_fields if name != "amplitude"]
     return pd.DataFrame(rows, columns=columns)

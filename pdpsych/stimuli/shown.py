@@ -127,6 +127,21 @@ def expected(
     return Expected(mean, variance, outside / base.size)
 
 
+def shown_difference(
+    image: Array, distortion: Array, amplitude: float, display: Display, encoding: Encoding
+) -> Array:
+    """Return the expected shown difference for one unit of realised amplitude, (C, H, W).
+
+    The mean over dither draws and both signs, which is ε where the display shows it as meant.
+    Parameters are those of :func:`show`.
+    """
+    more, less = (
+        expected(image, display, encoding, distortion, sign * amplitude).mean for sign in (1, -1)
+    )
+    difference = more.astype(np.float64) - less
+    return difference / float(np.vdot(difference, distortion))
+
+
 def largest_amplitude(image: Array, distortion: Array, clipped: float) -> float:
     """Return the largest α at which neither s + αε nor s − αε clips more than a share.
 

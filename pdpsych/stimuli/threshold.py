@@ -1,0 +1,26 @@
+"""The thresholds that an observer would have who saw like a model."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from pdpsych.stimuli.stimulus_set import StimulusSet
+
+
+def expected_thresholds(
+    opened: StimulusSet, model: str, median_rms: float
+) -> dict[tuple[str, str, int], float]:
+    """Return τ of each (image, pair, distortion), in model units: inverse to sensitivity.
+
+    Of thresholds only ratios follow from a model: their geometric mean over the set is put at
+    ``median_rms`` in RMS contrast, τ/√D. Those of distortions to which the model is blind are
+    infinite.
+    """
+    table = opened.sensitivities().query("model == @model")
+    root = np.sqrt([float(np.prod(opened.entry(image).shape)) for image in table["image"]])
+    with np.errstate(divide="ignore"):
+        relative = 1 / (table["sensitivity"].to_numpy() * root)
+    visible = np.isfinite(relative)
+    scale = median_rms / np.exp(np.mean(np.log(relative[visible])))
+    keys = zip(table["image"], table["pair"], table["distortion"], strict=True)
+    return {key: float(v) for key, v in zip(keys, scale * relative * root, strict=True)}
