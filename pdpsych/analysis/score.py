@@ -2,52 +2,40 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from pdpsych.analysis import tables
+from pdpsych.analysis import score_tables, tables
+from pdpsych.analysis.added_models import ModelName, add_models
+from pdpsych.analysis.ceiling import ceiling, individual_distance
+from pdpsych.analysis.conclusion import caution, conclude
 from pdpsych.analysis.definition import Analysis, open_analysis
+from pdpsych.analysis.differences import differences
 from pdpsych.analysis.fit import Fit
 from pdpsych.analysis.fit import fit as fit_analysis
-from pdpsych.analysis.human import HumanRatios, human_ratios, ratio_table, summary
-from pdpsych.analysis.likelihood import Floats
-from pdpsych.analysis.ranking import Distances, conclude, rank
-from pdpsych.errors import InputError
+from pdpsych.analysis.human import HumanRatios, human_ratios, ratio_table
+from pdpsych.analysis.mean_score import Distances, mean_scores
+from pdpsych.analysis.pooling import Pooled, pool
+from pdpsych.analysis.ranking import rank
+from pdpsych.analysis.separation import bought, separation
+from pdpsych.errors import InputError, did_you_mean
 from pdpsych.stimuli.stimulus_set import StimulusSet
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 PAIR = ["image", "pair", "kind"]
 
-_PAIR_COLUMNS: tables.Dictionary = {
-    "image": ("base image", "none"),
-    "pair": ("pair of distortions (u, v) of the image", "none"),
-    "kind": ("how the pair was made", "none"),
-    "model": ("model", "none"),
-    "low": ("lower end of the interval", "nat"),
-    "high": ("upper end of the interval", "nat"),
-    "score": ("|log ratio of the model − log ratio of the human|, equation 1", "nat"),
-    "expected_perfect": ("expected score of a perfect model with these data", "nat"),
-}
-HUMAN_COLUMNS: tables.Dictionary = _PAIR_COLUMNS | {
-    "participant": ('label of the participant; "all" is the mean over participants', "none"),
-    "log_ratio": ("log sensitivity ratio log d(u)/d(v) = log τ(v) − log τ(u)", "nat"),
-    "sd": ("posterior standard deviation of log_ratio", "nat"),
-}
-SCORE_COLUMNS: tables.Dictionary = _PAIR_COLUMNS | {
-    "log_ratio": ("log sensitivity ratio of the model", "nat"),
-}
-RANKING_COLUMNS: tables.Dictionary = _PAIR_COLUMNS | {
-    "rank": ("1 is closest to the human", "none"),
-    "score": ("mean over images of the score", "nat"),
-    "images": ("number of base images", "count"),
-    "difference": ("score minus the score of the best model", "nat"),
-    "difference_low": ("lower end of the interval of difference", "nat"),
-    "difference_high": ("upper end of the interval of difference", "nat"),
-    "probability_closest": ("share of draws in which the model is the closest", "none"),
+_TABLES: dict[str, tables.Dictionary] = {
+    "human": score_tables.HUMAN,
+    "scores": score_tables.SCORES,
+    "ranking": score_tables.RANKING,
+    "differences": score_tables.DIFFERENCES,
+    "ceiling": score_tables.CEILING,
+    "separation": score_tables.SEPARATION,
 }
 
 
@@ -64,17 +52,24 @@ class Scores:
     level
         Probability of the intervals.
     source
-        As in :class:`Fit`.
+        As in :class:`Fit`; with ``models``: of each, whether it took part in choosing the
+        distortions, and the SHA-256 of its weights ("" if it has none).
     human
         Log sensitivity ratio per participant, image and pair, with sd and interval; the rows of
         participant "all" are the mean over participants, with the uncertainty of trials and
         participants.
     scores
-        Score per image, pair and model, with interval.
+        Score and signed error per image, pair and model, with intervals.
     ranking
-        Per kind of distortion: mean score over images with an interval that carries trials,
-        participants and images; rank; paired difference to the best model; probability that
-        each is the closest.
+        Per kind of distortion: mean and median score over images with intervals that carry
+        trials, participants and images; rank; paired difference to the best model; probability
+        that each is the closest.
+    differences
+        Of all pairs of models, intervals and p-values adjusted for all pairs (max-t).
+    ceiling
+        Noise ceiling: participants against each other.
+    separation
+        How far apart, and how surely, each kind of distortions puts the models.
     conclusion
         The ranking on principal distortions in words.
     """
@@ -84,6 +79,9 @@ class Scores:
     human: pd.DataFrame
     scores: pd.DataFrame
     ranking: pd.DataFrame
+    differences: pd.DataFrame
+    ceiling: pd.DataFrame
+    separation: pd.DataFrame
     conclusion: str
 
     def __str__(self) -> str:
@@ -98,36 +96,41 @@ class Scores:
             width = rows["model"].str.len().max()
             parts += [
                 f"  {row['rank']}. {row['model']:<{width}}  {row['score']:.2f} "
-                f"[{row['low']:.2f}, {row['high']:.2f}]"
+                f"[{row['low']:.2f}, {row['high']:.2f}]" + ("" if row["took_part"] else " (added)")
                 for _, row in rows.iterrows()
             ]
-        return "\n".join([*parts, self.conclusion])
+        if not self.ranking["took_part"].all():
+            parts.append("(added): did not take part in choosing the distortions")
+        return "\n".join([*parts, *filter(None, [bought(self.separation)]), self.conclusion])
 
     def to_json(self, path: str | Path) -> Path:
         """Write the scores."""
-        data = {"schema_version": SCHEMA_VERSION} | vars(self)
-        frames = {n: tables.to_plain(data[n]) for n in ("human", "scores", "ranking")}
-        return tables.write_text(Path(path), tables.to_json(data | frames))
+        frames = {name: tables.to_plain(getattr(self, name)) for name in _TABLES}
+        data = {"schema_version": SCHEMA_VERSION} | vars(self) | frames
+        return tables.write_text(Path(path), tables.to_json(data))
 
     @classmethod
     def from_json(cls, path: str | Path) -> Scores:
         """Read scores written by :meth:`to_json`."""
         data = tables.read_json(Path(path), SCHEMA_VERSION)
         del data["schema_version"]
-        frames = {n: pd.DataFrame(data[n]) for n in ("human", "scores", "ranking")}
-        return cls(**data | frames)
+        return cls(**data | {name: pd.DataFrame(data[name]) for name in _TABLES})
 
     def write(self, folder: Path) -> list[Path]:
-        """Write score.json, and human, scores and ranking as .csv with a data dictionary each."""
-        return [
-            self.to_json(folder / "score.json"),
-            tables.write_table(folder, "human", self.human, HUMAN_COLUMNS),
-            tables.write_table(folder, "scores", self.scores, SCORE_COLUMNS),
-            tables.write_table(folder, "ranking", self.ranking, RANKING_COLUMNS),
+        """Write score.json, and each table as .csv with a data dictionary."""
+        written = [
+            tables.write_table(folder, name, getattr(self, name), columns)
+            for name, columns in _TABLES.items()
         ]
+        return [self.to_json(folder / "score.json"), *written]
 
 
-def score(analysis: str | Path | Analysis, fit: Fit | None = None) -> Scores:
+def score(
+    analysis: str | Path | Analysis,
+    fit: Fit | None = None,
+    added: Sequence[ModelName] = (),
+    progress: bool = False,
+) -> Scores:
     """Score the models of an analysis's stimulus set and write its results folder.
 
     Parameters
@@ -136,6 +139,11 @@ def score(analysis: str | Path | Analysis, fit: Fit | None = None) -> Scores:
         An analysis, its YAML file, or the folder of a study that has exactly one.
     fit
         Its fit, made anew if not given.
+    added
+        Other models to score on the same distortions, as :func:`pdpsych.models.load` takes them.
+        They did not take part in choosing the distortions, and are marked so.
+    progress
+        Whether to show a progress bar over images for added models.
 
     Raises
     ------
@@ -144,71 +152,128 @@ def score(analysis: str | Path | Analysis, fit: Fit | None = None) -> Scores:
     """
     opened = open_analysis(analysis)
     fitted = fit_analysis(opened) if fit is None else fit
-    scored = score_fit(fitted, opened.open_experiment().open_set())
+    stimulus_set = opened.open_experiment().open_set()
+    ratios, models = stimulus_set.log_ratios().assign(took_part=True), _models(stimulus_set)
+    if added:
+        others = add_models(added, stimulus_set, opened.results / "added_models", progress)
+        ratios = pd.concat([ratios, others.log_ratios()], ignore_index=True)
+        models |= others.models()
+    scored = score_ratios(fitted, ratios)
+    scored = replace(scored, source=fitted.source | {"models": models})
     scored.write(opened.results)
     return scored
 
 
 def score_fit(fit: Fit, stimulus_set: StimulusSet) -> Scores:
     """Score the models of a set against a fit; writes nothing."""
-    return score_ratios(fit, stimulus_set.log_ratios())
+    scored = score_ratios(fit, stimulus_set.log_ratios())
+    return replace(scored, source=fit.source | {"models": _models(stimulus_set)})
+
+
+def _models(stimulus_set: StimulusSet) -> dict[str, dict[str, Any]]:
+    manifest = stimulus_set.manifest
+    weights = {record.name: record.weights_sha256 for record in manifest.representations}
+    return {
+        model: {"took_part": True, "weights_sha256": weights.get(model, "")}
+        for model in manifest.models
+    }
 
 
 def score_ratios(fit: Fit, ratios: pd.DataFrame) -> Scores:
-    """Score models given their log ratios: columns image, pair, kind, model, log_ratio.
+    """Score models given their log ratios.
+
+    Parameters
+    ----------
+    ratios
+        Columns image, pair, kind, model, log_ratio, and took_part, which is true where missing.
 
     Raises
     ------
     InputError
-        If a log ratio is not finite, or nobody measured a pair.
+        If a log ratio is missing or not finite, the fit has images that ``ratios`` lack, or
+        nobody measured a pair.
     """
     rng = np.random.default_rng([fit.analysis["seed"], 1])
+    _check_images(fit, ratios)
     human = human_ratios(fit, ratios[PAIR].drop_duplicates())
-    everyone = human.pool(rng)
-    models = _model_ratios(ratios, human.pairs)
-    middle = everyone.mean(axis=0)
-    point = np.abs(models.to_numpy() - middle)
-    draws = _centred(np.abs(models.to_numpy() - everyone[:, None, :]), point)
-    perfect = np.abs(everyone - middle).mean(axis=0)
-    ranking = [
-        rank(
-            Distances(
-                list(models.index),
-                human.pairs["image"].to_numpy()[of_kind],
-                point[:, of_kind],
-                draws[:, :, of_kind],
-                perfect[of_kind],
-            ),
-            str(kind),
-            fit.level,
-            rng,
+    everyone = pool(human.samples, rng)
+    wide = _wide_ratios(ratios, human.pairs)
+    took_part = ratios.drop_duplicates("model").set_index("model").get("took_part")
+    taken = dict.fromkeys(wide.index, True) if took_part is None else took_part.to_dict()
+    whole = _distances(wide, human.pairs, everyone, np.arange(len(human.pairs)))
+    by_kind = [
+        _by_kind(
+            str(kind), _distances(wide, human.pairs, everyone, numbers), human, numbers, fit, rng
         )
-        for kind, of_kind in human.pairs.groupby("kind", sort=False).indices.items()
+        for kind, numbers in human.pairs.groupby("kind", sort=False).indices.items()
     ]
-    ranked = pd.concat(ranking, ignore_index=True)
+    ranking, apart, separations = (
+        pd.concat(t, ignore_index=True) for t in zip(*by_kind, strict=True)
+    )
+    ranking.insert(2, "took_part", ranking["model"].map(taken).astype(bool))
     return Scores(
         fit.level,
         fit.source,
         ratio_table(human, everyone, fit.level),
-        _score_table(human.pairs, models, point, draws, perfect, fit.level),
-        ranked,
-        conclude(ranked, fit.level) + _caution(fit, human),
+        score_tables.score_table(human.pairs, whole, [taken[m] for m in wide.index], fit.level),
+        ranking,
+        apart,
+        ceiling(human),
+        separations,
+        conclude(ranking, fit.level) + _caution(fit, human),
     )
+
+
+def _distances(
+    wide: pd.DataFrame, pairs: pd.DataFrame, everyone: Pooled, numbers: np.ndarray
+) -> Distances:
+    """Return the distances of all models on some pairs."""
+    return Distances(
+        list(wide.index),
+        pairs["image"].to_numpy()[numbers],
+        wide.to_numpy()[:, numbers],
+        everyone.select(numbers),
+    )
+
+
+def _by_kind(
+    kind: str,
+    distances: Distances,
+    human: HumanRatios,
+    numbers: np.ndarray,
+    fit: Fit,
+    rng: np.random.Generator,
+) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
+    """Return ranking, differences and separation on one kind of distortions."""
+    means = mean_scores(distances, rng)
+    apart = differences(distances.models, kind, means, fit.level)
+    estimate = human.samples[:, :, numbers].mean(axis=0)
+    individual = individual_distance(distances.log_ratios, estimate, distances.images)
+    ranked = rank(distances, kind, means, apart, individual, fit.level)
+    return ranked, apart, separation(distances, kind, apart)
 
 
 def _caution(fit: Fit, human: HumanRatios) -> str:
-    """Say how many ratios are missing because a threshold was out of reach."""
     shown = fit.thresholds.groupby(["participant", "image", "pair"])["distortion"].nunique()
     wanted, found = int((shown == 2).sum()), int((~np.isnan(human.samples[0])).sum())
-    if wanted == found:
-        return ""
-    return (
-        f" Left out: {wanted - found} of {wanted} human ratios, because the trials do not "
-        "determine a threshold (see the column measured of thresholds.csv)."
-    )
+    people = int((~np.isnan(human.samples[0])).any(axis=1).sum())
+    return caution(wanted - found, wanted, people, human.pairs["image"].nunique())
 
 
-def _model_ratios(ratios: pd.DataFrame, pairs: pd.DataFrame) -> pd.DataFrame:
+def _check_images(fit: Fit, ratios: pd.DataFrame) -> None:
+    """Refuse thresholds of pairs that the models know nothing of."""
+    known = set(zip(ratios["image"], ratios["pair"], strict=True))
+    measured = fit.thresholds[["image", "pair"]].drop_duplicates()
+    for image, pair in measured.itertuples(index=False, name=None):
+        if (image, pair) not in known:
+            near = did_you_mean(f"{image}/{pair}", sorted(f"{i}/{p}" for i, p in known))
+            raise InputError(
+                f"fit: thresholds of image {image}, pair {pair}, which the stimulus set has not; "
+                f"{near}"
+            )
+
+
+def _wide_ratios(ratios: pd.DataFrame, pairs: pd.DataFrame) -> pd.DataFrame:
     """Return log ratios with one row a model and one column a pair."""
     for row in ratios[~np.isfinite(ratios["log_ratio"])].itertuples():
         raise InputError(
@@ -218,35 +283,11 @@ def _model_ratios(ratios: pd.DataFrame, pairs: pd.DataFrame) -> pd.DataFrame:
     order = list(dict.fromkeys(ratios["model"]))
     wide = ratios.pivot(index="model", columns=["image", "pair"], values="log_ratio")
     columns = pd.MultiIndex.from_frame(pairs[["image", "pair"]])
-    return wide.reindex(index=order, columns=columns)
-
-
-def _centred(draws: Floats, point: Floats) -> Floats:
-    """Centre draws on what is reported.
-
-    The score holds the noise of the human ratio once; its draws hold it twice.
-    """
-    return np.asarray(draws + (point - draws.mean(axis=0)))
-
-
-def _score_table(
-    pairs: pd.DataFrame,
-    models: pd.DataFrame,
-    point: Floats,
-    draws: Floats,
-    perfect: Floats,
-    level: float,
-) -> pd.DataFrame:
-    _, _, low, high = summary(draws, level)
-    frames = [
-        pairs.assign(
-            model=name,
-            log_ratio=models.to_numpy()[m],
-            score=point[m],
-            low=np.maximum(low[m], 0.0),
-            high=high[m],
-            expected_perfect=perfect,
+    found = wide.reindex(index=order, columns=columns)
+    for model, column in zip(*np.nonzero(found.isna().to_numpy()), strict=True):
+        image, pair = columns[column]
+        raise InputError(
+            f"stimulus set: image {image}, pair {pair}: no sensitivities of model "
+            f"{order[model]}; generate the set again with all models"
         )
-        for m, name in enumerate(models.index)
-    ]
-    return pd.concat(frames, ignore_index=True)
+    return found

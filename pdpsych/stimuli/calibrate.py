@@ -272,9 +272,9 @@ def _problems(found: ConditionCalibration, base: Array, max_clipped: float) -> t
         share = float(np.mean((base <= 0) | (base >= 1)))
         return (
             f"{100 * share:.1f} % of the image's values are black or white and at most "
-            f"{100 * max_clipped:g} % may be clipped, so that nothing visible can be added; map the "
-            "image into a smaller range (preprocess.range: [0.05, 0.95] in the recipe), weight the "
-            "distortion by headroom (space.headroom), or allow more (--max-clipped)",
+            f"{100 * max_clipped:g} % may be clipped, so that nothing visible can be added; map "
+            "the image into a smaller range (preprocess.range: [0.05, 0.95] in the recipe), weight "
+            "the distortion by headroom (space.headroom), or allow more (--max-clipped)",
         )
     if found.smallest is not None:
         return ()

@@ -149,8 +149,10 @@ class Calibration(Section):
 
     @property
     def sha256(self) -> str:
-        """Identity of what was found; when and by which versions is no part of it."""
+        """Identity of what can be shown: not of when it was found, nor of what models see."""
         found = self.model_dump(mode="json", exclude={"created", "versions"})
+        for condition in found["conditions"]:
+            del condition["sensitivities"]
         return hashlib.sha256(json.dumps(found, sort_keys=True).encode()).hexdigest()
 
     @property
@@ -240,7 +242,7 @@ def _replace(path: Path, text: str) -> None:
 def find(stimulus_set: Path, set_sha256: str, display: Display) -> Calibration | None:
     """Return the calibration of a set, in its folder, for a display; None if there is none."""
     wanted = set_sha256, display.sha256
-    for found in _all(stimulus_set):
+    for found in read_all(stimulus_set):
         if (found.stimulus_set_sha256, found.display_sha256) == wanted:
             return found
     return None
@@ -248,7 +250,7 @@ def find(stimulus_set: Path, set_sha256: str, display: Display) -> Calibration |
 
 def refuse(stimulus_set: Path, set_sha256: str, display: Display) -> InputError:
     """Say why a set has no calibration for a display, and what to do."""
-    others = _all(stimulus_set)
+    others = read_all(stimulus_set)
     named = [c for c in others if c.display == display.stem]
     if any(c.stimulus_set_sha256 != set_sha256 for c in named):
         why = "the set has changed since it was calibrated"
@@ -265,7 +267,8 @@ def refuse(stimulus_set: Path, set_sha256: str, display: Display) -> InputError:
     )
 
 
-def _all(stimulus_set: Path) -> list[Calibration]:
+def read_all(stimulus_set: Path) -> list[Calibration]:
+    """Return the calibrations in the folder of a set, for whatever display."""
     return [read(path) for path in sorted(stimulus_set.glob(f"{FOLDER}/*/{FILE}"))]
 
 

@@ -229,19 +229,29 @@ class StimulusSet:
         columns = ["image", "pair", "kind", "distortion", "model", "sensitivity"]
         return pd.DataFrame(rows, columns=columns)
 
-    def log_ratios(self) -> pd.DataFrame:
-        """Return log d(u)/d(v) of every model, one row per image, pair and model."""
-        rows = [
-            (entry.name, pair.name, pair.kind, model, float(np.log(values[0] / values[1])))
-            for entry in self.manifest.images
-            for pair in entry.pairs
-            for model, values in pair.sensitivities.items()
-        ]
+    def log_ratios(self, shown: Calibration | None = None) -> pd.DataFrame:
+        """Return log d(u)/d(v) of every model, one row per image, pair and model.
+
+        With a calibration they are to the distortions as shown, of pairs whose models it asked.
+        """
+        seen = {c.name: c.sensitivities for c in shown.conditions} if shown else {}
+        rows = []
+        for entry in self.manifest.images:
+            for pair in entry.pairs:
+                u, v = (seen.get(f"{entry.name}/{pair.name}/{n}") for n in (1, 2))
+                for model, values in pair.sensitivities.items():
+                    both = (u[model], v[model]) if u and v else values
+                    ratio = float(np.log(both[0] / both[1]))
+                    rows.append((entry.name, pair.name, pair.kind, model, ratio))
         return pd.DataFrame(rows, columns=["image", "pair", "kind", "model", "log_ratio"])
 
     def calibration(self, display: Display) -> Calibration | None:
         """Return what a display can show of the set, None where it was not calibrated for it."""
         return calibration.find(self.path, self.sha256, display)
+
+    def calibration_of(self, sha256: str) -> Calibration | None:
+        """Return the calibration with an identity, None where it is not there (any more)."""
+        return next((c for c in calibration.read_all(self.path) if c.sha256 == sha256), None)
 
     def needed_calibration(self, display: Display) -> Calibration:
         """Return :meth:`calibration`; InputError with the command to run where there is none."""
