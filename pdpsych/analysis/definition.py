@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from pdpsych.errors import InputError, did_you_mean
 from pdpsych.experiments.experiment import Experiment
@@ -15,16 +15,36 @@ class Analysis(Section):
     """An analysis, ``analysis/NAME.yaml``; paths are relative to its folder.
 
     ``participants`` are those analysed, all who have a log by default; ``exclude`` leaves some of
-    them out. ``level`` is the probability of every interval, ``samples`` the number of posterior
-    samples, ``seed`` what they are drawn with.
+    them out. ``exclude_timing`` leaves out trials whose frames were off by more than one,
+    ``max_clipped`` those in which a larger share of the pixel values was clipped, and
+    ``min_response_time`` and ``max_response_time`` those answered sooner or later, in s after the
+    question. ``level`` is the probability of every interval, ``samples`` the number of posterior
+    samples, ``bootstrap`` that of simulated experiments for a second interval of each threshold,
+    ``seed`` what they are drawn with.
     """
 
     experiment: Path
     participants: tuple[str, ...] | None = Field(None, min_length=1)
     exclude: tuple[str, ...] = ()
+    exclude_timing: bool = False
+    max_clipped: float | None = Field(None, ge=0, lt=1)
+    min_response_time: float | None = Field(None, ge=0)
+    max_response_time: float | None = Field(None, gt=0)
     level: float = Field(0.95, gt=0.5, lt=1)
     samples: int = Field(2000, ge=200, le=100_000)
+    bootstrap: int = Field(0, ge=0, le=100_000)
     seed: int = Field(0, ge=0)
+
+    @model_validator(mode="after")
+    def _some_time_left(self) -> Analysis:
+        least, most = self.min_response_time, self.max_response_time
+        if least is not None and most is not None and least >= most:
+            raise ValueError(
+                f"min_response_time below max_response_time, got {least:g} and {most:g}"
+            )
+        if 0 < self.bootstrap < 200:
+            raise ValueError(f"bootstrap: 0 (none) or at least 200, got {self.bootstrap}")
+        return self
 
     @property
     def results(self) -> Path:

@@ -6,22 +6,30 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 from scipy.special import ndtri
 
 from pdpsych.analysis import tables
+from pdpsych.analysis.bootstrap import bootstrap, bootstrap_interval
 from pdpsych.analysis.definition import Analysis, open_analysis
+from pdpsych.analysis.exclusion import EXCLUDED_COLUMNS, describe
+from pdpsych.analysis.goodness import BIN_COLUMNS, GOODNESS_COLUMNS, Goodness, goodness
 from pdpsych.analysis.hierarchy import Posterior, solve
 from pdpsych.analysis.likelihood import Floats, Observations
+from pdpsych.analysis.residuals import Residuals
 from pdpsych.analysis.trials import CONDITION, Trials, gather
 from pdpsych.progress import progress_bar
 
-SCHEMA_VERSION = 1
-# Above this lapse a participant is flagged: one answer in ten given without looking.
-_HIGH_LAPSE = 0.05
+SCHEMA_VERSION = 2
+# Above this lapse a participant is flagged: one answer in twelve given without looking.
+_HIGH_LAPSE = 0.04
+# Tests of a participant's trials flag at this p value.
+_FLAG_P = 0.01
+# A preference for one position is flagged if it is large enough to see.
+_HIGH_PREFERENCE = 0.05
 # A threshold counts as measured if its trials alone place it within a factor e or so. Otherwise
 # it is what the other conditions are, which is no basis for comparing models.
 _MEASURED_SD = 1.0
@@ -42,6 +50,45 @@ THRESHOLD_COLUMNS: tables.Dictionary = {
     "trials": ("trials the threshold rests on, practice left out", "count"),
     "measured": ("whether the trials alone determine the threshold, to an sd of 1 nat", "none"),
     "outside_range": ("whether the threshold lies outside the amplitudes shown", "none"),
+    "bootstrap_low": ("lower end of the interval by parametric bootstrap", "model units (L2 norm)"),
+    "bootstrap_high": (
+        "upper end of the interval by parametric bootstrap",
+        "model units (L2 norm)",
+    ),
+}
+PARTICIPANT_COLUMNS: tables.Dictionary = {
+    "participant": ("label of the participant", "none"),
+    "exponent": ("b, growth of d′ with amplitude; Fisher information predicts 1", "none"),
+    "exponent_low": ("lower end of its interval", "none"),
+    "exponent_high": ("upper end of its interval", "none"),
+    "lapse": ("λ, half the share of trials answered by guessing at any amplitude", "none"),
+    "lapse_low": ("lower end of its interval", "none"),
+    "lapse_high": ("upper end of its interval", "none"),
+    "trials": ("trials the fit rests on", "count"),
+    "proportion_correct": ("share of correct answers", "none"),
+    "converged": ("whether the fit found its maximum", "none"),
+    "curve_p": ("p value of the deviance of proportion correct by d′, see bins.csv", "none"),
+    "learning": ("change of log threshold from the first to the last trial", "nat"),
+    "learning_low": ("lower end of its interval", "nat"),
+    "learning_high": ("upper end of its interval", "nat"),
+    "learning_p": ("p value of no change", "none"),
+    "first_share": ("share of answers for position 1, were both right equally often", "none"),
+    "first_low": ("lower end of its interval", "none"),
+    "first_high": ("upper end of its interval", "none"),
+    "first_p": ("p value of no preference", "none"),
+    "overdispersion": (
+        "variance of correct answers in blocks of consecutive trials over that of independent ones",
+        "none",
+    ),
+    "overdispersion_p": ("p value of independent answers", "none"),
+    "flags": ("what is to be looked at, separated by semicolons", "none"),
+}
+_TABLES: dict[str, tables.Dictionary] = {
+    "thresholds": THRESHOLD_COLUMNS,
+    "participants": PARTICIPANT_COLUMNS,
+    "goodness": GOODNESS_COLUMNS,
+    "bins": BIN_COLUMNS,
+    "excluded": EXCLUDED_COLUMNS,
 }
 
 
@@ -58,10 +105,18 @@ class Fit:
     thresholds
         One row per participant, image, pair and distortion: threshold (amplitude at d′ = 1, in
         model units), its interval low to high, log_threshold and its sd (nats), trials,
-        measured (whether the trials determine it), outside_range.
+        measured (whether the trials determine it), outside_range; if the analysis asks for it,
+        the interval bootstrap_low to bootstrap_high.
     participants
         One row each: exponent b and lapse λ with intervals, trials, proportion_correct,
-        converged, flags.
+        converged, what else moved the answers (see
+        :class:`pdpsych.analysis.goodness.Goodness`), flags.
+    goodness
+        Deviance with what is expected of it, per participant (image "all") and per condition.
+    bins
+        Proportion correct by d′ per participant, counted and expected.
+    excluded
+        participant, reason, count of the trials left out.
     posteriors
         The posterior of each participant; conditions in the order of ``thresholds``.
     """
@@ -70,10 +125,13 @@ class Fit:
     source: dict[str, Any]
     thresholds: pd.DataFrame
     participants: pd.DataFrame
+    goodness: pd.DataFrame
+    bins: pd.DataFrame
+    excluded: pd.DataFrame
     posteriors: dict[str, Posterior]
 
     def __str__(self) -> str:
-        """Say what each participant's trials gave, a line each."""
+        """Say what each participant's trials gave, a line each, and what was left out."""
         lines = [
             f"{row['participant']}: {row['trials']} trials, exponent {row['exponent']:.2f} "
             f"[{row['exponent_low']:.2f}, {row['exponent_high']:.2f}], lapse {row['lapse']:.3f}; "
@@ -81,7 +139,9 @@ class Fit:
             for row in self.participants.to_dict("records")
         ]
         head = f"{len(self.thresholds)} thresholds of {self.analysis['name']}"
-        return "\n".join([head, *(f"  {line}" for line in lines)])
+        return "\n".join(
+            [head, *(f"  {line}" for line in lines), describe(self.excluded), *self.source["notes"]]
+        )
 
     @property
     def level(self) -> float:
@@ -108,8 +168,7 @@ class Fit:
             "schema_version": SCHEMA_VERSION,
             "analysis": self.analysis,
             "source": self.source,
-            "thresholds": tables.to_plain(self.thresholds),
-            "participants": tables.to_plain(self.participants),
+            **{name: tables.to_plain(getattr(self, name)) for name in _TABLES},
             "posteriors": {name: _plain(p) for name, p in self.posteriors.items()},
         }
         return tables.write_text(Path(path), tables.to_json(data))
@@ -128,17 +187,17 @@ class Fit:
         return cls(
             data["analysis"],
             data["source"],
-            pd.DataFrame(data["thresholds"]),
-            pd.DataFrame(data["participants"]),
-            posteriors,
+            **{name: pd.DataFrame(data[name]) for name in _TABLES},
+            posteriors=posteriors,
         )
 
     def write(self, folder: Path) -> list[Path]:
-        """Write fit.json, and thresholds.csv with its data dictionary thresholds.json."""
-        return [
-            self.to_json(folder / "fit.json"),
-            tables.write_table(folder, "thresholds", self.thresholds, THRESHOLD_COLUMNS),
+        """Write fit.json, and each table as .csv with a data dictionary .json beside it."""
+        written = [
+            tables.write_table(folder, name, getattr(self, name), columns)
+            for name, columns in _TABLES.items()
         ]
+        return [self.to_json(folder / "fit.json"), *written]
 
 
 def fit(analysis: str | Path | Analysis, progress: bool = False) -> Fit:
@@ -167,24 +226,54 @@ def fit(analysis: str | Path | Analysis, progress: bool = False) -> Fit:
 
 def fit_trials(trials: Trials, analysis: Analysis, progress: bool = False) -> Fit:
     """Fit trials already read; writes nothing."""
-    z = float(ndtri((1 + analysis.level) / 2))
-    thresholds, participants, posteriors = [], [], {}
     groups = trials.table.groupby("participant", sort=True)
+    single = []
     with progress_bar(len(groups), "participant", progress) as bar:
-        for name, rows in groups:
-            table = _conditions(rows)
-            condition = rows.groupby(CONDITION, sort=True).ngroup()
-            posterior = solve(Observations.build(condition, rows["amplitude"], rows["correct"]))
-            thresholds.append(_with_estimates(table, posterior, z))
-            participants.append(_participant(str(name), rows, thresholds[-1], posterior, z))
-            posteriors[str(name)] = posterior
+        for index, (_, rows) in enumerate(groups):
+            ordered = rows.sort_values([*CONDITION, "order"], kind="stable")
+            single.append(_fit_one(ordered, analysis, index))
             bar.update()
     return Fit(
         {"name": analysis.stem, **analysis.model_dump(mode="json")},
         _source(trials),
-        pd.concat(thresholds, ignore_index=True),
-        pd.DataFrame(participants),
-        posteriors,
+        pd.concat([one.thresholds for one in single], ignore_index=True),
+        pd.DataFrame([one.participant for one in single]),
+        pd.concat([one.goodness.conditions for one in single], ignore_index=True),
+        pd.concat([one.goodness.bins for one in single], ignore_index=True),
+        trials.excluded,
+        {str(one.participant["participant"]): one.posterior for one in single},
+    )
+
+
+class _Single(NamedTuple):
+    """What the fit of one participant gives."""
+
+    thresholds: pd.DataFrame
+    participant: dict[str, Any]
+    goodness: Goodness
+    posterior: Posterior
+
+
+def _fit_one(rows: pd.DataFrame, analysis: Analysis, index: int) -> _Single:
+    """Fit one participant's trials, sorted by condition and order."""
+    table = _conditions(rows)
+    built = Observations.build(
+        rows.groupby(CONDITION, sort=True).ngroup(),
+        rows["amplitude"],
+        rows["correct"],
+        table.groupby(["pair", "distortion"], sort=True).ngroup(),
+    )
+    posterior = solve(built)
+    z = float(ndtri((1 + analysis.level) / 2))
+    thresholds = _with_estimates(table, posterior, z)
+    rng = np.random.default_rng([analysis.seed, index, 1])
+    if analysis.bootstrap:
+        errors = bootstrap(built, posterior, analysis.bootstrap, rng)
+        low, high = bootstrap_interval(posterior.mean, errors, analysis.level)
+        thresholds = thresholds.assign(bootstrap_low=np.exp(low), bootstrap_high=np.exp(high))
+    checked = goodness(rows, Residuals.of(built, posterior), analysis.level, rng)
+    return _Single(
+        thresholds, _participant(rows, thresholds, posterior, checked, z), checked, posterior
     )
 
 
@@ -214,12 +303,16 @@ def _with_estimates(table: pd.DataFrame, posterior: Posterior, z: float) -> pd.D
 
 
 def _participant(
-    name: str, rows: pd.DataFrame, thresholds: pd.DataFrame, posterior: Posterior, z: float
+    rows: pd.DataFrame,
+    thresholds: pd.DataFrame,
+    posterior: Posterior,
+    checked: Goodness,
+    z: float,
 ) -> dict[str, Any]:
     exponent = _interval(posterior, 0, z, np.exp)
     lapse = _interval(posterior, 1, z, lambda y: 0.5 / (1 + np.exp(-y)))
     row = {
-        "participant": name,
+        "participant": str(rows["participant"].iloc[0]),
         "exponent": exponent[0],
         "exponent_low": exponent[1],
         "exponent_high": exponent[2],
@@ -229,8 +322,10 @@ def _participant(
         "trials": len(rows),
         "proportion_correct": float(rows["correct"].mean()),
         "converged": posterior.converged,
+        **checked.summary,
     }
-    return row | {"flags": "; ".join(_flags(row, thresholds))}
+    flags = _flags(row, thresholds) + _misfits(row, checked)
+    return row | {"flags": "; ".join(flags)}
 
 
 def _interval(
@@ -250,9 +345,28 @@ def _flags(row: dict[str, Any], thresholds: pd.DataFrame) -> list[str]:
         f"{outside} of {len(thresholds)} thresholds outside the amplitudes shown": outside > 0,
         f"{unmeasured} of {len(thresholds)} thresholds not determined by trials": unmeasured > 0,
         "answers not better than chance": row["proportion_correct"] < 0.5 + 2 * chance_sd,
-        f"lapse above {_HIGH_LAPSE:g}": row["lapse_low"] > _HIGH_LAPSE,
+        f"lapse above {_HIGH_LAPSE:g}": row["lapse"] > _HIGH_LAPSE,
         "exponent differs from 1": not row["exponent_low"] <= 1 <= row["exponent_high"],
         "fit did not converge": not row["converged"],
+    }
+    return [text for text, applies in texts.items() if applies]
+
+
+def _misfits(row: dict[str, Any], checked: Goodness) -> list[str]:
+    """Say in which ways the trials are not those that the model describes."""
+    away = abs(row["first_share"] - 0.5)
+    texts = {
+        f"thresholds change by {row['learning']:+.2f} nat from the first to the last trial": (
+            row["learning_p"] < _FLAG_P
+        ),
+        f"prefers a position: {row['first_share']:.0%} of answers for the first": (
+            row["first_p"] < _FLAG_P and away > _HIGH_PREFERENCE
+        ),
+        f"answers vary {row['overdispersion']:.1f} times as much between blocks as they should": (
+            row["overdispersion_p"] < _FLAG_P
+        ),
+        "proportion correct by d′ differs from the fitted curve": row["curve_p"] < _FLAG_P,
+        "deviance larger than expected": checked.conditions["deviance_p"].iloc[0] < _FLAG_P,
     }
     return [text for text, applies in texts.items() if applies]
 
@@ -264,7 +378,6 @@ def _source(trials: Trials) -> dict[str, Any]:
         "set": {"name": opened.name, "sha256": opened.sha256, "path": str(opened.path)},
         "sessions": [header.model_dump(mode="json") for header in trials.sessions],
         "trials": len(trials.table),
-        "practice_trials_left_out": trials.practice,
         "notes": trials.notes,
     }
 

@@ -1,11 +1,14 @@
 """Thresholds of one participant together: shared exponent, lapse, and spread of thresholds.
 
-log τ of each condition ~ N(μ, σ²); exponent b and lapse λ are the same in all conditions. The
-four shared numbers φ = (log b, logit 2λ, μ, log σ) have weak priors. They are put at the maximum
-of their posterior with every log τ integrated out, by quadrature centred and scaled to each
-condition (after Naylor & Smith 1982). The maximum over thresholds and φ together would give
-exponents that are too steep, because each threshold fits its own noise. With the nodes held fixed,
-gradient and Hessian of the integral are exact (the identities of Fisher and of Louis 1982).
+log τ of each condition ~ N(μ_g, σ²), g its group: the conditions that are the same distortion of
+different images, of which some are seen far better than others by design. With one mean for all,
+thresholds of u and of v would be drawn together and their log ratios with them. Exponent b and
+lapse λ are the same in all conditions. The shared numbers φ = (log b, logit 2λ, log σ, μ₁ … μ_G)
+have weak priors. They are put at the maximum of their posterior with every log τ integrated out,
+by quadrature centred and scaled to each condition (after Naylor & Smith 1982). The maximum over
+thresholds and φ together would give exponents that are too steep, because each threshold fits its
+own noise. With the nodes held fixed, gradient and Hessian of the integral are exact (the
+identities of Fisher and of Louis 1982).
 
 Trials may be placed by earlier answers, as every adaptive method does: that is in the likelihood.
 """
@@ -19,11 +22,13 @@ import numpy as np
 from pdpsych.analysis.likelihood import Floats, Observations, log_likelihood
 
 # Prior of φ. log b ~ N(0, 0.3²): Fisher information predicts b = 1. 2λ ~ Beta(2, 25): mean lapse
-# 0.037. μ ~ N(mean log amplitude, 2²). log σ ~ N(0, 0.7²): thresholds spread over about a nat.
+# 0.037. log σ ~ N(0, 0.7²): thresholds spread over about a nat. μ_g ~ N(m, 1²) and
+# m ~ N(mean log amplitude, 2²).
 EXPONENT_SD = 0.3
 GUESS_BETA = (2.0, 25.0)
-MEAN_SD = 2.0
 SPREAD_SD = 0.7
+GROUP_SD = 1.0
+MEAN_SD = 2.0
 
 # Nodes of the first look, and of each condition's own quadrature: reach in nats and in standard
 # deviations. Equal spacing is more accurate than Gauss–Hermite where a posterior is lopsided, as
@@ -57,11 +62,11 @@ class Marginal:
     Attributes
     ----------
     value, gradient, hessian
-        Log posterior density of φ up to a constant; (4,); (4, 4).
+        Log posterior density of φ, F = 3 + G numbers, up to a constant; (F,); (F, F).
     mean, sd
         Mean and standard deviation of log τ given φ, (C,).
     loadings
-        Derivative of ``mean`` with respect to φ, (C, 4).
+        Derivative of ``mean`` with respect to φ, (C, F).
     """
 
     value: float
@@ -83,7 +88,7 @@ class Posterior:
     mean, sd, loadings
         As in :class:`Marginal`, at the maximum in φ.
     shared, covariance
-        φ = (log b, logit 2λ, μ, log σ) at its maximum, and its covariance.
+        φ = (log b, logit 2λ, log σ, μ₁ … μ_G) at its maximum, and its covariance.
     converged
         Whether the maximum was found to tolerance.
     """
@@ -105,11 +110,11 @@ class Posterior:
 
         Huge where the trials say nothing.
         """
-        precision = 1 / self.sd**2 - np.exp(-2 * self.shared[3])
+        precision = 1 / self.sd**2 - np.exp(-2 * self.shared[2])
         return np.asarray(np.maximum(precision, 1e-12) ** -0.5)
 
     def draws(self, number: int, rng: np.random.Generator) -> tuple[Floats, Floats]:
-        """Return samples of log τ, (number, C), and of φ, (number, 4)."""
+        """Return samples of log τ, (number, C), and of φ, (number, F)."""
         root = np.linalg.cholesky(self.covariance)
         moved = rng.standard_normal((number, root.shape[0])) @ root.T
         own = rng.standard_normal((number, self.mean.size)) * self.sd
@@ -119,28 +124,32 @@ class Posterior:
 def marginal(
     observations: Observations, shared: Floats, nodes: Quadrature, centre: float
 ) -> Marginal:
-    """Integrate thresholds out at φ = ``shared``; ``centre`` is the prior mean of μ."""
+    """Integrate thresholds out at φ = ``shared``; ``centre`` is the prior mean of m."""
     terms = log_likelihood(observations, nodes.log_threshold, shared[0], shared[1])
-    apart = (nodes.log_threshold - shared[2]) / np.exp(shared[3])
-    joint = terms[0] - apart**2 / 2 - shared[3] - np.log(2 * np.pi) / 2 + nodes.log_weight
+    precision = np.exp(-shared[2])
+    apart = (nodes.log_threshold - shared[3:][observations.group, None]) * precision
+    joint = terms[0] - apart**2 / 2 - shared[2] - np.log(2 * np.pi) / 2 + nodes.log_weight
     top = joint.max(axis=1, keepdims=True)
     weight = np.exp(joint - top)
     total = weight.sum(axis=1, keepdims=True)
     weight /= total
-    score = np.stack([terms[1], terms[2], apart * np.exp(-shared[3]), apart**2 - 1])
+    # Of each condition in log b, logit 2λ, log σ and the mean of its own group.
+    score = np.stack([terms[1], terms[2], apart**2 - 1, apart * precision])
     mean = np.einsum("ck,ck->c", weight, nodes.log_threshold)
     off = nodes.log_threshold - mean[:, None]
-    expected = np.einsum("ck,ack->ac", weight, score)
+    expected = np.einsum("ck,ack->ca", weight, score)
+    bend = _expected_curvature(terms, apart, weight, precision)
+    bend += np.einsum("ck,ack,bck->cab", weight, score, score)
+    bend -= expected[:, :, None] * expected[:, None, :]
+    member = observations.membership
     prior_value, prior_gradient, prior_hessian = _prior(shared, centre)
-    curvature = _expected_curvature(terms, apart, weight, shared[3])
-    scatter = np.einsum("ck,ack,bck->ab", weight, score, score) - expected @ expected.T
     return Marginal(
         float(np.sum(np.log(total) + top)) + prior_value,
-        expected.sum(axis=1) + prior_gradient,
-        curvature + scatter + prior_hessian,
+        _spread_out(expected, member).sum(axis=0) + prior_gradient,
+        _gathered(bend, member) + prior_hessian,
         mean,
         np.sqrt(np.einsum("ck,ck->c", weight, off**2)),
-        np.einsum("ck,ck,ack->ca", weight, off, score),
+        _spread_out(np.einsum("ck,ck,ack->ca", weight, off, score), member),
     )
 
 
@@ -152,7 +161,8 @@ def solve(observations: Observations) -> Posterior:
     """
     centres = observations.centres()
     centre = float(centres.mean())
-    shared = np.array([0.0, np.log(0.05 / 0.95), centre, 0.0])
+    means = centres @ observations.membership / np.bincount(observations.group)
+    shared = np.concatenate([[0.0, np.log(0.05 / 0.95), 0.0], means])
     first = Quadrature.around(centres, np.ones_like(centres), _FIRST)
     state = marginal(observations, shared, first, centre)
     nodes = _recentred(state)
@@ -202,26 +212,46 @@ def _positive(matrix: Floats) -> Floats:
     return np.asarray((vectors * np.maximum(np.abs(values), 1e-3)) @ vectors.T)
 
 
+def _spread_out(columns: Floats, member: Floats) -> Floats:
+    """Put the last of four columns into that of the condition's group, (C, 4) to (C, F)."""
+    return np.concatenate([columns[:, :3], columns[:, 3:] * member], axis=1)
+
+
+def _gathered(matrices: Floats, member: Floats) -> Floats:
+    """Sum (C, 4, 4) over conditions, the last row and column into those of its group: (F, F)."""
+    groups = member.shape[1]
+    total = np.zeros((3 + groups, 3 + groups))
+    total[:3, :3] = matrices[:, :3, :3].sum(axis=0)
+    total[:3, 3:] = matrices[:, :3, 3].T @ member
+    total[3:, :3] = total[:3, 3:].T
+    total[3:, 3:] = np.diag(matrices[:, 3, 3] @ member)
+    return total
+
+
 def _prior(shared: Floats, centre: float) -> tuple[float, Floats, Floats]:
     """Return the log prior density of φ, its gradient and Hessian."""
-    sd = np.array([EXPONENT_SD, MEAN_SD, SPREAD_SD])
-    off = (shared[[0, 2, 3]] - np.array([0.0, centre, 0.0])) / sd
+    groups = shared.size - 3
+    precision = np.zeros((shared.size, shared.size))
+    precision[0, 0], precision[2, 2] = EXPONENT_SD**-2, SPREAD_SD**-2
+    precision[3:, 3:] = np.linalg.inv(GROUP_SD**2 * np.eye(groups) + MEAN_SD**2)
+    off = shared - np.concatenate([np.zeros(3), np.full(groups, centre)])
     one, other = GUESS_BETA
     guess = 1 / (1 + np.exp(-shared[1]))
-    value = -np.sum(off**2) / 2 + one * np.log(guess) + other * np.log1p(-guess)
-    slope, bend = -off / sd, -1 / sd**2
-    gradient = np.array([slope[0], one - (one + other) * guess, slope[1], slope[2]])
-    hessian = np.diag([bend[0], -(one + other) * guess * (1 - guess), bend[1], bend[2]])
+    value = -off @ precision @ off / 2 + one * np.log(guess) + other * np.log1p(-guess)
+    gradient, hessian = -precision @ off, -precision
+    gradient[1] = one - (one + other) * guess
+    hessian[1, 1] = -(one + other) * guess * (1 - guess)
     return float(value), gradient, hessian
 
 
-def _expected_curvature(terms: Floats, apart: Floats, weight: Floats, log_spread: float) -> Floats:
-    """Return the posterior mean, summed over conditions, of the Hessian in φ given log τ."""
-    sums = np.einsum("ck,ack->a", weight, terms[3:])
-    first, second = np.sum(weight * apart), np.sum(weight * apart**2)
-    curvature = np.zeros((4, 4))
-    curvature[:2, :2] = [[sums[0], sums[1]], [sums[1], sums[2]]]
-    precision = np.exp(-log_spread)
-    mixed = -2 * first * precision
-    curvature[2:, 2:] = [[-len(apart) * precision**2, mixed], [mixed, -2 * second]]
+def _expected_curvature(terms: Floats, apart: Floats, weight: Floats, precision: float) -> Floats:
+    """Return the posterior mean, (C, 4, 4), of each condition's Hessian in φ given log τ."""
+    curvature = np.zeros((len(apart), 4, 4))
+    xx, xy, yy = np.einsum("ck,ack->ac", weight, terms[3:])
+    curvature[:, 0, 0], curvature[:, 1, 1] = xx, yy
+    curvature[:, 0, 1] = curvature[:, 1, 0] = xy
+    curvature[:, 2, 2] = -2 * np.sum(weight * apart**2, axis=1)
+    mixed = -2 * np.sum(weight * apart, axis=1) * precision
+    curvature[:, 2, 3] = curvature[:, 3, 2] = mixed
+    curvature[:, 3, 3] = -(precision**2)
     return curvature

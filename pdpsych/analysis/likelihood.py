@@ -29,15 +29,27 @@ class Observations:
         +1 where the answer was correct, −1 where it was wrong, (N,).
     starts
         Index of the first trial of each condition, (C,).
+    group
+        Number of the group whose conditions have a mean threshold of their own, (C,).
     """
 
     log_amplitude: Floats
     sign: Floats
     starts: NDArray[np.intp]
+    group: NDArray[np.intp]
 
     @classmethod
-    def build(cls, condition: ArrayLike, amplitude: ArrayLike, correct: ArrayLike) -> Observations:
-        """Sort trials by condition; conditions are numbered 0, 1, … and each has a trial."""
+    def build(
+        cls,
+        condition: ArrayLike,
+        amplitude: ArrayLike,
+        correct: ArrayLike,
+        group: ArrayLike | None = None,
+    ) -> Observations:
+        """Sort trials by condition; conditions are numbered 0, 1, … and each has a trial.
+
+        ``group`` of each condition, numbered in the same way; all in one by default.
+        """
         number = np.asarray(condition)
         order = np.argsort(number, kind="stable")
         alpha = np.asarray(amplitude, dtype=np.float64)[order]
@@ -47,12 +59,23 @@ class Observations:
         found, starts = np.unique(number[order], return_index=True)
         if not np.array_equal(found, np.arange(found.size)):
             raise ValueError("conditions are numbered from 0 without gaps")
-        return cls(log_amplitude, sign, starts)
+        groups = np.zeros(found.size, int) if group is None else np.asarray(group)
+        return cls(log_amplitude, sign, starts, groups)
 
     @property
     def counts(self) -> NDArray[np.intp]:
         """Number of trials of each condition, (C,)."""
         return np.diff(np.append(self.starts, self.sign.size))
+
+    @property
+    def condition(self) -> NDArray[np.intp]:
+        """Number of each trial's condition, (N,)."""
+        return np.repeat(np.arange(self.starts.size), self.counts)
+
+    @property
+    def membership(self) -> Floats:
+        """1 where a condition is of a group, else 0, (C, G)."""
+        return (self.group[:, None] == np.arange(self.group.max() + 1)).astype(float)
 
     def centres(self) -> Floats:
         """Return the mean log α of each condition, (C,); the overall mean where none is shown."""

@@ -16,6 +16,7 @@ import pandas as pd
 
 from pdpsych.analysis import tables
 from pdpsych.analysis.definition import Analysis, open_analysis
+from pdpsych.analysis.exclusion import describe
 from pdpsych.analysis.fit import Fit, fit_trials
 from pdpsych.analysis.score import Scores, score_fit
 from pdpsych.analysis.trials import CONDITION, Trials, gather
@@ -173,8 +174,7 @@ def _participants(fit: Fit) -> str:
             "flags": rows["flags"].where(rows["flags"] != "", "none"),
         }
     )
-    left_out = fit.source["practice_trials_left_out"]
-    caption = f"{100 * fit.level:g} % intervals; {left_out} practice trials left out."
+    caption = f"{100 * fit.level:g} % intervals; trials {describe(fit.excluded)}."
     return "<h2>Participants</h2>" + _table(shown, caption)
 
 

@@ -8,12 +8,26 @@ from pathlib import Path
 import pandas as pd
 
 from pdpsych.analysis.definition import Analysis, select
+from pdpsych.analysis.exclusion import describe, exclude
 from pdpsych.errors import InputError
 from pdpsych.experiments.experiment import Experiment
-from pdpsych.experiments.trial_log import Header, SessionLog, read_log
+from pdpsych.experiments.trial_log import Header, SessionLog, log_path, read_log
 from pdpsych.stimuli.stimulus_set import StimulusSet
 
 CONDITION = ["participant", "image", "pair", "distortion"]
+COLUMNS = [
+    "participant",
+    "session",
+    "order",
+    "image",
+    "pair",
+    "distortion",
+    "amplitude",
+    "easy",
+    "response",
+    "correct",
+    "response_time",
+]
 # Settings that may differ between sessions: the set is known by its SHA-256, the others change
 # nothing that is measured.
 _MAY_DIFFER = {"stimulus_set", "seed", "keys", "break_every", "practice_trials"}
@@ -26,22 +40,24 @@ class Trials:
     Attributes
     ----------
     table
-        One row a trial without practice: participant, session, image, pair, distortion,
-        amplitude (realised, in model units), easy, correct.
+        One row a trial that is not excluded: participant, session, order (over all trials of the
+        participant, from 0), image, pair, distortion, amplitude (realised, in model units), easy,
+        response (1 or 2), correct, response_time (s).
     stimulus_set
         The set that was shown.
     sessions
         First line of each log.
-    practice
-        Number of practice trials left out.
+    excluded
+        participant, reason, count: trials left out, see
+        :func:`pdpsych.analysis.exclusion.exclude`.
     notes
-        What was left out in reading the logs.
+        What is to be said of the logs: cut-off lines, unfinished sessions.
     """
 
     table: pd.DataFrame
     stimulus_set: StimulusSet
     sessions: list[Header]
-    practice: int
+    excluded: pd.DataFrame
     notes: list[str]
 
 
@@ -51,27 +67,31 @@ def gather(analysis: Analysis) -> Trials:
     Raises
     ------
     InputError
-        If there is no log, a log belongs to another stimulus set, or logs were recorded with
-        different settings of the experiment.
+        If there is no log, a log is of another experiment or participant than its place and name
+        say, belongs to another stimulus set, or logs were recorded with different settings of the
+        experiment; or if the analysis leaves no trial.
     """
     experiment = analysis.open_experiment()
     logs = _read(experiment)
     stimulus_set = experiment.open_set()
     chosen = select(analysis, sorted({log.header.participant for log in logs}))
     logs = [log for log in logs if log.header.participant in chosen]
+    for log in logs:
+        _check_place(log, experiment)
     _check_set(logs, stimulus_set)
     _check_settings(logs)
-    table = pd.concat([_rows(log) for log in logs if len(log.trials)] or [_rows(logs[0])])
-    practice = table.pop("practice").astype(bool)
-    kept = table[~practice].reset_index(drop=True)
+    kept, excluded = exclude(_together(logs), analysis)
     if kept.empty:
-        raise InputError(f"{experiment.logs}: no trial answered yet besides practice; go on")
+        raise InputError(
+            f"{experiment.logs}: no trial to analyse; {describe(excluded)}; go on with the "
+            f"sessions, or exclude less in {analysis.label}"
+        )
     return Trials(
-        kept,
+        kept[COLUMNS],
         stimulus_set,
         [log.header for log in logs],
-        int(practice.sum()),
-        [log.note for log in logs if log.note],
+        excluded,
+        [note for log in logs for note in _notes(log, analysis)],
     )
 
 
@@ -82,15 +102,49 @@ def _read(experiment: Experiment) -> list[SessionLog]:
             f"{experiment.logs}: no trial log here; run a session first: "
             f"pdpsych run {experiment.label} --participant 01"
         )
-    return [read_log(path) for path in paths]
+    logs = [read_log(path) for path in paths]
+    # Learning is over all of a participant's trials: sessions in the order they were run.
+    return sorted(logs, key=lambda log: (log.header.participant, log.header.started))
+
+
+def _check_place(log: SessionLog, experiment: Experiment) -> None:
+    header = log.header
+    if header.experiment != experiment.stem:
+        raise InputError(
+            f'{log.path}: experiment: recorded in "{header.experiment}", not in '
+            f'"{experiment.stem}"; analyse it with its own experiment, or move it away'
+        )
+    if log_path(experiment.logs, header.participant, header.session).name != log.path.name:
+        raise InputError(
+            f"{log.path}: recorded as participant {header.participant}, session {header.session}; "
+            "give the file the name it was recorded with, or move the copy away"
+        )
+
+
+def _together(logs: list[SessionLog]) -> pd.DataFrame:
+    """Return one row a trial of all logs."""
+    table = pd.concat([_rows(log) for log in logs if len(log.trials)] or [_rows(logs[0])])
+    table.insert(2, "order", table.groupby("participant").cumcount())
+    return table.reset_index(drop=True)
 
 
 def _rows(log: SessionLog) -> pd.DataFrame:
-    columns = ["image", "pair", "distortion", "realised", "easy", "practice", "correct"]
-    rows = log.trials[columns].rename(columns={"realised": "amplitude"})
+    rows = log.trials.drop(columns="amplitude").rename(columns={"realised": "amplitude"})
     rows.insert(0, "participant", log.header.participant)
     rows.insert(1, "session", log.header.session)
     return rows
+
+
+def _notes(log: SessionLog, analysis: Analysis) -> list[str]:
+    notes = {
+        log.note: bool(log.note),
+        f"{log.path}: unfinished: {len(log.trials)} of {log.header.planned} planned trials, "
+        "which are used": not log.complete,
+        f"{log.path}: its trials have no timing: exclude_timing leaves none of them out": (
+            analysis.exclude_timing and "off" not in log.trials
+        ),
+    }
+    return [note for note, applies in notes.items() if applies]
 
 
 def _check_set(logs: list[SessionLog], stimulus_set: StimulusSet) -> None:

@@ -95,7 +95,8 @@ def make_fit() -> Callable[..., Fit]:
                 values[:, 0], values[:, 1], flat, np.zeros(4), np.eye(4), True
             )
         analysis = {"name": "made", "level": 0.95, "samples": samples, "seed": 0}
-        return Fit(analysis, {}, table, pd.DataFrame(), posteriors)
+        unused = {name: pd.DataFrame() for name in ("participants", "goodness", "bins", "excluded")}
+        return Fit(analysis, {}, table, **unused, posteriors=posteriors)
 
     return make
 
@@ -265,13 +266,14 @@ def _trial(
     number: int, condition: tuple[str, str, int], alpha: float, right: bool, practice: bool
 ) -> Trial:
     image, pair, distortion = condition
+    target = 1 + number // 2 % 2
     return Trial(
         trial=number,
         image=image,
         pair=pair,
         distortion=distortion,
         sign=1,
-        interval=1,
+        interval=target,
         easy=False,
         practice=practice,
         # What was asked for is not what was shown: the fit has to use ``realised``.
@@ -279,7 +281,7 @@ def _trial(
         realised=float(alpha),
         residual_rms=0.0,
         clipped=0.0,
-        response=1 if right else 2,
+        response=target if right else 3 - target,
         correct=bool(right),
         response_time=0.5,
         dither_seed=number,

@@ -1,5 +1,6 @@
 import csv
 import json
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -8,7 +9,7 @@ import pytest
 from pdpsych.analysis import Fit, fit
 from pdpsych.analysis.definition import open_analysis
 from pdpsych.analysis.fit import fit_trials
-from pdpsych.analysis.trials import Trials, gather
+from pdpsych.analysis.trials import gather
 from pdpsych.errors import InputError
 
 
@@ -32,7 +33,7 @@ def test_thresholds_of_a_study(study):
     assert (table["threshold"] < table["high"]).all()
     np.testing.assert_allclose(np.exp(table["log_threshold"]), table["threshold"])
     assert fitted.participants["lapse"].between(0, 0.08).all()
-    assert fitted.source["practice_trials_left_out"] == 6
+    assert fitted.excluded.query("reason == 'practice'")["count"].tolist() == [3, 3]
 
 
 def test_samples_have_the_moments_of_the_table(write_study):
@@ -61,7 +62,9 @@ def test_results_are_written_with_a_data_dictionary(study):
     fit(study)
     folder = study / "analysis/results/main"
     assert sorted(path.name for path in folder.iterdir()) == [
-        "fit.json", "thresholds.csv", "thresholds.json",
+        "bins.csv", "bins.json", "excluded.csv", "excluded.json", "fit.json", "goodness.csv",
+        "goodness.json", "participants.csv", "participants.json", "thresholds.csv",
+        "thresholds.json",
     ]  # fmt: skip
     described = json.loads((folder / "thresholds.json").read_text())
     with (folder / "thresholds.csv").open() as file:
@@ -85,7 +88,7 @@ def changed(study, **columns):
     analysis = open_analysis(study)
     trials = gather(analysis)
     table = trials.table.assign(**columns)
-    return fit_trials(Trials(table, trials.stimulus_set, trials.sessions, 0, []), analysis)
+    return fit_trials(replace(trials, table=table), analysis)
 
 
 def test_thresholds_outside_the_amplitudes_shown_are_flagged(study):

@@ -19,7 +19,7 @@ from pdpsych.analysis.likelihood import Observations, log_likelihood
 from pdpsych.experiments.psychometric import proportion_correct
 
 NODES = np.linspace(-5, 5, 15)
-SHARED = np.array([0.2, -2.5, 0.3, -0.4])
+SHARED = np.array([0.2, -2.5, -0.4, 0.3])
 
 
 @pytest.fixture

@@ -19,9 +19,14 @@ def change_header(study, participant, **fields):
 def test_all_trials_in_one_table_practice_left_out_and_counted(write_study):
     trials = gather(open_analysis(write_study(trials=10)))
     assert len(trials.table) == 2 * 12 * 10
-    assert trials.practice == 6
+    assert trials.excluded.to_dict("records") == [
+        {"participant": p, "reason": reason, "count": count}
+        for p in ("01", "02")
+        for reason, count in (("practice", 3), ("in another log too", 0))
+    ]
     assert list(trials.table.columns) == [
-        "participant", "session", "image", "pair", "distortion", "amplitude", "easy", "correct",
+        "participant", "session", "order", "image", "pair", "distortion", "amplitude", "easy",
+        "response", "correct", "response_time",
     ]  # fmt: skip
     assert trials.table["participant"].unique().tolist() == ["01", "02"]
     assert trials.table["correct"].dtype == bool
@@ -71,7 +76,7 @@ def test_nothing_but_practice_is_refused(write_study):
     study = write_study(participants=("01",), trials=4)
     path = study / LOG.format("01")
     path.write_text("".join(path.read_text().splitlines(keepends=True)[:4]))
-    with pytest.raises(InputError, match="no trial answered yet besides practice"):
+    with pytest.raises(InputError, match="no trial to analyse; left out: 3 practice"):
         gather(open_analysis(study))
 
 
