@@ -34,6 +34,7 @@ SIGNS = np.array([1.0, -1.0])
 LARGEST_SUBSPACE = 64
 KEPT_PAIRS = 4
 IDLE = 0.02
+FAST = 0.02
 BLIND = 100.0
 SAME = 1e-20
 SAME_DIRECTION = 0.99
@@ -230,6 +231,7 @@ class _Climb:
         before = self._geometry.products
         state = _State(Subspace(self._geometry, first), np.eye(2))
         iteration, stopped = 0, None
+        steps, reached = 0, 0.0
         while stopped is None:
             iteration += 1
             x, weights = state.solve()
@@ -241,8 +243,10 @@ class _Climb:
             if norm <= TOLERANCE or objective < SAME:
                 stopped = "converged"
             if stopped is None:
-                # Far from the optimum inner solves are not worth their price.
-                steps = min(2 ** min(iteration, 10) - 2, MAX_STEPS)
+                # While cheap steps still climb fast, longer inner solves are not worth their price.
+                if objective < (1 + FAST) * reached:
+                    steps = min(2 * steps + 2, MAX_STEPS)
+                reached = objective
                 grown = state.grow(self._directions(gradients, weights, steps))
                 stopped = None if grown else "whole space"
         certificate = Certificate(

@@ -278,9 +278,9 @@ def test_the_scale_of_a_model_changes_nothing(scale, floor, matrix_representatio
 
 def test_every_start_is_compared_with_the_best(problem):
     representations, image = problem
-    found = geometry.principal_distortions(representations, image, seed=3, restarts=6)
+    found = geometry.principal_distortions(representations, image, seed=9, restarts=6)
     starts = found.certificate.restarts
-    assert [start["seed"] for start in starts] == [3, 4, 5, 6, 7, 8]
+    assert [start["seed"] for start in starts] == [9, 10, 11, 12, 13, 14]
     objectives = [start["objective"] for start in starts]
     assert found.objective == max(objectives)
     assert min(objectives) < 0.999 * max(objectives)
