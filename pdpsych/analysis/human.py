@@ -9,6 +9,7 @@ import pandas as pd
 
 from pdpsych.analysis.fit import Fit
 from pdpsych.analysis.likelihood import Floats
+from pdpsych.analysis.pooling import Pooled
 from pdpsych.analysis.trials import CONDITION
 from pdpsych.errors import InputError
 
@@ -32,30 +33,6 @@ class HumanRatios:
     pairs: pd.DataFrame
     participants: list[str]
     samples: Floats
-
-    def pool(self, rng: np.random.Generator) -> Floats:
-        """Return samples of the mean over participants, (samples, K).
-
-        Trials: each sample averages one posterior sample of every participant. Participants:
-        whole participants are drawn again with replacement; their deviations from the mean are
-        scaled to the variance that remains between participants once that of the posterior is
-        taken off, and by P/(P − 1). One participant has no variance between participants: the
-        result then speaks of that participant only.
-        """
-        average = np.nanmean(self.samples, axis=1)
-        present = ~np.isnan(self.samples[0])
-        count, total = present.sum(axis=0), len(self.participants)
-        if total < 2:
-            return np.asarray(average)
-        estimate = self.samples.mean(axis=0)
-        deviation = np.where(present, estimate - np.nanmean(estimate, axis=0), 0.0)
-        scatter = (deviation**2).sum(axis=0)[count > 1] / (count[count > 1] - 1)
-        noise = np.nanmean(self.samples.var(axis=0), axis=0)[count > 1]
-        share = max(0.0, 1 - noise.sum() / scatter.sum()) if scatter.sum() > 0 else 0.0
-        # A participant who lacks a pair has deviation 0 there; the others stand for it.
-        reach = deviation * np.sqrt(share * total / (total - 1)) * (total / count)
-        drawn = rng.multinomial(total, np.full(total, 1 / total), size=len(average))
-        return np.asarray(average + drawn / total @ reach)
 
 
 def human_ratios(fit: Fit, pairs: pd.DataFrame) -> HumanRatios:
@@ -89,21 +66,30 @@ def human_ratios(fit: Fit, pairs: pd.DataFrame) -> HumanRatios:
     )
 
 
-def ratio_table(ratios: HumanRatios, everyone: Floats, level: float) -> pd.DataFrame:
+def ratio_table(ratios: HumanRatios, everyone: Pooled, level: float) -> pd.DataFrame:
     """Return log_ratio, sd, low, high per participant and pair, and for everyone together."""
-    blocks = {name: ratios.samples[:, p] for p, name in enumerate(ratios.participants)}
     frames = []
-    for name, samples in (blocks | {EVERYONE: everyone}).items():
-        seen = ~np.isnan(samples[0])
-        mean, sd, low, high = summary(samples[:, seen], level)
+    for p, name in enumerate(ratios.participants):
+        seen = ~np.isnan(ratios.samples[0, p])
+        own = ratios.samples[:, p, seen]
+        low, high = interval(own, level)
         frames.append(
-            ratios.pairs[seen].assign(log_ratio=mean, sd=sd, low=low, high=high, participant=name)
+            ratios.pairs[seen].assign(
+                log_ratio=own.mean(axis=0), sd=own.std(axis=0), low=low, high=high, participant=name
+            )
         )
+    low, high = interval(everyone.wide_samples, level)
+    sd = everyone.samples.std(axis=0)
+    frames.append(
+        ratios.pairs.assign(
+            log_ratio=everyone.estimate, sd=sd, low=low, high=high, participant=EVERYONE
+        )
+    )
     table = pd.concat(frames, ignore_index=True)
     return table[["participant", "image", "pair", "kind", "log_ratio", "sd", "low", "high"]]
 
 
-def summary(samples: Floats, level: float) -> tuple[Floats, Floats, Floats, Floats]:
-    """Return mean, sd, and the ends of the interval over the first axis."""
+def interval(samples: Floats, level: float) -> tuple[Floats, Floats]:
+    """Return the ends of the central interval over the first axis."""
     low, high = np.quantile(samples, [(1 - level) / 2, (1 + level) / 2], axis=0)
-    return samples.mean(axis=0), samples.std(axis=0), low, high
+    return low, high

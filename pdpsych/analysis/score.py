@@ -11,16 +11,18 @@ import numpy as np
 import pandas as pd
 
 from pdpsych.analysis import score_tables, tables
-from pdpsych.analysis.added_models import ModelName, add_models
+from pdpsych.analysis.added_models import AddedModels, ModelName, add_models
+from pdpsych.analysis.as_shown import calibration_shown
 from pdpsych.analysis.ceiling import ceiling, individual_distance
-from pdpsych.analysis.conclusion import caution, conclude
+from pdpsych.analysis.conclusion import basis, caution, conclude
 from pdpsych.analysis.definition import Analysis, open_analysis
 from pdpsych.analysis.differences import differences
 from pdpsych.analysis.fit import Fit
 from pdpsych.analysis.fit import fit as fit_analysis
 from pdpsych.analysis.human import HumanRatios, human_ratios, ratio_table
+from pdpsych.analysis.likelihood import Floats
 from pdpsych.analysis.mean_score import Distances, mean_scores
-from pdpsych.analysis.pooling import Pooled, pool
+from pdpsych.analysis.pooling import pool
 from pdpsych.analysis.ranking import rank
 from pdpsych.analysis.separation import bought, separation
 from pdpsych.errors import InputError, did_you_mean
@@ -153,21 +155,33 @@ def score(
     opened = open_analysis(analysis)
     fitted = fit_analysis(opened) if fit is None else fit
     stimulus_set = opened.open_experiment().open_set()
-    ratios, models = stimulus_set.log_ratios().assign(took_part=True), _models(stimulus_set)
+    others = None
     if added:
         others = add_models(added, stimulus_set, opened.results / "added_models", progress)
-        ratios = pd.concat([ratios, others.log_ratios()], ignore_index=True)
-        models |= others.models()
-    scored = score_ratios(fitted, ratios)
-    scored = replace(scored, source=fitted.source | {"models": models})
+    scored = score_fit(fitted, stimulus_set, others)
     scored.write(opened.results)
     return scored
 
 
-def score_fit(fit: Fit, stimulus_set: StimulusSet) -> Scores:
-    """Score the models of a set against a fit; writes nothing."""
-    scored = score_ratios(fit, stimulus_set.log_ratios())
-    return replace(scored, source=fit.source | {"models": _models(stimulus_set)})
+def score_fit(fit: Fit, stimulus_set: StimulusSet, added: AddedModels | None = None) -> Scores:
+    """Score the models of a set, and others, against a fit; writes nothing.
+
+    Sensitivities are to the distortions as shown where the calibration that the sessions were
+    run with has them. Added models are known by those to the distortions of the set: with them,
+    all models are scored by these.
+    """
+    shown = None if added else calibration_shown(fit, stimulus_set)
+    ratios = stimulus_set.log_ratios(shown).assign(took_part=True)
+    models = _models(stimulus_set)
+    if added:
+        ratios = pd.concat([ratios, added.log_ratios()], ignore_index=True)
+        models |= added.models()
+    scored = score_ratios(fit, ratios)
+    return replace(
+        scored,
+        source=fit.source | {"models": models},
+        conclusion=scored.conclusion + basis(shown.display if shown else None),
+    )
 
 
 def _models(stimulus_set: StimulusSet) -> dict[str, dict[str, Any]]:
@@ -196,15 +210,13 @@ def score_ratios(fit: Fit, ratios: pd.DataFrame) -> Scores:
     rng = np.random.default_rng([fit.analysis["seed"], 1])
     _check_images(fit, ratios)
     human = human_ratios(fit, ratios[PAIR].drop_duplicates())
-    everyone = pool(human.samples, rng)
+    everyone, estimate = pool(human.samples, rng), human.samples.mean(axis=0)
     wide = _wide_ratios(ratios, human.pairs)
     took_part = ratios.drop_duplicates("model").set_index("model").get("took_part")
     taken = dict.fromkeys(wide.index, True) if took_part is None else took_part.to_dict()
-    whole = _distances(wide, human.pairs, everyone, np.arange(len(human.pairs)))
+    whole = Distances(list(wide.index), human.pairs["image"].to_numpy(), wide.to_numpy(), everyone)
     by_kind = [
-        _by_kind(
-            str(kind), _distances(wide, human.pairs, everyone, numbers), human, numbers, fit, rng
-        )
+        _by_kind(str(kind), whole.select(np.asarray(numbers)), estimate[:, numbers], fit, rng)
         for kind, numbers in human.pairs.groupby("kind", sort=False).indices.items()
     ]
     ranking, apart, separations = (
@@ -224,30 +236,12 @@ def score_ratios(fit: Fit, ratios: pd.DataFrame) -> Scores:
     )
 
 
-def _distances(
-    wide: pd.DataFrame, pairs: pd.DataFrame, everyone: Pooled, numbers: np.ndarray
-) -> Distances:
-    """Return the distances of all models on some pairs."""
-    return Distances(
-        list(wide.index),
-        pairs["image"].to_numpy()[numbers],
-        wide.to_numpy()[:, numbers],
-        everyone.select(numbers),
-    )
-
-
 def _by_kind(
-    kind: str,
-    distances: Distances,
-    human: HumanRatios,
-    numbers: np.ndarray,
-    fit: Fit,
-    rng: np.random.Generator,
+    kind: str, distances: Distances, estimate: Floats, fit: Fit, rng: np.random.Generator
 ) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
-    """Return ranking, differences and separation on one kind of distortions."""
+    """Return ranking, differences and separation on one kind; ``estimate`` is each person's."""
     means = mean_scores(distances, rng)
     apart = differences(distances.models, kind, means, fit.level)
-    estimate = human.samples[:, :, numbers].mean(axis=0)
     individual = individual_distance(distances.log_ratios, estimate, distances.images)
     ranked = rank(distances, kind, means, apart, individual, fit.level)
     return ranked, apart, separation(distances, kind, apart)

@@ -47,7 +47,7 @@ def test_the_model_that_is_right_ranks_first_at_its_expected_score(make_fit):
     # sd of the mean of two differences of thresholds: 0.1; mean absolute deviation √(2/π) of it.
     assert best["expected_perfect"].mean() == pytest.approx(0.1 * np.sqrt(2 / np.pi), rel=0.1)
     assert best["score"].mean() == pytest.approx(best["expected_perfect"].mean(), rel=0.2)
-    assert (best["probability_closest"] > 0.99).all()
+    assert (best["probability_closest"] > 0.95).all()
 
 
 def test_interval_of_a_difference_covers_the_truth(make_fit):

@@ -1,0 +1,73 @@
+"""What may be said of the models, in words."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from pdpsych.analysis.differences import NEGLIGIBLE
+
+_MOST_NAMES = 6
+
+
+def conclude(ranking: pd.DataFrame, level: float) -> str:
+    """Say in a sentence or two which model is closest, and whether the data can tell.
+
+    On principal distortions where there are any, else on the first kind. Models are told apart
+    by intervals that are simultaneous over all pairs of models.
+    """
+    kinds = ranking["kind"].unique()
+    kind = "principal" if "principal" in kinds else str(kinds[0])
+    rows = ranking[ranking["kind"] == kind].reset_index(drop=True)
+    best = rows.iloc[0]
+    images = f"{best['images']} image{'s' if best['images'] > 1 else ''}"
+    scored = (
+        f"mean score {best['score']:.2f} [{best['low']:.2f}, {best['high']:.2f}] nats over "
+        f"{images} of {kind} distortions; a perfect model would score about "
+        f"{best['expected_perfect']:.2f}"
+    )
+    if len(rows) < 2:
+        return f"{best['model']} is the only model: {scored}."
+    tied = rows[1:][rows["difference_low"][1:] <= NEGLIGIBLE]["model"].tolist()
+    second = rows.iloc[1]
+    apart = (
+        f"{second['difference']:.2f} [{second['difference_low']:.2f}, "
+        f"{second['difference_high']:.2f}] nats, {100 * level:g} % interval"
+        + (" simultaneous over all pairs of models" if len(rows) > 2 else "")
+    )
+    if tied:
+        names = _listed([best["model"], *tied])
+        return (
+            f"{best['model']} has the lowest score ({scored}), but {names} cannot be separated "
+            f"with these data: the next, {second['model']}, is further away by {apart}."
+        )
+    return (
+        f"{best['model']} is closest to the human: {scored}. "
+        f"The next, {second['model']}, is further away by {apart}."
+    )
+
+
+def _listed(names: list[str]) -> str:
+    if len(names) > _MOST_NAMES:
+        return f"{', '.join(names[: _MOST_NAMES - 1])} and {len(names) - _MOST_NAMES + 1} others"
+    return f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+def caution(missing: int, wanted: int, participants: int, images: int) -> str:
+    """Say what the result does not carry: ratios left out, one participant, one image."""
+    parts = []
+    if missing:
+        parts.append(
+            f"Left out: {missing} of {wanted} human ratios, because the trials do not "
+            "determine a threshold (see the column measured of thresholds.csv)."
+        )
+    alone = [f"one {w}" for w, n in (("participant", participants), ("image", images)) if n == 1]
+    if alone:
+        parts.append(f"With {' and '.join(alone)} this does not extend to others.")
+    return "".join(f" {part}" for part in parts)
+
+
+def basis(display: str | None) -> str:
+    """Say what the models' sensitivities are to, where that is not what the set holds."""
+    if display is None:
+        return ""
+    return f" Models are scored by their sensitivity to what the display {display} showed."
