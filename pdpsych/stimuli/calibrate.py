@@ -16,7 +16,7 @@ from pdpsych.stimuli.calibration import TOLERANCE, Calibration, ConditionCalibra
 from pdpsych.stimuli.display import Display
 from pdpsych.stimuli.encoding import Array, Encoding, linear_from_srgb
 from pdpsych.stimuli.measurement import CHANNELS
-from pdpsych.stimuli.shown import Expected, expected, largest_amplitude
+from pdpsych.stimuli.shown import Expected, agreement, expected, largest_amplitude
 from pdpsych.stimuli.stimulus_set import StimulusSet
 from pdpsych.stimuli.threshold import expected_thresholds
 from pdpsych.study import load
@@ -148,33 +148,26 @@ class _Scene:
 
     def step(self, amplitude: float) -> Step:
         """Return what becomes of an amplitude."""
-        ε, power = self.distortion, self.distortion**2
-        signs = []
-        for sign in (1.0, -1.0):
-            shown = expected(self.base, self.display, self.encoding, ε, sign * amplitude)
-            added = shown.mean - self.reference.mean
-            variance = shown.variance + self.reference.variance
-            on = sign * float(np.vdot(added, ε))
-            length = float(np.vdot(added, added))
-            noise = float(variance.sum(dtype=np.float64))
-            signs.append(
-                (
-                    on / amplitude,
-                    float(np.sqrt(np.vdot(variance, power))) / amplitude,
-                    _cosine(on, length),
-                    _cosine(on, length + noise),
-                    shown.clipped,
-                )
+        signs = [
+            agreement(
+                self.base,
+                self.distortion,
+                sign * amplitude,
+                self.display,
+                self.encoding,
+                self.reference,
             )
-        gains, scatters, cosines, draw_cosines, clipped = zip(*signs, strict=True)
+            for sign in (1, -1)
+        ]
+        gains = [found.realised / amplitude for found in signs]
         return Step(
             amplitude=amplitude,
             gain=sum(gains) / 2,
             worst_gain=max(gains, key=lambda gain: abs(gain - 1)),
-            scatter=max(scatters),
-            cosine=min(cosines),
-            draw_cosine=min(draw_cosines),
-            clipped=max(clipped),
+            scatter=max(found.scatter for found in signs) / amplitude,
+            cosine=min(found.cosine for found in signs),
+            draw_cosine=min(found.draw_cosine for found in signs),
+            clipped=max(found.clipped for found in signs),
         )
 
     def candela(self, amplitude: float) -> float | None:
@@ -188,11 +181,6 @@ class _Scene:
         linear = [linear_from_srgb(p) if self.encoding == "srgb" else p for p in pictures]
         luminance = np.tensordot(spans, linear[0] - linear[1], axes=1)
         return float(np.sqrt(np.mean(luminance**2)))
-
-
-def _cosine(on: float, squared_length: float) -> float:
-    """Return the cosine of something with ε, at most 1 whatever float32 rounded."""
-    return min(on / float(np.sqrt(squared_length)), 1.0) if squared_length else 0.0
 
 
 def _condition(

@@ -39,10 +39,9 @@ def dither(levels: Array, kind: Dither, top: int, rng: np.random.Generator) -> L
     if kind == "none":
         levels += 0.5
     else:
-        noise = np.empty_like(levels)
-        levels += rng.random(out=noise, dtype=noise.dtype.type)
+        levels += _fractions(levels.shape, rng)
     if kind == "triangular":
-        levels += rng.random(out=noise, dtype=noise.dtype.type)
+        levels += _fractions(levels.shape, rng)
         levels -= 0.5
         np.maximum(levels, 0, out=levels)
     return np.minimum(levels, top, out=levels).astype(np.uint16)
@@ -61,23 +60,31 @@ def moments(levels: Array, seen: Array, kind: Dither) -> tuple[Array, Array]:
     seen
         What each whole level looks like, (top + 1,).
     """
-    steps = np.diff(seen)
-    up, down = np.append(steps, 0), np.insert(steps, 0, 0)
+    if kind in ("uniform", "error-diffusion"):
+        whole = levels.astype(np.intp)
+        fraction = levels - np.floor(levels)
+        step = np.append(np.diff(seen), 0).take(whole)
+        mean = seen.take(whole) + fraction * step
+        share = fraction - fraction**2 if kind == "uniform" else _DIFFUSED_VARIANCE
+        return mean, share * step**2
     nearest = np.minimum(np.floor(levels + 0.5), len(seen) - 1)
-    offset = levels - nearest
     index = nearest.astype(np.intp)
     middle = seen.take(index)
     if kind == "none":
         return middle, np.zeros_like(middle)
-    if kind == "triangular":
-        above, below = 0.5 * (0.5 + offset) ** 2, 0.5 * (0.5 - offset) ** 2
-    else:
-        above, below = np.maximum(offset, 0), np.maximum(-offset, 0)
-    up, down = up.take(index), down.take(index)
+    offset = levels - nearest
+    above, below = 0.5 * (0.5 + offset) ** 2, 0.5 * (0.5 - offset) ** 2
+    steps = np.diff(seen)
+    up, down = np.append(steps, 0).take(index), np.insert(steps, 0, 0).take(index)
     shift = above * up - below * down
-    if kind == "error-diffusion":
-        return middle + shift, _DIFFUSED_VARIANCE * np.maximum(up, down) ** 2
     return middle + shift, above * up**2 + below * down**2 - shift**2
+
+
+def _fractions(shape: tuple[int, ...], rng: np.random.Generator) -> Array:
+    """Return uniform draws from [0, 1), float32; 16 bits each, four of every 64 drawn."""
+    count = int(np.prod(shape))
+    drawn = rng.integers(0, 2**64 - 1, -(-count // 4), dtype=np.uint64, endpoint=True)
+    return (drawn.view(np.uint16)[:count] * np.float32(2**-16)).reshape(shape)
 
 
 def _diffuse(levels: Array, top: int, rng: np.random.Generator) -> Levels:

@@ -17,7 +17,7 @@ from pdpsych.stimuli.encoding import Array, Encoding, linear_from_srgb, srgb_fro
 
 # Cells of the tables from values to levels, and values a block: both fit a core's cache.
 _CELLS = 4096
-_BLOCK = 32768
+_BLOCK = 16384
 
 N = TypeVar("N", bound=np.generic)
 
@@ -59,6 +59,27 @@ class Expected:
 
     mean: Array
     variance: Array
+    clipped: float
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """How what dither draws show of s + αε, less the reference, agrees with ε.
+
+    Attributes
+    ----------
+    realised, scatter
+        Mean and standard deviation over draws of the realised amplitude, in model units.
+    cosine, draw_cosine
+        Between ε and the mean difference, and between ε and that of a single draw.
+    clipped
+        Share of pixel values of s + αε that lie outside [0, 1].
+    """
+
+    realised: float
+    scatter: float
+    cosine: float
+    draw_cosine: float
     clipped: float
 
 
@@ -117,14 +138,47 @@ def expected(
     Parameters are those of :func:`show`.
     """
     base = _values(image)
-    transfers = _transfers(display, encoding, len(base))
     direction = None if distortion is None else _values(distortion)
-    wanted, outside = _levels(base, transfers, direction, amplitude)
-    mean, variance = np.empty_like(wanted), np.empty_like(wanted)
-    for channel, part in _blocks(wanted):
-        found = moments(_flat(wanted)[channel, part], transfers[channel].seen, display.dither)
+    mean, variance = np.empty_like(base), np.empty_like(base)
+    outside = 0
+    for channel, part, found, out in _moments(base, display, encoding, direction, amplitude):
         _flat(mean)[channel, part], _flat(variance)[channel, part] = found
+        outside += out
     return Expected(mean, variance, outside / base.size)
+
+
+def agreement(
+    image: Array,
+    distortion: Array,
+    amplitude: float,
+    display: Display,
+    encoding: Encoding,
+    reference: Expected,
+) -> Agreement:
+    """Compare what dither draws show of s + αε, less the reference, with ε.
+
+    Parameters are those of :func:`show`; ``reference`` is what is :func:`expected` of s.
+    """
+    base, direction = _values(image), _values(distortion)
+    sums = np.zeros(4)
+    outside = 0
+    for channel, part, (mean, variance), out in _moments(
+        base, display, encoding, direction, amplitude
+    ):
+        ε = _flat(direction)[channel, part]
+        mean -= _flat(reference.mean)[channel, part]
+        variance += _flat(reference.variance)[channel, part]
+        sums += mean @ ε, mean @ mean, variance.sum(), variance @ ε**2
+        outside += out
+    on, length, noise, scatter = map(float, sums)
+    sign = -1.0 if amplitude < 0 else 1.0
+    return Agreement(
+        realised=sign * on,
+        scatter=float(np.sqrt(scatter)),
+        cosine=_cosine(sign * on, length),
+        draw_cosine=_cosine(sign * on, length + noise),
+        clipped=outside / base.size,
+    )
 
 
 def shown_difference(
@@ -181,9 +235,9 @@ class _Transfer:
         np.sqrt(values, out=values)
         values *= _CELLS
         cell = values.astype(np.intp)
-        values -= cell.astype(np.float32)
-        values *= self.steps.take(cell)
-        values += self.starts.take(cell)
+        values -= np.floor(values)
+        values *= self.steps.take(cell, mode="clip")
+        values += self.starts.take(cell, mode="clip")
 
 
 def _transfers(display: Display, encoding: Encoding, channels: int) -> list[_Transfer]:
@@ -233,11 +287,40 @@ def _levels(
         values = _flat(result)[channel, part]
         if direction is not None:
             values += np.float32(amplitude) * _flat(direction)[channel, part]
-        inside = np.clip(values, 0, 1)
-        outside += np.count_nonzero(inside != values)
-        values[...] = inside
+        outside += _clip(values)
         transfers[channel].to_levels(values)
     return result, outside
+
+
+def _moments(
+    base: Array,
+    display: Display,
+    encoding: Encoding,
+    direction: Array | None,
+    amplitude: float,
+) -> Iterator[tuple[int, slice, tuple[Array, Array], int]]:
+    """Yield channel, pixels, mean and variance over draws, and how many values are outside."""
+    transfers = _transfers(display, encoding, len(base))
+    for channel, part in _blocks(base):
+        values = _flat(base)[channel, part].copy()
+        if direction is not None:
+            values += np.float32(amplitude) * _flat(direction)[channel, part]
+        outside = _clip(values)
+        transfers[channel].to_levels(values)
+        yield channel, part, moments(values, transfers[channel].seen, display.dither), outside
+
+
+def _clip(values: Array) -> int:
+    """Clip values into [0, 1] and return how many were outside."""
+    inside = np.clip(values, 0, 1)
+    outside = np.count_nonzero(inside != values)
+    values[...] = inside
+    return int(outside)
+
+
+def _cosine(on: float, squared_length: float) -> float:
+    """Return the cosine of something with ε, at most 1 whatever float32 rounded."""
+    return min(on / float(np.sqrt(squared_length)), 1.0) if squared_length else 0.0
 
 
 def _survived(

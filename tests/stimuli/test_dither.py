@@ -18,7 +18,7 @@ def _diffused_one_by_one(levels, top, rng):
     # The draws of the pixels of a wave are made together.
     for t in range(width + 2 * height - 2):
         rows = [y for y in range(height) if 0 <= t - 2 * y < width]
-        for drawn, c in zip(rng.random((channels, len(rows))), range(channels), strict=True):
+        for c, drawn in enumerate(rng.random((channels, len(rows)))):
             for y, value in zip(rows, drawn, strict=True):
                 noise[y, t - 2 * y, c] = value
     errors = np.zeros((channels, height + 1, width + 2))
