@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Literal, NamedTuple, cast
 
@@ -73,7 +73,13 @@ def plan(
     condition signs and intervals are balanced to one trial, and so are they in its easy trials.
     """
     rng = np.random.default_rng(seed_of(experiment.seed, participant, session, "design"))
-    measured = conditions(experiment, opened)
+    return arrange(conditions(experiment, opened), experiment, rng)
+
+
+def arrange(
+    measured: Sequence[Condition], experiment: Experiment, rng: np.random.Generator
+) -> tuple[PlannedTrial, ...]:
+    """Return the trials of a session that measures given conditions, as :func:`plan` does."""
     count, practice = experiment.trials_per_condition, experiment.practice_trials
     rehearsal = _balanced(practice, practice, rng)
     columns = {c: _balanced(count, round(experiment.easy_share * count), rng) for c in measured}

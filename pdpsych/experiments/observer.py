@@ -106,16 +106,19 @@ class SimulatedObserver:
 
     def respond(self, presentation: Presentation) -> Response:
         """Draw the answer to a trial."""
-        planned = presentation.planned
+        return Response(self.answer(presentation.planned, presentation.realised))
+
+    def answer(self, planned: PlannedTrial, realised: float) -> Interval:
+        """Draw the answer to a trial of a realised amplitude, which needs no frames."""
         rng = np.random.default_rng(seed_of(self.seed, "answer", planned.number))
         noise = rng.standard_normal(2)
         if rng.random() < 2 * self.lapse:
-            return Response(cast(Interval, int(rng.integers(1, 3))))
-        ratio = max(presentation.realised, 0.0) / self._threshold(planned.condition)
+            return cast(Interval, int(rng.integers(1, 3)))
+        ratio = max(realised, 0.0) / self._threshold(planned.condition)
         signal = np.zeros(2)
         signal[planned.interval - 1] = ratio**self.exponent
         first, second = signal + noise
-        return Response(1 if first - second + self.bias > 0 else 2)
+        return 1 if first - second + self.bias > 0 else 2
 
     def _threshold(self, condition: Condition) -> float:
         try:

@@ -18,6 +18,8 @@ _LAPSE_PRIOR = np.array([0.35, 0.45, 0.2])
 _STEP = 0.1
 _SPAN = 4.0
 _CANDIDATES = 40
+# An easy amplitude is so many thresholds: d′ = 5 is seen by all who look.
+_EASY = 5.0
 
 
 class Estimate(NamedTuple):
@@ -56,6 +58,13 @@ class Placement:
         likely = _likelihood(np.array([amplitude]), self.log_thresholds)[0]
         joint = self.posterior * (likely if correct else 1 - likely)
         self.posterior = joint / joint.sum()
+
+    def place(self, easy: bool) -> float:
+        """Return the amplitude of the next trial: clearly visible if easy, else informative."""
+        if not easy:
+            return self.next_amplitude()
+        wanted = _EASY * float(np.exp(self.estimate().log_threshold))
+        return min(wanted, float(self.amplitudes[-1]))
 
     def next_amplitude(self) -> float:
         """Return the amplitude whose answer leaves least expected entropy of log threshold."""

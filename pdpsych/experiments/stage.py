@@ -14,8 +14,6 @@ from pdpsych.stimuli.encoding import linear_from_srgb
 from pdpsych.stimuli.shown import largest_amplitude, show
 from pdpsych.stimuli.stimulus_set import StimulusSet
 
-# An easy amplitude is so many thresholds: d′ = 5 is seen by all who look.
-_EASY = 5.0
 # Amplitudes below the start guess that a placement may choose, in its standard deviations.
 _LOWEST = 3.0
 
@@ -38,12 +36,7 @@ class Stage:
     def present(self, planned: PlannedTrial) -> Presentation:
         """Place the amplitude of a trial and make its frames."""
         c = planned.condition
-        placement = self.placements[c]
-        if planned.easy:
-            wanted = _EASY * float(np.exp(placement.estimate().log_threshold))
-            amplitude = min(wanted, float(placement.amplitudes[-1]))
-        else:
-            amplitude = placement.next_amplitude()
+        amplitude = self.placements[c].place(planned.easy)
         seed = seed_of(self._experiment.seed, *self._who, "dither", planned.number)
         shown = show(
             self._set.base(c.image),
