@@ -101,7 +101,10 @@ def generate(
 ) -> None:
     """Make a stimulus set from a recipe; goes on where it was interrupted."""
     from pdpsych import stimuli
+    from pdpsych.study import load
 
+    if display is not None:
+        load(display, stimuli.Display)
     try:
         made = stimuli.generate(
             recipe, out, progress=True, jobs=jobs, shard=shard, scheduler=scheduler

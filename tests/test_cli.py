@@ -76,7 +76,7 @@ def test_a_study_from_set_to_report(study):
 def test_version_of_python_module_and_script_are_one_program():
     done = _pdpsych("--help")
     assert done.returncode == 0
-    for command in ("demo", "generate", "inspect", "run", "fit", "score", "display"):
+    for command in ("demo", "generate", "inspect", "calibrate", "run", "fit", "score", "display"):
         assert command in done.stdout
 
 
@@ -98,6 +98,29 @@ def test_a_display_from_readings_to_figure(tmp_path):
     assert "power-1" in lab.read_text()
     _failed(_pdpsych("display", "import", "--out", lab), "give either a CSV file or --monitor")
     _failed(_pdpsych("display", "import", table, "--out", lab), "is there already")
+
+
+def test_a_set_is_calibrated_for_a_display(study, tmp_path):
+    lab = tmp_path / "lab.yaml"
+    lab.write_text("curve: 2.2\nwidth_px: 1920\nwidth_cm: 53\ndistance_cm: 57\n")
+    tiny = study / "stimuli" / "sets" / "tiny"
+    done = _pdpsych("calibrate", tiny, "--display", lab)
+    assert done.returncode == 0, done.stderr
+    assert "4 conditions can be shown" in done.stdout
+    folder = tiny / "calibrations" / "lab"
+    names = {"calibration.json", "conditions.csv", "gain.png", "coverage.png"}
+    assert {path.name for path in folder.iterdir()} == names
+    # The set is there already: only its calibration is made, and the models are asked.
+    done = _pdpsych("generate", study / "stimuli" / "tiny.yaml", "--display", lab)
+    assert done.returncode == 0, done.stderr
+    found = json.loads((folder / "calibration.json").read_text())
+    assert {m for c in found["conditions"] for m in c["sensitivities"]} == {"LN", "LG", "LGN"}
+    lab.write_text("width_px: 31\n")
+    _failed(_pdpsych("calibrate", tiny, "--display", lab), "larger than", "31 × ")
+    missing = tmp_path / "lba.yaml"
+    _failed(_pdpsych("calibrate", tiny, "--display", missing), 'did you mean "lab.yaml"')
+    generated = _pdpsych("generate", study / "stimuli" / "tiny.yaml", "--display", missing)
+    _failed(generated, 'did you mean "lab.yaml"')
 
 
 def test_wrong_files_end_with_a_message(study, tmp_path):
