@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from pdpsych.analysis.likelihood import Floats
 from pdpsych.analysis.mean_score import MeanScores
@@ -11,68 +12,58 @@ from pdpsych.analysis.mean_score import MeanScores
 # Sensitivities are computed in single precision: what differs by less is equal.
 NEGLIGIBLE = 1e-5
 
-COLUMNS = [
-    "kind",
-    "model",
-    "other",
-    "difference",
-    "standard_error",
-    "low",
-    "high",
-    "p_value",
-    "separated",
-]
 
-
-def differences(models: list[str], kind: str, means: MeanScores, level: float) -> pd.DataFrame:
+def differences(
+    models: list[str], kind: str, means: MeanScores, level: float, rng: np.random.Generator
+) -> pd.DataFrame:
     """Return one row a pair of models, the closer one first: how much further the other is.
 
     Intervals are simultaneous: over all pairs of models of a kind, all of them hold with
     probability ``level``. Their common multiple of the standard errors is a quantile of the
     largest studentised difference in the draws (max-t; Hothorn, Bretz & Westfall 2008), so the
-    choice of the best model after seeing the scores is covered. ``p_value`` is adjusted
-    accordingly; ``separated`` are models whose interval leaves 0 out.
+    choice of the best model after seeing the scores is covered. Each difference has a standard
+    error of its own, whose uncertainty is drawn for each independently, which errs to the safe
+    side. ``p_value`` is adjusted accordingly; ``separated`` are models whose interval leaves 0
+    out.
     """
     order = np.argsort(means.mean, kind="stable")
     first, second = np.triu_indices(len(order), k=1)
     a, b = order[first], order[second]
     difference = means.mean[b] - means.mean[a]
-    errors = _standard_errors(means.draws)[a, b]
+    errors, largest = _studentised(means, a, b, rng)
     usable = errors > NEGLIGIBLE
-    safe = np.where(usable, errors, 1.0)
-    largest = _largest(means, a[usable], b[usable], errors[usable])
-    multiple = float(np.quantile(largest, level))
-    reach = multiple * np.where(usable, errors, 0.0)
-    as_large = (largest >= (difference / safe)[:, None]).sum(axis=1)
+    reach = np.where(usable, errors, 0.0) * np.quantile(largest, level)
+    observed = difference / np.where(usable, errors, 1.0)
+    as_large = len(largest) - np.searchsorted(np.sort(largest), observed)
     adjusted = np.where(usable, (1 + as_large) / (1 + len(largest)), difference < NEGLIGIBLE)
+    names = np.array(models, dtype=object)
     return pd.DataFrame(
         {
             "kind": kind,
-            "model": np.array(models, dtype=object)[a],
-            "other": np.array(models, dtype=object)[b],
+            "model": names[a],
+            "other": names[b],
             "difference": difference,
             "standard_error": errors,
             "low": difference - reach,
             "high": difference + reach,
             "p_value": adjusted.astype(float),
             "separated": difference - reach > NEGLIGIBLE,
-        },
-        columns=COLUMNS,
+        }
     )
 
 
-def _standard_errors(draws: Floats) -> Floats:
-    """Return the standard deviation of every difference, (M, M)."""
-    deviation = draws - draws.mean(axis=0)
-    covariance = deviation.T @ deviation / len(draws)
-    variance = np.diag(covariance)
-    return np.asarray(np.sqrt(np.maximum(variance[:, None] + variance - 2 * covariance, 0.0)))
-
-
-def _largest(means: MeanScores, a: np.ndarray, b: np.ndarray, errors: Floats) -> Floats:
-    """Return the largest studentised difference of each draw, (samples,); row by row of memory."""
-    deviation = (means.wide_draws - means.mean).T
-    largest = np.zeros(deviation.shape[1])
-    for one, other, error in zip(a, b, errors, strict=True):
-        np.maximum(largest, np.abs(deviation[one] - deviation[other]) / error, out=largest)
-    return largest
+def _studentised(
+    means: MeanScores, a: NDArray[np.intp], b: NDArray[np.intp], rng: np.random.Generator
+) -> tuple[Floats, Floats]:
+    """Return the standard errors of differences, and the largest studentised one of each draw."""
+    columns = [np.ascontiguousarray(part.draws.T) for part in means.parts]
+    errors, largest = np.zeros(len(a)), np.zeros(len(means.wide_draws))
+    for number, (one, other) in enumerate(zip(a, b, strict=True)):
+        apart = [draws[other] - draws[one] for draws in columns]
+        errors[number] = np.sqrt(sum(np.mean(draws**2) for draws in apart))
+        if errors[number] > NEGLIGIBLE:
+            wide = sum(
+                part.wide(draws, rng) for part, draws in zip(means.parts, apart, strict=True)
+            )
+            np.maximum(largest, np.abs(wide) / errors[number], out=largest)
+    return errors, largest

@@ -10,7 +10,11 @@ from numpy.typing import NDArray
 
 from pdpsych.analysis.human import interval
 from pdpsych.analysis.likelihood import Floats
-from pdpsych.analysis.pooling import Pooled, stretch
+from pdpsych.analysis.pooling import Pooled
+from pdpsych.analysis.stretch import Stretch
+
+# In nats; wider intervals say nothing more, and would not stay finite.
+_WIDEST = 10.0
 
 
 @dataclass(frozen=True)
@@ -59,6 +63,12 @@ class Distances:
         return np.asarray(moved - moved.mean(axis=0) - self.trials)
 
     @property
+    def spread(self) -> Floats:
+        """Draws of the error by how far participants lie apart, trials included."""
+        moved = np.abs(self.log_ratios - (self.human.estimate + self.human.spread)[:, None])
+        return np.asarray(moved - moved.mean(axis=0))
+
+    @property
     def draws(self) -> Floats:
         """Draws around ``score`` for intervals, (samples, M, K)."""
         return self.score + self.trials + self.human.stretch[:, None, None] * self.participants
@@ -70,6 +80,27 @@ class Distances:
 
 
 @dataclass(frozen=True)
+class Part:
+    """One source of error of mean scores.
+
+    Attributes
+    ----------
+    draws
+        Normal draws of it, (samples, M), the same images and participants for all models.
+    uncertainty
+        What is not known of their size.
+    """
+
+    draws: Floats
+    uncertainty: Stretch
+
+    def wide(self, draws: Floats, rng: np.random.Generator) -> Floats:
+        """Make draws of this part, or differences of them, (samples, …), as wide as they may be."""
+        factor = self.uncertainty.draw(len(draws), rng)
+        return np.asarray((draws.T * factor).T)
+
+
+@dataclass(frozen=True)
 class MeanScores:
     """Scores averaged over images; pairs of one image count as one.
 
@@ -77,18 +108,23 @@ class MeanScores:
     ----------
     by_image
         (M, I).
-    draws, wide_draws
-        Draws of the mean, (samples, M): with its variance, and for intervals, as variances over
-        few images or participants are themselves uncertain (Student's t). The same images and
-        participants are drawn for all models, so differences are paired.
+    parts
+        What makes up the error of the mean: what images share, and what they do not.
+    wide
+        Draws of each part for intervals, (samples, M).
     medians
         Draws of the median, (samples, M).
     """
 
     by_image: Floats
-    draws: Floats
-    wide_draws: Floats
+    parts: tuple[Part, Part]
+    wide: tuple[Floats, Floats]
     medians: Floats
+
+    @property
+    def wide_draws(self) -> Floats:
+        """Draws of the mean for intervals, (samples, M)."""
+        return np.asarray(self.mean + self.wide[0] + self.wide[1])
 
     @property
     def mean(self) -> Floats:
@@ -112,30 +148,26 @@ def mean_scores(distances: Distances, rng: np.random.Generator) -> MeanScores:
     """Average scores over images that stand for all images like them.
 
     The variance over images, with I − 1 degrees of freedom, holds all that is independent between
-    images, noise of their trials included. What images have in common (the same participants,
-    their exponents) is added: the covariance of the draws between images. A single image has no
-    variance over images; its interval then carries its trials and participants.
+    images, noise of their trials included. Added is what images have in common: the covariance
+    between images of the draws of whole participants, with P − 1 degrees of freedom; of one
+    participant, that of the trials (an exponent is shared by all conditions). A single image has
+    no variance over images; its interval then carries its trials and participants.
     """
     average = average_by_image(distances.images).T
     by_image = distances.score @ average
-    trials, participants = distances.trials @ average, distances.participants @ average
-    wide = distances.human.stretch[:, None]
-    number, size = by_image.shape[1], len(trials)
-    medians = _medians(by_image + trials + wide[..., None] * participants, rng)
-    middle = by_image.mean(axis=1)
+    draws = distances.draws @ average
+    number, people = by_image.shape[1], distances.human.uncertainty
     if number < 2:
-        own, others = trials[..., 0], participants[..., 0]
-        return MeanScores(by_image, middle + own + others, middle + own + wide * others, medians)
-    own, others = _common(trials, rng), _common(participants, rng)
-    deviation = (by_image - middle[:, None]) / np.sqrt(number * (number - 1))
-    drawn = rng.standard_normal((size, number)) @ deviation.T
-    wider = stretch(number - 1, size, rng)[:, None]
-    return MeanScores(
-        by_image,
-        middle + own + others + drawn,
-        middle + own + wide * others + wider * drawn,
-        medians,
-    )
+        own, others = distances.trials @ average, distances.participants @ average
+        parts = Part(others[..., 0], people), Part(own[..., 0], Stretch(0))
+    else:
+        shared = distances.spread if people.freedom else distances.trials
+        deviation = by_image - by_image.mean(axis=1, keepdims=True)
+        multipliers = rng.standard_normal((len(draws), number))
+        drawn = multipliers @ deviation.T / np.sqrt(number * (number - 1))
+        parts = Part(_common(shared @ average, rng), people), Part(drawn, Stretch(number - 1))
+    wide = parts[0].wide(parts[0].draws, rng), parts[1].wide(parts[1].draws, rng)
+    return MeanScores(by_image, parts, wide, _medians(draws, rng))
 
 
 def _common(draws: Floats, rng: np.random.Generator) -> Floats:
@@ -162,3 +194,17 @@ def nonnegative_interval(samples: Floats, level: float) -> tuple[Floats, Floats]
     """Return the interval of scores, which are never below 0."""
     low, high = interval(samples, level)
     return np.maximum(low, 0.0), high
+
+
+def mean_interval(means: MeanScores, level: float) -> tuple[Floats, Floats]:
+    """Return the interval of each mean score, (M,) and (M,), never below 0.
+
+    What images do not share is taken on a logarithmic scale from three images on: scores are
+    skewed, their spread grows with their mean, and Student's interval would hold for few images
+    in 92 to 94 instead of 95 %.
+    """
+    shared, own = means.wide
+    if means.by_image.shape[1] > 2:
+        middle = np.maximum(means.mean, np.finfo(float).tiny)
+        own = middle * np.expm1(np.clip(own / middle, -_WIDEST, _WIDEST))
+    return nonnegative_interval(means.mean + shared + own, level)

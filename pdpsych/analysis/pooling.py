@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pdpsych.analysis.likelihood import Floats
+from pdpsych.analysis.stretch import Stretch
 
 # Keeps a participant without noise from getting all the weight.
 _LEAST_VARIANCE = 1e-9
+# How far people's log ratios lie apart, nats: a half-normal prior, as is advised for the
+# heterogeneity of few studies (Röver et al. 2021). It matters with two or three participants,
+# whose t distributions alone would admit that people differ by any factor.
+_PRIOR_SD = 1.0
 
 
 @dataclass(frozen=True)
@@ -22,43 +27,57 @@ class Pooled:
     estimate
         (K,), nats.
     trials
-        Error by the trials that each participant had, (samples, K).
-    participants
-        Error by who took part, normal, (samples, K); 0 if that was one participant, of whom
-        alone the mean then speaks.
+        Draws of its error by the trials that each participant had, (samples, K).
+    spread
+        Draws of its error by how far participants lie apart, noise of their trials included,
+        (samples, K); 0 where there is one participant, of whom alone the mean then speaks.
+    share
+        Share of the variance of ``spread`` that is not noise of trials.
+    uncertainty
+        What few participants leave open of the size of ``spread``.
     stretch
-        What makes the draws of ``participants`` those of Student's t with P − 1 degrees of
-        freedom, (samples,).
+        Draws of that, (samples,).
     """
 
     estimate: Floats
     trials: Floats
-    participants: Floats
+    spread: Floats
+    share: float
+    uncertainty: Stretch
     stretch: Floats
+
+    @property
+    def participants(self) -> Floats:
+        """Draws of the error by who took part, besides the noise of trials, (samples, K)."""
+        return np.asarray(np.sqrt(self.share) * self.spread)
 
     @property
     def samples(self) -> Floats:
         """Draws with the variance of the estimate, (samples, K)."""
         return self.estimate + self.trials + self.participants
 
-    def select(self, numbers: NDArray[np.intp]) -> Pooled:
-        """Return the same of some pairs."""
-        trials, participants = self.trials[:, numbers], self.participants[:, numbers]
-        return Pooled(self.estimate[numbers], trials, participants, self.stretch)
-
     @property
     def wide_samples(self) -> Floats:
         """Draws for intervals: the variance over few participants is itself uncertain."""
         return self.estimate + self.trials + self.stretch[:, None] * self.participants
+
+    def select(self, numbers: NDArray[np.intp]) -> Pooled:
+        """Return the same of some pairs."""
+        return replace(
+            self,
+            estimate=self.estimate[numbers],
+            trials=self.trials[:, numbers],
+            spread=self.spread[:, numbers],
+        )
 
 
 def pool(samples: Floats, rng: np.random.Generator) -> Pooled:
     """Average over participants, weighted by 1/(s² + τ²) as random effects are.
 
     s² is the posterior variance of a participant's ratio, τ² that between participants by
-    DerSimonian & Laird (1986), their moments summed over pairs. Whole participants are drawn, so
-    that what a participant has in common on all pairs does not average out over pairs: their
-    deviations from the mean, trial noise taken off, with Gaussian multipliers.
+    DerSimonian & Laird (1986), their moments summed over pairs. Whole participants are drawn, as
+    Gaussian multipliers of their deviations from the mean, so that what a participant has in
+    common on all pairs does not average out over pairs.
 
     Parameters
     ----------
@@ -74,14 +93,18 @@ def pool(samples: Floats, rng: np.random.Generator) -> Pooled:
     middle = (weight * np.nan_to_num(estimate)).sum(axis=0)
     trials = np.einsum("spk,pk->sk", np.nan_to_num(samples - estimate), weight)
     if number < 2:
-        return Pooled(middle, trials, np.zeros_like(trials), np.ones(len(samples)))
+        none = np.zeros_like(trials)
+        return Pooled(middle, trials, none, 0.0, Stretch(0), np.ones(len(samples)))
     count = present.sum(axis=0)
-    deviation = _without_noise(np.where(present, estimate - middle, 0.0), variance, count)
+    deviation = np.where(present, estimate - middle, 0.0)
+    share, apart = _share(deviation, variance, count), _root_mean_square(deviation, count)
     deviation *= np.sqrt(count / np.maximum(count - 1, 1))
     # Where one participant alone has a pair, it does not show how far others are away.
-    deviation[:, count == 1] = np.sqrt(between)
-    participants = rng.standard_normal((len(samples), number)) @ (weight * deviation)
-    return Pooled(middle, trials, participants, stretch(number - 1, len(samples), rng))
+    deviation[:, count == 1] = np.sqrt(between / share) if share > 0 else 0.0
+    spread = rng.standard_normal((len(samples), number)) @ (weight * deviation)
+    uncertainty = Stretch(number - 1, max(1.0, _PRIOR_SD / apart) if apart > 0 else 1.0)
+    stretch = uncertainty.draw(len(samples), rng)
+    return Pooled(middle, trials, spread, share, uncertainty, stretch)
 
 
 def between_variance(estimate: Floats, variance: Floats) -> float:
@@ -98,19 +121,13 @@ def between_variance(estimate: Floats, variance: Floats) -> float:
     return max(0.0, float(excess.sum()) / scale) if scale > 0 else 0.0
 
 
-def stretch(freedom: int, number: int, rng: np.random.Generator) -> Floats:
-    """Return factors that turn normal draws into those of Student's t, (number,)."""
-    return np.asarray(np.sqrt(freedom / rng.chisquare(freedom, number)))
-
-
-def _without_noise(deviation: Floats, variance: Floats, count: Floats) -> Floats:
-    """Take the variance of trial noise off deviations (P, K).
-
-    The noise is nearly independent between pairs, so it is spread evenly over the directions of
-    the deviations, while what a participant has in common on all pairs lies in few of them.
-    """
+def _share(deviation: Floats, variance: Floats, count: NDArray[np.intp]) -> float:
+    """Return the share of the scatter of participants that noise of trials does not explain."""
+    scatter = float((deviation**2).sum())
     noise = float((np.nanmean(variance, axis=0) * (count - 1)).sum())
-    directions = max(1, min(len(deviation) - 1, deviation.shape[1]))
-    left, size, right = np.linalg.svd(deviation, full_matrices=False)
-    kept = np.sqrt(np.maximum(size**2 - noise / directions, 0.0))
-    return np.asarray((left * kept) @ right)
+    return max(0.0, 1 - noise / scatter) if scatter > 0 else 0.0
+
+
+def _root_mean_square(deviation: Floats, count: NDArray[np.intp]) -> float:
+    """Return how far participants lie apart, root mean square over pairs, nats."""
+    return float(np.sqrt((deviation**2).sum() / max(1, int((count - 1).sum()))))

@@ -10,6 +10,7 @@ from pdpsych.analysis.mean_score import (
     Distances,
     MeanScores,
     average_by_image,
+    mean_interval,
     nonnegative_interval,
 )
 
@@ -27,7 +28,7 @@ def rank(
     ``differences`` are those of :func:`pdpsych.analysis.differences.differences`; ``individual``
     is the mean distance to single participants, (M,).
     """
-    low, high = nonnegative_interval(means.wide_draws, level)
+    low, high = mean_interval(means, level)
     median_low, median_high = nonnegative_interval(means.medians, level)
     closest = np.bincount(means.wide_draws.argmin(axis=1), minlength=len(distances.models))
     perfect = average_by_image(distances.images) @ distances.perfect

@@ -1,0 +1,176 @@
+"""Scores of finished studies in one file that only grows: ``leaderboard.csv``.
+
+An entry is one row a model and kind of distortions. It is known by a hash of what was scored, so
+the same scores are there once however often they are added; rows that an interrupted command did
+not write are added by the next.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import json
+import os
+from collections.abc import Iterable
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+from pdpsych.analysis import tables
+from pdpsych.analysis.definition import Analysis, open_analysis
+from pdpsych.analysis.score import Scores
+from pdpsych.errors import InputError
+from pdpsych.experiments.trial_log import log_path
+from pdpsych.file_lock import locked
+from pdpsych.stimuli.stimulus_set import sha256_of
+from pdpsych.versions import versions
+
+FILE = "leaderboard.csv"
+COLUMNS: tables.Dictionary = {
+    "entry": ("hash of study, set, trials, models and scores of the entry", "none"),
+    "added": ("when the entry was added, UTC", "ISO 8601"),
+    "analysis": ("name of the analysis", "none"),
+    "analysis_sha256": ("of the settings of the analysis", "none"),
+    "stimulus_set": ("name of the stimulus set", "none"),
+    "stimulus_set_sha256": ("of the set", "none"),
+    "trials_sha256": ("of the trial logs", "none"),
+    "participants": ("number of participants", "count"),
+    "trials": ("number of trials", "count"),
+    "simulated": ("whether any session was simulated", "none"),
+    "kind": ("how the pairs of distortions were made", "none"),
+    "model": ("model", "none"),
+    "took_part": ("whether the model took part in choosing the distortions", "none"),
+    "weights_sha256": ("of the model's weights, empty if it has none", "none"),
+    "rank": ("1 is closest to the human", "none"),
+    "score": ("mean over images of the score", "nat"),
+    "low": ("lower end of the interval of score", "nat"),
+    "high": ("upper end of the interval of score", "nat"),
+    "median": ("median over images of the score", "nat"),
+    "expected_perfect": ("expected score of a perfect model with these data", "nat"),
+    "probability_closest": ("share of draws in which the model is the closest", "none"),
+    "images": ("number of base images", "count"),
+    "level": ("probability of the interval", "none"),
+    "versions": ("of what scored", "none"),
+}
+_KEY = ("entry", "kind", "model")
+
+
+def append(analysis: str | Path | Analysis, scores: Scores, folder: str | Path) -> Path:
+    """Add the scores of an analysis to a leaderboard and return its file.
+
+    Concurrent and interrupted calls are safe: rows are written under a lock, a line that was cut
+    short is taken away, and what is there already is not written again. Text that a spreadsheet
+    would take for a formula is preceded by an apostrophe.
+
+    Parameters
+    ----------
+    folder
+        Folder of ``leaderboard.csv``, made if there is none.
+
+    Raises
+    ------
+    InputError
+        If a log is missing, or the file is no leaderboard or cannot be written.
+    """
+    rows = _rows(open_analysis(analysis), scores)
+    path = Path(folder) / FILE
+    described = {name: {"description": d, "units": u} for name, (d, u) in COLUMNS.items()}
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with locked(path.with_name(f".{FILE}.lock")):
+            _add(path, rows)
+            dictionary = json.dumps(described, indent=2, ensure_ascii=False) + "\n"
+            tables.write_text(path.with_suffix(".json"), dictionary)
+    except OSError as error:
+        raise InputError(f"{path}: cannot be written: {error.strerror}") from None
+    return path
+
+
+def _rows(analysis: Analysis, scores: Scores) -> list[dict[str, str]]:
+    """Return the rows of an entry as text."""
+    source = scores.source
+    study = {
+        "analysis": analysis.stem,
+        "analysis_sha256": _digest(analysis.model_dump(mode="json")),
+        "stimulus_set": source["set"]["name"],
+        "stimulus_set_sha256": source["set"]["sha256"],
+        "trials_sha256": _trials_sha256(analysis, source["sessions"]),
+        "participants": len({session["participant"] for session in source["sessions"]}),
+        "trials": source["trials"],
+        "simulated": any(session["observer"] != "person" for session in source["sessions"]),
+        "level": scores.level,
+        "versions": " ".join(f"{n} {v}" for n, v in versions("numpy", "scipy").items()),
+    }
+    table = [
+        study | {name: row[name] for name in COLUMNS if name in row} | _weights(source, row)
+        for row in scores.ranking.to_dict("records")
+    ]
+    now = datetime.now(timezone.utc).isoformat(timespec="seconds")
+    marks = {"entry": _digest(table)[:16], "added": now}
+    return [{name: _safe((row | marks)[name]) for name in COLUMNS} for row in table]
+
+
+def _weights(source: dict[str, Any], row: dict[Any, Any]) -> dict[str, str]:
+    return {"weights_sha256": source["models"][row["model"]]["weights_sha256"]}
+
+
+def _trials_sha256(analysis: Analysis, sessions: list[dict[str, Any]]) -> str:
+    logs = analysis.open_experiment().logs
+    paths = [log_path(logs, s["participant"], s["session"]) for s in sessions]
+    for path in paths:
+        if not path.is_file():
+            raise InputError(f"{path}: the log of a scored session is not there; score again")
+    return _digest({path.name: sha256_of(path) for path in paths})
+
+
+def _digest(data: Any) -> str:
+    return hashlib.sha256(json.dumps(data, sort_keys=True).encode()).hexdigest()
+
+
+def _safe(value: Any) -> str:
+    """Return a value as text that no spreadsheet takes for a formula."""
+    if not isinstance(value, str):
+        return str(value)
+    flat = " ".join(value.splitlines())
+    return f"'{flat}" if flat.lstrip().startswith(("=", "+", "-", "@")) else flat
+
+
+def _add(path: Path, rows: list[dict[str, str]]) -> None:
+    """Append those rows that are not there; the lock is held."""
+    flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | getattr(os, "O_BINARY", 0)
+    handle = os.open(path, flags, 0o644)
+    try:
+        text = path.read_bytes()
+        whole = text.rfind(b"\n") + 1
+        os.ftruncate(handle, whole)
+        there = {tuple(row[k] for k in _KEY) for row in _read(path, text[:whole])}
+        missing = [row for row in rows if tuple(row[k] for k in _KEY) not in there]
+        rest = (b"" if whole else _lines([list(COLUMNS)])) + _lines(r.values() for r in missing)
+        while rest:
+            rest = rest[os.write(handle, rest) :]
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _read(path: Path, text: bytes) -> list[dict[str, str]]:
+    if not text:
+        return []
+    try:
+        found = list(csv.DictReader(io.StringIO(text.decode())))
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise InputError(f"{path}: not a leaderboard: {error}; choose another folder") from None
+    header = text.partition(b"\n")[0].decode().split(",")
+    if header != list(COLUMNS):
+        raise InputError(
+            f"{path}: columns {', '.join(header[:4])}, …: not a leaderboard of this pdpsych; "
+            "choose another folder"
+        )
+    return found
+
+
+def _lines(rows: Iterable[Iterable[str]]) -> bytes:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows(rows)
+    return text.getvalue().encode()
