@@ -298,12 +298,7 @@ def _doubts(found: ConditionCalibration, ppd: float | None) -> tuple[str, ...]:
                 f"the threshold expected under {below} is not {_ROOM:g} times above the smallest "
                 "amplitude; dither: uniform or more bits make that smaller"
             )
-        poorest = min(s.cosine for s in found.steps if low <= s.amplitude <= high)
-        if poorest < _POOR_COSINE:
-            warnings.append(
-                f"what is shown points elsewhere: a cosine of {poorest:.2f} with the distortion; "
-                "clip less (--max-clipped), or give more room (preprocess.range, space.headroom)"
-            )
+        warnings += _direction(found, low, high)
     if ppd is not None and (found.above_eye or 0.0) > _TOO_MUCH_ABOVE:
         warnings.append(
             f"{100 * (found.above_eye or 0):.0f} % of its energy is above {EYE_LIMIT:g} cycles per "
@@ -311,6 +306,25 @@ def _doubts(found: ConditionCalibration, ppd: float | None) -> tuple[str, ...]:
             f"{EYE_LIMIT:g}, pixels_per_degree: {ppd:.0f}), or look from nearer"
         )
     return tuple(warnings)
+
+
+def _direction(found: ConditionCalibration, low: float, high: float) -> list[str]:
+    """Say if what is shown near the expected thresholds points elsewhere than the distortion."""
+    expected = [t for t in found.thresholds.values() if t is not None] or [low]
+    low, high = max(low, min(expected) / _ROOM), min(high, max(expected) * _ROOM)
+    near = [s for s in found.steps if low <= s.amplitude <= high]
+    poorest = min(near, key=lambda s: s.cosine, default=None)
+    if poorest is None or poorest.cosine >= _POOR_COSINE:
+        return []
+    remedy = (
+        "clip less (--max-clipped), or give more room (preprocess.range, space.headroom)"
+        if poorest.clipped
+        else "dither: uniform or more bits help"
+    )
+    return [
+        "near the thresholds expected, what is shown has a cosine below "
+        f"{_POOR_COSINE:g} with the distortion; {remedy}"
+    ]
 
 
 def _named(found: ConditionCalibration, outside: Callable[[float], bool]) -> str:

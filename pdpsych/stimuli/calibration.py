@@ -37,7 +37,8 @@ class Step(Section):
     worst_gain
         That of the sign for which it is further from 1.
     scatter
-        Standard deviation of the gain of single presentations.
+        Standard deviation of the gain of single presentations; without dither, that of
+        independent rounding errors.
     cosine
         Between the expected shown difference and ε, of the sign with less.
     draw_cosine

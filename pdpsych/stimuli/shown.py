@@ -69,7 +69,8 @@ class Agreement:
     Attributes
     ----------
     realised, scatter
-        Mean and standard deviation over draws of the realised amplitude, in model units.
+        Mean and standard deviation over draws of the realised amplitude, in model units. Without
+        dither the deviation is that of rounding errors which are independent of each other.
     cosine, draw_cosine
         Between ε and the mean difference, and between ε and that of a single draw.
     clipped
@@ -160,6 +161,7 @@ def agreement(
     Parameters are those of :func:`show`; ``reference`` is what is :func:`expected` of s.
     """
     base, direction = _values(image), _values(distortion)
+    dithered = display.dither != "none"
     sums = np.zeros(4)
     outside = 0
     for channel, part, (mean, variance), out in _moments(
@@ -168,7 +170,8 @@ def agreement(
         ε = _flat(direction)[channel, part]
         mean -= _flat(reference.mean)[channel, part]
         variance += _flat(reference.variance)[channel, part]
-        sums += mean @ ε, mean @ mean, variance.sum(), variance @ ε**2
+        moved = variance if dithered else (mean - np.float32(amplitude) * ε) ** 2
+        sums += mean @ ε, mean @ mean, variance.sum(), moved @ ε**2
         outside += out
     on, length, noise, scatter = map(float, sums)
     sign = -1.0 if amplitude < 0 else 1.0

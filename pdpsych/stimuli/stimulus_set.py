@@ -279,6 +279,8 @@ class StimulusSet:
             note = "" if converged in (None, True) else "  (not converged)"
             lines.append(f"  {label:<{width}}  {'  '.join(ratios)}{note}")
         lines += _linearity_lines([(label, p.linearity) for label, p in pairs if p.linearity])
+        known = [c.display for c in calibration.read_all(self.path)]
+        lines.append(f"calibrated for: {', '.join(known) or 'no display'}")
         return "\n".join([*lines, f"pictures: {self.path / 'previews'}"])
 
     def _arrays(self, image: str) -> tuple[NDArray[np.float32], NDArray[np.float32]]:

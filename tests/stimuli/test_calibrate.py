@@ -105,8 +105,23 @@ def test_gain_and_scatter_are_those_of_presentations(write_set, dither, encoding
             )
             if dither in ("uniform", "triangular"):
                 assert max(map(np.std, gains)) == pytest.approx(step.scatter, rel=0.5, abs=1e-4)
-            if dither == "none":
-                assert step.scatter == 0
+
+
+def test_without_dither_scatter_is_that_of_independent_rounding_errors(write_set):
+    opened, display = write_set(encoding="linear"), Display(curve=2.0, dither="none")
+    step = calibrate(opened, display).condition("cat", "white", 1).steps[4]
+    near = step.amplitude * np.geomspace(0.5, 2, 60)
+    realised = [_by_draws(opened, ("cat", "white", 1), a, display, 1)[0][0] * a for a in near]
+    # Neighbouring amplitudes share the rounding of the reference: half of the variance.
+    spread = np.sqrt(2) * np.std(realised - near) / step.amplitude
+    assert 0 < step.scatter == pytest.approx(spread, rel=0.3)
+
+
+def test_without_dither_a_direction_is_lost_near_small_thresholds(write_set):
+    found = calibrate(write_set(), Display(dither="none"), threshold_rms=1e-3)
+    assert any("a cosine below 0.9" in w for w in found.condition("cat", "white", 1).warnings)
+    found = calibrate(write_set(name="again"), Display(), threshold_rms=1e-3)
+    assert not any("cosine" in w for w in found.condition("cat", "white", 1).warnings)
 
 
 def test_the_range_is_faithful_and_cannot_be_longer(write_set):
