@@ -193,13 +193,31 @@ def fit(analysis: AnalysisFile) -> None:
 
 
 @app.command()
-def score(analysis: AnalysisFile) -> None:
+def score(
+    analysis: AnalysisFile,
+    add_model: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="ADDRESS",
+            help="Score another model on the same distortions: a built-in name or "
+            "source:model[@weights]/layer; may be given several times.",
+        ),
+    ] = None,
+    leaderboard: Annotated[
+        Path | None,
+        typer.Option(metavar="FOLDER", help="Add the scores to the leaderboard.csv of a folder."),
+    ] = None,
+) -> None:
     """Score the models against the human and write the report."""
     from pdpsych import analysis as analyses
 
     fitted = analyses.fit(analysis, progress=True)
-    scores = analyses.score(analysis, fitted)
+    scores = analyses.score(analysis, fitted, added=add_model or (), progress=True)
     typer.echo(f"{scores}\nreport: {analyses.report(analysis, fitted, scores)}")
+    if leaderboard is not None:
+        from pdpsych.analysis import leaderboard as board
+
+        typer.echo(f"leaderboard: {board.append(analysis, scores, leaderboard)}")
 
 
 @models_app.command("list")
