@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import pandas as pd
 
 from pdpsych.analysis.definition import Analysis, select
 from pdpsych.analysis.exclusion import describe, exclude
 from pdpsych.errors import InputError
-from pdpsych.experiments.experiment import Experiment
-from pdpsych.experiments.trial_log import Header, SessionLog, log_path, read_log
+from pdpsych.experiments.logs import check_place, read_logs
+from pdpsych.experiments.trial_log import Header, SessionLog
 from pdpsych.stimuli.stimulus_set import StimulusSet
 
 CONDITION = ["participant", "image", "pair", "distortion"]
@@ -72,12 +71,12 @@ def gather(analysis: Analysis) -> Trials:
         experiment; or if the analysis leaves no trial.
     """
     experiment = analysis.open_experiment()
-    logs = _read(experiment)
+    logs = read_logs(experiment)
     stimulus_set = experiment.open_set()
     chosen = select(analysis, sorted({log.header.participant for log in logs}))
     logs = [log for log in logs if log.header.participant in chosen]
     for log in logs:
-        _check_place(log, experiment)
+        check_place(log, experiment)
     _check_set(logs, stimulus_set)
     _check_settings(logs)
     kept, excluded = exclude(_together(logs), analysis)
@@ -93,32 +92,6 @@ def gather(analysis: Analysis) -> Trials:
         excluded,
         [note for log in logs for note in _notes(log, analysis)],
     )
-
-
-def _read(experiment: Experiment) -> list[SessionLog]:
-    paths: list[Path] = sorted(experiment.logs.glob("sub-*_ses-*.jsonl"))
-    if not paths:
-        raise InputError(
-            f"{experiment.logs}: no trial log here; run a session first: "
-            f"pdpsych run {experiment.label} --participant 01"
-        )
-    logs = [read_log(path) for path in paths]
-    # Learning is over all of a participant's trials: sessions in the order they were run.
-    return sorted(logs, key=lambda log: (log.header.participant, log.header.started))
-
-
-def _check_place(log: SessionLog, experiment: Experiment) -> None:
-    header = log.header
-    if header.experiment != experiment.stem:
-        raise InputError(
-            f'{log.path}: experiment: recorded in "{header.experiment}", not in '
-            f'"{experiment.stem}"; analyse it with its own experiment, or move it away'
-        )
-    if log_path(experiment.logs, header.participant, header.session).name != log.path.name:
-        raise InputError(
-            f"{log.path}: recorded as participant {header.participant}, session {header.session}; "
-            "give the file the name it was recorded with, or move the copy away"
-        )
 
 
 def _together(logs: list[SessionLog]) -> pd.DataFrame:
@@ -137,14 +110,13 @@ def _rows(log: SessionLog) -> pd.DataFrame:
 
 def _notes(log: SessionLog, analysis: Analysis) -> list[str]:
     notes = {
-        log.note: bool(log.note),
         f"{log.path}: unfinished: {len(log.trials)} of {log.header.planned} planned trials, "
         "which are used": not log.complete,
         f"{log.path}: its trials have no timing: exclude_timing leaves none of them out": (
             analysis.exclude_timing and "off" not in log.trials
         ),
     }
-    return [note for note, applies in notes.items() if applies]
+    return [*log.notes, *(note for note, applies in notes.items() if applies)]
 
 
 def _check_set(logs: list[SessionLog], stimulus_set: StimulusSet) -> None:

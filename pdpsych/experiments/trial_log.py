@@ -1,17 +1,16 @@
 """The trial log: one JSON line a trial, on disk before the next trial starts.
 
 ``DATA/EXPERIMENT/sub-01_ses-01.jsonl`` begins with a line that says what was run, on what and
-by whom; every answered trial adds a line. Lines are never changed. A line that a crash cut
-short, which can only be the last, is left out.
+by whom; every answered trial adds a line. Lines are never changed, and chained by SHA-256 so
+that one changed by hand is noticed. A line that a crash cut short, which can only be the last, is
+set aside. A finished log is read-only.
 """
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
 import re
-import sys
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -21,16 +20,14 @@ import pandas as pd
 from pydantic import Field
 
 from pdpsych.errors import InputError
+from pdpsych.experiments import chain
+from pdpsych.experiments.log_file import LogFile, torn_path
 from pdpsych.study import Section, validate
-
-if sys.platform == "win32":
-    import msvcrt
-else:
-    import fcntl
 
 SCHEMA_VERSION = 1
 # What has to be the same when a session goes on, in the order it is best reported.
 _IDENTITY = (
+    "schema_version",
     "experiment",
     "participant",
     "session",
@@ -39,6 +36,10 @@ _IDENTITY = (
     "config",
     "design",
 )
+
+
+# More than a line of a trial takes, by about three times.
+_TRIAL_BYTES = 4096
 
 
 class Header(Section):
@@ -99,14 +100,14 @@ class SessionLog:
     trials
         One row a trial, columns as the fields of :class:`Trial`; ``timing`` has a column for
         each entry, ``timing_NAME``.
-    note
-        Says so if a cut-off last line was left out, else empty.
+    notes
+        What is to be said of the file: lines cut off in writing, lines changed afterwards.
     """
 
     path: Path
     header: Header
     trials: pd.DataFrame
-    note: str = ""
+    notes: tuple[str, ...] = ()
 
     @property
     def complete(self) -> bool:
@@ -123,11 +124,12 @@ class TrialLog:
         The trials answered so far.
     """
 
-    def __init__(self, path: Path, handle: int) -> None:
-        self.path = path
+    def __init__(self, file: LogFile, planned: int) -> None:
+        self.path = file.path
         self.trials: list[Trial] = []
-        self._handle = handle
-        self._end = os.fstat(handle).st_size
+        self._file = file
+        self._planned = planned
+        self._digest = ""
 
     @classmethod
     def open(cls, path: Path, header: Header) -> TrialLog:
@@ -137,16 +139,14 @@ class TrialLog:
         ------
         InputError
             If another process has the log open, the log there belongs to another experiment,
-            participant, set or design, or a line of it is damaged.
+            participant, set or design, a line of it is damaged or changed, or the disk has less
+            room than the session needs.
         """
-        handle = _open_locked(path)
-        log = cls(path, handle)
+        log = cls(LogFile(path), header.planned)
         try:
             log._begin(header)
         except BaseException:
-            log.close()
-            if not log._end:
-                path.unlink(missing_ok=True)
+            log._file.close()
             raise
         return log
 
@@ -155,16 +155,24 @@ class TrialLog:
         # Without an answer there is nothing to go on with: the session begins anew.
         if contents.header and contents.trials:
             _check_same(self.path, contents.header, header)
-            self._cut(contents.end)
-            self.trials = contents.trials
-        else:
-            self._cut(0)
+            if contents.changed:
+                raise InputError(
+                    f"{_changed(contents, self.path)}; a session goes on only from the answers "
+                    "as given: restore the log from a copy, or use another session label"
+                )
+            self.trials, self._digest = contents.trials, contents.digest
+        if self.finished:
+            return
+        self._check_writable()
+        self._file.set_aside(contents.end)
+        if not self.trials:
+            self._file.cut(0)
             self._write(header, "the session's first line")
-            _sync_folder(self.path.parent)
 
-    def _cut(self, end: int) -> None:
-        os.ftruncate(self._handle, end)
-        self._end = end
+    @property
+    def finished(self) -> bool:
+        """Whether every planned trial was answered; nothing can be added then."""
+        return len(self.trials) == self._planned
 
     def append(self, trial: Trial) -> None:
         """Write a trial; when this returns, it is on disk.
@@ -173,14 +181,21 @@ class TrialLog:
         ------
         InputError
             If it cannot be written, for example on a full disk; the log then ends with the
-            trial before.
+            trial before. Also if the session is finished.
         """
+        if self.finished:
+            raise InputError(
+                f"{self.path}: the session is finished and its log read-only; use another "
+                "session label"
+            )
         self._write(trial, f"trial {trial.trial}")
         self.trials.append(trial)
 
     def close(self) -> None:
-        """Close the file, which lets go of the lock."""
-        os.close(self._handle)
+        """Close the file, which lets go of the lock; a finished one becomes read-only."""
+        if self.finished:
+            self._file.finish()
+        self._file.close()
 
     def __enter__(self) -> TrialLog:
         return self
@@ -194,23 +209,30 @@ class TrialLog:
         self.close()
 
     def _write(self, record: Section, what: str) -> None:
-        line = json.dumps(record.model_dump(mode="json"), allow_nan=False, ensure_ascii=False)
-        rest = line.encode() + b"\n"
-        size = len(rest)
+        line, digest = chain.seal(record.model_dump(mode="json"), self._digest)
         try:
-            while rest:
-                rest = rest[os.write(self._handle, rest) :]
-            os.fsync(self._handle)
+            self._file.append(line)
         except OSError as error:
-            # Where even this fails, the next run leaves the cut-off line out.
-            with contextlib.suppress(OSError):
-                os.ftruncate(self._handle, self._end)
             raise InputError(
                 f"{self.path}: {what} could not be saved ({error.strerror}); all "
                 f"{len(self.trials)} trials before it are. Make room on the disk, then run the "
                 "same command to go on"
             ) from None
-        self._end += size
+        self._digest = digest
+
+    def _check_writable(self) -> None:
+        if not self._file.writable:
+            raise InputError(
+                f"{self.path}: the file is read-only, but the session is not finished; make it "
+                "writable, or use another session label"
+            )
+        need = _TRIAL_BYTES * (self._planned - len(self.trials) + 1)
+        free = shutil.disk_usage(self.path.parent).free
+        if free < need:
+            raise InputError(
+                f"{self.path}: the disk has {free / 1e6:.1f} MB free, the session needs "
+                f"{need / 1e6:.1f} MB; make room, or move the study to another disk"
+            )
 
 
 def log_path(folder: Path, participant: str, session: str) -> Path:
@@ -238,7 +260,23 @@ def read_log(path: str | Path) -> SessionLog:
         raise InputError(f"{path}: cannot be read: {error.strerror}") from None
     if contents.header is None:
         raise InputError(f"{path}: empty: the session was not started")
-    return SessionLog(path, contents.header, _table(contents.trials), contents.note)
+    return SessionLog(path, contents.header, _table(contents.trials), _notes(contents, path))
+
+
+def _notes(contents: _Contents, path: Path) -> tuple[str, ...]:
+    lines = len(contents.trials) + 2
+    torn = torn_path(path)
+    notes = {
+        f"{path}: line {lines} was cut off in writing and is left out": contents.torn,
+        f"{torn}: holds what was cut off in writing; that trial was shown again": torn.exists(),
+        _changed(contents, path): bool(contents.changed),
+    }
+    return tuple(note for note, applies in notes.items() if applies)
+
+
+def _changed(contents: _Contents, path: Path) -> str:
+    lines = ", ".join(map(str, contents.changed))
+    return f"{path}: changed after it was written: line {lines}"
 
 
 def _table(trials: list[Trial]) -> pd.DataFrame:
@@ -252,39 +290,43 @@ def _table(trials: list[Trial]) -> pd.DataFrame:
 
 
 class _Contents(NamedTuple):
+    """What a log holds; ``end`` is where its last whole line ends."""
+
     header: Header | None
     trials: list[Trial]
     end: int
-    note: str
+    torn: bool
+    digest: str
+    changed: tuple[int, ...]
 
 
 def _parse(text: bytes, path: Path) -> _Contents:
-    """Read all lines; ``end`` is where the last whole line ends."""
     end = text.rfind(b"\n") + 1
-    lines = text[:end].splitlines()
-    note = ""
-    if end < len(text):
-        note = f"{path}: line {len(lines) + 1} was cut off in writing and is left out"
-    records = [_record(line, f"{path}: line {i}") for i, line in enumerate(lines, start=1)]
-    if not records:
-        return _Contents(None, [], end, note)
-    header = _header(records[0], f"{path}: line 1")
+    links = _links(text[:end].splitlines(), path)
+    torn, digest = end < len(text), links[-1].digest if links else ""
+    if not links:
+        return _Contents(None, [], end, torn, digest, ())
+    header = _header(links[0].record, f"{path}: line 1")
     trials = []
-    for i, record in enumerate(records[1:], start=1):
-        trial = validate(record, Trial, f"{path}: line {i + 1}")
+    for i, link in enumerate(links[1:], start=1):
+        trial = validate(link.record, Trial, f"{path}: line {i + 1}")
         if trial.trial != i or i > header.planned:
             raise InputError(
                 f"{path}: line {i + 1}: trial: expected {i} of {header.planned}, got {trial.trial}"
             )
         trials.append(trial)
-    return _Contents(header, trials, end, note)
+    changed = tuple(i for i, link in enumerate(links, start=1) if not link.fits)
+    return _Contents(header, trials, end, torn, digest, changed)
 
 
-def _record(line: bytes, label: str) -> Any:
-    try:
-        return json.loads(line)
-    except (ValueError, RecursionError) as error:
-        raise InputError(f"{label}: not valid JSON: {error}") from None
+def _links(lines: list[bytes], path: Path) -> list[chain.Link]:
+    links: list[chain.Link] = []
+    for i, line in enumerate(lines, start=1):
+        try:
+            links.append(chain.unseal(line.decode(), links[-1].digest if links else ""))
+        except (ValueError, RecursionError) as error:
+            raise InputError(f"{path}: line {i}: not valid JSON: {error}") from None
+    return links
 
 
 def _header(record: Any, label: str) -> Header:
@@ -317,44 +359,3 @@ def _difference(there: Any, wanted: Any, key: str) -> str:
     if there == wanted:
         return ""
     return f"{key}: the log has {json.dumps(there)}, this run has {json.dumps(wanted)}"
-
-
-def _open_locked(path: Path) -> int:
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | getattr(os, "O_BINARY", 0)
-        handle = os.open(path, flags, 0o644)
-    except OSError as error:
-        raise InputError(f"{path}: cannot be written: {error.strerror}") from None
-    try:
-        _lock(handle)
-    except OSError as error:
-        os.close(handle)
-        raise InputError(
-            f"{path}: another process is running this session ({error.strerror}); end it, or "
-            "use another participant or session label"
-        ) from None
-    return handle
-
-
-if sys.platform == "win32":
-
-    def _lock(handle: int) -> None:
-        # A byte far behind the end: locked bytes cannot be read on Windows.
-        os.lseek(handle, 1 << 30, os.SEEK_SET)
-        msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)
-
-    def _sync_folder(folder: Path) -> None:
-        """Windows cannot fsync a folder."""
-
-else:
-
-    def _lock(handle: int) -> None:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-
-    def _sync_folder(folder: Path) -> None:
-        handle = os.open(folder, os.O_RDONLY)
-        # Some network file systems cannot.
-        with contextlib.suppress(OSError):
-            os.fsync(handle)
-        os.close(handle)

@@ -160,7 +160,7 @@ def test_a_log_edited_by_hand_is_named(early, small_set):
     lines = text.splitlines(keepends=True)
     lines[3] = lines[3].replace('"pair": "', '"pair": "x')
     log_file(early).write_text("".join(lines))
-    with pytest.raises(InputError, match="line 4: is not trial 3 of the design"):
+    with pytest.raises(InputError, match="changed after it was written: line 4"):
         run(early, observer=observer)
 
 

@@ -70,7 +70,7 @@ def test_what_is_written_is_read(path):
     log = read_log(path)
     assert log.header == header()
     assert not log.complete
-    assert log.note == ""
+    assert log.notes == ()
     assert list(log.trials["trial"]) == [1, 2, 3]
     expected = trial(2).model_dump(exclude={"record", "timing"}) | {"timing_second": 1.25}
     assert log.trials.iloc[1].to_dict() == expected
@@ -112,7 +112,7 @@ def test_a_log_cut_anywhere_loses_at_most_the_trial_being_written(path, data):
     if kept:
         log = read_log(path)
         assert len(log.trials) == kept - 1
-        assert bool(log.note) == (not whole[:cut].endswith(b"\n"))
+        assert bool(log.notes) == (not whole[:cut].endswith(b"\n"))
         assert path.read_bytes() == whole[:cut]
     else:
         with pytest.raises(InputError, match="was not started"):

@@ -1,0 +1,40 @@
+"""All trial logs of an experiment."""
+
+from __future__ import annotations
+
+from pdpsych.errors import InputError
+from pdpsych.experiments.experiment import Experiment
+from pdpsych.experiments.trial_log import SessionLog, log_path, read_log
+
+
+def read_logs(experiment: Experiment) -> list[SessionLog]:
+    """Return the sessions of an experiment, those of a participant in the order they were run.
+
+    Raises
+    ------
+    InputError
+        If there is none, or one cannot be read.
+    """
+    paths = sorted(experiment.logs.glob("sub-*_ses-*.jsonl"))
+    if not paths:
+        raise InputError(
+            f"{experiment.logs}: no trial log here; run a session first: "
+            f"pdpsych run {experiment.label} --participant 01"
+        )
+    logs = [read_log(path) for path in paths]
+    return sorted(logs, key=lambda log: (log.header.participant, log.header.started))
+
+
+def check_place(log: SessionLog, experiment: Experiment) -> None:
+    """Refuse a log that is of another experiment or participant than its place and name say."""
+    header = log.header
+    if header.experiment != experiment.stem:
+        raise InputError(
+            f'{log.path}: experiment: recorded in "{header.experiment}", not in '
+            f'"{experiment.stem}"; analyse it with its own experiment, or move it away'
+        )
+    if log_path(experiment.logs, header.participant, header.session).name != log.path.name:
+        raise InputError(
+            f"{log.path}: recorded as participant {header.participant}, session {header.session}; "
+            "give the file the name it was recorded with, or move the copy away"
+        )
