@@ -143,8 +143,8 @@ def _add(path: Path, rows: list[dict[str, str]]) -> None:
     try:
         text = path.read_bytes()
         whole = text.rfind(b"\n") + 1
+        there = {tuple(row[k] for k in _KEY) for row in _read(path, text)}
         os.ftruncate(handle, whole)
-        there = {tuple(row[k] for k in _KEY) for row in _read(path, text[:whole])}
         missing = [row for row in rows if tuple(row[k] for k in _KEY) not in there]
         rest = (b"" if whole else _lines([list(COLUMNS)])) + _lines(r.values() for r in missing)
         while rest:
@@ -155,19 +155,16 @@ def _add(path: Path, rows: list[dict[str, str]]) -> None:
 
 
 def _read(path: Path, text: bytes) -> list[dict[str, str]]:
-    if not text:
-        return []
-    try:
-        found = list(csv.DictReader(io.StringIO(text.decode())))
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise InputError(f"{path}: not a leaderboard: {error}; choose another folder") from None
-    header = text.partition(b"\n")[0].decode().split(",")
-    if header != list(COLUMNS):
+    """Return the rows whose line is whole; InputError if the file is something else."""
+    header = _lines([list(COLUMNS)])
+    if not text.startswith(header[: len(text)]):
+        start = text[:40].decode(errors="replace").partition("\n")[0]
         raise InputError(
-            f"{path}: columns {', '.join(header[:4])}, …: not a leaderboard of this pdpsych; "
-            "choose another folder"
+            f'{path}: begins with "{start}": not a leaderboard of this pdpsych; choose another '
+            "folder"
         )
-    return found
+    whole = text[: text.rfind(b"\n") + 1]
+    return list(csv.DictReader(io.StringIO(whole.decode(errors="replace"))))
 
 
 def _lines(rows: Iterable[Iterable[str]]) -> bytes:
