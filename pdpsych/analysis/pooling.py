@@ -15,7 +15,9 @@ _LEAST_VARIANCE = 1e-9
 # How far people's log ratios lie apart, nats: a half-normal prior, as is advised for the
 # heterogeneity of few studies (Röver et al. 2021). It matters with two or three participants,
 # whose t distributions alone would admit that people differ by any factor.
-_PRIOR_SD = 1.0
+_PRIOR_SD = 0.5
+# The prior is no narrower than this multiple of what is estimated.
+_LEAST_PRIOR = 2.0
 
 
 @dataclass(frozen=True)
@@ -102,7 +104,8 @@ def pool(samples: Floats, rng: np.random.Generator) -> Pooled:
     # Where one participant alone has a pair, it does not show how far others are away.
     deviation[:, count == 1] = np.sqrt(between / share) if share > 0 else 0.0
     spread = rng.standard_normal((len(samples), number)) @ (weight * deviation)
-    uncertainty = Stretch(number - 1, max(1.0, _PRIOR_SD / apart) if apart > 0 else 1.0)
+    prior = max(_LEAST_PRIOR, _PRIOR_SD / apart) if apart > 0 else _LEAST_PRIOR
+    uncertainty = Stretch(number - 1, prior)
     stretch = uncertainty.draw(len(samples), rng)
     return Pooled(middle, trials, spread, share, uncertainty, stretch)
 
