@@ -7,8 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from pdpsych.analysis.hierarchy import Posterior, solve
-from pdpsych.analysis.likelihood import Floats, Observations
-from pdpsych.analysis.residuals import expected_correct
+from pdpsych.analysis.likelihood import Floats, Observations, expected_correct
 
 
 def bootstrap(
@@ -23,13 +22,17 @@ def bootstrap(
     thresholds, shared = posterior.draws(number, rng)
     errors = np.empty_like(thresholds)
     for k, (truth, numbers) in enumerate(zip(thresholds, shared, strict=True)):
-        chance = expected_correct(observations, truth, numbers)
+        chance = expected_correct(observations, truth, numbers[0], numbers[1])
         sign = np.where(rng.random(chance.size) < chance, 1.0, -1.0)
         errors[k] = solve(replace(observations, sign=sign)).mean - truth
     return errors
 
 
 def bootstrap_interval(mean: Floats, errors: Floats, level: float) -> tuple[Floats, Floats]:
-    """Return the ends of the interval of each log τ: the estimate less quantiles of its errors."""
-    below, above = np.quantile(errors, [(1 - level) / 2, (1 + level) / 2], axis=0)
-    return mean - above, mean - below
+    """Return the ends of the interval of each log τ: the estimate ± a quantile of |error|.
+
+    Not by the quantiles of the signed errors: amplitudes that were placed by the real answers and
+    not by the simulated ones give errors a bias that estimates do not have.
+    """
+    reach = np.quantile(np.abs(errors), level, axis=0)
+    return mean - reach, mean + reach

@@ -19,20 +19,25 @@ from pdpsych.analysis.exclusion import EXCLUDED_COLUMNS, describe
 from pdpsych.analysis.goodness import BIN_COLUMNS, GOODNESS_COLUMNS, Goodness, goodness
 from pdpsych.analysis.hierarchy import Posterior, solve
 from pdpsych.analysis.likelihood import Floats, Observations
-from pdpsych.analysis.residuals import Residuals
 from pdpsych.analysis.trials import CONDITION, Trials, gather
 from pdpsych.progress import progress_bar
 
 SCHEMA_VERSION = 2
-# Above this lapse a participant is flagged: one answer in twelve given without looking.
-_HIGH_LAPSE = 0.04
-# Tests of a participant's trials flag at this p value.
+# Above this lapse a participant is flagged: one answer in ten given without looking.
+_HIGH_LAPSE = 0.05
+# Tests of a participant's trials flag at this p value; realised discrepancies at a larger one,
+# which they fall below more seldom than it says.
 _FLAG_P = 0.01
+_FLAG_DISCREPANCY_P = 0.05
 # A preference for one position is flagged if it is large enough to see.
 _HIGH_PREFERENCE = 0.05
 # A threshold counts as measured if its trials alone place it within a factor e or so. Otherwise
 # it is what the other conditions are, which is no basis for comparing models.
 _MEASURED_SD = 1.0
+
+# Placement may keep above a threshold: from trials at a d′ of 1.35 to the threshold, where d′ is 1,
+# is no extrapolation to speak of.
+_OUTSIDE = 0.3
 
 THRESHOLD_COLUMNS: tables.Dictionary = {
     "participant": ("label of the participant", "none"),
@@ -49,7 +54,10 @@ THRESHOLD_COLUMNS: tables.Dictionary = {
     "sd": ("posterior standard deviation of log_threshold", "nat"),
     "trials": ("trials the threshold rests on, practice left out", "count"),
     "measured": ("whether the trials alone determine the threshold, to an sd of 1 nat", "none"),
-    "outside_range": ("whether the threshold lies outside the amplitudes shown", "none"),
+    "outside_range": (
+        "whether the threshold lies more than 0.3 nat outside the amplitudes shown",
+        "none",
+    ),
     "bootstrap_low": ("lower end of the interval by parametric bootstrap", "model units (L2 norm)"),
     "bootstrap_high": (
         "upper end of the interval by parametric bootstrap",
@@ -226,7 +234,18 @@ def fit(analysis: str | Path | Analysis, progress: bool = False) -> Fit:
 
 def fit_trials(trials: Trials, analysis: Analysis, progress: bool = False) -> Fit:
     """Fit trials already read; writes nothing."""
-    groups = trials.table.groupby("participant", sort=True)
+    return fit_table(trials.table, trials.excluded, _source(trials), analysis, progress)
+
+
+def fit_table(
+    table: pd.DataFrame,
+    excluded: pd.DataFrame,
+    source: dict[str, Any],
+    analysis: Analysis,
+    progress: bool = False,
+) -> Fit:
+    """Fit a table of trials, read or simulated; the others are as in the fit, for the record."""
+    groups = table.groupby("participant", sort=True)
     single = []
     with progress_bar(len(groups), "participant", progress) as bar:
         for index, (_, rows) in enumerate(groups):
@@ -235,12 +254,12 @@ def fit_trials(trials: Trials, analysis: Analysis, progress: bool = False) -> Fi
             bar.update()
     return Fit(
         {"name": analysis.stem, **analysis.model_dump(mode="json")},
-        _source(trials),
+        source,
         pd.concat([one.thresholds for one in single], ignore_index=True),
         pd.DataFrame([one.participant for one in single]),
         pd.concat([one.goodness.conditions for one in single], ignore_index=True),
         pd.concat([one.goodness.bins for one in single], ignore_index=True),
-        trials.excluded,
+        excluded,
         {str(one.participant["participant"]): one.posterior for one in single},
     )
 
@@ -271,7 +290,7 @@ def _fit_one(rows: pd.DataFrame, analysis: Analysis, index: int) -> _Single:
         errors = bootstrap(built, posterior, analysis.bootstrap, rng)
         low, high = bootstrap_interval(posterior.mean, errors, analysis.level)
         thresholds = thresholds.assign(bootstrap_low=np.exp(low), bootstrap_high=np.exp(high))
-    checked = goodness(rows, Residuals.of(built, posterior), analysis.level, rng)
+    checked = goodness(rows, built, posterior, analysis.level, rng)
     return _Single(
         thresholds, _participant(rows, thresholds, posterior, checked, z), checked, posterior
     )
@@ -288,7 +307,7 @@ def _conditions(rows: pd.DataFrame) -> pd.DataFrame:
 def _with_estimates(table: pd.DataFrame, posterior: Posterior, z: float) -> pd.DataFrame:
     mean, sd = posterior.mean, posterior.total_sd()
     threshold = np.exp(mean)
-    inside = (table["least"] <= threshold) & (threshold <= table["most"])
+    least, most = table["least"] * np.exp(-_OUTSIDE), table["most"] * np.exp(_OUTSIDE)
     estimates = table[CONDITION].assign(
         threshold=threshold,
         low=np.exp(mean - z * sd),
@@ -297,7 +316,7 @@ def _with_estimates(table: pd.DataFrame, posterior: Posterior, z: float) -> pd.D
         sd=sd,
         trials=table["trials"],
         measured=posterior.trial_sd() <= _MEASURED_SD,
-        outside_range=~inside,
+        outside_range=~((least <= threshold) & (threshold <= most)),
     )
     return estimates
 
@@ -365,8 +384,12 @@ def _misfits(row: dict[str, Any], checked: Goodness) -> list[str]:
         f"answers vary {row['overdispersion']:.1f} times as much between blocks as they should": (
             row["overdispersion_p"] < _FLAG_P
         ),
-        "proportion correct by d′ differs from the fitted curve": row["curve_p"] < _FLAG_P,
-        "deviance larger than expected": checked.conditions["deviance_p"].iloc[0] < _FLAG_P,
+        "proportion correct by d′ differs from the fitted curve": (
+            row["curve_p"] < _FLAG_DISCREPANCY_P
+        ),
+        "deviance larger than expected": (
+            checked.conditions["deviance_p"].iloc[0] < _FLAG_DISCREPANCY_P
+        ),
     }
     return [text for text, applies in texts.items() if applies]
 

@@ -10,14 +10,13 @@ from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri
 
 from pdpsych.analysis import tables
-from pdpsych.analysis.counts import Counts, count, tail
-from pdpsych.analysis.likelihood import Floats
-from pdpsych.analysis.residuals import Residuals
+from pdpsych.analysis.discrepancy import EDGES, discrepancy, p_value
+from pdpsych.analysis.hierarchy import Posterior
+from pdpsych.analysis.likelihood import Floats, Observations, expected_correct, signal
+from pdpsych.analysis.trend import trend
 from pdpsych.analysis.trials import CONDITION
 
 EVERY = "all"
-# Bins of d′ at which answers are counted: they do not depend on the answer to come.
-EDGES = (0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0)
 # A block of consecutive trials in which a state of the person lasts, some minutes.
 _BLOCK = 50
 
@@ -30,11 +29,12 @@ GOODNESS_COLUMNS: tables.Dictionary = {
     "proportion_correct": ("share of correct answers", "none"),
     "expected_correct": ("share of correct answers that the fit expects", "none"),
     "deviance": (
-        f"binomial deviance of the counts in bins of d′ with edges {', '.join(map(str, EDGES))}",
+        f"binomial deviance of the counts in bins of d′ with edges {', '.join(map(str, EDGES))}, "
+        "mean over posterior samples",
         "none",
     ),
-    "deviance_expected": ("its mean in answers simulated from the fit and fitted again", "none"),
-    "deviance_p": ("share of simulations with a deviance as large", "none"),
+    "deviance_expected": ("the same of answers drawn from the samples", "none"),
+    "deviance_p": ("share of samples in which drawn answers deviate as much", "none"),
 }
 BIN_COLUMNS: tables.Dictionary = {
     "participant": ("label of the participant", "none"),
@@ -71,12 +71,13 @@ class Goodness:
 
 
 def goodness(
-    rows: pd.DataFrame, residuals: Residuals, level: float, rng: np.random.Generator
+    rows: pd.DataFrame,
+    observations: Observations,
+    posterior: Posterior,
+    level: float,
+    rng: np.random.Generator,
 ) -> Goodness:
     """Compare the trials of one participant with the fit.
-
-    What the fit expects of deviances and blocks is found by simulating answers from it at the
-    amplitudes shown, and letting the fit follow each of them.
 
     Parameters
     ----------
@@ -86,74 +87,67 @@ def goodness(
     level
         Probability of the intervals.
     """
-    bin_of = np.searchsorted(EDGES, residuals.signal, side="right")
-    cell_of = residuals.observations.condition * (len(EDGES) + 1) + bin_of
     place = rows["order"].rank(method="first").to_numpy(int) - 1
-    cells, bins, blocks = count(residuals, [cell_of, bin_of, place // _BLOCK], rng)
+    found = discrepancy(observations, posterior, place // _BLOCK, rng)
     z = float(ndtri((1 + level) / 2))
-    ratio = blocks.variance_ratio()
-    signal = np.bincount(bin_of, residuals.signal)[bins.label] / bins.trials
+    expected = expected_correct(observations, posterior.mean, *posterior.shared[:2])
+    size = signal(observations, posterior.mean, posterior.shared[0])
     summary = {
-        "curve_p": tail(bins.deviance().sum(axis=0)),
-        **_learning(place, residuals, z),
+        "curve_p": p_value(found.curve),
+        **_learning(place, observations, posterior, z),
         **_first_share(rows, z),
-        "overdispersion": float(ratio[0]),
-        "overdispersion_p": tail(ratio),
+        "overdispersion": float(np.divide(*found.blocks.mean(axis=0))),
+        "overdispersion_p": p_value(found.blocks),
     }
-    return Goodness(_deviances(rows, residuals, cells), _bins(rows, bins, signal, z), summary)
+    data = rows.assign(expected=expected, signal=size)
+    return Goodness(_deviances(data, found.conditions), _bins(data, z), summary)
 
 
-def _deviances(rows: pd.DataFrame, residuals: Residuals, cells: Counts) -> pd.DataFrame:
+def _deviances(data: pd.DataFrame, deviances: Floats) -> pd.DataFrame:
     """Return a row for all conditions together, then one for each."""
-    starts = np.searchsorted(
-        cells.label // (len(EDGES) + 1), np.arange(residuals.observations.starts.size)
-    )
-    deviance = np.add.reduceat(cells.deviance(), starts)
-    deviance = np.concatenate([deviance.sum(axis=0, keepdims=True), deviance])
-    data = rows[CONDITION].assign(
-        trials=1, proportion_correct=rows["correct"], expected_correct=residuals.expected
-    )
-    each = data.groupby(CONDITION, sort=True, as_index=False).agg(
-        trials=("trials", "size"),
-        proportion_correct=("proportion_correct", "mean"),
-        expected_correct=("expected_correct", "mean"),
-    )
-    whole = each.iloc[[0]].assign(
-        image=EVERY,
-        pair=EVERY,
-        distortion=0,
-        trials=len(rows),
-        proportion_correct=float(rows["correct"].mean()),
-        expected_correct=float(residuals.expected.mean()),
-    )
-    return pd.concat([whole, each], ignore_index=True).assign(
-        deviance=deviance[:, 0],
-        deviance_expected=deviance[:, 1:].mean(axis=1),
-        deviance_p=[tail(values) for values in deviance],
+    both = np.concatenate([deviances.sum(axis=2, keepdims=True), deviances], axis=2)
+    each = data.groupby(CONDITION, sort=True, as_index=False)
+    whole = data.assign(image=EVERY, pair=EVERY, distortion=0)
+    parts = [
+        groups.agg(
+            trials=("correct", "size"),
+            proportion_correct=("correct", "mean"),
+            expected_correct=("expected", "mean"),
+        )
+        for groups in (whole.groupby(CONDITION, as_index=False), each)
+    ]
+    return pd.concat(parts, ignore_index=True).assign(
+        deviance=both[:, 0].mean(axis=0),
+        deviance_expected=both[:, 1].mean(axis=0),
+        deviance_p=[p_value(both[:, :, k]) for k in range(both.shape[2])],
     )
 
 
-def _bins(rows: pd.DataFrame, bins: Counts, signal: Floats, z: float) -> pd.DataFrame:
-    n, share = bins.trials, bins.correct[:, 0] / bins.trials
-    # Wilson (1927)
+def _bins(data: pd.DataFrame, z: float) -> pd.DataFrame:
+    """Return proportion correct in bins of d′ with its interval (Wilson 1927)."""
+    level = np.searchsorted(EDGES, data["signal"], side="right")
+    groups = data.assign(trials=1).groupby(level)
+    n, share = groups["trials"].sum(), groups["correct"].mean()
     middle = (share + z**2 / (2 * n)) / (1 + z**2 / n)
     reach = z * np.sqrt(share * (1 - share) / n + z**2 / (4 * n**2)) / (1 + z**2 / n)
     return pd.DataFrame(
         {
-            "participant": rows["participant"].iloc[0],
-            "signal": signal,
-            "trials": n.astype(int),
+            "participant": data["participant"].iloc[0],
+            "signal": groups["signal"].mean(),
+            "trials": n,
             "proportion_correct": share,
             "low": middle - reach,
             "high": middle + reach,
-            "expected_correct": bins.expected[:, 0] / n,
+            "expected_correct": groups["expected"].mean(),
         }
-    )
+    ).reset_index(drop=True)
 
 
-def _learning(place: NDArray[np.intp], residuals: Residuals, z: float) -> dict[str, float]:
+def _learning(
+    place: NDArray[np.intp], observations: Observations, posterior: Posterior, z: float
+) -> dict[str, float]:
     """Return the change of log τ from the first to the last trial."""
-    change, sd = residuals.trend(place / max(len(place) - 1, 1) - 0.5)
+    change, sd = trend(observations, posterior, place / max(len(place) - 1, 1) - 0.5)
     return {
         "learning": change,
         "learning_low": change - z * sd,

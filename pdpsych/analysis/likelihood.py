@@ -9,6 +9,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import erf
 
+from pdpsych.experiments.psychometric import proportion_correct
+
 Floats = NDArray[np.float64]
 
 # Stands for an amplitude of zero or below, at which P = ½ whatever the threshold.
@@ -84,6 +86,21 @@ class Observations:
         number = np.add.reduceat(shown.astype(float), self.starts)
         overall = total.sum() / max(number.sum(), 1.0)
         return np.where(number > 0, total / np.maximum(number, 1.0), overall)
+
+
+def signal(observations: Observations, log_threshold: Floats, log_exponent: float) -> Floats:
+    """Return d′ of each trial, (N,), given log τ of each condition, (C,); at most e⁴."""
+    z = observations.log_amplitude - log_threshold[observations.condition]
+    # Beyond e⁴, erf is 1 to the last bit.
+    return np.asarray(np.exp(np.minimum(np.exp(log_exponent) * z, 4.0)))
+
+
+def expected_correct(
+    observations: Observations, log_threshold: Floats, log_exponent: float, guess_logit: float
+) -> Floats:
+    """Return P(correct) of each trial, (N,), given log τ of each condition, (C,)."""
+    ratio = signal(observations, log_threshold, log_exponent)
+    return proportion_correct(ratio, 1.0, 1.0, 0.5 / (1 + np.exp(-guess_logit)))
 
 
 def log_likelihood(

@@ -68,9 +68,14 @@ def simulate() -> Callable[..., tuple[np.ndarray, Observations]]:
     """Return a function that draws thresholds and simulates their trials."""
 
     def draw(
-        rng: np.random.Generator, conditions: int, trials: int, spread: float = 0.6, **kwargs: float
+        rng: np.random.Generator,
+        conditions: int,
+        trials: int,
+        spread: float = 0.6,
+        mean: float | np.ndarray = 0.0,
+        **kwargs: float,
     ) -> tuple[np.ndarray, Observations]:
-        truth = rng.normal(0.0, spread, conditions)
+        truth = rng.normal(mean, spread, conditions)
         return truth, Observations.build(*adaptive(rng, truth, trials, **kwargs))
 
     return draw

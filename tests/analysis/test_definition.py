@@ -37,6 +37,12 @@ def test_a_study_without_analysis_says_what_to_do(tmp_path):
         ("level: 0.9", "experiment: field required"),
         ("experiment: x\nlevel: 95", "level: input should be less than 1, got 95"),
         ("experiment: x\nparticipants: []", "participants: "),
+        ("experiment: x\nmax_clipped: 2", "max_clipped: input should be less than 1"),
+        (
+            "experiment: x\nmin_response_time: 3\nmax_response_time: 1",
+            "min_response_time below max_response_time, got 3 and 1",
+        ),
+        ("experiment: x\nbootstrap: 20", "bootstrap: 0 (none) or at least 200, got 20"),
     ],
 )
 def test_bad_definitions_are_refused_by_key(tmp_path, text, message):

@@ -131,6 +131,64 @@ def test_measured_is_about_the_trials_not_about_how_alike_conditions_are(study):
     assert len(unmeasured) == 4
 
 
+def only(study, keep):
+    """Fit the trials for which ``keep`` of the table is true."""
+    analysis = open_analysis(study)
+    trials = gather(analysis)
+    return fit_trials(replace(trials, table=trials.table[keep(trials.table)]), analysis)
+
+
+@pytest.mark.parametrize(
+    "keep",
+    [
+        lambda t: (t["participant"] == "01") | (t.groupby("participant").cumcount() == 0),
+        lambda t: (t["image"] != "camel") | (t["participant"] == "01"),
+        lambda t: (t["image"] == "camel") & (t["distortion"] == 1) & (t["pair"] == "random"),
+    ],
+    ids=["a participant with one trial", "conditions without trials", "one condition"],
+)
+def test_few_trials_are_fitted_and_written(study, keep, tmp_path):
+    fitted = only(study, keep)
+    assert np.isfinite(fitted.thresholds["sd"]).all()
+    again = Fit.from_json(fitted.write(tmp_path)[0])
+    pd.testing.assert_frame_equal(again.participants, fitted.participants)
+    pd.testing.assert_frame_equal(again.goodness, fitted.goodness)
+    pd.testing.assert_frame_equal(again.bins, fitted.bins)
+
+
+@pytest.mark.parametrize(
+    "columns",
+    [{"correct": True}, {"correct": False}, {"amplitude": 1.0}, {"amplitude": 1.0, "correct": True},
+     {"amplitude": 0.0}, {"response": 1}],
+    ids=["all correct", "all wrong", "one amplitude", "one amplitude, all correct", "nothing shown",
+         "one key"],
+)  # fmt: skip
+def test_trials_that_say_little_are_fitted_and_written(study, columns, tmp_path):
+    fitted = changed(study, **columns)
+    assert np.isfinite(fitted.thresholds["sd"]).all()
+    Fit.from_json(fitted.write(tmp_path)[0])
+    assert (fitted.participants["flags"] != "").all() or columns == {"amplitude": 1.0}
+
+
+def test_what_was_left_out_and_said_of_the_logs_is_in_the_print(write_study):
+    study = write_study(participants=("01",), trials=20)
+    path = study / "experiments/data/early/sub-01_ses-01.jsonl"
+    path.write_text("".join(path.read_text().splitlines(keepends=True)[:200]))
+    text = str(fit(study))
+    assert "left out: 3 practice" in text
+    assert "unfinished: 199 of 243 planned trials, which are used" in text
+
+
+def test_bootstrap_adds_an_interval_about_as_wide(write_study):
+    study = write_study(participants=("01",), trials=40, bootstrap=200)
+    table = fit(study).thresholds
+    assert (table["bootstrap_low"] < table["threshold"]).all()
+    wide = np.log(table["bootstrap_high"] / table["bootstrap_low"])
+    ratio = wide / np.log(table["high"] / table["low"])
+    assert ratio.between(0.6, 1.7).all()
+    assert ratio.mean() == pytest.approx(1.1, abs=0.2)
+
+
 def test_a_file_that_is_no_fit_is_refused(tmp_path):
     path = tmp_path / "fit.json"
     path.write_text("{}")

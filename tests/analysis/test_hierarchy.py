@@ -1,4 +1,5 @@
 import warnings
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -19,12 +20,17 @@ from pdpsych.analysis.likelihood import Observations, log_likelihood
 from pdpsych.experiments.psychometric import proportion_correct
 
 NODES = np.linspace(-5, 5, 15)
-SHARED = np.array([0.2, -2.5, -0.4, 0.3])
+SHARED = np.array([0.2, -2.5, -0.4, 0.3, -0.1, 0.6])
 
 
-@pytest.fixture
-def observations(simulate):
-    return simulate(np.random.default_rng(8), 6, 40)[1]
+@pytest.fixture(params=[1, 3], ids=["one group", "three groups"])
+def observations(simulate, request):
+    found = simulate(np.random.default_rng(8), 6, 40)[1]
+    return replace(found, group=np.arange(6) % request.param)
+
+
+def shared(observations):
+    return SHARED[: 4 + observations.group.max()]
 
 
 def near(observations):
@@ -39,27 +45,33 @@ def differences(function, point, h=1e-5):
 
 def test_gradient_and_hessian_match_finite_differences(observations):
     nodes = near(observations)
-    here = marginal(observations, SHARED, nodes, 0.1)
-    gradient = differences(lambda p: marginal(observations, p, nodes, 0.1).value, SHARED)
-    hessian = differences(lambda p: marginal(observations, p, nodes, 0.1).gradient, SHARED)
+    here = marginal(observations, shared(observations), nodes, 0.1)
+    gradient = differences(
+        lambda p: marginal(observations, p, nodes, 0.1).value, shared(observations)
+    )
+    hessian = differences(
+        lambda p: marginal(observations, p, nodes, 0.1).gradient, shared(observations)
+    )
     np.testing.assert_allclose(here.gradient, gradient, rtol=1e-6, atol=1e-6)
     np.testing.assert_allclose(here.hessian, hessian, rtol=1e-6, atol=1e-6)
 
 
 def test_loadings_are_the_derivative_of_the_thresholds(observations):
     nodes = near(observations)
-    numeric = differences(lambda p: marginal(observations, p, nodes, 0.1).mean, SHARED)
-    loadings = marginal(observations, SHARED, nodes, 0.1).loadings
+    numeric = differences(
+        lambda p: marginal(observations, p, nodes, 0.1).mean, shared(observations)
+    )
+    loadings = marginal(observations, shared(observations), nodes, 0.1).loadings
     np.testing.assert_allclose(loadings, numeric, rtol=1e-6, atol=1e-8)
 
 
 def test_quadrature_agrees_with_a_fine_grid(observations):
-    centred = marginal(observations, SHARED, near(observations), 0.1)
+    centred = marginal(observations, shared(observations), near(observations), 0.1)
     for _ in range(3):
         nodes = Quadrature.around(centred.mean, centred.sd, NODES)
-        centred = marginal(observations, SHARED, nodes, 0.1)
+        centred = marginal(observations, shared(observations), nodes, 0.1)
     dense = Quadrature.around(np.zeros(6), np.ones(6), np.linspace(-8, 8, 8001))
-    fine = marginal(observations, SHARED, dense, 0.1)
+    fine = marginal(observations, shared(observations), dense, 0.1)
     assert centred.value == pytest.approx(fine.value, abs=1e-3)
     np.testing.assert_allclose(centred.mean, fine.mean, atol=1e-3)
     np.testing.assert_allclose(centred.sd, fine.sd, rtol=5e-3)
@@ -125,6 +137,38 @@ def test_recovers_what_was_simulated(simulate, exponent, lapse, expected_sd):
     assert 0.90 < np.mean(ratio_covered) < 0.99
     assert abs(np.mean(exponents)) < 0.10
     assert np.mean(lapses) == pytest.approx(lapse, abs=0.015)
+
+
+def test_thresholds_of_different_distortions_are_not_drawn_together(simulate):
+    # u is seen four times as well as v in all 6 images. With one mean for both, the log ratio
+    # came out a tenth too small.
+    rng = np.random.default_rng(2)
+    found = {1: [], 2: []}
+    for _ in range(12):
+        truth, built = simulate(rng, 12, 60, 0.15, np.tile([-0.7, 0.7], 6))
+        for groups, errors in found.items():
+            error = solve(replace(built, group=np.arange(12) % groups)).mean - truth
+            errors.append(np.mean(error[1::2] - error[::2]))
+    assert abs(np.mean(found[2])) < 0.06
+    assert np.mean(found[1]) < np.mean(found[2]) - 0.05
+
+
+def test_agrees_with_psychopy_on_blocks():
+    # A cumulative Gaussian of amplitude, by least squares; at small lapses much the same curve.
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        data = pytest.importorskip("psychopy.data")
+    rng = np.random.default_rng(7)
+    level = np.linspace(-1.4, 1.4, 8)
+    correct = rng.binomial(200, proportion_correct(np.exp(level), 1.0, 1.0, 0.01))
+    answers = np.concatenate([np.arange(200) < k for k in correct])
+    amplitude = np.repeat(np.exp(level), 200)
+    ours = solve(Observations.build(np.zeros(1600, int), amplitude, answers))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        theirs = data.FitCumNormal(np.exp(level), correct / 200, expectedMin=0.5)
+    at_one = float(theirs.inverse(proportion_correct(1.0, 1.0)))
+    assert np.exp(ours.mean[0]) == pytest.approx(at_one, rel=0.15)
 
 
 def test_agrees_with_psignifit_on_blocks():

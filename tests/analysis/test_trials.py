@@ -87,3 +87,63 @@ def test_a_cut_off_line_is_left_out_and_noted(write_study):
     trials = gather(open_analysis(study))
     assert len(trials.table) == 12 * 4 - 1
     assert "cut off" in trials.notes[0]
+
+
+def test_a_log_of_another_experiment_is_refused(write_study):
+    study = write_study(trials=4)
+    change_header(study, "02", experiment="late")
+    with pytest.raises(InputError, match=r'sub-02_ses-01.jsonl: experiment: .*"late", not in "e'):
+        gather(open_analysis(study))
+
+
+def test_a_renamed_log_is_refused(write_study):
+    study = write_study(trials=4)
+    (study / LOG.format("02")).rename(study / LOG.format("03"))
+    with pytest.raises(InputError, match=r"sub-03_ses-01.jsonl: recorded as participant 02"):
+        gather(open_analysis(study))
+
+
+def test_trials_of_a_copied_log_count_once(write_study):
+    study = write_study(trials=4)
+    (study / LOG.format("03")).write_text((study / LOG.format("02")).read_text())
+    path = study / LOG.format("03")
+    path.write_text(path.read_text().replace('"participant": "02"', '"participant": "03"'))
+    trials = gather(open_analysis(study))
+    assert len(trials.table) == 2 * 12 * 4
+    assert trials.excluded.query("participant == '03'")["count"].tolist() == [3, 48]
+
+
+def test_an_unfinished_session_is_used_and_said(write_study):
+    study = write_study(trials=10)
+    path = study / LOG.format("02")
+    path.write_text("".join(path.read_text().splitlines(keepends=True)[:60]))
+    trials = gather(open_analysis(study))
+    assert (trials.table["participant"] == "02").sum() == 56
+    said = "sub-02_ses-01.jsonl: unfinished: 59 of 123 planned trials, which are used"
+    assert sum(said in note for note in trials.notes) == 1
+
+
+def test_order_runs_over_sessions_as_they_were_run(write_study):
+    study = write_study(participants=("01",), trials=4)
+    text = (study / LOG.format("01")).read_text()
+    (study / LOG.format("01").replace("ses-01", "ses-00")).write_text(
+        text.replace('"session": "01"', '"session": "00"').replace(
+            "2026-01-01T00:00:00", "2026-01-02T00:00:00"
+        )
+    )
+    trials = gather(open_analysis(study)).table
+    assert trials["session"].tolist() == ["01"] * 48 + ["00"] * 48
+    assert trials["order"].is_monotonic_increasing
+
+
+def test_rules_of_the_analysis_are_applied(write_study):
+    study = write_study(trials=10, min_response_time=0.1, exclude_timing=True)
+    path = study / LOG.format("01")
+    path.write_text(path.read_text().replace('"response_time": 0.5', '"response_time": 0.05', 7))
+    trials = gather(open_analysis(study))
+    counts = trials.excluded.set_index(["participant", "reason"])["count"]
+    # Three of the seven are practice.
+    assert counts["01", "answered within 0.1 s"] == 4
+    assert counts["02", "answered within 0.1 s"] == 0
+    said = "no timing: exclude_timing leaves none of them out"
+    assert sum(said in note for note in trials.notes) == 2

@@ -1,0 +1,101 @@
+"""How far counts of answers are from what the fit expects, beside answers drawn from the fit.
+
+Every posterior sample of thresholds, exponent and lapse takes the place of the truth: answers are
+compared with it, and so are answers drawn from it (realised discrepancies: Gelman, Meng & Stern
+1996). If the model holds, both are alike even where amplitudes were placed by earlier answers. At
+the estimate they are not: adaptive placement lets the estimate follow the answers.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import xlogy
+
+from pdpsych.analysis.hierarchy import Posterior
+from pdpsych.analysis.likelihood import Floats, Observations, expected_correct, signal
+
+# Bins of d′ at which answers are counted: they do not depend on the answer to come.
+EDGES = (0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0)
+SAMPLES = 250
+
+
+@dataclass(frozen=True)
+class Discrepancy:
+    """Discrepancies of S posterior samples: of the answers given, and of answers drawn.
+
+    Attributes
+    ----------
+    conditions
+        Binomial deviance of each condition's counts in bins of d′, (S, 2, C).
+    curve
+        Binomial deviance of the counts of all conditions in bins of d′, (S, 2).
+    blocks
+        Mean over blocks of the squared deviation of the count over its variance, (S, 2).
+    """
+
+    conditions: Floats
+    curve: Floats
+    blocks: Floats
+
+
+def discrepancy(
+    observations: Observations,
+    posterior: Posterior,
+    block: NDArray[np.intp],
+    rng: np.random.Generator,
+) -> Discrepancy:
+    """Draw posterior samples and compare answers with each; ``block`` numbers trials, (N,)."""
+    given = (observations.sign + 1) / 2
+    conditions, curve, blocks = [], [], []
+    for log_threshold, shared in zip(*posterior.draws(SAMPLES, rng), strict=True):
+        expected = expected_correct(observations, log_threshold, shared[0], shared[1])
+        answers = np.stack([given, rng.random(given.size) < expected])
+        deviance, whole = _deviances(observations, log_threshold, shared[0], expected, answers)
+        conditions.append(deviance)
+        curve.append(whole)
+        off = np.array([np.bincount(block, each - expected) for each in answers])
+        variance = np.bincount(block, expected * (1 - expected))
+        blocks.append((off**2 / variance).mean(axis=1))
+    return Discrepancy(np.array(conditions), np.array(curve), np.array(blocks))
+
+
+def _deviances(
+    observations: Observations,
+    log_threshold: Floats,
+    log_exponent: float,
+    expected: Floats,
+    answers: Floats,
+) -> tuple[Floats, Floats]:
+    """Return deviances of each condition, (2, C), and of all together, (2,)."""
+    width = len(EDGES) + 1
+    level = np.searchsorted(EDGES, signal(observations, log_threshold, log_exponent), side="right")
+    cell = observations.condition * width + level
+    shape = observations.starts.size, width
+
+    def counted(values: Floats) -> Floats:
+        totals = np.bincount(cell, values, minlength=shape[0] * width)
+        return np.asarray(totals.reshape(shape), dtype=np.float64)
+
+    number, mean = counted(np.ones(cell.size)), counted(expected)
+    correct = np.stack([counted(each) for each in answers])
+    return (
+        deviance(number, correct, mean).sum(axis=2),
+        deviance(number.sum(axis=0), correct.sum(axis=1), mean.sum(axis=0)).sum(axis=1),
+    )
+
+
+def deviance(number: Floats, correct: Floats, expected: Floats) -> Floats:
+    """Return the binomial deviance of counts; 0 where nothing was counted."""
+    some = np.maximum(number, 1e-300)
+    share, chance = correct / some, np.where(number > 0, expected / some, 0.5)
+    right = xlogy(share, share / chance)
+    wrong = xlogy(1 - share, (1 - share) / (1 - chance))
+    return np.asarray(2 * number * (right + wrong))
+
+
+def p_value(discrepancies: Floats) -> float:
+    """Return the share of samples in which drawn answers are as far off as those given, (S, 2)."""
+    return float(np.mean(discrepancies[:, 1] >= discrepancies[:, 0]))
