@@ -160,7 +160,7 @@ def test_json_reads_back_and_tables_are_described(write_study):
     scored = score(study)
     folder = study / "analysis/results/main"
     again = Scores.from_json(folder / "score.json")
-    for name in ("human", "scores", "ranking"):
+    for name in ("human", "scores", "ranking", "differences", "ceiling", "separation"):
         pd.testing.assert_frame_equal(getattr(again, name), getattr(scored, name))
         described = json.loads((folder / f"{name}.json").read_text())
         header = (folder / f"{name}.csv").read_text().split("\n")[0]
@@ -173,3 +173,77 @@ def test_the_observer_who_sees_like_lgn_is_found(write_study):
     principal = scored.ranking.query("kind == 'principal'")
     assert principal["model"].tolist() == ["LGN", "LG", "LN"]
     assert scored.conclusion.startswith("LGN is closest to the human")
+
+
+def test_signed_error_says_which_distortion_a_model_over_rates(make_fit):
+    scored = score_ratios(make_fit(estimates(ratio=0.0, sd=0.05)), model_ratios())
+    over = scored.scores.groupby("model")["overrates"].unique().map(list).to_dict()
+    assert over == {"A": ["u"], "B": ["neither"], "C": ["v"]}
+    human = scored.human.query("participant == 'all'").set_index("image")["log_ratio"]
+    for row in scored.scores.itertuples():
+        assert row.error == pytest.approx(row.log_ratio - human[row.image])
+        assert row.error_low < row.error < row.error_high
+        assert row.score == pytest.approx(abs(row.error))
+
+
+def test_all_pairs_of_models_are_compared_and_agree_with_the_ranking(make_fit):
+    scored = score_ratios(make_fit(estimates(sd=0.1)), model_ratios())
+    assert len(scored.differences) == 3
+    rows = scored.ranking.set_index("model")
+    for row in scored.differences.itertuples():
+        expected = rows.loc[row.other, "score"] - rows.loc[row.model, "score"]
+        assert row.difference == pytest.approx(expected)
+        assert 0 <= row.difference <= row.high
+    first = scored.differences[scored.differences["model"] == scored.ranking["model"][0]]
+    assert first["low"].tolist() == scored.ranking["difference_low"].tolist()[1:]
+
+
+def test_median_is_beside_the_mean_and_does_not_follow_an_outlier(make_fit):
+    ratios = model_ratios({"A": 1.0, "B": 0.0}, images=7)
+    ratios.loc[(ratios["model"] == "A") & (ratios["image"] == "i0"), "log_ratio"] = 30.0
+    row = score_ratios(make_fit(estimates(images=7)), ratios).ranking.set_index("model").loc["A"]
+    assert row["score"] > 4
+    assert row["median"] < 0.3
+    assert row["median_low"] <= row["median"] <= row["median_high"]
+
+
+def test_separation_shows_what_principal_distortions_bought(make_fit):
+    small = {m: 0.02 * x for m, x in MODELS.items()}
+    ratios = pd.concat([model_ratios(images=8), model_ratios(small, 8, "random")])
+    given_ = estimates(people=4, images=8)
+    given_ |= estimates(ratio=0.0, people=4, images=8, kind="random")
+    scored = score_ratios(make_fit(given_), ratios)
+    table = scored.separation.set_index("kind")
+    assert table.loc["principal", "predicted"] == pytest.approx(np.std(list(MODELS.values())))
+    assert table.loc["random", "predicted"] == pytest.approx(0.02 * np.std(list(MODELS.values())))
+    assert table.loc["principal", "separated"] == 3
+    assert table.loc["random", "separated"] == 0
+    assert "they separate 3 of 3 pairs of models, random ones 0" in str(scored)
+
+
+@pytest.mark.parametrize(
+    ("people", "images", "models"), [(1, 1, 1), (1, 4, 2), (2, 1, 2), (3, 4, 1)]
+)
+def test_little_is_scored_and_said(make_fit, tmp_path, people, images, models):
+    ratios = model_ratios(dict(list(MODELS.items())[:models]), images)
+    scored = score_ratios(make_fit(estimates(images=images, people=people)), ratios)
+    assert ("one participant" in scored.conclusion) == (people == 1)
+    assert ("one image" in scored.conclusion) == (images == 1)
+    assert ("only model" in scored.conclusion) == (models == 1)
+    assert len(scored.ceiling) == (people > 1)
+    assert len(scored.differences) == len(scored.separation) == (models > 1)
+    again = Scores.from_json(scored.to_json(tmp_path / "score.json"))
+    assert again.ranking.equals(scored.ranking)
+    assert str(again) == str(scored)
+    scored.write(tmp_path)
+
+
+def test_thresholds_of_an_image_the_set_lacks_are_refused(make_fit):
+    with pytest.raises(InputError, match=r"image i3, pair principal, .*did you mean \"i"):
+        score_ratios(make_fit(estimates(images=4)), model_ratios(images=3))
+
+
+def test_a_model_without_sensitivities_on_an_image_is_named(make_fit):
+    ratios = model_ratios().query("not (model == 'B' and image == 'i2')")
+    with pytest.raises(InputError, match="image i2, pair principal: no sensitivities of model B"):
+        score_ratios(make_fit(estimates()), ratios)
