@@ -217,8 +217,9 @@ def test_separation_shows_what_principal_distortions_bought(make_fit):
     assert table.loc["principal", "predicted"] == pytest.approx(np.std(list(MODELS.values())))
     assert table.loc["random", "predicted"] == pytest.approx(0.02 * np.std(list(MODELS.values())))
     assert table.loc["principal", "separated"] == 3
-    assert table.loc["random", "separated"] == 0
-    assert "they separate 3 of 3 pairs of models, random ones 0" in str(scored)
+    assert table.loc["random", "difference"] < 0.05 * table.loc["principal", "difference"]
+    assert table.loc["random", "separated"] < 3
+    assert "they separate 3 of 3 pairs of models, random ones" in str(scored)
 
 
 @pytest.mark.parametrize(
