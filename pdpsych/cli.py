@@ -185,6 +185,27 @@ def run(
 
 
 @app.command()
+def export(
+    experiment: ExperimentFile,
+    bids: Annotated[
+        Path | None, typer.Option(metavar="OUT", help="Folder of a BIDS dataset to make.")
+    ] = None,
+    psych_ds: Annotated[
+        Path | None, typer.Option(metavar="OUT", help="Folder of a Psych-DS dataset to make.")
+    ] = None,
+) -> None:
+    """Write all sessions of an experiment as a dataset that others can read."""
+    from pdpsych import experiments
+
+    if bids is None and psych_ds is None:
+        raise InputError("export: give --bids OUT, --psych-ds OUT or both")
+    if bids is not None:
+        typer.echo(f"BIDS: {experiments.export(experiment, bids, 'bids')}")
+    if psych_ds is not None:
+        typer.echo(f"Psych-DS: {experiments.export(experiment, psych_ds, 'psych-ds')}")
+
+
+@app.command()
 def fit(analysis: AnalysisFile) -> None:
     """Fit thresholds to all sessions of an analysis."""
     from pdpsych import analysis as analyses

@@ -33,8 +33,9 @@ def check_place(log: SessionLog, experiment: Experiment) -> None:
             f'{log.path}: experiment: recorded in "{header.experiment}", not in '
             f'"{experiment.stem}"; analyse it with its own experiment, or move it away'
         )
-    if log_path(experiment.logs, header.participant, header.session).name != log.path.name:
+    recorded = log_path(experiment.logs, header.participant, header.session, header.run).name
+    if recorded != log.path.name:
         raise InputError(
-            f"{log.path}: recorded as participant {header.participant}, session {header.session}; "
-            "give the file the name it was recorded with, or move the copy away"
+            f"{log.path}: recorded as {recorded}; give the file the name it was recorded with, or "
+            "move the copy away"
         )

@@ -22,17 +22,20 @@ from pydantic import Field
 from pdpsych.errors import InputError
 from pdpsych.experiments import chain
 from pdpsych.experiments.log_file import LogFile, torn_path
+from pdpsych.experiments.timing import TrialTiming
 from pdpsych.study import Section, validate
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 # What has to be the same when a session goes on, in the order it is best reported.
 _IDENTITY = (
     "schema_version",
     "experiment",
     "participant",
     "session",
+    "run",
     "observer",
     "stimulus_set_sha256",
+    "calibration",
     "config",
     "design",
 )
@@ -43,7 +46,12 @@ _TRIAL_BYTES = 4096
 
 
 class Header(Section):
-    """First line of a log: what is run, on which set, by whom, with which design."""
+    """First line of a log: what is run, on which set, by whom, with which design.
+
+    ``calibration`` is the SHA-256 of the set's calibration for the display, None where there was
+    none; ``windowed`` says that the window did not fill the screen; ``system`` is what showed the
+    session.
+    """
 
     record: Literal["session"] = "session"
     schema_version: int = SCHEMA_VERSION
@@ -51,11 +59,16 @@ class Header(Section):
     config: dict[str, Any]
     stimulus_set: str
     stimulus_set_sha256: str
+    calibration: str | None = None
     design: str
     planned: int
     participant: str
     session: str
+    run: str | None = None
+    group: int = 1
     observer: str
+    windowed: bool = False
+    system: dict[str, str] = Field(default_factory=dict)
     versions: dict[str, str]
     started: str
 
@@ -63,9 +76,10 @@ class Header(Section):
 class Trial(Section):
     """A line of a log: what was shown and what was answered.
 
-    Amplitudes and ``residual_rms`` are in model units (see :class:`pdpsych.stimuli.Shown`),
-    ``response_time`` and ``timing`` in seconds, ``dither_seed`` seeds the generator of both
-    frames' dither.
+    ``position`` and ``response`` are 1 for the first interval or the left, 2 for the second or the
+    right. Amplitudes and ``residual_rms`` are in model units (see
+    :class:`pdpsych.stimuli.Shown`), ``response_time`` is in seconds, ``dither_seed`` seeds the
+    generator of the frames' dither. ``timing`` is None where nobody timed the trial.
     """
 
     record: Literal["trial"] = "trial"
@@ -74,7 +88,7 @@ class Trial(Section):
     pair: str
     distortion: Literal[1, 2]
     sign: Literal[1, -1]
-    interval: Literal[1, 2]
+    position: Literal[1, 2]
     easy: bool
     practice: bool
     amplitude: float
@@ -85,7 +99,7 @@ class Trial(Section):
     correct: bool
     response_time: float | None
     dither_seed: int
-    timing: dict[str, float] = Field(default_factory=dict)
+    timing: TrialTiming | None = None
     time: str
 
 
@@ -98,8 +112,10 @@ class SessionLog:
     path, header
         Where it is, and its first line.
     trials
-        One row a trial, columns as the fields of :class:`Trial`; ``timing`` has a column for
-        each entry, ``timing_NAME``.
+        One row a trial, columns as the fields of :class:`Trial` but for ``timing``. Where trials
+        were timed, ``off`` says whether a phase was off by more than one frame, ``dropped`` how
+        many frames did not come in time, and ``PHASE_onset`` and ``PHASE_offset`` when a phase
+        came and went, in s from the trial's first frame.
     notes
         What is to be said of the file: lines cut off in writing, lines changed afterwards.
     """
@@ -124,11 +140,11 @@ class TrialLog:
         The trials answered so far.
     """
 
-    def __init__(self, file: LogFile, planned: int) -> None:
+    def __init__(self, file: LogFile, header: Header) -> None:
         self.path = file.path
         self.trials: list[Trial] = []
         self._file = file
-        self._planned = planned
+        self._header = header
         self._digest = ""
 
     @classmethod
@@ -142,19 +158,19 @@ class TrialLog:
             participant, set or design, a line of it is damaged or changed, or the disk has less
             room than the session needs.
         """
-        log = cls(LogFile(path), header.planned)
+        log = cls(LogFile(path), header)
         try:
-            log._begin(header)
+            log._begin()
         except BaseException:
             log._file.close()
             raise
         return log
 
-    def _begin(self, header: Header) -> None:
+    def _begin(self) -> None:
         contents = _parse(self.path.read_bytes(), self.path)
         # Without an answer there is nothing to go on with: the session begins anew.
         if contents.header and contents.trials:
-            _check_same(self.path, contents.header, header)
+            _check_same(self.path, contents.header, self._header)
             if contents.changed:
                 raise InputError(
                     f"{_changed(contents, self.path)}; a session goes on only from the answers "
@@ -166,13 +182,18 @@ class TrialLog:
         self._check_writable()
         self._file.set_aside(contents.end)
         if not self.trials:
-            self._file.cut(0)
-            self._write(header, "the session's first line")
+            self._write_header()
+
+    def describe(self, system: dict[str, str]) -> None:
+        """Say in the first line what shows the session, if no trial follows it yet."""
+        if not self.trials:
+            self._header = self._header.model_copy(update={"system": system})
+            self._write_header()
 
     @property
     def finished(self) -> bool:
         """Whether every planned trial was answered; nothing can be added then."""
-        return len(self.trials) == self._planned
+        return len(self.trials) == self._header.planned
 
     def append(self, trial: Trial) -> None:
         """Write a trial; when this returns, it is on disk.
@@ -208,6 +229,11 @@ class TrialLog:
     ) -> None:
         self.close()
 
+    def _write_header(self) -> None:
+        self._file.cut(0)
+        self._digest = ""
+        self._write(self._header, "the session's first line")
+
     def _write(self, record: Section, what: str) -> None:
         line, digest = chain.seal(record.model_dump(mode="json"), self._digest)
         try:
@@ -226,7 +252,7 @@ class TrialLog:
                 f"{self.path}: the file is read-only, but the session is not finished; make it "
                 "writable, or use another session label"
             )
-        need = _TRIAL_BYTES * (self._planned - len(self.trials) + 1)
+        need = _TRIAL_BYTES * (self._header.planned - len(self.trials) + 1)
         free = shutil.disk_usage(self.path.parent).free
         if free < need:
             raise InputError(
@@ -235,13 +261,16 @@ class TrialLog:
             )
 
 
-def log_path(folder: Path, participant: str, session: str) -> Path:
+def log_path(folder: Path, participant: str, session: str, run: str | None = None) -> Path:
     """Return where a session's log is; labels as in BIDS, letters and digits only."""
-    for name, label in (("participant", participant), ("session", session)):
+    labels = {"participant": participant, "session": session} | ({"run": run} if run else {})
+    for name, label in labels.items():
+        if name == "run" and not re.fullmatch("[0-9]+", label):
+            raise InputError(f'run: a number, got "{label}"; try "1"')
         if not re.fullmatch("[A-Za-z0-9]+", label):
             nearest = re.sub("[^A-Za-z0-9]", "", label) or "01"
             raise InputError(f'{name}: letters and digits only, got "{label}"; try "{nearest}"')
-    return folder / f"sub-{participant}_ses-{session}.jsonl"
+    return folder / f"sub-{participant}_ses-{session}{f'_run-{run}' if run else ''}.jsonl"
 
 
 def read_log(path: str | Path) -> SessionLog:
@@ -275,18 +304,29 @@ def _notes(contents: _Contents, path: Path) -> tuple[str, ...]:
 
 
 def _changed(contents: _Contents, path: Path) -> str:
-    lines = ", ".join(map(str, contents.changed))
+    lines = ", ".join(map(str, contents.changed[:5])) + ", …" * (len(contents.changed) > 5)
     return f"{path}: changed after it was written: line {lines}"
 
 
 def _table(trials: list[Trial]) -> pd.DataFrame:
-    rows = [trial.model_dump(exclude={"record"}) for trial in trials]
-    if not rows:
-        return pd.DataFrame(
-            columns=[f for f in Trial.model_fields if f not in ("record", "timing")]
-        )
-    table = pd.json_normalize(rows, sep="_")
+    rows = [trial.model_dump(exclude={"record", "timing"}) | _timed(trial) for trial in trials]
+    fields = [name for name in Trial.model_fields if name not in ("record", "timing")]
+    table = pd.DataFrame(
+        rows, columns=list(dict.fromkeys([*fields, *(n for r in rows for n in r)]))
+    )
     return table.astype({"response_time": float})
+
+
+def _timed(trial: Trial) -> dict[str, bool | int | float]:
+    timing = trial.timing
+    if timing is None:
+        return {}
+    times = {
+        f"{name}_{moment}": getattr(phase, moment)
+        for name, phase in timing.phases.items()
+        for moment in ("onset", "offset")
+    }
+    return {"off": timing.off, "dropped": timing.dropped, **times}
 
 
 class _Contents(NamedTuple):
@@ -309,13 +349,15 @@ def _parse(text: bytes, path: Path) -> _Contents:
     header = _header(links[0].record, f"{path}: line 1")
     trials = []
     for i, link in enumerate(links[1:], start=1):
-        trial = validate(link.record, Trial, f"{path}: line {i + 1}")
+        record = link.record if header.schema_version > 1 else _from_version_1(link.record)
+        trial = validate(record, Trial, f"{path}: line {i + 1}")
         if trial.trial != i or i > header.planned:
             raise InputError(
                 f"{path}: line {i + 1}: trial: expected {i} of {header.planned}, got {trial.trial}"
             )
         trials.append(trial)
-    changed = tuple(i for i, link in enumerate(links, start=1) if not link.fits)
+    chained = header.schema_version > 1
+    changed = tuple(i for i, link in enumerate(links, start=1) if chained and not link.fits)
     return _Contents(header, trials, end, torn, digest, changed)
 
 
@@ -337,6 +379,14 @@ def _header(record: Any, label: str) -> Header:
             f"{SCHEMA_VERSION}; install a newer pdpsych"
         )
     return validate(record, Header, label)
+
+
+def _from_version_1(record: Any) -> Any:
+    """Return a trial of a log of schema 1, which has no chain and onsets without offsets."""
+    if not isinstance(record, dict) or "interval" not in record:
+        return record
+    kept = {name: value for name, value in record.items() if name not in ("interval", "timing")}
+    return kept | {"position": record["interval"]}
 
 
 def _check_same(path: Path, there: Header, wanted: Header) -> None:

@@ -1,5 +1,6 @@
 import json
 import os
+import shutil
 import subprocess
 import sys
 import textwrap
@@ -9,7 +10,28 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pdpsych.errors import InputError
-from pdpsych.experiments.trial_log import Header, Trial, TrialLog, log_path, read_log
+from pdpsych.experiments.log_file import torn_path
+from pdpsych.experiments.trial_log import (
+    _TRIAL_BYTES,
+    Header,
+    Trial,
+    TrialLog,
+    log_path,
+    read_log,
+)
+
+TIMING = {
+    "start": 12.5,
+    "phases": {
+        "first": {"onset": 0.5, "offset": 0.75, "frames": 15},
+        "question": {"onset": 0.75, "offset": 2.0},
+    },
+    "dropped": 0,
+    "refresh_hz": 60.0,
+    "late": 0.025,
+    "keyboard": "ptb",
+    "clock": "psychtoolbox",
+}
 
 
 def header(**fields) -> Header:
@@ -36,7 +58,7 @@ def trial(number: int, **fields) -> Trial:
         "pair": "principal",
         "distortion": 1,
         "sign": -1,
-        "interval": 2,
+        "position": 2,
         "easy": False,
         "practice": False,
         "amplitude": 0.1 * number,
@@ -47,7 +69,7 @@ def trial(number: int, **fields) -> Trial:
         "correct": True,
         "response_time": 0.1 + 0.2,
         "dither_seed": 2**53 - 1,
-        "timing": {"second": 1.25},
+        "timing": TIMING,
         "time": "2026-01-01T00:00:01+00:00",
     }
     return Trial.model_validate({**values, **fields})
@@ -72,14 +94,21 @@ def test_what_is_written_is_read(path):
     assert not log.complete
     assert log.notes == ()
     assert list(log.trials["trial"]) == [1, 2, 3]
-    expected = trial(2).model_dump(exclude={"record", "timing"}) | {"timing_second": 1.25}
+    expected = trial(2).model_dump(exclude={"record", "timing"}) | {
+        "off": False,
+        "dropped": 0,
+        "first_onset": 0.5,
+        "first_offset": 0.75,
+        "question_onset": 0.75,
+        "question_offset": 2.0,
+    }
     assert log.trials.iloc[1].to_dict() == expected
 
 
 def test_each_line_is_plain_json(path):
     lines = [json.loads(line) for line in write(path, 2).splitlines()]
     assert [line["record"] for line in lines] == ["session", "trial", "trial"]
-    assert lines[0]["schema_version"] == 1
+    assert lines[0]["schema_version"] == 2
     assert lines[2]["amplitude"] == 0.2
 
 
@@ -92,11 +121,11 @@ def test_a_log_without_trials_has_the_columns(path):
 
 def test_untimed_answers_are_missing_numbers(path):
     with TrialLog.open(path, header()) as log:
-        log.append(trial(1, response_time=None, timing={}))
+        log.append(trial(1, response_time=None, timing=None))
     trials = read_log(path).trials
     assert trials["response_time"].isna().all()
     assert trials["response_time"].dtype == float
-    assert not [name for name in trials if name.startswith("timing")]
+    assert "off" not in trials
 
 
 @settings(
@@ -105,6 +134,7 @@ def test_untimed_answers_are_missing_numbers(path):
 @given(data=st.data())
 def test_a_log_cut_anywhere_loses_at_most_the_trial_being_written(path, data):
     path.unlink(missing_ok=True)
+    torn_path(path).unlink(missing_ok=True)
     whole = write(path, 3)
     cut = data.draw(st.integers(0, len(whole)))
     path.write_bytes(whole[:cut])
@@ -120,6 +150,18 @@ def test_a_log_cut_anywhere_loses_at_most_the_trial_being_written(path, data):
     with TrialLog.open(path, header()) as log:
         assert [t.trial for t in log.trials] == list(range(1, max(kept, 1)))
     assert write(path, 3) == whole
+    tail = whole[:cut].rpartition(b"\n")[2]
+    assert torn_path(path).exists() == bool(tail)
+    if tail:
+        assert torn_path(path).read_bytes() == tail + b"\n"
+        assert "sub-01_ses-01.jsonl.torn: holds what was cut off" in read_log(path).notes[0]
+
+
+def test_every_torn_line_is_kept(path):
+    for start in (b'{"trial": 1, ', b'{"tri'):
+        path.write_bytes(write(path, 1) + start)
+    write(path, 2)
+    assert torn_path(path).read_bytes() == b'{"trial": 1, \n{"tri\n'
 
 
 def test_a_tail_of_zeros_after_power_loss_is_left_out(path):
@@ -139,7 +181,7 @@ def test_a_tail_of_zeros_after_power_loss_is_left_out(path):
         (3, b"[1]", "line 3: expected a mapping"),
         (3, b'{"record": "trial"}', "line 3: trial: "),
         (1, b'{"record": "session"}', "line 1: experiment: "),
-        (1, b'{"schema_version": 2}', "line 1: schema_version: the log has 2"),
+        (1, b'{"schema_version": 3}', "line 1: schema_version: the log has 3"),
     ],
 )
 def test_other_damage_is_named_and_left_alone(path, line, damage, message):
@@ -152,6 +194,82 @@ def test_other_damage_is_named_and_left_alone(path, line, damage, message):
             use(path)
         assert str(path) in str(caught.value)
     assert path.read_bytes() == damaged
+
+
+def test_a_line_changed_by_hand_is_named_and_not_gone_on_with(path):
+    whole = write(path, 3)
+    changed = whole.replace(b'"response": 2', b'"response": 1', 2)
+    path.write_bytes(changed)
+    log = read_log(path)
+    assert list(log.trials["response"]) == [1, 1, 2]
+    assert log.notes == (f"{path}: changed after it was written: line 2, 3",)
+    with pytest.raises(InputError, match=r"changed .* line 2, 3; .* restore the log from a copy"):
+        TrialLog.open(path, header())
+    assert path.read_bytes() == changed
+
+
+def test_a_header_changed_by_hand_is_named(path):
+    path.write_bytes(write(path, 1).replace(b'"observer": "person"', b'"observer": "LGN"'))
+    assert read_log(path).notes == (f"{path}: changed after it was written: line 1",)
+
+
+def test_a_finished_log_is_read_only_and_opens(path):
+    whole = write(path, 10)
+    assert not path.stat().st_mode & 0o222
+    with TrialLog.open(path, header()) as log:
+        assert log.finished
+        with pytest.raises(InputError, match="is finished and its log read-only"):
+            log.append(trial(11))
+    assert path.read_bytes() == whole
+    assert read_log(path).complete
+
+
+@pytest.mark.skipif(getattr(os, "geteuid", lambda: 1)() == 0, reason="root writes anything")
+def test_a_read_only_log_of_an_unfinished_session_is_named(path):
+    write(path, 2)
+    path.chmod(0o444)
+    with pytest.raises(InputError, match="read-only, but the session is not finished"):
+        TrialLog.open(path, header())
+
+
+def test_less_room_on_the_disk_than_the_session_needs_is_refused(path, monkeypatch):
+    whole = write(path, 2)
+    usage = type(shutil.disk_usage(path.parent))
+    for free, enough in ((4096 * 9, True), (4096 * 9 - 1, False)):
+        monkeypatch.setattr(shutil, "disk_usage", lambda _, free=free: usage(0, 0, free))
+        if enough:
+            TrialLog.open(path, header()).close()
+        else:
+            with pytest.raises(InputError, match=r"0\.0 MB free, the session needs 0\.0 MB"):
+                TrialLog.open(path, header())
+    assert path.read_bytes() == whole
+
+
+def test_a_line_takes_less_than_the_room_asked_for(path):
+    whole = write(path, 3)
+    assert max(map(len, whole.splitlines()[1:])) < _TRIAL_BYTES / 3
+
+
+def version_1(path) -> None:
+    """Write a log as schema 1 was: no chain, the interval, onsets of phases."""
+    first = header().model_dump(mode="json", exclude={"calibration", "group", "windowed", "system"})
+    lines = [first | {"schema_version": 1}]
+    for number in (1, 2):
+        line = trial(number).model_dump(mode="json", exclude={"position", "timing"})
+        lines.append(line | {"interval": 2, "timing": {"first": 0.5, "dropped_frames": 0.0}})
+    path.parent.mkdir(parents=True)
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+
+
+def test_a_log_of_schema_1_is_read_but_not_gone_on_with(path):
+    version_1(path)
+    log = read_log(path)
+    assert log.notes == ()
+    assert log.header.schema_version == 1
+    assert list(log.trials["position"]) == [2, 2]
+    assert "interval" not in log.trials
+    with pytest.raises(InputError, match="schema_version: the log has 1, this run has 2"):
+        TrialLog.open(path, header())
 
 
 def test_a_missing_trial_is_named(path):
@@ -169,6 +287,7 @@ def test_a_missing_trial_is_named(path):
         ({"session": "02"}, "session: "),
         ({"observer": "simulated"}, "observer: "),
         ({"stimulus_set_sha256": "00"}, "stimulus_set_sha256: "),
+        ({"calibration": "00"}, 'calibration: the log has null, this run has "00"'),
         ({"design": "00"}, "design: "),
         ({"config": {"seed": 0, "timing": {"image": 300}}}, "config.timing.image: the log has 250"),
     ],
