@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Literal, NamedTuple, cast
 
 import numpy as np
 
+from pdpsych.errors import InputError
 from pdpsych.experiments.experiment import Experiment
 from pdpsych.stimuli.stimulus_set import StimulusSet
 
 Sign = Literal[1, -1]
-Interval = Literal[1, 2]
+Position = Literal[1, 2]
 
 
 class Condition(NamedTuple):
@@ -23,6 +25,11 @@ class Condition(NamedTuple):
     image: str
     pair: str
     distortion: int
+
+    @property
+    def name(self) -> str:
+        """Image, pair and number of the distortion."""
+        return f"{self.image}/{self.pair}/{self.distortion}"
 
 
 @dataclass(frozen=True)
@@ -37,31 +44,59 @@ class PlannedTrial:
         Image, pair and distortion.
     sign
         Of the distortion that is added.
-    interval
-        The one that holds the distorted image.
+    position
+        Where the distorted image is: first or second interval, left or right.
     easy
-        Whether the amplitude is clearly visible.
+        Whether the amplitude is clearly visible, to pin the lapse rate.
     practice
-        Whether the trial only teaches the task.
+        Whether the trial only teaches the task, with amplitudes from easy to harder.
     """
 
     number: int
     condition: Condition
     sign: Sign
-    interval: Interval
+    position: Position
     easy: bool
     practice: bool = False
 
 
-def conditions(experiment: Experiment, opened: StimulusSet) -> tuple[Condition, ...]:
-    """Return the conditions of an experiment in the order of its stimulus set."""
-    return tuple(
-        Condition(image, pair, number)
-        for image in experiment.images or opened.images
+def conditions(
+    experiment: Experiment, opened: StimulusSet, group: int = 1
+) -> tuple[Condition, ...]:
+    """Return the conditions that a group of participants sees, in the order of the set."""
+    images = (experiment.images or opened.images)[group - 1 :: experiment.groups]
+    found = tuple(
+        condition
+        for image in images
         for pair in opened.pairs(image)
         if experiment.pairs is None or pair in experiment.pairs
-        for number in (1, 2)
+        for condition in (Condition(image, pair, 1), Condition(image, pair, 2))
+        if condition.name not in experiment.leave_out
     )
+    if not found:
+        raise InputError(
+            f"{experiment.label}: images, pairs and leave_out leave no condition to group {group}"
+        )
+    return found
+
+
+def group_of(experiment: Experiment, participant: str) -> int:
+    """Return a participant's counterbalancing group, from 1.
+
+    Raises
+    ------
+    InputError
+        If there are several groups and the participant's label does not end with a number.
+    """
+    if experiment.groups == 1:
+        return 1
+    number = re.search("[0-9]+$", participant)
+    if number is None:
+        raise InputError(
+            f"participant: with {experiment.groups} groups of participants ({experiment.label}) "
+            f'the label has to end with a number, got "{participant}"; try "{participant}01"'
+        )
+    return 1 + (int(number[0]) - 1) % experiment.groups
 
 
 def plan(
@@ -70,10 +105,11 @@ def plan(
     """Return the trials of a session; the same arguments give the same trials anywhere.
 
     Practice comes first. Then each pass shows every condition once, in a new order. Within a
-    condition signs and intervals are balanced to one trial, and so are they in its easy trials.
+    condition signs and positions are balanced to one trial, and so are they in its easy trials.
     """
     rng = np.random.default_rng(seed_of(experiment.seed, participant, session, "design"))
-    return arrange(conditions(experiment, opened), experiment, rng)
+    measured = conditions(experiment, opened, group_of(experiment, participant))
+    return arrange(measured, experiment, rng)
 
 
 def arrange(
@@ -81,7 +117,7 @@ def arrange(
 ) -> tuple[PlannedTrial, ...]:
     """Return the trials of a session that measures given conditions, as :func:`plan` does."""
     count, practice = experiment.trials_per_condition, experiment.practice_trials
-    rehearsal = _balanced(practice, practice, rng)
+    rehearsal = _balanced(practice, 0, rng)
     columns = {c: _balanced(count, round(experiment.easy_share * count), rng) for c in measured}
     passes = [rng.permutation(len(measured)) for _ in range(count)]
     order = [(measured[i % len(measured)], True) for i in rng.permutation(practice)]
@@ -109,15 +145,15 @@ def seed_of(*parts: str | int) -> int:
 
 def _balanced(
     count: int, easy: int, rng: np.random.Generator
-) -> Iterator[tuple[Sign, Interval, bool]]:
-    """Return (sign, interval, easy) in random order, balanced as :func:`plan` says."""
+) -> Iterator[tuple[Sign, Position, bool]]:
+    """Return (sign, position, easy) in random order, balanced as :func:`plan` says."""
     trial = np.arange(count)
-    # The cycle (+,1) (−,2) (+,2) (−,1): its even starts are balanced in sign and in interval.
+    # The cycle (+,1) (−,2) (+,2) (−,1): its even starts are balanced in sign and in position.
     sign = np.where(trial % 2, -1, 1) * rng.choice([-1, 1])
-    interval = np.isin(trial % 4, (1, 2)) ^ rng.choice([False, True])
+    position = np.isin(trial % 4, (1, 2)) ^ rng.choice([False, True])
     return iter(
         [
-            (cast(Sign, int(sign[i])), cast(Interval, int(interval[i]) + 1), bool(i < easy))
+            (cast(Sign, int(sign[i])), cast(Position, int(position[i]) + 1), bool(i < easy))
             for i in rng.permutation(count)
         ]
     )

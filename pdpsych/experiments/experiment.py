@@ -8,6 +8,9 @@ from typing import Annotated, Any, Literal
 from pydantic import ConfigDict, Discriminator, Field, Tag, field_validator, model_validator
 
 from pdpsych.errors import InputError, did_you_mean
+from pdpsych.experiments.adaptive import Adaptive
+from pdpsych.experiments.instructions import Instructions, Task
+from pdpsych.experiments.method import Method
 from pdpsych.stimuli.display import Display
 from pdpsych.stimuli.stimulus_set import StimulusSet
 from pdpsych.study import Section, load
@@ -18,17 +21,20 @@ Milliseconds = Annotated[float, Field(ge=0, le=60_000)]
 class Timing(Section):
     """Durations of the phases of a trial in ms; the answer may take any time.
 
-    fixation, first image, blank, second image, question (until answered), gap.
+    gap, fixation, then with a reference: reference, blank; then first image, blank, second image
+    (one interval with both where they are side by side), question (until answered), feedback.
     """
 
+    gap: Milliseconds = 500
     fixation: Milliseconds = 500
+    reference: Annotated[Milliseconds, Field(gt=0)] = 250
     image: Annotated[Milliseconds, Field(gt=0)] = 250
     blank: Milliseconds = 500
-    gap: Milliseconds = 500
+    feedback: Annotated[Milliseconds, Field(gt=0)] = 500
 
 
 class Keys(Section):
-    """Names of the keys: first or second interval, pause, go on."""
+    """Names of the keys: first (or left) image, second (or right) image, pause, go on."""
 
     model_config = ConfigDict(coerce_numbers_to_str=True)
     first: str = "1"
@@ -44,16 +50,6 @@ class Keys(Section):
         return self
 
 
-class StartGuess(Section):
-    """What is known of a threshold before the first trial: a normal distribution of its log.
-
-    ``threshold_rms`` is its median in RMS contrast, α/√D; ``sd`` is in nats.
-    """
-
-    threshold_rms: float = Field(0.01, gt=0, le=1)
-    sd: float = Field(1.5, gt=0, le=5)
-
-
 def _display_kind(value: Any) -> str:
     return "Display" if isinstance(value, dict | Display) else "Path"
 
@@ -61,9 +57,14 @@ def _display_kind(value: Any) -> str:
 class Experiment(Section):
     """An experiment, ``experiments/NAME.yaml``; paths are relative to its folder.
 
-    ``images`` and ``pairs`` name the part of the set to measure, all of it by default.
+    The images of a trial follow each other or stand side by side, ``separation_px`` apart; with
+    ``reference`` the undistorted image is shown before. ``images`` and ``pairs`` name the part of
+    the set to measure, all of it by default; ``leave_out`` names single conditions, as
+    image/pair/distortion. With several ``groups`` of participants each sees its share of the
+    images: participant number n is in group 1 + (n − 1) mod groups, and so is image number n.
     ``easy_share`` of each condition's trials have a clearly visible amplitude, which pins the
     lapse rate. No amplitude clips more than ``max_clipped`` of an image's pixel values.
+    ``consent`` is what a person agrees to before the first trial.
     """
 
     stimulus_set: Path
@@ -71,20 +72,27 @@ class Experiment(Section):
         Annotated[Display, Tag("Display")] | Annotated[Path, Tag("Path")],
         Discriminator(_display_kind),
     ]
-    task: Literal["two-interval"] = "two-interval"
+    task: Task = "two-interval"
+    reference: bool = False
+    separation_px: int = Field(64, ge=0, le=10_000)
     images: tuple[str, ...] | None = Field(None, min_length=1)
     pairs: tuple[str, ...] | None = Field(None, min_length=1)
+    leave_out: tuple[str, ...] = ()
+    groups: int = Field(1, ge=1, le=100)
     trials_per_condition: int = Field(60, ge=1, le=10_000)
     easy_share: float = Field(0.1, ge=0, le=0.5)
     max_clipped: float = Field(0.05, ge=0, lt=1)
     practice_trials: int = Field(0, ge=0, le=1000)
     break_every: int = Field(100, ge=1)
-    placement: StartGuess = StartGuess()
+    method: Method = Adaptive()
+    feedback: Literal["none", "practice", "all"] = "practice"
     timing: Timing = Timing()
     keys: Keys = Keys()
+    instructions: Instructions = Instructions()
+    consent: str | None = Field(None, min_length=1)
     seed: int = Field(0, ge=0)
 
-    @field_validator("images", "pairs")
+    @field_validator("images", "pairs", "leave_out")
     @classmethod
     def _once(cls, names: tuple[str, ...] | None) -> tuple[str, ...] | None:
         if names and len(set(names)) < len(names):
@@ -96,6 +104,15 @@ class Experiment(Section):
         """Folder of the experiment's trial logs."""
         return self.resolve("data") / self.stem
 
+    @property
+    def texts(self) -> Instructions:
+        """All instructions: the experiment's own, else those of its task in English."""
+        return self.instructions.complete(self.task, self.reference)
+
+    def gives_feedback(self, practice: bool) -> bool:
+        """Return whether the person is told after a trial if the answer was right."""
+        return self.feedback == "all" or (self.feedback == "practice" and practice)
+
     def screen(self) -> Display:
         """Return the display, read from its file where one is named."""
         if isinstance(self.display, Display):
@@ -105,8 +122,11 @@ class Experiment(Section):
         return load(self.resolve(self.display), Display)
 
     def resolved(self) -> dict[str, Any]:
-        """Return the configuration as plain data, with the display in full."""
-        return self.model_dump(mode="json") | {"display": self.screen().resolved()}
+        """Return the configuration as plain data, with display and instructions in full."""
+        return self.model_dump(mode="json") | {
+            "display": self.screen().resolved(),
+            "instructions": self.texts.model_dump(),
+        }
 
     def open_set(self) -> StimulusSet:
         """Open the stimulus set and check the experiment's names against it.
@@ -122,7 +142,7 @@ class Experiment(Section):
 
 
 def check(experiment: Experiment, opened: StimulusSet) -> None:
-    """Refuse an experiment that names images or pairs its stimulus set does not have."""
+    """Refuse an experiment that names parts of its stimulus set that it does not have."""
     images = experiment.images or opened.images
     for image in images:
         if image not in opened.images:
@@ -131,6 +151,15 @@ def check(experiment: Experiment, opened: StimulusSet) -> None:
     for pair in experiment.pairs or ():
         if pair not in known:
             _refuse(experiment, "pairs", pair, known)
+    names = tuple(f"{i}/{pair}/{n}" for i in images for pair in opened.pairs(i) for n in (1, 2))
+    for name in experiment.leave_out:
+        if name not in names:
+            _refuse(experiment, "leave_out", name, names)
+    if experiment.groups > len(images):
+        raise InputError(
+            f"{experiment.label}: groups: {experiment.groups} groups, but {len(images)} images to "
+            "share among them; allowed: at most one group for each image"
+        )
 
 
 def _refuse(experiment: Experiment, field: str, value: str, allowed: tuple[str, ...]) -> None:

@@ -3,23 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol, cast
+from typing import NamedTuple, Protocol, cast
 
 import numpy as np
-from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
 from pdpsych.errors import InputError, did_you_mean
-from pdpsych.experiments.design import Condition, Interval, PlannedTrial, seed_of
+from pdpsych.experiments.design import Condition, PlannedTrial, Position, seed_of
+from pdpsych.experiments.phases import PlannedPhase
+from pdpsych.experiments.timing import TrialTiming
 from pdpsych.stimuli.shown import Shown
 from pdpsych.stimuli.stimulus_set import StimulusSet
 from pdpsych.stimuli.threshold import expected_thresholds
 from pdpsych.study import Section, load
 
-Levels = NDArray[np.uint16]
 Thresholds = dict[Condition, float]
+
+
+class Progress(NamedTuple):
+    """How far a session is: trials answered and planned, practice trials and those right."""
+
+    done: int
+    total: int
+    practice: int
+    practice_correct: int
 
 
 @dataclass(frozen=True)
@@ -35,33 +44,34 @@ class Presentation:
     shown
         What reaches the display of it, with the realised amplitude.
     dither_seed
-        Seed of the generator that drew both frames' dither.
+        Seed of the generator that drew the dither: of the distorted image, of the undistorted
+        one, and of the reference shown before them.
+    phases
+        What is shown until the question, in order.
+    progress
+        How far the session is before it.
     """
 
     planned: PlannedTrial
     requested: float
     shown: Shown
     dither_seed: int
+    phases: tuple[PlannedPhase, ...]
+    progress: Progress
 
     @property
     def realised(self) -> float:
         """Realised amplitude, in model units."""
         return self.shown.realised
 
-    @property
-    def frames(self) -> tuple[Levels, Levels]:
-        """Display levels (C, H, W) of the first and of the second interval."""
-        frames = self.shown.distorted, self.shown.reference
-        return frames if self.planned.interval == 1 else frames[::-1]
-
 
 @dataclass(frozen=True)
 class Response:
-    """The interval chosen, the seconds it took (None where nobody timed it), onset times in s."""
+    """The position chosen, the seconds it took and the flips, None where nobody timed them."""
 
-    interval: Interval
+    position: Position
     seconds: float | None = None
-    timing: dict[str, float] = field(default_factory=dict)
+    timing: TrialTiming | None = None
 
 
 class SessionStopped(Exception):
@@ -76,14 +86,14 @@ class Observer(Protocol):
         """Who it is, as recorded in the trial log."""
 
     def respond(self, presentation: Presentation) -> Response:
-        """Say which interval held the distorted image; SessionStopped ends the session."""
+        """Say where the distorted image was; SessionStopped ends the session."""
 
 
 @dataclass(frozen=True)
 class SimulatedObserver:
     """Compares two noisy responses, as the psychometric function of the design assumes.
 
-    The interval with the distortion has mean d′ = (α/τ)^b at the realised amplitude, the other
+    The image with the distortion has mean d′ = (α/τ)^b at the realised amplitude, the other
     has mean 0, both have unit variance. Answers depend on seed and trial number only, so that
     a resumed session gets the answers of an undisturbed one.
 
@@ -94,7 +104,7 @@ class SimulatedObserver:
     exponent, lapse
         b and λ; a share 2λ of the trials is answered by guessing.
     bias
-        Preference for interval 1 in units of d′.
+        Preference for the first (or left) image in units of d′.
     """
 
     thresholds: Mapping[Condition, float] | Mapping[tuple[str, str, int], float]
@@ -108,15 +118,15 @@ class SimulatedObserver:
         """Draw the answer to a trial."""
         return Response(self.answer(presentation.planned, presentation.realised))
 
-    def answer(self, planned: PlannedTrial, realised: float) -> Interval:
+    def answer(self, planned: PlannedTrial, realised: float) -> Position:
         """Draw the answer to a trial of a realised amplitude, which needs no frames."""
         rng = np.random.default_rng(seed_of(self.seed, "answer", planned.number))
         noise = rng.standard_normal(2)
         if rng.random() < 2 * self.lapse:
-            return cast(Interval, int(rng.integers(1, 3)))
+            return cast(Position, int(rng.integers(1, 3)))
         ratio = max(realised, 0.0) / self._threshold(planned.condition)
         signal = np.zeros(2)
-        signal[planned.interval - 1] = ratio**self.exponent
+        signal[planned.position - 1] = ratio**self.exponent
         first, second = signal + noise
         return 1 if first - second + self.bias > 0 else 2
 
