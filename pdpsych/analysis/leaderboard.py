@@ -117,7 +117,7 @@ def _weights(source: dict[str, Any], row: dict[Any, Any]) -> dict[str, str]:
 
 def _trials_sha256(analysis: Analysis, sessions: list[dict[str, Any]]) -> str:
     logs = analysis.open_experiment().logs
-    paths = [log_path(logs, s["participant"], s["session"]) for s in sessions]
+    paths = [log_path(logs, s["participant"], s["session"], s.get("run")) for s in sessions]
     for path in paths:
         if not path.is_file():
             raise InputError(f"{path}: the log of a scored session is not there; score again")
