@@ -19,5 +19,11 @@ except ImportError as error:
         f"a window needs PsychoPy, which cannot be imported ({error}): "
         "pip install 'pdpsych[lab]'; a simulated observer needs none"
     ) from None
+except Exception as error:
+    # What pyglet raises where it finds no display or no OpenGL; it has no class of its own.
+    raise InputError(
+        f"PsychoPy finds no screen with OpenGL to open a window on ({error}); run where one is, "
+        "or with a simulated observer"
+    ) from None
 
 __all__ = ["canvas", "clock", "gl", "keyboard", "visual"]

@@ -7,7 +7,8 @@ from types import TracebackType
 import numpy as np
 
 from pdpsych.errors import InputError
-from pdpsych.experiments.screen import Screen, centre, texture, visual
+from pdpsych.experiments.lab import visual
+from pdpsych.experiments.screen import Screen, centre, texture
 from pdpsych.experiments.series import CHANNEL_PLANES, Paused, Step, Stopped
 from pdpsych.stimuli.display import Display
 
@@ -111,7 +112,7 @@ class Patch:
         while True:
             self._write(f"{self.caption}: {typed}_ cd/m²   {note}")
             self.win.flip()
-            for key in self._screen.pressed(names, self._since):
+            for key in self._screen.keyboard.pressed(names, self._since):
                 self._since = key.tDown
                 if key.name == _ESCAPE:
                     raise Paused
@@ -148,14 +149,14 @@ class Patch:
         while True:
             self._write(text)
             self.win.flip()
-            for key in self._screen.pressed((_GO_ON, _ESCAPE), self._since):
+            for key in self._screen.keyboard.pressed((_GO_ON, _ESCAPE), self._since):
                 self._since = key.tDown
                 if key.name == _ESCAPE:
                     raise Stopped(stopped)
                 return
 
     def _check_escape(self) -> None:
-        if keys := self._screen.pressed((_ESCAPE,), self._since):
+        if keys := self._screen.keyboard.pressed((_ESCAPE,), self._since):
             self._since = keys[0].tDown
             raise Paused
 

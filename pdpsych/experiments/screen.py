@@ -2,32 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import ctypes
+import platform
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pdpsych.errors import InputError
-from pdpsych.experiments.observer import Levels
+from pdpsych.experiments.keys import Keyboard
+from pdpsych.experiments.lab import canvas, gl, visual
 from pdpsych.stimuli.display import Display
-
-try:
-    from psychopy import logging
-
-    # PsychoPy's remarks would hide ours; it has some before the first window.
-    logging.console.setLevel(logging.ERROR)
-    from psychopy import visual
-    from psychopy.hardware import keyboard
-except ImportError as error:
-    raise InputError(
-        f"a window needs PsychoPy, which cannot be imported ({error}): "
-        "pip install 'pdpsych[lab]'; a simulated observer needs none"
-    ) from None
+from pdpsych.stimuli.dither import Levels
 
 _TEXT_PX = 26
 # Text is white on backgrounds below this level.
 _DARK = 0.4
+# Flips before and while the refresh rate is measured: a second at 60 Hz.
+_WARM_UP, _MEASURED = 10, 50
+
+
+class WindowClosed(Exception):
+    """The window was closed by whom it belongs to."""
 
 
 class Screen:
@@ -63,48 +59,81 @@ class Screen:
             self.win.gamma = 1
         except OSError:
             self.ramp_is_linear = False
-        self.keyboard = keyboard.Keyboard()
+        self.keyboard = Keyboard()
         self.ink = -1 if background > _DARK else 1
-        self.text = visual.TextStim(
+        self.text = self.message("")
+
+    def message(self, text: str) -> Any:
+        """Return text to draw in the middle of the screen."""
+        return visual.TextStim(
             self.win,
+            text=text,
             height=_TEXT_PX,
             units="pix",
             color=self.ink,
             wrapWidth=0.9 * self.win.size[0],
+            autoLog=False,
         )
 
     def close(self) -> None:
         """Close the window; the ramp is as it was before."""
         self.win.close()
 
-    def wait(
-        self, text: str, names: tuple[str, ...], check: Callable[[], None] = lambda: None
-    ) -> tuple[float, Any]:
-        """Show text until one of the keys goes down after its first frame.
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height in pixels."""
+        return int(self.win.size[0]), int(self.win.size[1])
 
-        Returns when the text came, and the key; ``check`` is called in every frame.
-        """
-        self.text.text = text
-        onset: float | None = None
-        while True:
-            self.text.draw()
-            now = self.win.flip()
-            onset = now if onset is None else onset
-            check()
-            if keys := self.pressed(names, onset):
-                return onset, keys[0]
+    def flip(self) -> float:
+        """Show what was drawn; return when it came, in s."""
+        return float(self.win.flip())
 
     def pressed(self, names: tuple[str, ...], since: float) -> list[Any]:
-        """Return those of the keys that went down after a time, in order.
+        """Return those of the keys that went down after a time, in order; forget all others.
 
-        PsychoPy lists a key while it is down, and once more when it is up: a short press may
-        only be there as the second, and the second may belong to a press already answered.
+        Raises
+        ------
+        WindowClosed
+            If the window was closed by whom it belongs to.
         """
-        wanted = list(names)
-        down = self.keyboard.getKeys(wanted, waitRelease=False)
-        up = self.keyboard.getKeys(wanted, waitRelease=True)
-        fresh = {(key.tDown, key.name): key for key in (*down, *up) if key.tDown > since}
-        return [fresh[moment] for moment in sorted(fresh)]
+        if self.win.winHandle.has_exit:
+            raise WindowClosed
+        return self.keyboard.pressed(names, since)
+
+    def wait(self, message: Any, names: tuple[str, ...]) -> tuple[float, Any]:
+        """Show a message until one of the keys goes down after its first frame.
+
+        Returns when the message came, and the key.
+        """
+        message.draw()
+        onset = self.flip()
+        while not (keys := self.pressed(names, onset)):
+            message.draw()
+            self.flip()
+        return onset, keys[0]
+
+    def measured_rate(self) -> float:
+        """Return how many flips come in a second, from the median of some intervals."""
+        moments = [self.flip() for _ in range(_WARM_UP + _MEASURED)]
+        return float(1 / np.median(np.diff(moments[_WARM_UP:])))
+
+    def depth(self) -> int:
+        """Return the bits of a channel that the window's frames have."""
+        bits = ctypes.c_int()
+        gl.glGetIntegerv(gl.GL_RED_BITS, ctypes.byref(bits))
+        return bits.value
+
+    def system(self) -> dict[str, str]:
+        """Return what the computer is, with neither its name nor its user's."""
+        return {
+            "os": f"{platform.system()} {platform.release()} {platform.machine()}",
+            "python": platform.python_version(),
+            "gl_vendor": gl.gl_info.get_vendor(),
+            "gl_renderer": gl.gl_info.get_renderer(),
+            "gl_version": gl.gl_info.get_version(),
+            "keyboard": self.keyboard.backend,
+            "clock": self.keyboard.clock,
+        }
 
 
 def texture(frame: Levels, top: int) -> NDArray[np.float32]:
@@ -127,6 +156,7 @@ def _open(display: Display, background: float, windowed: bool, label: str) -> An
     depth = display.bit_depth
     if depth > 10:
         raise InputError(f"{label}: display.bit_depth: a window shows 8 or 10 bits, got {depth}")
+    _check_screen(display, label)
     try:
         return visual.Window(
             size=(display.width_px or 1024, display.height_px or 768),
@@ -143,5 +173,14 @@ def _open(display: Display, background: float, windowed: bool, label: str) -> An
     except Exception as error:
         raise InputError(
             f"{label}: display: PsychoPy cannot open a window of {depth} bits on screen "
-            f"{display.screen}: {error}"
+            f"{display.screen}: {error}; is the desktop's depth another?"
         ) from error
+
+
+def _check_screen(display: Display, label: str) -> None:
+    """Refuse a screen that is not there: PsychoPy would take the first instead."""
+    count = len(canvas.get_display().get_screens())
+    if display.screen >= count:
+        raise InputError(
+            f"{label}: display.screen: 0 to {count - 1} on this computer, got {display.screen}"
+        )

@@ -3,49 +3,20 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
+from functools import partial
 from types import TracebackType
-from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from pdpsych.errors import InputError
 from pdpsych.experiments.experiment import Experiment
-from pdpsych.experiments.observer import Interval, Levels, Presentation, Response, SessionStopped
-from pdpsych.experiments.screen import Screen, centre, texture, visual
+from pdpsych.experiments.frames import Phases, Texture, offset, undisturbed
+from pdpsych.experiments.keys import check_keys
+from pdpsych.experiments.lab import visual
+from pdpsych.experiments.observer import Observer, Presentation, Progress, Response, SessionStopped
+from pdpsych.experiments.pages import Pages
+from pdpsych.experiments.phases import Place, PlannedPhase
+from pdpsych.experiments.screen import Screen, WindowClosed
+from pdpsych.experiments.screen_check import check_depth, check_size, frame_rate
 
 _FIXATION_PX = 12
-# A frame counts as dropped when it comes this much later than its period, in seconds.
-_LATE = 0.004
-
-_INSTRUCTIONS = """\
-Each trial shows the same picture twice.
-One of the two is slightly changed:
-as often the first as the second.
-
-Which one was changed?
-
-{first}: the first        {second}: the second
-
-Look at the mark in the middle.
-Take your time to answer. If you are not sure, guess.
-You can interrupt at any time with the key {pause}.
-
-{go_on}: begin"""
-_BREAK = """\
-{done} of {total} trials are done. Have a break.
-
-{go_on}: go on        {pause}: stop for now"""
-_PAUSE = """\
-Interrupted after {done} of {total} trials; all of them are saved.
-
-{go_on}: go on        {pause}: stop for now"""
-_QUESTION = "{first} or {second}?"
-_END = """\
-That was the last trial. Thank you!
-
-{go_on}: end"""
 
 
 class _PausePressed(Exception):
@@ -55,69 +26,105 @@ class _PausePressed(Exception):
 class Window:
     """A PsychoPy window with a keyboard, as an observer of trials.
 
-    Frames are shown pixel for pixel, without interpolation or gamma table: they hold display
-    levels already. Durations are whole numbers of frames. A trial that was interrupted by the
-    pause key starts again from its fixation mark.
+    Frames are shown pixel for pixel: they hold display levels already. Durations are whole
+    numbers of frames at the measured refresh rate. A trial that was interrupted by the pause key
+    starts again from its fixation mark. What a trial needs is put on the graphics card in the gap
+    before it, which lasts longer than it should where that takes longer.
 
     Parameters
     ----------
     background
         Level around the images, 0 to 1.
-    total
-        Number of trials of the session.
     windowed
-        Leave the rest of the screen free, for trying out.
+        Leave the rest of the screen free, for trying out: neither size nor rate are checked.
+    answers
+        Who answers in place of a person; there are no pages of text then.
+
+    Attributes
+    ----------
+    measured_hz
+        Refresh rate, as measured.
 
     Raises
     ------
     InputError
-        If the display cannot show the frames, or no window can be opened.
+        If the screen is not the display described, a key is not on the keyboard, or no window
+        can be opened.
     """
 
-    description = "person"
-
     def __init__(
-        self, experiment: Experiment, background: float, total: int, windowed: bool = False
+        self,
+        experiment: Experiment,
+        background: float,
+        windowed: bool = False,
+        answers: Observer | None = None,
     ) -> None:
-        self._experiment = experiment
+        self._experiment, self._answers = experiment, answers
         self._display = experiment.screen()
-        self._total = total
-        self._begun = False
+        check_keys(experiment.keys.model_dump(), experiment.label)
         self._screen = Screen(self._display, background, windowed, experiment.label)
-        self._win = self._screen.win
-        self._rate = self._display.refresh_hz or self._win.getActualFrameRate() or 60.0
-        self._win.refreshThreshold = 1 / self._rate + _LATE
-        self._resumed = 0.0
+        try:
+            self.measured_hz = self._screen.measured_rate()
+            self._rate = self._checked_rate(windowed)
+        except BaseException:
+            self.close()
+            raise
+        self._windowed = windowed
+        self._pages = Pages(self._screen, experiment)
         self._mark = visual.ShapeStim(
-            self._win,
+            self._screen.win,
             vertices="cross",
             size=_FIXATION_PX,
             units="pix",
             lineWidth=0,
             fillColor=self._screen.ink,
+            autoLog=False,
         )
-        self._stimuli: tuple[Any, Any] | None = None
+        self._question = self._screen.message(self._pages.question)
+        self._textures: dict[tuple[str, Place], Texture] = {}
+        self._begun = False
+        self._blank_since = float("-inf")
+
+    @property
+    def description(self) -> str:
+        """Who answers, as recorded in the trial log."""
+        return self._answers.description if self._answers else "person"
+
+    @property
+    def system(self) -> dict[str, str]:
+        """What the session runs on, for its log; no host or user name."""
+        return {
+            **self._screen.system(),
+            "window": "windowed" if self._windowed else "full screen",
+            "size_px": "{}×{}".format(*self._screen.size),
+            "measured_hz": f"{self.measured_hz:.4g}",
+        }
 
     def respond(self, presentation: Presentation) -> Response:
-        """Show a trial until it is answered; instructions before the first, breaks between."""
-        done = presentation.planned.number - 1
-        if not self._begun:
-            self._ask(_INSTRUCTIONS, done)
-            self._begun = True
-        elif done % self._experiment.break_every == 0:
-            self._ask(_BREAK, done)
-        self._load(presentation.frames)
-        while True:
-            try:
-                return self._trial()
-            except _PausePressed:
-                self._win.recordFrameIntervals = False
-                self._ask(_PAUSE, done)
+        """Show a trial until it is answered, and the pages that come before it."""
+        progress = presentation.progress
+        try:
+            return self._respond(presentation, progress)
+        except WindowClosed:
+            raise SessionStopped(
+                f"the window was closed after {progress.done} of {progress.total} trials"
+            ) from None
 
-    def finish(self) -> None:
+    def answered(self, presentation: Presentation, response: Response) -> None:
+        """Tell whether a saved answer was right, where the experiment says so; begin the gap."""
+        planned, when = presentation.planned, self._experiment.feedback
+        if self._answers is None and (when == "all" or (when == "practice" and planned.practice)):
+            told = self._pages.feedback(response.position == planned.position)
+            self._screen.text.text = told
+            phases = Phases(self._screen, self._rate, _nothing)
+            phases.show("feedback", self._screen.text.draw, self._experiment.timing.feedback)
+        self._blank_since = self._screen.flip()
+
+    def finish(self, progress: Progress) -> None:
         """Thank the person."""
-        with contextlib.suppress(SessionStopped):
-            self._ask(_END, self._total)
+        if self._answers is None:
+            with contextlib.suppress(SessionStopped, WindowClosed):
+                self._pages.show("end", progress)
 
     def close(self) -> None:
         """Close the window."""
@@ -134,79 +141,109 @@ class Window:
     ) -> None:
         self.close()
 
-    def _load(self, frames: tuple[Levels, Levels]) -> None:
-        """Put both frames on the graphics card; the same two textures serve all trials."""
-        height, width = frames[0].shape[-2:]
-        if width > self._win.size[0] or height > self._win.size[1]:
-            raise InputError(
-                f"{self._experiment.label}: display: an image of {width}×{height} pixels does "
-                f"not fit the window of {self._win.size[0]}×{self._win.size[1]}"
-            )
-        arrays = [texture(frame, self._display.top) for frame in frames]
-        if self._stimuli is None:
-            self._stimuli = self._stimulus(arrays[0]), self._stimulus(arrays[1])
-        for stimulus, array in zip(self._stimuli, arrays, strict=True):
-            stimulus.size = (width, height)
-            stimulus.pos = centre((width, height), tuple(self._win.size))
-            stimulus.image = array
+    def _checked_rate(self, windowed: bool) -> float:
+        """Return the refresh rate of a screen that is the display's."""
+        label = self._experiment.label
+        check_depth(self._display, self._screen.depth(), label)
+        if not windowed:
+            check_size(self._display, self._screen.size, label)
+        return frame_rate(self._display, self.measured_hz, windowed, label)
 
-    def _stimulus(self, array: NDArray[np.float32]) -> Any:
-        return visual.ImageStim(self._win, image=array, units="pix", interpolate=False)
+    def _respond(self, presentation: Presentation, progress: Progress) -> Response:
+        if self._answers is None:
+            self._turn_pages(progress)
+        self._load(presentation.phases)
+        while True:
+            try:
+                with undisturbed():
+                    return self._trial(presentation)
+            except _PausePressed:
+                self._pages.show("pause", progress)
+                self._blank_since = self._screen.flip()
 
-    def _trial(self) -> Response:
-        assert self._stimuli is not None
-        timing = self._experiment.timing
-        first, second = (stimulus.draw for stimulus in self._stimuli)
-        self._frames(_nothing, timing.gap)
-        self._win.nDroppedFrames = 0
-        self._win.recordFrameIntervals = True
-        phases = [
-            ("fixation", self._mark.draw, timing.fixation),
-            ("first", first, timing.image),
-            ("blank", self._mark.draw, timing.blank),
-            ("second", second, timing.image),
-        ]
-        onsets = {name: self._frames(draw, ms) for name, draw, ms in phases}
-        self._win.recordFrameIntervals = False
-        dropped = self._win.nDroppedFrames
-        onsets["question"], key = self._answer()
-        answered = self._win.flip()
-        begin = min(t for t in onsets.values() if t is not None)
-        times = {name: t - begin for name, t in onsets.items() if t is not None}
-        times |= {"end": answered - begin, "dropped_frames": float(dropped)}
-        interval: Interval = 1 if key.name == self._experiment.keys.first else 2
-        return Response(interval, key.tDown - onsets["question"], times)
+    def _turn_pages(self, progress: Progress) -> None:
+        """Show what comes before a trial: instructions, the practice's result, a break."""
+        measured = progress.done - progress.practice
+        if not self._begun:
+            self._begin(progress)
+        elif measured == 0:
+            self._pages.show("practice_end", progress)
+        elif measured > 0 and measured % self._experiment.break_every == 0:
+            self._pages.show("rest", progress)
+        else:
+            return
+        self._blank_since = self._screen.flip()
 
-    def _frames(self, draw: Callable[[], None], milliseconds: float) -> float | None:
-        """Show something for a time; return when its first frame came, in s."""
-        count = max(round(milliseconds / 1000 * self._rate), int(milliseconds > 0))
-        onset: float | None = None
-        for _ in range(count):
-            draw()
-            now = self._win.flip()
-            onset = now if onset is None else onset
+    def _begin(self, progress: Progress) -> None:
+        if not self._windowed:
+            self._pages.set_up(progress, self.measured_hz)
+        if progress.done == 0:
+            self._pages.consent(progress)
+        self._pages.show("welcome", progress)
+        self._begun = True
+
+    def _load(self, phases: tuple[PlannedPhase, ...]) -> None:
+        """Put the frames on the graphics card; the same textures serve all trials."""
+        for phase in phases:
+            for place, frame in phase.images.items():
+                aside = offset(place, frame.shape[-1], self._experiment.separation_px)
+                self._texture(phase.name, place).load(frame, aside)
+        # What is drawn for the first time takes longer: the card takes a texture only then.
+        for phase in phases:
+            self._draw(phase)
+        self._question.draw()
+        self._screen.win.clearBuffer()
+
+    def _texture(self, phase: str, place: Place) -> Texture:
+        if (phase, place) not in self._textures:
+            label = self._experiment.label
+            self._textures[phase, place] = Texture(self._screen, self._display.top, label)
+        return self._textures[phase, place]
+
+    def _draw(self, phase: PlannedPhase) -> None:
+        for place in phase.images:
+            self._texture(phase.name, place).draw()
+        if phase.mark:
+            self._mark.draw()
+
+    def _trial(self, presentation: Presentation) -> Response:
+        gap, *planned = presentation.phases
+        self._wait(gap.milliseconds)
+        phases = Phases(self._screen, self._rate, self._check_pause)
+        for phase in planned:
+            phases.show(phase.name, partial(self._draw, phase), phase.milliseconds)
+        return self._answer(presentation, phases)
+
+    def _answer(self, presentation: Presentation, phases: Phases) -> Response:
+        """Ask, and take the answer; its time counts from the offset of the last image."""
+        keys = self._experiment.keys
+        if self._answers is not None:
+            self._question.draw()
+            onset = self._screen.flip()
+            answered = self._answers.respond(presentation)
+            position, seconds = answered.position, answered.seconds
+        else:
+            names = keys.first, keys.second, keys.pause
+            onset, key = self._screen.wait(self._question, names)
+            if key.name == keys.pause:
+                self._pages.turned = key.tDown
+                raise _PausePressed
+            position = 1 if key.name == keys.first else 2
+            seconds = key.tDown - onset
+        gone = self._screen.flip()
+        return Response(position, seconds, phases.ended("question", onset, gone))
+
+    def _wait(self, milliseconds: float) -> None:
+        """Keep the background until the gap is over, which began before the trial was made."""
+        gap = milliseconds / 1000 - 0.5 / self._rate
+        while self._screen.flip() - self._blank_since < gap:
             self._check_pause()
-        return onset
-
-    def _ask(self, text: str, done: int) -> None:
-        """Show a screen until the person goes on."""
-        keys = self._experiment.keys
-        filled = text.format(done=done, total=self._total, **keys.model_dump())
-        _, key = self._screen.wait(filled, (keys.go_on, keys.pause))
-        self._resumed = key.tDown
-        if key.name == keys.pause:
-            raise SessionStopped(f"stopped after {done} of {self._total} trials")
-
-    def _answer(self) -> tuple[float, Any]:
-        """Ask which interval; return when the question came, and the key."""
-        keys = self._experiment.keys
-        filled = _QUESTION.format(**keys.model_dump())
-        return self._screen.wait(filled, (keys.first, keys.second), self._check_pause)
 
     def _check_pause(self) -> None:
-        if self._screen.pressed((self._experiment.keys.pause,), self._resumed):
+        if keys := self._screen.pressed((self._experiment.keys.pause,), self._pages.turned):
+            self._pages.turned = keys[0].tDown
             raise _PausePressed
 
 
 def _nothing() -> None:
-    """Draw the background alone."""
+    """Look for no key: one pressed now is still there in the gap."""
