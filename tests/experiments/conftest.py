@@ -6,7 +6,9 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -15,10 +17,14 @@ import yaml
 
 from pdpsych.stimuli.stimulus_set import MANIFEST, StimulusSet, array_file, sha256_of
 
+# For the helpers beside this file.
+sys.path.insert(0, str(Path(__file__).parent))
+
 SIDE = 32
 PAIRS = ("principal", "random-1")
 # Image → pair → model → sensitivities to the two distortions.
-SENSITIVITIES = {
+Sensitivities = dict[str, dict[str, dict[str, tuple[float, float]]]]
+SENSITIVITIES: Sensitivities = {
     "camel": {
         "principal": {"LN": (2.0, 8.0), "LGN": (9.0, 3.0)},
         "random-1": {"LN": (4.0, 4.2), "LGN": (5.0, 5.1)},
@@ -30,13 +36,15 @@ SENSITIVITIES = {
 }
 
 
-def write_set(folder: Path, channels: int = 1) -> Path:
-    """Write a whole set of two images with two pairs of distortions each."""
+def write_set(
+    folder: Path, channels: int = 1, side: int = SIDE, contents: Sensitivities = SENSITIVITIES
+) -> Path:
+    """Write a whole set of square images with two pairs of distortions each."""
     (folder / "arrays").mkdir(parents=True)
     rng = np.random.default_rng(20)
     images = []
-    for name, pairs in SENSITIVITIES.items():
-        shape = (channels, SIDE, SIDE)
+    for name, pairs in contents.items():
+        shape = (channels, side, side)
         image = rng.uniform(0.25, 0.75, shape).astype(np.float32)
         distortions = rng.standard_normal((len(pairs), 2, *shape))
         distortions /= np.sqrt((distortions**2).sum(axis=(2, 3, 4), keepdims=True))
@@ -64,7 +72,7 @@ def write_set(folder: Path, channels: int = 1) -> Path:
         "floor": 0.0,
         "models": ["LN", "LGN"],
         "images": images,
-        "files": {array_file(name): sha256_of(folder / array_file(name)) for name in SENSITIVITIES},
+        "files": {array_file(name): sha256_of(folder / array_file(name)) for name in contents},
     }
     (folder / MANIFEST).write_text(json.dumps(manifest))
     return folder
@@ -93,17 +101,15 @@ def colour_set(tmp_path_factory: pytest.TempPathFactory) -> StimulusSet:
     return StimulusSet.open(write_set(tmp_path_factory.mktemp("sets") / "colour", channels=3))
 
 
-@pytest.fixture(scope="session")
-def x_display() -> Iterator[str]:
-    """Return a virtual X display; keys pressed there reach no other program."""
-    if shutil.which("Xvfb") is None:
-        reason = "no Xvfb to show windows on: install xvfb"
-        if "CI" in os.environ:
-            pytest.fail(reason)
-        pytest.skip(reason)
+@contextmanager
+def virtual_screen(*options: str) -> Iterator[str]:
+    """Start a virtual X display; keys pressed there reach no other program."""
     read, write = os.pipe()
     command = ["Xvfb", "-displayfd", str(write), "-screen", "0", "640x480x24", "-nolisten", "tcp"]
-    server = subprocess.Popen(command, pass_fds=[write], stderr=subprocess.DEVNULL)
+    # Without -noreset the server begins anew, and breaks connections, when its last program ends.
+    server = subprocess.Popen(
+        [*command, "-noreset", *options], pass_fds=[write], stderr=subprocess.DEVNULL
+    )
     os.close(write)
     with os.fdopen(read) as pipe:
         number = pipe.readline().strip()
@@ -112,6 +118,18 @@ def x_display() -> Iterator[str]:
     finally:
         server.terminate()
         server.wait()
+
+
+@pytest.fixture(scope="session")
+def x_display() -> Iterator[str]:
+    """Return a virtual X display."""
+    if shutil.which("Xvfb") is None:
+        reason = "no Xvfb to show windows on: install xvfb"
+        if "CI" in os.environ:
+            pytest.fail(reason)
+        pytest.skip(reason)
+    with virtual_screen() as display:
+        yield display
 
 
 @pytest.fixture(scope="session")

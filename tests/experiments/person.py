@@ -1,122 +1,120 @@
-"""A person at the window, for tests: sees the frames that reach the screen, presses real keys.
-
-Run as ``python person.py EXPERIMENT SCRIPT OUT``. The script says what the person does: ``answer``
-all trials, or ``stop 4:first``, ``pause 2:mark 5:text``: press the pause key when trial 4 shows its
-first image, trial 2 its fixation mark, trial 5 its question, and then stop or go on. OUT receives
-every frame that showed an image, and what became of the session.
-"""
+"""A person at the window, for tests: a process of its own that presses the keys of an X server."""
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
+import signal
+import socket
+import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
-import numpy as np
 from Xlib import XK, X
 from Xlib.display import Display
 from Xlib.ext import xtest
+from Xlib.protocol.event import ClientMessage
 
-from pdpsych.experiments import SessionStopped, run, window
+WATCHED = Path(__file__).with_name("watched.py")
+KEYS = {"escape": "Escape"}
+# For a key to be two events, and for it to reach a program that looks for it once.
+APART, ARRIVAL = 0.01, 0.25
 
-KEYS = {"escape": "Escape", "space": "space", "1": "1", "2": "2"}
+
+class Moment(NamedTuple):
+    """What a session has just begun to show: trial, its phase if one is timed, all text."""
+
+    trial: int
+    phase: str
+    text: str
+
+
+class Sitting(NamedTuple):
+    """How a session ended: exit status (−9: killed), what it printed, and what it showed."""
+
+    status: int
+    said: str
+    moments: list[Moment]
 
 
 class Person:
-    """Wraps a window's ``flip``: what is on screen decides which key is pressed."""
+    """Sits at an X display, whose keys go to the program with the window."""
 
-    def __init__(self, script: list[str]) -> None:
-        self.todo, *moments = script
-        self.moments = set(moments)
-        self.server = Display()
-        self.seen: list[np.ndarray] = []
-        self.texts: list[str] = []
-        self.presented: list[tuple[int, int]] = []
+    def __init__(self, environment: dict[str, str], folder: Path) -> None:
+        self._server = Display(environment["DISPLAY"])
+        self._socket = str(folder / "programs")
+        command = [sys.executable, str(WATCHED), self._socket]
+        self._programs = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE)
+        assert self._programs.stdout
+        self._programs.stdout.readline()
+        self._running = 0
 
-    def press(self, name: str) -> None:
-        code = self.server.keysym_to_keycode(XK.string_to_keysym(KEYS[name]))
-        xtest.fake_input(self.server, X.KeyPress, code)
-        xtest.fake_input(self.server, X.KeyRelease, code)
-        self.server.sync()
-        # for the event to arrive before the next frame
-        time.sleep(0.2 if name == "escape" else 0.02)
+    def leave(self) -> None:
+        """Let go of the X server, and of the programs."""
+        self._server.close()
+        self._programs.terminate()
+        self._programs.communicate()
 
-    def sit_down(self, shown: window.Window) -> None:
-        win, trial = shown._win, {"number": 0}
-        flip, respond, text = win.flip, shown.respond, shown._screen.text
+    def press(self, *names: str) -> None:
+        """Press keys one after the other and let go of each."""
+        for name in names:
+            self.hold(name)
+            self.release(name)
 
-        def attend(presentation):
-            trial.update(number=presentation.planned.number)
-            return respond(presentation)
+    def hold(self, name: str) -> None:
+        self._send(X.KeyPress, name)
 
-        def see():
-            back = np.asarray(win.getMovieFrame(buffer="back"))
-            win.movieFrames.clear()
-            drawn, self.last = self.last, ""
-            flipped = flip()
-            if drawn in ("first", "second"):
-                self.seen.append(back)
-                self.presented.append((trial["number"], 1 if drawn == "first" else 2))
-            moment = f"{trial['number']}:{drawn}"
-            if moment in self.moments:
-                self.moments.remove(moment)
-                self.press("escape")
-            elif drawn == "text":
-                self.texts.append(text.text)
-                self.press(self.reply(text.text, trial["number"]))
-            return flipped
+    def release(self, name: str) -> None:
+        self._send(X.KeyRelease, name)
 
-        win.flip, shown.respond = see, attend
-        self.watch(shown)
+    def press_in_time(self, *names: str) -> None:
+        """Press keys, and wait until they have reached a program that is about to look once."""
+        self.press(*names)
+        time.sleep(ARRIVAL)
 
-    def watch(self, shown: window.Window) -> None:
-        """Note which stimulus was drawn last."""
-        self.last = ""
-        load, draw_text = shown._load, shown._screen.text.draw
+    def close_window(self) -> None:
+        """Ask every window on the screen to close, as its frame's button does."""
+        protocols = self._server.intern_atom("WM_PROTOCOLS")
+        delete = self._server.intern_atom("WM_DELETE_WINDOW")
+        for window in self._server.screen().root.query_tree().children:
+            data = (32, [delete, X.CurrentTime, 0, 0, 0])
+            window.send_event(ClientMessage(window=window, client_type=protocols, data=data))
+        self._server.sync()
+        time.sleep(ARRIVAL)
 
-        def load_and_watch(frames):
-            fresh = shown._stimuli is None
-            load(frames)
-            if fresh:
-                for name, stimulus in zip(("first", "second"), shown._stimuli, strict=True):
-                    stimulus.draw = self.noting(name, stimulus.draw)
+    def kill(self) -> None:
+        """End the program as a crash does."""
+        os.kill(self._running, signal.SIGKILL)
 
-        shown._load = load_and_watch
-        shown._screen.text.draw = self.noting("text", draw_text)
-        shown._mark.draw = self.noting("mark", shown._mark.draw)
+    def sit(self, *arguments: str, react: Callable[[Moment], None], **options: object) -> Sitting:
+        """Run ``pdpsych ARGUMENTS``, and react to every moment; the program waits meanwhile."""
+        moments: list[Moment] = []
+        said: list[str] = []
+        with socket.socket(socket.AF_UNIX) as program:
+            program.connect(self._socket)
+            lines = program.makefile()
+            self._running = int(lines.readline())
+            program.sendall(json.dumps([options, arguments]).encode() + b"\n")
+            # It may be killed.
+            with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+                for line in lines:
+                    if not line.startswith("@"):
+                        said.append(line)
+                        continue
+                    moments.append(Moment(**json.loads(line[1:])))
+                    react(moments[-1])
+                    program.sendall(b"\n")
+            lines.close()
+        killed = not (said and said[-1].strip().isdigit())
+        status = -signal.SIGKILL if killed else int(said.pop())
+        return Sitting(status, "".join(said), moments)
 
-    def noting(self, name, draw):
-        def noted():
-            self.last = name
-            draw()
-
-        return noted
-
-    def reply(self, text: str, number: int) -> str:
-        if text.startswith("Interrupted"):
-            return "escape" if self.todo == "stop" else "space"
-        if text == "1 or 2?":
-            return str(1 + number % 2)
-        return "space"
-
-
-def main(experiment: str, script: str, out: str) -> None:
-    person = Person(script.split())
-    enter = window.Window.__enter__
-
-    def enter_and_sit_down(self):
-        person.sit_down(self)
-        return enter(self)
-
-    window.Window.__enter__ = enter_and_sit_down
-    try:
-        end = "complete" if run(experiment, windowed=True).complete else "incomplete"
-    except SessionStopped as stop:
-        end = f"stopped: {stop}"
-    np.savez(out, seen=np.array(person.seen), presented=np.array(person.presented).reshape(-1, 2))
-    Path(out).with_suffix(".json").write_text(json.dumps({"end": end, "texts": person.texts}))
-
-
-if __name__ == "__main__":
-    main(*sys.argv[1:])
+    def _send(self, kind: int, name: str) -> None:
+        code = self._server.keysym_to_keycode(XK.string_to_keysym(KEYS.get(name, name)))
+        xtest.fake_input(self._server, kind, code)
+        self._server.sync()
+        time.sleep(APART)
