@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import pandas as pd
 
 from pdpsych.analysis.differences import NEGLIGIBLE
@@ -15,8 +17,7 @@ def conclude(ranking: pd.DataFrame, level: float) -> str:
     On principal distortions where there are any, else on the first kind. Models are told apart
     by intervals that are simultaneous over all pairs of models.
     """
-    kinds = ranking["kind"].unique()
-    kind = "principal" if "principal" in kinds else str(kinds[0])
+    kind = deciding_kind(ranking["kind"])
     rows = ranking[ranking["kind"] == kind].reset_index(drop=True)
     best = rows.iloc[0]
     images = f"{best['images']} image{'s' if best['images'] > 1 else ''}"
@@ -27,15 +28,15 @@ def conclude(ranking: pd.DataFrame, level: float) -> str:
     )
     if len(rows) < 2:
         return f"{best['model']} is the only model: {scored}."
-    tied = rows[1:][rows["difference_low"][1:] <= NEGLIGIBLE]["model"].tolist()
+    candidates = possibly_closest(rows)
     second = rows.iloc[1]
     apart = (
         f"{second['difference']:.2f} [{second['difference_low']:.2f}, "
         f"{second['difference_high']:.2f}] nats, {100 * level:g} % interval"
         + (" simultaneous over all pairs of models" if len(rows) > 2 else "")
     )
-    if tied:
-        names = _listed([best["model"], *tied])
+    if len(candidates) > 1:
+        names = _listed(candidates)
         return (
             f"{best['model']} has the lowest score ({scored}), but {names} cannot be separated "
             f"with these data: the next, {second['model']}, is further away by {apart}."
@@ -44,6 +45,21 @@ def conclude(ranking: pd.DataFrame, level: float) -> str:
         f"{best['model']} is closest to the human: {scored}. "
         f"The next, {second['model']}, is further away by {apart}."
     )
+
+
+def deciding_kind(kinds: Iterable[str]) -> str:
+    """Return the kind of distortions the conclusion rests on."""
+    known = list(dict.fromkeys(kinds))
+    return "principal" if "principal" in known else known[0]
+
+
+def possibly_closest(rows: pd.DataFrame) -> list[str]:
+    """Return the best model of a ranking of one kind, and those not separated from it.
+
+    One model alone is declared the closest.
+    """
+    tied = rows["difference_low"].iloc[1:] <= NEGLIGIBLE
+    return [str(rows["model"].iloc[0]), *rows["model"].iloc[1:][tied]]
 
 
 def _listed(names: list[str]) -> str:

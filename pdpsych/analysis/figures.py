@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, LogLocator, NullFormatter
-from scipy.special import ndtri
 
+from pdpsych.analysis.binomial import wilson
 from pdpsych.analysis.fit import Fit
 from pdpsych.analysis.human import EVERYONE
 from pdpsych.analysis.likelihood import Floats
@@ -22,6 +23,8 @@ from pdpsych.stimuli.stimulus_set import StimulusSet
 
 # Okabe & Ito's colours, which people with any colour vision can tell apart.
 BLUE, ORANGE, GREY, BLACK = "#0072B2", "#D55E00", "#7F7F7F", "#222222"
+SERIES = (BLUE, ORANGE, "#009E73", "#CC79A7", "#56B4E9", "#E69F00", BLACK)
+MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 _BAND = "#E9E4D4"
 Condition = tuple[str, str, str, int]
 
@@ -72,21 +75,47 @@ def log_ratio_panels(scores: Scores) -> Figure:
 
 
 def plot_scores(scores: Scores, kind: str = "principal", ax: Axes | None = None) -> Axes:
-    """Draw each model's mean score with its interval; the band ends at a perfect model's."""
+    """Draw each model's mean score with its interval, and how close it could have come.
+
+    The band ends at the score of a perfect model. With several participants, open squares are
+    mean distances to single participants, to be compared with the noise ceiling, the hatched
+    band: participants predicted by the mean of the others, or of all.
+    """
     table = scores.ranking[scores.ranking["kind"] == kind]
-    ax = ax or new_axes(6, 1.6 + 0.38 * len(table))
+    ax = ax or new_axes(6, 1.9 + 0.38 * len(table))
     y = np.arange(len(table))
     perfect = float(table["expected_perfect"].iloc[0])
-    ax.axvspan(0, perfect, color=_BAND, zorder=0)
-    ax.text(perfect, -0.62, f" ← a perfect model: {perfect:.2f}", va="center", fontsize="small")
+    ax.axvspan(0, perfect, color=_BAND, zorder=0, label=f"a perfect model: {perfect:.2f}")
+    _draw_ceiling(scores, kind, ax)
     ax.hlines(y, table["low"], table["high"], color=BLUE, linewidth=2)
-    ax.plot(table["score"], y, "o", color=BLUE, markersize=7)
-    ax.set_yticks(y, table["model"])
-    ax.set_ylim(len(table) - 0.5, -1.0)
+    ax.plot(table["score"], y, "o", color=BLUE, markersize=7, label="to the mean of all")
+    names = [
+        name + ("" if taken else " (added)")
+        for name, taken in zip(table["model"], table["took_part"], strict=True)
+    ]
+    ax.set_yticks(y, names)
+    ax.set_ylim(len(table) - 0.5, -0.5)
     ax.set_xlim(left=0)
     ax.set_xlabel("mean |log ratio of model − log ratio of human|  [nat]")
     ax.set_title(f"distance to the human, {kind} distortions")
+    ax.legend(frameon=False, fontsize="small", loc="upper left", bbox_to_anchor=(1, 1))
     return clean(ax)
+
+
+def _draw_ceiling(scores: Scores, kind: str, ax: Axes) -> None:
+    limits = scores.ceiling[scores.ceiling["kind"] == kind]
+    if limits.empty:
+        return
+    table = scores.ranking[scores.ranking["kind"] == kind]
+    y = np.arange(len(table))
+    ax.axvspan(
+        float(limits["everyone"].iloc[0]), float(limits["others"].iloc[0]), zorder=0,
+        facecolor="none", edgecolor=ORANGE, hatch="////", linewidth=0, label="noise ceiling",
+    )  # fmt: skip
+    ax.plot(
+        table["individual"], y, "s", color=ORANGE, markerfacecolor="white",
+        label="to single participants",
+    )  # fmt: skip
 
 
 def plot_psychometric(
@@ -168,6 +197,18 @@ def new_axes(width: float, height: float) -> Axes:
     return Figure(figsize=(width, height), layout="constrained").subplots()
 
 
+def save_figure(figure: Figure, stem: Path) -> list[Path]:
+    """Write a figure as ``stem.png`` (200 dots an inch) and ``stem.pdf``; return their paths."""
+    stem.parent.mkdir(parents=True, exist_ok=True)
+    # Both are laid out alike, once.
+    figure.draw_without_rendering()
+    figure.set_layout_engine("none")
+    paths = [stem.with_name(f"{stem.name}.{kind}") for kind in ("png", "pdf")]
+    for path in paths:
+        figure.savefig(path, dpi=200)
+    return paths
+
+
 def clean(ax: Axes) -> Axes:
     """Take away the lines at the top and on the right."""
     ax.spines[["top", "right"]].set_visible(False)
@@ -181,11 +222,8 @@ def _bins(contrast: Floats, correct: Floats, level: float) -> tuple[Floats, ...]
     middle = np.array([np.exp(np.log(contrast[part]).mean()) for part in parts])
     count = np.array([len(part) for part in parts])
     share = np.array([correct[part].mean() for part in parts])
-    z2 = ndtri((1 + level) / 2) ** 2
-    centre = (share + z2 / (2 * count)) / (1 + z2 / count)
-    reach = np.sqrt(z2 * (share * (1 - share) / count + z2 / (4 * count**2))) / (1 + z2 / count)
-    below, above = np.maximum(share - centre + reach, 0), np.maximum(centre + reach - share, 0)
-    return middle, share, below, above
+    low, high = wilson(share * count, count, level)
+    return middle, share, np.maximum(share - low, 0), np.maximum(high - share, 0)
 
 
 def _draw_curve(ax: Axes, fit: Fit, condition: Condition, contrast: Floats, dimension: int) -> None:

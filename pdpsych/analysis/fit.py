@@ -249,8 +249,7 @@ def fit_table(
     single = []
     with progress_bar(len(groups), "participant", progress) as bar:
         for index, (_, rows) in enumerate(groups):
-            ordered = rows.sort_values([*CONDITION, "order"], kind="stable")
-            single.append(_fit_one(ordered, analysis, index))
+            single.append(_fit_one(rows, analysis, index))
             bar.update()
     return Fit(
         {"name": analysis.stem, **analysis.model_dump(mode="json")},
@@ -274,7 +273,22 @@ class _Single(NamedTuple):
 
 
 def _fit_one(rows: pd.DataFrame, analysis: Analysis, index: int) -> _Single:
-    """Fit one participant's trials, sorted by condition and order."""
+    rows = rows.sort_values([*CONDITION, "order"], kind="stable")
+    built, posterior, thresholds = estimate(rows, analysis.level)
+    rng = np.random.default_rng([analysis.seed, index, 1])
+    if analysis.bootstrap:
+        errors = bootstrap(built, posterior, analysis.bootstrap, rng)
+        low, high = bootstrap_interval(posterior.mean, errors, analysis.level)
+        thresholds = thresholds.assign(bootstrap_low=np.exp(low), bootstrap_high=np.exp(high))
+    checked = goodness(rows, built, posterior, analysis.level, rng)
+    z = float(ndtri((1 + analysis.level) / 2))
+    return _Single(
+        thresholds, _participant(rows, thresholds, posterior, checked, z), checked, posterior
+    )
+
+
+def estimate(rows: pd.DataFrame, level: float) -> tuple[Observations, Posterior, pd.DataFrame]:
+    """Return one participant's observations, posterior and thresholds; ``rows`` by condition."""
     table = _conditions(rows)
     built = Observations.build(
         rows.groupby(CONDITION, sort=True).ngroup(),
@@ -283,17 +297,8 @@ def _fit_one(rows: pd.DataFrame, analysis: Analysis, index: int) -> _Single:
         table.groupby(["pair", "distortion"], sort=True).ngroup(),
     )
     posterior = solve(built)
-    z = float(ndtri((1 + analysis.level) / 2))
-    thresholds = _with_estimates(table, posterior, z)
-    rng = np.random.default_rng([analysis.seed, index, 1])
-    if analysis.bootstrap:
-        errors = bootstrap(built, posterior, analysis.bootstrap, rng)
-        low, high = bootstrap_interval(posterior.mean, errors, analysis.level)
-        thresholds = thresholds.assign(bootstrap_low=np.exp(low), bootstrap_high=np.exp(high))
-    checked = goodness(rows, built, posterior, analysis.level, rng)
-    return _Single(
-        thresholds, _participant(rows, thresholds, posterior, checked, z), checked, posterior
-    )
+    z = float(ndtri((1 + level) / 2))
+    return built, posterior, _with_estimates(table, posterior, z)
 
 
 def _conditions(rows: pd.DataFrame) -> pd.DataFrame:

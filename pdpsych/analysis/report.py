@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import base64
-import io
 import json
-from collections.abc import Iterable
+from collections.abc import Sequence
 from html import escape
-from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -18,8 +15,12 @@ from pdpsych.analysis import tables
 from pdpsych.analysis.definition import Analysis, open_analysis
 from pdpsych.analysis.exclusion import describe
 from pdpsych.analysis.fit import Fit, fit_trials
+from pdpsych.analysis.markup import Gallery, Section, page, short, table, with_interval
+from pdpsych.analysis.methods import methods
 from pdpsych.analysis.score import Scores, score_fit
-from pdpsych.analysis.trials import CONDITION, Trials, gather
+from pdpsych.analysis.separation import bought
+from pdpsych.analysis.trials import CONDITION, Trials, gather, read_logs
+from pdpsych.experiments.trial_log import SessionLog
 from pdpsych.stimuli.stimulus_set import StimulusSet
 
 if TYPE_CHECKING:
@@ -29,13 +30,15 @@ if TYPE_CHECKING:
 # More would be scrolled past; the results folder has the numbers of all.
 _MOST_STIMULI = 6
 _MOST_CURVES = 12
-_SCREEN_DPI = 96
+_MOST_PAIRS_OF_MODELS = 15
 
 
 def report(
     analysis: str | Path | Analysis, fit: Fit | None = None, scores: Scores | None = None
 ) -> Path:
     """Write ``report.html`` into the results folder of an analysis and return its path.
+
+    Its figures are written too, as PNG and PDF, into the folder ``figures`` beside it.
 
     Parameters
     ----------
@@ -53,33 +56,38 @@ def report(
     trials = gather(opened)
     fitted = fit or fit_trials(trials, opened)
     scored = scores or score_fit(fitted, trials.stimulus_set)
-    return tables.write_text(opened.results / "report.html", _page(trials, fitted, scored))
-
-
-def _page(trials: Trials, fit: Fit, scores: Scores) -> str:
-    title = f"{fit.analysis['name']}: models against the human"
-    css = files("pdpsych.analysis").joinpath("report.css").read_text(encoding="utf-8")
-    body = [
-        f"<h1>{escape(title)}</h1>",
-        f'<p class="conclusion">{escape(scores.conclusion)}</p>',
-        _simulated(fit.source["sessions"]),
-        _ranking(scores),
-        _ratios(scores),
-        _stimuli(trials.stimulus_set, fit),
-        _participants(fit),
-        _curves(trials, fit),
-        _methods(fit),
-        _linearity(trials.stimulus_set),
-        _certificates(trials.stimulus_set),
-        _provenance(trials, fit),
+    logs = [
+        log
+        for log in read_logs(opened.open_experiment())
+        if log.header.participant in fitted.posteriors
     ]
-    return (
-        '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>{escape(title)}</title>\n<style>\n{css}</style>\n</head>\n<body>\n"
-        + "\n".join(part for part in body if part)
-        + "\n</body>\n</html>\n"
+    gallery = Gallery(opened.results / "figures")
+    text = _page(trials, logs, fitted, scored, gallery)
+    return tables.write_text(opened.results / "report.html", text)
+
+
+def _page(
+    trials: Trials, logs: Sequence[SessionLog], fit: Fit, scores: Scores, gallery: Gallery
+) -> str:
+    opened = trials.stimulus_set
+    top = f'<p class="conclusion">{escape(scores.conclusion)}</p>\n' + _simulated(
+        fit.source["sessions"]
     )
+    sections = [
+        Section("Scores", _ranking(scores, gallery)),
+        Section("Differences between models", _differences(scores, gallery)),
+        Section("Log sensitivity ratios", _ratios(scores, gallery)),
+        Section("Stimuli", _stimuli(opened, fit, gallery)),
+        Section("Participants", _participants(fit)),
+        Section("Thresholds", _thresholds(opened, fit, gallery)),
+        Section("Psychometric functions", _curves(trials, fit, gallery)),
+        Section("Data quality", _quality(trials, logs, fit, gallery)),
+        Section("Methods", methods(trials, fit, scores)),
+        Section("How far the models are linear", _linearity(opened)),
+        Section("Certificates of the solver", _certificates(opened)),
+        Section("Settings", _provenance(trials, fit)),
+    ]
+    return page(f"{fit.analysis['name']}: models against the human", top, sections)
 
 
 def _simulated(sessions: list[dict[str, Any]]) -> str:
@@ -104,40 +112,86 @@ def _simulated(sessions: list[dict[str, Any]]) -> str:
     )
 
 
-def _ranking(scores: Scores) -> str:
+def _ranking(scores: Scores, gallery: Gallery) -> str:
     from pdpsych.analysis.figures import plot_scores
 
-    parts = ["<h2>Scores</h2>"]
+    parts = []
     for kind, rows in scores.ranking.groupby("kind", sort=False):
         shown = pd.DataFrame(
             {
                 "rank": rows["rank"],
-                "model": rows["model"],
-                "score [nat]": _with_interval(rows, "score", "low", "high"),
-                "difference to the closest [nat]": _with_interval(
+                "model": rows["model"].where(rows["took_part"], rows["model"] + " (added)"),
+                "mean score [nat]": with_interval(rows, "score", "low", "high"),
+                "median score [nat]": with_interval(rows, "median", "median_low", "median_high"),
+                "difference to the closest [nat]": with_interval(
                     rows, "difference", "difference_low", "difference_high"
                 ).where(rows["rank"] > 1, "–"),
                 "probability to be the closest": rows["probability_closest"].map("{:.2f}".format),
+                "to single participants [nat]": rows["individual"].map("{:.2f}".format),
             }
         )
-        first = rows.iloc[0]
+        parts.append(table(shown, _ranking_caption(scores, str(kind), rows.iloc[0])))
+        drawn = _of(plot_scores(scores, str(kind)))
+        parts.append(gallery.show(drawn, f"scores-{kind}", f"Scores, {kind} distortions."))
+    return "\n".join([*parts, f"<p>{escape(bought(scores.separation))}</p>"])
+
+
+def _ranking_caption(scores: Scores, kind: str, first: pd.Series) -> str:
+    text = (
+        f"{kind.capitalize()} distortions; images: {first['images']}; "
+        f"{100 * scores.level:g} % intervals. With data as noisy as these a perfect model "
+        f"would score about {first['expected_perfect']:.2f}."
+    )
+    if not scores.ranking["took_part"].all():
+        text += " (added): did not take part in choosing the distortions."
+    limits = scores.ceiling[scores.ceiling["kind"] == kind]
+    if limits.empty:
+        return text
+    low, high = limits[["everyone", "others"]].iloc[0]
+    return f"{text} Noise ceiling of the distance to single participants: {low:.2f} to {high:.2f}."
+
+
+def _differences(scores: Scores, gallery: Gallery) -> str:
+    from pdpsych.analysis.comparison_figures import plot_differences
+
+    parts = []
+    for kind, rows in scores.differences.groupby("kind", sort=False):
+        drawn = _of(plot_differences(scores, str(kind)))
         parts.append(
-            _table(
-                shown,
-                f"{str(kind).capitalize()} distortions; images: {first['images']}; "
-                f"{100 * scores.level:g} % intervals. With data as noisy as these a perfect model "
-                f"would score about {first['expected_perfect']:.2f}.",
+            gallery.show(
+                drawn,
+                f"differences-{kind}",
+                f"Differences in score of all pairs of models, {kind} distortions.",
+                "How much further from the human the model of a row is than that of a column. "
+                "Framed: separated, the simultaneous interval leaves 0 out.",
             )
         )
-        parts.append(_drawn(plot_scores(scores, str(kind)), f"Scores, {kind} distortions."))
+        shown = rows.head(_MOST_PAIRS_OF_MODELS)
+        parts.append(
+            table(
+                pd.DataFrame(
+                    {
+                        "closer": shown["model"],
+                        "further": shown["other"],
+                        "difference [nat]": with_interval(shown, "difference", "low", "high"),
+                        "p, adjusted": shown["p_value"].map("{:.3f}".format),
+                        "separated": shown["separated"].map({True: "yes", False: "no"}),
+                    }
+                ),
+                f"{str(kind).capitalize()} distortions; {100 * scores.level:g} % intervals, "
+                f"simultaneous over all pairs of models; {len(shown)} of {len(rows)} pairs, all "
+                "are in differences.csv.",
+            )
+        )
     return "\n".join(parts)
 
 
-def _ratios(scores: Scores) -> str:
+def _ratios(scores: Scores, gallery: Gallery) -> str:
     from pdpsych.analysis.figures import log_ratio_panels
 
-    return "<h2>Log sensitivity ratios</h2>" + _figure(
+    return gallery.show(
         log_ratio_panels(scores),
+        "log-ratios",
         "Log sensitivity ratios by model and kind of distortion",
         "Log sensitivity ratios of the models and the human. A dot is an image, a bar the mean "
         f"over images; human with {100 * scores.level:g} % intervals. Which of a pair "
@@ -145,7 +199,7 @@ def _ratios(scores: Scores) -> str:
     )
 
 
-def _stimuli(opened: StimulusSet, fit: Fit) -> str:
+def _stimuli(opened: StimulusSet, fit: Fit, gallery: Gallery) -> str:
     from pdpsych.analysis.figures import plot_stimuli
 
     measured = (
@@ -158,8 +212,11 @@ def _stimuli(opened: StimulusSet, fit: Fit) -> str:
     every = sorted(first.values(), key=lambda row: kinds[row] != "principal")
     shown = every[:_MOST_STIMULI]
     note = f"{len(shown)} of {len(kinds)} pairs of the set; all are in its previews."
-    drawn = [_drawn(plot_stimuli(opened, image, pair), f"{image}, {pair}") for image, pair in shown]
-    return "\n".join([f'<h2>Stimuli</h2><p class="dim">{note}</p>', *drawn])
+    drawn = [
+        gallery.show(_of(plot_stimuli(opened, image, pair)), f"stimuli-{n}", f"{image}, {pair}")
+        for n, (image, pair) in enumerate(shown, start=1)
+    ]
+    return "\n".join([f'<p class="dim">{note}</p>', *drawn])
 
 
 def _participants(fit: Fit) -> str:
@@ -167,18 +224,33 @@ def _participants(fit: Fit) -> str:
     shown = pd.DataFrame(
         {
             "participant": rows["participant"],
-            "exponent b": _with_interval(rows, "exponent", "exponent_low", "exponent_high"),
-            "lapse λ": _with_interval(rows, "lapse", "lapse_low", "lapse_high", 3),
+            "exponent b": with_interval(rows, "exponent", "exponent_low", "exponent_high"),
+            "lapse λ": with_interval(rows, "lapse", "lapse_low", "lapse_high", 3),
             "trials": rows["trials"],
             "correct": rows["proportion_correct"].map("{:.0%}".format),
             "flags": rows["flags"].where(rows["flags"] != "", "none"),
         }
     )
     caption = f"{100 * fit.level:g} % intervals; trials {describe(fit.excluded)}."
-    return "<h2>Participants</h2>" + _table(shown, caption)
+    return table(shown, caption)
 
 
-def _curves(trials: Trials, fit: Fit) -> str:
+def _thresholds(opened: StimulusSet, fit: Fit, gallery: Gallery) -> str:
+    from pdpsych.analysis.comparison_figures import plot_threshold_map
+
+    dimensions = {
+        image: int(np.prod(opened.entry(image).shape)) for image in fit.thresholds["image"].unique()
+    }
+    return gallery.show(
+        _of(plot_threshold_map(fit, dimensions)),
+        "thresholds",
+        "Thresholds of participants and conditions",
+        "Thresholds in RMS contrast. Cross: not determined by the trials; dot: outside the "
+        "amplitudes shown. All are in thresholds.csv, with intervals.",
+    )
+
+
+def _curves(trials: Trials, fit: Fit, gallery: Gallery) -> str:
     from matplotlib.figure import Figure
 
     from pdpsych.analysis.figures import plot_psychometric
@@ -197,8 +269,9 @@ def _curves(trials: Trials, fit: Fit) -> str:
     for ax, condition in zip(axes, shown, strict=False):
         shape = trials.stimulus_set.entry(condition[1]).shape
         plot_psychometric(fit, trials.table, condition, int(np.prod(shape)), ax)
-    return "<h2>Psychometric functions</h2>" + _figure(
+    return gallery.show(
         figure,
+        "psychometric",
         "Proportion correct against RMS contrast with fitted curves",
         f"{len(shown)} of {len(every)} conditions. Dots: trials in bins of equal number, with "
         f"{100 * fit.level:g} % binomial intervals. Curve: median of the fit, with its "
@@ -206,20 +279,68 @@ def _curves(trials: Trials, fit: Fit) -> str:
     )
 
 
-def _methods(fit: Fit) -> str:
-    settings = fit.analysis
-    return (
-        "<h2>Methods</h2><p>Two-alternative forced choice; P(correct) = ½ + (½ − λ)(2Φ(d′/√2) − 1) "
-        "with d′ = (α/τ)<sup>b</sup> at the realised amplitude α. The threshold τ is the "
-        "amplitude at which d′ = 1. Exponent b and lapse λ are shared by the conditions of a "
-        "participant, whose log thresholds have a normal prior with mean and spread estimated "
-        "from the data. The human log sensitivity ratio is log τ(v) − log τ(u). The score of a "
-        "model on a pair is the absolute difference between its log sensitivity ratio and the "
-        "human’s (equation 1); noise makes it larger, never smaller, so it is to be read beside "
-        "the expected score of a perfect model. Intervals of mean scores carry the uncertainty "
-        f"of trials, participants and images ({settings['samples']} draws, seed "
-        f"{settings['seed']}). With one participant or one image they do not extend to others."
-        "</p>"
+def _quality(trials: Trials, logs: Sequence[SessionLog], fit: Fit, gallery: Gallery) -> str:
+    from pdpsych.analysis.quality_figures import quality_panels
+
+    people = fit.participants
+    shown = pd.DataFrame(
+        {
+            "participant": people["participant"],
+            "learning, first to last trial [nat]": with_interval(
+                people, "learning", "learning_low", "learning_high"
+            ),
+            "answers for position 1": with_interval(
+                people, "first_share", "first_low", "first_high"
+            ),
+            "overdispersion": people["overdispersion"].map("{:.2f}".format),
+            "p of the curve": people["curve_p"].map("{:.3f}".format),
+        }
+    )
+    panels = gallery.show(
+        quality_panels(fit, trials.table),
+        "quality",
+        "Response times, and residuals against d′ and against the order of trials",
+        "Left: median, quartiles, and 5th to 95th percentile of response times. Middle and right: "
+        "what the fit leaves over, by d′ and by the order of trials.",
+    )
+    checks = table(shown, f"{100 * fit.level:g} % intervals; learning below 0 is improvement.")
+    return "\n".join([panels, checks, _excluded(fit.excluded), _frames(logs, gallery)])
+
+
+def _excluded(excluded: pd.DataFrame) -> str:
+    wide = excluded.pivot(index="participant", columns="reason", values="count")
+    order = list(dict.fromkeys(excluded["reason"]))
+    return table(wide[order].reset_index(), "Trials left out, by the first reason that applies.")
+
+
+def _frames(logs: Sequence[SessionLog], gallery: Gallery) -> str:
+    """Say how the frames of the sessions came, where somebody timed them."""
+    from pdpsych.analysis.quality_figures import plot_dropped_frames
+
+    timed = {
+        f"{log.header.participant}, session {log.header.session}": log.trials
+        for log in logs
+        if "dropped" in log.trials and log.trials["dropped"].notna().any()
+    }
+    if not timed:
+        return '<p class="dim">The frames of the sessions were not timed.</p>'
+    dropped = pd.concat(
+        [
+            rows["dropped"].dropna().set_axis([name] * rows["dropped"].count())
+            for name, rows in timed.items()
+        ]
+    )
+    shown = pd.DataFrame(
+        {
+            "participant, session": list(timed),
+            "trials timed": [rows["dropped"].count() for rows in timed.values()],
+            "with dropped frames": [(rows["dropped"] > 0).sum() for rows in timed.values()],
+            "dropped frames": [int(rows["dropped"].sum()) for rows in timed.values()],
+            "off by more than a frame": [rows["off"].eq(True).sum() for rows in timed.values()],
+        }
+    )
+    return table(shown, "Frames as measured.") + gallery.show(
+        _of(plot_dropped_frames(dropped)), "frames", "Trials with dropped frames by session"
     )
 
 
@@ -232,15 +353,15 @@ def _linearity(opened: StimulusSet) -> str:
     ]
     if not checks:
         return ""
-    table = pd.DataFrame(
+    rows = pd.DataFrame(
         {"image": image, "pair": pair}
         | {model: check.extent(model) for model in check.largest_rms}
         | {"order of the models": check.order()}
         for image, pair, check in checks
     )
     first = checks[0][2]
-    return "<h2>How far the models are linear</h2>" + _table(
-        table,
+    return table(
+        rows,
         "Largest RMS contrast up to which a model’s response is within "
         f"{100 * first.tolerance:g} % of what its sensitivity predicts, to distortion 1 / 2, and "
         "where the models keep the order of their log sensitivity ratios. Checked at "
@@ -252,17 +373,15 @@ def _linearity(opened: StimulusSet) -> str:
 def _certificates(opened: StimulusSet) -> str:
     rows = [
         {"image": entry.name, "pair": pair.name}
-        | {k: _short(v) for k, v in pair.certificate.items() if not isinstance(v, dict | list)}
+        | {k: short(v) for k, v in pair.certificate.items() if not isinstance(v, dict | list)}
         for entry in opened.manifest.images
         for pair in entry.pairs
         if pair.certificate
     ]
     if not rows:
         return ""
-    table = pd.DataFrame(rows).fillna("–").rename(columns=lambda name: name.replace("_", " "))
-    return "<h2>Certificates of the solver</h2>" + _table(
-        table, f"Floor η = {opened.manifest.floor:g}."
-    )
+    shown = pd.DataFrame(rows).fillna("–").rename(columns=lambda name: name.replace("_", " "))
+    return table(shown, f"Floor η = {opened.manifest.floor:g}.")
 
 
 def _provenance(trials: Trials, fit: Fit) -> str:
@@ -280,53 +399,13 @@ def _provenance(trials: Trials, fit: Fit) -> str:
         "Left out in reading": "; ".join(fit.source["notes"]) or "nothing",
     }
     lines = (f"<dt>{escape(k)}</dt><dd><code>{escape(v)}</code></dd>" for k, v in items.items())
-    return f"<h2>Settings</h2><dl>{''.join(lines)}</dl>"
+    return f"<dl>{''.join(lines)}</dl>"
 
 
 def _versions(versions: dict[str, str]) -> str:
     return ", ".join(f"{name} {version}" for name, version in versions.items())
 
 
-def _short(value: Any) -> str:
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
-
-
-def _with_interval(
-    rows: pd.DataFrame, middle: str, low: str, high: str, digits: int = 2
-) -> pd.Series:
-    # Adding 0 to what is rounded turns −0.00 into 0.00.
-    values = rows[[middle, low, high]].astype(float).round(digits) + 0.0
-    return pd.Series(
-        [f"{m:.{digits}f} [{a:.{digits}f}, {b:.{digits}f}]" for m, a, b in values.to_numpy()],
-        index=rows.index,
-    )
-
-
-def _table(frame: pd.DataFrame, caption: str) -> str:
-    def row(cells: Iterable[Any], tag: str) -> str:
-        return "<tr>" + "".join(f"<{tag}>{escape(str(c))}</{tag}>" for c in cells) + "</tr>"
-
-    body = "\n".join(row(cells, "td") for cells in frame.itertuples(index=False))
-    return (
-        f'<div class="table"><table>\n<caption>{escape(caption)}</caption>\n'
-        f"<thead>{row(frame.columns, 'th')}</thead>\n<tbody>\n{body}\n</tbody></table></div>"
-    )
-
-
-def _drawn(ax: Axes, alternative: str) -> str:
-    """Embed the figure an Axes is alone in, with a text for those who cannot see it."""
-    return _figure(cast("Figure", ax.figure), alternative, "")
-
-
-def _figure(figure: Figure, alternative: str, caption: str) -> str:
-    image = io.BytesIO()
-    figure.savefig(image, format="png", dpi=2 * _SCREEN_DPI)
-    data = base64.b64encode(image.getvalue()).decode()
-    width = round(figure.get_figwidth() * _SCREEN_DPI)
-    below = f"<figcaption>{escape(caption)}</figcaption>" if caption else ""
-    return (
-        f'<figure><img width="{width}" alt="{escape(alternative)}" '
-        f'src="data:image/png;base64,{data}">{below}</figure>'
-    )
+def _of(ax: Axes) -> Figure:
+    """Return the figure that an Axes is alone in."""
+    return cast("Figure", ax.figure)

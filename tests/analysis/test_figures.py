@@ -66,7 +66,10 @@ def test_scores_are_in_the_order_of_the_ranking(scored):
     table = scored.ranking.query("kind == 'principal'")
     assert [label.get_text() for label in ax.get_yticklabels()] == table["model"].tolist()
     np.testing.assert_allclose(dots(ax)[0], table["score"])
-    assert any("perfect model" in text.get_text() for text in ax.texts)
+    labels = [text.get_text() for text in ax.get_legend().get_texts()]
+    assert f"a perfect model: {table['expected_perfect'].iloc[0]:.2f}" in labels
+    # One participant alone has no noise ceiling.
+    assert "noise ceiling" not in labels
 
 
 def test_psychometric_curve_passes_d_prime_1_at_the_threshold(study):

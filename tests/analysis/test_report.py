@@ -31,9 +31,13 @@ class Tags(HTMLParser):
 
 
 @pytest.fixture(scope="module")
-def page(write_study):
-    path = report(write_study(trials=20, participants=("01", "02"), observer=MODEL_OBSERVER))
-    return path.read_text(encoding="utf-8")
+def folder(write_study):
+    return report(write_study(trials=20, participants=("01", "02"), observer=MODEL_OBSERVER)).parent
+
+
+@pytest.fixture(scope="module")
+def page(folder):
+    return (folder / "report.html").read_text(encoding="utf-8")
 
 
 def test_report_needs_nothing_from_outside(page):
@@ -45,9 +49,48 @@ def test_report_needs_nothing_from_outside(page):
         assert not any(name.startswith("on") for name in attributes)
         for link in ("src", "href"):
             if link in attributes:
-                assert attributes[link].startswith("data:image/png;base64,"), tag
+                assert attributes[link].startswith(("data:image/png;base64,", "#")), tag
     assert "@import" not in page
     assert "url(" not in page
+
+
+def test_contents_lead_to_every_section(page):
+    tags = Tags(page).tags
+    links = [a["href"].removeprefix("#") for tag, a in tags if tag == "a"]
+    sections = [a["id"] for tag, a in tags if tag == "section"]
+    assert links == sections
+    assert {"scores", "thresholds", "data-quality", "methods"} <= set(links)
+
+
+def test_figures_are_beside_the_page_for_print(folder, page):
+    shown = sum(tag == "img" for tag, _ in Tags(page).tags)
+    for kind in ("png", "pdf"):
+        assert len(list((folder / "figures").glob(f"*.{kind}"))) == shown
+
+
+def test_the_methods_have_numbers_from_the_data(page):
+    text = " ".join(" ".join(Tags(page).text).split())
+    assert "2 participants took part in 2 sessions (2 of them simulated)." in text
+    assert "3 images (16 × 16 pixels)" in text
+    assert "3 principal and 3 random" in text
+    assert "480 trials were analysed, 20 for each distortion" in text
+    assert "The median response time was 0.50 s." in text
+
+
+def test_what_the_methods_cite_is_in_the_bibliography(page):
+    text = " ".join(Tags(page).text)
+    methods, bibliography = text[text.index("took part in") :].split("Citations")
+    for author, year in re.findall(
+        r"(Feather|Berardino|DerSimonian|Hothorn)[^()]*?(\d{4})", methods
+    ):
+        assert f"{author.lower()}{year}," in bibliography
+    assert bibliography.count("@") == 4
+
+
+def test_data_quality_counts_what_was_left_out(page):
+    text = " ".join(" ".join(Tags(page).text).split())
+    assert "Trials left out" in text
+    assert "not timed" in text
 
 
 def test_every_figure_has_a_text_for_those_who_cannot_see_it(page):
@@ -80,6 +123,20 @@ def test_simulated_observers_are_said_to_be_simulated(page):
     assert MODEL_OBSERVER in text
 
 
+@pytest.fixture
+def quick(monkeypatch):
+    """Save empty pictures."""
+
+    def save(_figure, stem):
+        stem.parent.mkdir(parents=True, exist_ok=True)
+        path = stem.with_suffix(".png")
+        path.write_bytes(b"")
+        return [path]
+
+    monkeypatch.setattr("pdpsych.analysis.figures.save_figure", save)
+
+
+@pytest.mark.usefixtures("quick")
 def test_text_from_files_is_escaped(write_study):
     observer = "simulated: <script>alert('x')</script> & more"
     page = report(write_study(trials=20, participants=("01",), observer=observer)).read_text(
@@ -92,6 +149,7 @@ def test_text_from_files_is_escaped(write_study):
     assert "&lt;i&gt;&amp;" in page
 
 
+@pytest.mark.usefixtures("quick")
 def test_a_failure_leaves_the_old_report_which_is_about_people(write_study, monkeypatch):
     study = write_study(trials=20, participants=("01",))
     path = report(study)
@@ -106,4 +164,4 @@ def test_a_failure_leaves_the_old_report_which_is_about_people(write_study, monk
     with pytest.raises(OSError, match="no space left"):
         report(study)
     assert path.read_text(encoding="utf-8") == before
-    assert [p.name for p in path.parent.iterdir()] == ["report.html"]
+    assert sorted(p.name for p in path.parent.iterdir()) == ["figures", "report.html"]
