@@ -29,7 +29,15 @@ COLUMNS = [
 ]
 # Settings that may differ between sessions: the set is known by its SHA-256, the others change
 # nothing that is measured.
-_MAY_DIFFER = {"stimulus_set", "seed", "keys", "break_every", "practice_trials"}
+_MAY_DIFFER = {
+    "stimulus_set",
+    "seed",
+    "keys",
+    "break_every",
+    "practice_trials",
+    "instructions",
+    "consent",
+}
 
 
 @dataclass(frozen=True)
