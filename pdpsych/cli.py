@@ -34,7 +34,10 @@ AnalysisFile = Annotated[
     Path,
     typer.Argument(help="Analysis, analysis/NAME.yaml, or the folder of a study that has one."),
 ]
-Participant = Annotated[str, typer.Option(help="Letters and digits.")]
+Participant = Annotated[
+    str | None,
+    typer.Option(help="Letters and digits; without it a dialog asks, or if nobody looks: 01."),
+]
 Session = Annotated[str, typer.Option(help="Letters and digits.")]
 Simulate = Annotated[
     str | None,
@@ -61,6 +64,7 @@ Settle = Annotated[
     float, typer.Option(metavar="SECONDS", help="From showing a level to a photometer's reading.")
 ]
 Windowed = Annotated[bool, typer.Option("--windowed", help="Do not fill the screen.")]
+_NUMBERS = "N,N,…"
 
 
 @app.command()
@@ -166,17 +170,50 @@ def inspect(stimulus_set: SetFolder) -> None:
 @app.command()
 def run(
     experiment: ExperimentFile,
-    participant: Participant,
+    participant: Participant = None,
     session: Session = "01",
+    run: Annotated[
+        str | None, typer.Option(help="Letters and digits; where a session has several runs.")
+    ] = None,
     simulate: Simulate = None,
+    show: Annotated[
+        bool, typer.Option("--show", help="Let the simulated observer answer in a window.")
+    ] = False,
     windowed: Windowed = False,
+    uncalibrated: Annotated[
+        bool,
+        typer.Option("--uncalibrated", help="Do without a calibration; for trying out."),
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only say what the session will be.")
+    ] = False,
 ) -> None:
     """Run a session, or go on with one that was interrupted."""
     from pdpsych import experiments
+    from pdpsych.study import load
 
+    loaded = load(experiment, experiments.Experiment)
     try:
+        if participant is None and not (simulate or dry_run):
+            from pdpsych.experiments import dialog
+
+            participant, session, run = dialog.ask(loaded, session, run)
+        if dry_run:
+            who = participant or "01"
+            typer.echo(
+                experiments.outline(loaded, who, session, run=run, uncalibrated=uncalibrated)
+            )
+            return
         log = experiments.run(
-            experiment, participant, session, simulate, windowed=windowed, progress=bool(simulate)
+            loaded,
+            participant or "01",
+            session,
+            simulate,
+            run=run,
+            show=show,
+            windowed=windowed,
+            uncalibrated=uncalibrated,
+            progress=bool(simulate) and not show,
         )
     except experiments.SessionStopped as stopped:
         typer.echo(f"{stopped}; the same command goes on from there")
@@ -239,6 +276,57 @@ def score(
         from pdpsych.analysis import leaderboard as board
 
         typer.echo(f"leaderboard: {board.append(analysis, scores, leaderboard)}")
+
+
+@app.command()
+def plan(
+    analysis: AnalysisFile,
+    truth: Annotated[
+        str | None,
+        typer.Option(
+            metavar="OBSERVER",
+            help="What participants see like: a model of the set, or an observer's YAML file; "
+            "default: each model in turn.",
+        ),
+    ] = None,
+    participants: Annotated[
+        str, typer.Option(metavar=_NUMBERS, help="Numbers of participants.")
+    ] = "1,2,4,8",
+    images: Annotated[str, typer.Option(metavar=_NUMBERS, help="Numbers of images.")] = "5,10,20",
+    trials: Annotated[
+        str,
+        typer.Option(
+            metavar=_NUMBERS, help="Numbers of trials of each distortion and participant."
+        ),
+    ] = "40,60,100",
+    studies: Annotated[int, typer.Option(help="Simulated studies, each of all sizes.")] = 50,
+    jobs: Annotated[
+        int | None, typer.Option(help="Worker processes; default: one for each core.")
+    ] = None,
+) -> None:
+    """Simulate the experiment: how many participants, images and trials are enough?"""
+    from pdpsych import analysis as analyses
+
+    planned = analyses.plan(
+        analysis,
+        truth,
+        participants=_numbers("participants", participants),
+        images=_numbers("images", images),
+        trials=_numbers("trials", trials),
+        studies=studies,
+        jobs=jobs,
+        progress=True,
+    )
+    typer.echo(planned)
+
+
+def _numbers(name: str, text: str) -> list[int]:
+    try:
+        return [int(part) for part in text.split(",")]
+    except ValueError:
+        raise InputError(
+            f'--{name}: whole numbers with commas between, as in 5,10,20; got "{text}"'
+        ) from None
 
 
 @models_app.command("list")

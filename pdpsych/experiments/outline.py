@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pdpsych.experiments.design import PlannedTrial, digest, group_of, plan
 from pdpsych.experiments.experiment import Experiment
-from pdpsych.experiments.session import calibration_for, occasion
+from pdpsych.experiments.session import occasion
 from pdpsych.experiments.stage import Stage
 from pdpsych.experiments.trial_log import log_path
 from pdpsych.study import load
@@ -70,7 +70,7 @@ class Outline:
             f"breaks of {BREAK_S:g} s",
             f"method: {self.method}",
             f"group {self.group[0]} of {self.group[1]}; seed {self.seed}; design {self.design}",
-            f"calibration: {self.calibration or 'none'}",
+            f"calibration: {self.calibration or 'none (a session of a person needs one)'}",
             f"conditions (image/pair/distortion): {', '.join(self.conditions)}",
         ]
         return "\n".join(lines)
@@ -83,11 +83,10 @@ def outline(
     *,
     run: str | None = None,
     uncalibrated: bool = False,
-    simulated: bool = False,
 ) -> Outline:
     """Return what a session will be; nothing is shown or written.
 
-    Parameters are those of :func:`pdpsych.experiments.run`.
+    Parameters are those of :func:`pdpsych.experiments.run`. The set need not be calibrated yet.
 
     Raises
     ------
@@ -97,7 +96,7 @@ def outline(
     experiment = load(experiment, Experiment)
     path = log_path(experiment.logs, participant, session, run)
     opened, when = experiment.open_set(), occasion(session, run)
-    calibration = calibration_for(experiment, opened, uncalibrated, needed=not simulated)
+    calibration = None if uncalibrated else opened.calibration(experiment.screen())
     trials = plan(experiment, opened, participant, when)
     Stage(experiment, opened, trials, participant, when, calibration)
     practice = sum(trial.practice for trial in trials)
