@@ -138,7 +138,7 @@ def calibration_for(
             "--uncalibrated"
         )
     try:
-        return opened.neededcalibration_for(display)
+        return opened.needed_calibration(display)
     except InputError as error:
         raise InputError(f"{error}; or try out with --uncalibrated") from None
 
