@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri
 
 from pdpsych.analysis import tables
+from pdpsych.analysis.binomial import wilson
 from pdpsych.analysis.discrepancy import EDGES, discrepancy, p_value
 from pdpsych.analysis.hierarchy import Posterior
 from pdpsych.analysis.likelihood import Floats, Observations, expected_correct, signal
@@ -100,7 +101,7 @@ def goodness(
         "overdispersion_p": p_value(found.blocks),
     }
     data = rows.assign(expected=expected, signal=size)
-    return Goodness(_deviances(data, found.conditions), _bins(data, z), summary)
+    return Goodness(_deviances(data, found.conditions), _bins(data, level), summary)
 
 
 def _deviances(data: pd.DataFrame, deviances: Floats) -> pd.DataFrame:
@@ -123,21 +124,18 @@ def _deviances(data: pd.DataFrame, deviances: Floats) -> pd.DataFrame:
     )
 
 
-def _bins(data: pd.DataFrame, z: float) -> pd.DataFrame:
-    """Return proportion correct in bins of d′ with its interval (Wilson 1927)."""
-    level = np.searchsorted(EDGES, data["signal"], side="right")
-    groups = data.assign(trials=1).groupby(level)
-    n, share = groups["trials"].sum(), groups["correct"].mean()
-    middle = (share + z**2 / (2 * n)) / (1 + z**2 / n)
-    reach = z * np.sqrt(share * (1 - share) / n + z**2 / (4 * n**2)) / (1 + z**2 / n)
+def _bins(data: pd.DataFrame, level: float) -> pd.DataFrame:
+    """Return proportion correct in bins of d′."""
+    groups = data.groupby(np.searchsorted(EDGES, data["signal"], side="right"))
+    low, high = wilson(groups["correct"].sum(), groups.size(), level)
     return pd.DataFrame(
         {
             "participant": data["participant"].iloc[0],
             "signal": groups["signal"].mean(),
-            "trials": n,
-            "proportion_correct": share,
-            "low": middle - reach,
-            "high": middle + reach,
+            "trials": groups.size(),
+            "proportion_correct": groups["correct"].mean(),
+            "low": low,
+            "high": high,
             "expected_correct": groups["expected"].mean(),
         }
     ).reset_index(drop=True)
