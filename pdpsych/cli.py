@@ -304,7 +304,7 @@ def plan(
         int | None, typer.Option(help="Worker processes; default: one for each core.")
     ] = None,
 ) -> None:
-    """Simulate the experiment: how many participants, images and trials are enough?"""
+    """Simulate the experiment, to see how many participants, images and trials are enough."""
     from pdpsych import analysis as analyses
 
     planned = analyses.plan(
