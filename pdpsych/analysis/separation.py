@@ -48,6 +48,6 @@ def bought(separations: pd.DataFrame) -> str:
         f"Principal distortions put models {principal['difference']:.2f} nats apart in score, with "
         f"a standard error of {principal['standard_error']:.2f}, random ones "
         f"{random['difference']:.2f} with {random['standard_error']:.2f}; they separate "
-        f"{principal['separated']:.0f} of {principal['comparisons']:.0f} pairs of models, random ones "
-        f"{random['separated']:.0f}."
+        f"{principal['separated']:.0f} of {principal['comparisons']:.0f} pairs of models, "
+        f"random ones {random['separated']:.0f}."
     )
