@@ -37,7 +37,7 @@ def run(path, try_out):
         )
     except experiments.SessionStopped as stopped:
         return f"{stopped}; start it again with the same answers to go on"
-    return "\n".join([f"{log.path.name}: complete, {len(log.trials)} trials", *log.notes])
+    return str(log)
 
 
 def main():

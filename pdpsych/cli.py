@@ -173,7 +173,7 @@ def run(
     participant: Participant = None,
     session: Session = "01",
     run: Annotated[
-        str | None, typer.Option(help="Letters and digits; where a session has several runs.")
+        str | None, typer.Option(help="A number; where a session has several runs.")
     ] = None,
     simulate: Simulate = None,
     show: Annotated[
@@ -218,7 +218,7 @@ def run(
     except experiments.SessionStopped as stopped:
         typer.echo(f"{stopped}; the same command goes on from there")
         return
-    typer.echo(f"{log.path}: complete, {len(log.trials)} trials")
+    typer.echo(log)
 
 
 @app.command()

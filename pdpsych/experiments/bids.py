@@ -89,18 +89,19 @@ def _write_session(folder: Path, log: SessionLog) -> None:
 
 def _session(header: Header) -> dict[str, Any]:
     """Return what BIDS wants to know of a session."""
-    texts = header.config.get("instructions") or {}
-    person = header.observer == "person"
-    software = "psychopy" if person else "pdpsych"
+    config = header.config
+    welcome = str(config.get("instructions", {}).get("welcome") or "n/a")
+    # Without a window there is no system that showed the session.
+    software = "PsychoPy" if header.system else "pdpsych"
     return {
         "TaskName": header.experiment,
         "TaskDescription": "Two-alternative forced choice between an image with a distortion and "
-        f"the image without it ({header.config.get('task', 'two-interval')})",
-        "Instructions": texts.get("welcome") or "n/a",
+        f"the image without it ({config.get('task', 'two-interval')})",
+        "Instructions": welcome.format(total=header.planned, **config.get("keys", {})),
         "StimulusPresentation": {
-            "OperatingSystem": header.system.get("system", "n/a"),
-            "SoftwareName": "PsychoPy" if person else "pdpsych, a simulated observer",
-            "SoftwareVersion": header.versions.get(software, "n/a"),
+            "OperatingSystem": header.system.get("os", "n/a"),
+            "SoftwareName": software,
+            "SoftwareVersion": header.versions.get(software.lower(), "n/a"),
         },
     }
 

@@ -22,7 +22,7 @@ from pydantic import Field
 from pdpsych.errors import InputError
 from pdpsych.experiments import chain
 from pdpsych.experiments.log_file import LogFile, torn_path
-from pdpsych.experiments.timing import TrialTiming
+from pdpsych.experiments.timing import TimingSummary, TrialTiming, summarise
 from pdpsych.study import Section, validate
 
 SCHEMA_VERSION = 2
@@ -118,17 +118,26 @@ class SessionLog:
         came and went, in s from the trial's first frame.
     notes
         What is to be said of the file: lines cut off in writing, lines changed afterwards.
+    timing
+        Which of the trials were off, and by how much.
     """
 
     path: Path
     header: Header
     trials: pd.DataFrame
-    notes: tuple[str, ...] = ()
+    notes: tuple[str, ...]
+    timing: TimingSummary
 
     @property
     def complete(self) -> bool:
         """Whether every planned trial was answered."""
         return len(self.trials) == self.header.planned
+
+    def __str__(self) -> str:
+        done, planned = len(self.trials), self.header.planned
+        state = f"complete, {done} trials" if self.complete else f"{done} of {planned} trials"
+        timing = [str(self.timing)] if self.timing.timed else []
+        return "\n".join([f"{self.path}: {state}", *timing, *self.notes])
 
 
 class TrialLog:
@@ -289,7 +298,9 @@ def read_log(path: str | Path) -> SessionLog:
         raise InputError(f"{path}: cannot be read: {error.strerror}") from None
     if contents.header is None:
         raise InputError(f"{path}: empty: the session was not started")
-    return SessionLog(path, contents.header, _table(contents.trials), _notes(contents, path))
+    timing = summarise({trial.trial: trial.timing for trial in contents.trials})
+    trials = _table(contents.trials)
+    return SessionLog(path, contents.header, trials, _notes(contents, path), timing)
 
 
 def _notes(contents: _Contents, path: Path) -> tuple[str, ...]:

@@ -1,5 +1,6 @@
 import csv
 import json
+import os
 import re
 import subprocess
 import sys
@@ -32,7 +33,11 @@ TIMING = {
 def header(participant, session, run, observer, planned) -> Header:
     return Header(
         experiment="early-1",
-        config={"task": "spatial", "instructions": {"welcome": "Was war anders?\nÜ"}},
+        config={
+            "task": "spatial",
+            "instructions": {"welcome": "Was war anders, {first} oder {second}?\nÜ"},
+            "keys": {"first": "a", "second": "l", "pause": "escape", "go_on": "space"},
+        },
         stimulus_set="small",
         stimulus_set_sha256="ab",
         design="cd",
@@ -42,7 +47,7 @@ def header(participant, session, run, observer, planned) -> Header:
         run=run,
         group=2,
         observer=observer,
-        system={"system": "Linux 6.1"},
+        system={"os": "Linux 6.1"} if observer == "person" else {},
         versions={"pdpsych": "0.1.0", "psychopy": "2026.2.5"},
         started="2026-01-01T00:00:00+00:00",
     )
@@ -162,7 +167,7 @@ def test_the_sidecar_describes_the_session_and_every_column(experiment, tmp_path
     for table in out.rglob("*_beh.tsv"):
         sidecar = json.loads(table.with_suffix(".json").read_text(encoding="utf-8"))
         assert sidecar["TaskName"] == "early-1"
-        assert sidecar["Instructions"] == "Was war anders?\nÜ"
+        assert sidecar["Instructions"] == "Was war anders, a oder l?\nÜ"
         columns = table.read_text().split("\n", 1)[0].split("\t")
         assert all(sidecar[name]["Description"] for name in columns)
     person = json.loads(
@@ -170,6 +175,12 @@ def test_the_sidecar_describes_the_session_and_every_column(experiment, tmp_path
     )
     assert person["StimulusPresentation"] == {
         "OperatingSystem": "Linux 6.1", "SoftwareName": "PsychoPy", "SoftwareVersion": "2026.2.5",
+    }  # fmt: skip
+    simulated = json.loads(
+        (out / "sub-A2/ses-01/beh/sub-A2_ses-01_task-early1_beh.json").read_text(encoding="utf-8")
+    )
+    assert simulated["StimulusPresentation"] == {
+        "OperatingSystem": "n/a", "SoftwareName": "pdpsych", "SoftwareVersion": "0.1.0",
     }  # fmt: skip
     assert person["response_time"]["Units"] == "s"
     assert person["correct"]["Levels"] == {"true": "yes", "false": "no"}
@@ -269,6 +280,22 @@ def test_an_export_that_fails_leaves_the_former(experiment, tmp_path):
         export(experiment, out, "bids")
     (logs / "sub-09_ses-01.jsonl").write_bytes((logs / "sub-A2_ses-01.jsonl").read_bytes())
     with pytest.raises(InputError, match=r"recorded as sub-A2_ses-01.jsonl"):
+        export(experiment, out, "bids")
+    assert files(out) == before
+
+
+def test_a_folder_that_cannot_be_put_in_place_leaves_the_former(experiment, tmp_path, monkeypatch):
+    out = export(experiment, tmp_path / "out", "bids")
+    before = files(out)
+    rename = os.rename
+
+    def refuse(source, target):
+        if Path(source).name == "new":
+            raise PermissionError(13, "in use")
+        rename(source, target)
+
+    monkeypatch.setattr(os, "rename", refuse)
+    with pytest.raises(InputError, match="out: cannot be written: in use"):
         export(experiment, out, "bids")
     assert files(out) == before
 

@@ -126,6 +126,21 @@ def test_untimed_answers_are_missing_numbers(path):
     assert trials["response_time"].isna().all()
     assert trials["response_time"].dtype == float
     assert "off" not in trials
+    assert str(read_log(path)) == f"{path}: 1 of 10 trials"
+
+
+def test_a_session_says_how_it_was_timed(path):
+    late = json.loads(json.dumps(TIMING))
+    late["phases"]["first"]["offset"] = 0.79
+    with TrialLog.open(path, header(planned=3)) as log:
+        for number, timing in ((1, TIMING), (2, late), (3, None)):
+            log.append(trial(number, timing=timing))
+    log = read_log(path)
+    assert log.timing.off == (2,)
+    assert list(log.trials["off"].eq(True)) == [False, True, False]
+    assert str(log).startswith(
+        f"{path}: complete, 3 trials\ntiming: 2 of 3 trials timed, 0 dropped frames"
+    )
 
 
 @settings(
@@ -224,10 +239,9 @@ def test_a_finished_log_is_read_only_and_opens(path):
     assert read_log(path).complete
 
 
-@pytest.mark.skipif(getattr(os, "geteuid", lambda: 1)() == 0, reason="root writes anything")
-def test_a_read_only_log_of_an_unfinished_session_is_named(path):
+def test_a_read_only_log_of_an_unfinished_session_is_named(path, monkeypatch):
     write(path, 2)
-    path.chmod(0o444)
+    monkeypatch.setattr(os, "access", lambda *_: False)
     with pytest.raises(InputError, match="read-only, but the session is not finished"):
         TrialLog.open(path, header())
 
