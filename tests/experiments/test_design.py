@@ -6,7 +6,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pdpsych.experiments.design import Condition, conditions, digest, plan, seed_of
+from pdpsych.errors import InputError
+from pdpsych.experiments.design import Condition, conditions, digest, group_of, plan, seed_of
 from pdpsych.experiments.experiment import Experiment
 
 ALL = [
@@ -50,7 +51,7 @@ def test_plan_is_balanced(small_set, count, share, practice, seed):
     trials = plan(experiment, small_set, "01", "01")
     assert [trial.number for trial in trials] == list(range(1, len(trials) + 1))
     assert [trial.practice for trial in trials] == [True] * practice + [False] * count * len(ALL)
-    assert all(trial.easy for trial in trials[:practice])
+    assert not any(trial.easy for trial in trials[:practice])
     main = trials[practice:]
     for i in range(count):
         shown = [trial.condition for trial in main[i * len(ALL) : (i + 1) * len(ALL)]]
@@ -61,12 +62,12 @@ def test_plan_is_balanced(small_set, count, share, practice, seed):
         assert len(easy) == round(share * count)
         for part in (mine, easy):
             assert abs(sum(trial.sign for trial in part)) <= 1
-            assert abs(sum(2 * trial.interval - 3 for trial in part)) <= 1
+            assert abs(sum(2 * trial.position - 3 for trial in part)) <= 1
 
 
-def test_sign_and_interval_are_crossed(small_set):
+def test_sign_and_position_are_crossed(small_set):
     trials = plan(experiment_on(small_set, trials_per_condition=40), small_set, "01", "01")
-    cells = Counter((t.condition, t.sign, t.interval) for t in trials)
+    cells = Counter((t.condition, t.sign, t.position) for t in trials)
     assert set(cells.values()) == {10}
 
 
@@ -99,3 +100,35 @@ def test_seeds_of_different_parts_differ_and_are_exact_as_doubles(parts):
     assert seed_of(*parts) != seed_of("1", "1", "2")
     assert int(float(seed_of(*parts))) == seed_of(*parts)
     assert len({seed_of(*p) for p in [("1", "12"), ("11", "2"), (1, "12")]}) == 3
+
+
+def test_groups_share_the_images(small_set):
+    shared = experiment_on(small_set, groups=2, trials_per_condition=1)
+    seen = [{t.condition for t in plan(shared, small_set, p, "01")} for p in ("01", "02", "03")]
+    assert seen[0] | seen[1] == set(ALL)
+    assert not seen[0] & seen[1]
+    assert seen[0] == seen[2] == set(conditions(shared, small_set, 1))
+    assert {condition.image for condition in seen[1]} == {"einstein"}
+
+
+@pytest.mark.parametrize(
+    ("participant", "group"),
+    [("01", 1), ("02", 2), ("3", 3), ("pilot04", 1), ("00", 3), ("299", 2)],
+)
+def test_groups_follow_the_number_of_the_participant(small_set, participant, group):
+    assert group_of(experiment_on(small_set, groups=3), participant) == group
+
+
+def test_a_participant_without_number_has_no_group(small_set):
+    assert group_of(experiment_on(small_set), "anna") == 1
+    with pytest.raises(InputError, match='got "anna"; try "anna01"'):
+        group_of(experiment_on(small_set, groups=2), "anna")
+
+
+def test_conditions_can_be_left_out(small_set):
+    part = experiment_on(small_set, leave_out=("camel/principal/2", "einstein/random-1/1"))
+    left = [c for c in ALL if c.name not in part.leave_out]
+    assert list(conditions(part, small_set)) == left
+    nothing = experiment_on(small_set, leave_out=tuple(c.name for c in ALL))
+    with pytest.raises(InputError, match="images, pairs and leave_out leave no condition"):
+        conditions(nothing, small_set)

@@ -1,14 +1,21 @@
+import json
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from pdpsych.errors import InputError
 from pdpsych.experiments import SessionStopped, observer_from, read_log, run
 from pdpsych.experiments.design import Condition
-from pdpsych.stimuli import StimulusSet, show
+from pdpsych.stimuli import Display, StimulusSet, calibrate, show
+from pdpsych.stimuli.shown import quantise
 
 COUNT = 8 * 12
 
@@ -48,7 +55,7 @@ def test_a_session_is_run_and_logged(early, small_set):
     assert log.header.observer.startswith("simulated")
     assert log.header.config["display"]["bit_depth"] == 8
     trials = log.trials
-    assert (trials["correct"] == (trials["response"] == trials["interval"])).all()
+    assert (trials["correct"] == (trials["response"] == trials["position"])).all()
     assert (trials["clipped"] <= 0.05).all()
     assert (trials.groupby(["image", "pair", "distortion"]).size() == 12).all()
     assert trials["easy"].sum() == 8
@@ -73,8 +80,6 @@ def test_every_frame_can_be_made_again_from_the_log(early, small_set):
 
 
 def log_display(log):
-    from pdpsych.stimuli import Display
-
     return Display(**log.header.config["display"])
 
 
@@ -136,7 +141,7 @@ def test_participants_and_sessions_differ(early):
         for participant, session in [("01", "01"), ("02", "01"), ("01", "02")]
     ]
     for a, b in [(0, 1), (0, 2), (1, 2)]:
-        assert not logs[a]["interval"].equals(logs[b]["interval"])
+        assert not logs[a]["position"].equals(logs[b]["position"])
         assert not logs[a]["dither_seed"].isin(logs[b]["dither_seed"]).any()
 
 
@@ -207,20 +212,164 @@ def test_amplitudes_keep_within_the_gamut(write_experiment, small_set):
     assert run(path, observer=observer).trials["clipped"].max() == 0.0
 
 
+class Looks:
+    """An observer who answers like another and keeps what was presented."""
+
+    def __init__(self, observer) -> None:
+        self.description = observer.description
+        self.presented = []
+        self._observer = observer
+
+    def respond(self, presentation):
+        self.presented.append(presentation)
+        return self._observer.respond(presentation)
+
+
 def test_colour_images_are_shown_in_colour(write_experiment, colour_set):
     path = write_experiment("colour", stimulus_set=str(colour_set.path), trials_per_condition=2)
-    shapes = set()
+    looks = Looks(observer_from("LN", colour_set))
+    assert run(path, observer=looks).complete
+    frames = [f for p in looks.presented for phase in p.phases for f in phase.images.values()]
+    assert len(frames) == 2 * len(looks.presented)
+    assert {frame.shape for frame in frames} == {(3, 32, 32)}
 
-    class Looks:
-        description = "looks"
 
-        def respond(self, presentation):
-            shapes.update(frame.shape for frame in presentation.frames)
-            return observer.respond(presentation)
+def test_the_reference_comes_first_with_a_dither_of_its_own(write_experiment, small_set):
+    path = write_experiment("shown", task="spatial", reference=True, trials_per_condition=2)
+    looks = Looks(observer_from("LN", small_set))
+    run(path, observer=looks)
+    for presented in looks.presented:
+        images = {phase.name: phase.images for phase in presented.phases if phase.images}
+        assert list(images) == ["reference", "images"]
+        reference, shown = images["reference"]["centre"], presented.shown
+        same = shown.distorted if presented.planned.position == 1 else shown.reference
+        assert (images["images"]["left"] == same).all()
+        # Both are the same image within a level, and not the same draw.
+        difference = reference.astype(int) - shown.reference
+        assert 0 < np.abs(difference).max() <= 1
+        rng = np.random.default_rng(presented.dither_seed)
+        entry = small_set.entry(presented.planned.condition.image)
+        base = small_set.base(entry.name)
+        drawn = [quantise(base, Display(), entry.encoding, rng) for _ in range(3)]
+        assert (reference == drawn[2]).all()
 
-    observer = observer_from("LN", colour_set)
-    assert run(path, observer=Looks()).complete
-    assert shapes == {(3, 32, 32)}
+
+METHODS = {
+    "adaptive": {"kind": "adaptive", "sd": 1.0},
+    "staircase": {"kind": "staircase", "down": 2},
+    "constant": {"kind": "constant", "levels_rms": [0.003, 0.01, 0.03]},
+}
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory, small_set):
+    """Return what a session of each method was when nobody disturbed it."""
+    found = {}
+    for kind, method in METHODS.items():
+        path = tmp_path_factory.mktemp("whole") / "resumed.yaml"
+        fields = {"trials_per_condition": 5, "easy_share": 0.2, "practice_trials": 3}
+        data = {"stimulus_set": str(small_set.path), "display": {}, "method": method, **fields}
+        path.write_text(yaml.safe_dump(data))
+        found[kind] = path, without_time(run(path, observer="LGN"))
+    return found
+
+
+@settings(
+    max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(at=st.integers(1, 43), kind=st.sampled_from(sorted(METHODS)))
+def test_any_method_goes_on_from_any_trial_bit_for_bit(whole, small_set, at, kind):
+    path, undisturbed = whole[kind]
+    log = log_file(path)
+    log.unlink(missing_ok=True)
+    with pytest.raises(SessionStopped):
+        run(path, observer=Leaves(observer_from("LGN", small_set), at, SessionStopped()))
+    assert len(read_log(log).trials) == at - 1
+    assert without_time(run(path, observer="LGN")).equals(undisturbed)
+
+
+def test_constant_stimuli_are_balanced_and_staircases_move(whole):
+    placed = whole["constant"][1].query("not easy and not practice")
+    levels = sorted(placed["amplitude"].unique() / 32)
+    assert levels == pytest.approx([0.003, 0.01, 0.03])
+    counts = placed.groupby(["image", "pair", "distortion", "amplitude"]).size()
+    assert counts.unstack().agg(["min", "max"], axis=1).diff(axis=1)["max"].max() <= 1
+    stairs = whole["staircase"][1].query("not easy and not practice")
+    for _, own in stairs.groupby(["image", "pair", "distortion"]):
+        step = np.log(own["amplitude"].iloc[1] / own["amplitude"].iloc[0])
+        assert step == pytest.approx(-0.7 if own["correct"].iloc[0] else 0.7)
+
+
+def test_practice_goes_from_easy_to_harder_and_is_counted(write_experiment, small_set):
+    path = write_experiment(practice_trials=6, trials_per_condition=1)
+    looks = Looks(observer_from("LGN", small_set))
+    log = run(path, observer=looks)
+    practice = log.trials[log.trials["practice"]]
+    # From 5 to 1.5 times the threshold that is guessed, RMS contrast 0.01.
+    assert practice["amplitude"].iloc[0] == pytest.approx(5 * 0.32, rel=0.01)
+    assert practice["amplitude"].iloc[-1] == pytest.approx(1.5 * 0.32, rel=0.01)
+    assert practice["amplitude"].is_monotonic_decreasing
+    seventh = looks.presented[6].progress
+    assert seventh == (6, 14, 6, practice["correct"].sum())
+    assert looks.presented[13].progress == (13, *seventh[1:])
+
+
+def test_runs_of_a_session_differ(early):
+    runs = [run(early, run=label, observer="LGN") for label in (None, "1", "2")]
+    assert [log.path.name for log in runs] == [
+        "sub-01_ses-01.jsonl",
+        "sub-01_ses-01_run-1.jsonl",
+        "sub-01_ses-01_run-2.jsonl",
+    ]
+    assert [log.header.run for log in runs] == [None, "1", "2"]
+    seeds = [set(log.trials["dither_seed"]) for log in runs]
+    assert len(set.union(*seeds)) == 3 * COUNT
+
+
+@pytest.fixture
+def calibrated(small_set, tmp_path, write_experiment):
+    """Return a copy of the set, calibrated for a display, and an experiment with both."""
+    copied = shutil.copytree(small_set.path, tmp_path / "sets" / "copied")
+    (tmp_path / "displays").mkdir()
+    (tmp_path / "displays" / "lab.yaml").write_text("curve: 2.2\n")
+    found = calibrate(copied, tmp_path / "displays" / "lab.yaml")
+    fields = {"stimulus_set": str(copied), "display": "displays/lab.yaml"}
+    return found, write_experiment("lab", trials_per_condition=6, easy_share=0.0, **fields)
+
+
+def test_amplitudes_are_those_that_the_calibration_shows(calibrated):
+    calibration, path = calibrated
+    log = run(path, observer="LGN")
+    assert log.header.calibration == calibration.sha256
+    for row in log.trials.itertuples():
+        least, most = calibration.condition(row.image, row.pair, row.distortion).range
+        assert least * (1 - 1e-9) <= row.amplitude <= most * (1 + 1e-9)
+    assert run(path, "02", observer="LGN", uncalibrated=True).header.calibration is None
+
+
+def test_what_cannot_be_shown_is_refused_by_name_unless_left_out(calibrated):
+    calibration, path = calibrated
+    damaged = calibration.model_dump(mode="json")
+    damaged["conditions"][2] |= {"problems": ["too fine for 8 bits"], "smallest": None}
+    Path(calibration.label).write_text(json.dumps(damaged))
+    message = r"camel/random-1/1 cannot be shown: too fine.*\n.*leave_out: \[camel/random-1/1\]"
+    with pytest.raises(InputError, match=message):
+        run(path, observer="LGN")
+    path.write_text(path.read_text() + "leave_out: [camel/random-1/1]\n")
+    log = run(path, observer="LGN")
+    assert log.complete
+    camel = log.trials.query("image == 'camel' and pair == 'random-1'")
+    assert set(camel["distortion"]) == {2}
+
+
+def test_a_person_needs_the_calibration_of_this_set_and_display(calibrated, early):
+    _, path = calibrated
+    (path.parent / "displays" / "lab.yaml").write_text("curve: 2.4\n")
+    with pytest.raises(InputError, match=r"lab has changed.*pdpsych calibrate .*--uncalibrated"):
+        run(path)
+    with pytest.raises(InputError, match=r"display: .* file of its own.*--uncalibrated"):
+        run(early)
+    assert not (early.parent / "data").exists()
 
 
 def test_an_image_at_the_ends_of_the_gamut_is_refused(early, monkeypatch):
