@@ -56,7 +56,7 @@ def tell(told: dict) -> None:
 def watch(keep_pixels: bool) -> None:
     """Note trial, phase and text, and tell after each flip what is new."""
     respond, show, draw = window.Window.respond, frames.Phases.show, visual.TextStim.draw
-    flip = screen.Screen.flip
+    flip, clear = screen.Screen.flip, visual.Window.clearBuffer
 
     def responding(self, presentation):
         now["trial"] = presentation.planned.number
@@ -86,9 +86,14 @@ def watch(keep_pixels: bool) -> None:
             tell(fresh)
         return moment
 
+    def clearing(self, *arguments, **fields):
+        drawn.clear()
+        return clear(self, *arguments, **fields)
+
     watch.last = None
     window.Window.respond, frames.Phases.show = responding, showing
     visual.TextStim.draw, screen.Screen.flip = drawing, flipping
+    visual.Window.clearBuffer = clearing
 
 
 def keep_time(rate: float, late: dict[str, int]) -> None:
