@@ -1,0 +1,70 @@
+"""Figures of a plan: how often the right model is found, and how wide intervals get."""
+
+from __future__ import annotations
+
+from itertools import cycle
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from pdpsych.analysis.figures import GREY, MARKERS, SERIES, clean, new_axes
+from pdpsych.analysis.plan import WANTED
+
+
+def plot_power(cells: pd.DataFrame, trials: int, ax: Axes | None = None) -> Axes:
+    """Draw how often the true model is declared the closest, by images and participants.
+
+    ``cells`` is that of :class:`pdpsych.analysis.plan.Plan`; bars are 95 % intervals by the number
+    of simulated studies, ``trials`` those of each distortion and participant.
+    """
+    ax = ax or new_axes(4, 3)
+    ax.axhline(WANTED, color=GREY, linewidth=0.8, linestyle=":")
+    for label, rows, colour, marker in _series(cells, trials):
+        error = [rows["power"] - rows["power_low"], rows["power_high"] - rows["power"]]
+        ax.errorbar(
+            rows["images"], rows["power"], error, fmt=f"{marker}-", color=colour, label=label
+        )
+    ax.set_ylim(-0.03, 1.03)
+    ax.set_ylabel("true model declared closest")
+    ax.set_title(f"{trials} trials of each distortion", fontsize="medium")
+    return _by_images(cells, ax)
+
+
+def plot_widths(cells: pd.DataFrame, trials: int, ax: Axes | None = None) -> Axes:
+    """Draw the width of the interval of the true model's score, by images and participants."""
+    ax = ax or new_axes(4, 3)
+    for label, rows, colour, marker in _series(cells, trials):
+        ax.plot(rows["images"], rows["score_width"], f"{marker}-", color=colour, label=label)
+    ax.set_ylim(bottom=0)
+    ax.set_ylabel("width of the score's interval [nat]")
+    return _by_images(cells, ax)
+
+
+def plan_panels(cells: pd.DataFrame) -> Figure:
+    """Draw both for each number of trials side by side."""
+    numbers = sorted(set(cells["trials"]))
+    figure = Figure(figsize=(max(3.3 * len(numbers), 4.5), 6), layout="constrained")
+    axes = figure.subplots(2, len(numbers), sharex=True, sharey="row", squeeze=False)
+    for trials, power, widths in zip(numbers, *axes, strict=True):
+        plot_power(cells, trials, power).set_xlabel("")
+        plot_widths(cells, trials, widths)
+    for ax in axes[:, 1:].ravel():
+        ax.set_ylabel("")
+    axes[1, 0].legend(title="participants", frameon=False)
+    return figure
+
+
+def _series(cells: pd.DataFrame, trials: int) -> list[tuple[str, pd.DataFrame, str, str]]:
+    groups = cells[cells["trials"] == trials].groupby("participants", sort=True)
+    looks = zip(cycle(SERIES), cycle(MARKERS))
+    return [(str(n), rows, *look) for (n, rows), look in zip(groups, looks, strict=False)]
+
+
+def _by_images(cells: pd.DataFrame, ax: Axes) -> Axes:
+    numbers = sorted(set(cells["images"]))
+    ax.set_xscale("log")
+    ax.set_xticks(numbers, [str(number) for number in numbers])
+    ax.set_xticks([], minor=True)
+    ax.set_xlabel("images")
+    return clean(ax)
