@@ -20,6 +20,9 @@ It should be {width_cm:g} cm wide, and {distance_cm:g} cm from the eyes
 
 {go_on}: so it is        {pause}: stop"""
 
+# Behind the consent, which may be in any language.
+_AGREE = "\n\n{go_on}: OK        {pause}: ×"
+
 
 class Pages:
     """Shows the experiment's texts, and lets the person stop.
@@ -57,7 +60,7 @@ class Pages:
     def consent(self, progress: Progress) -> None:
         """Show what a person has to agree to, if anything."""
         if self._experiment.consent:
-            self._show(self._experiment.consent, progress)
+            self._show(self._experiment.consent + _AGREE.format(**self._keys), progress)
 
     def set_up(self, progress: Progress, refresh_hz: float) -> None:
         """Have the experimenter measure what the program cannot, where the display says it."""
