@@ -20,7 +20,7 @@ from pdpsych.analysis.methods import methods
 from pdpsych.analysis.score import Scores, score_fit
 from pdpsych.analysis.separation import bought
 from pdpsych.analysis.trials import CONDITION, Trials, gather, read_logs
-from pdpsych.experiments.trial_log import SessionLog
+from pdpsych.experiments.session_log import SessionLog
 from pdpsych.stimuli.stimulus_set import StimulusSet
 
 if TYPE_CHECKING:

@@ -10,7 +10,8 @@ from pdpsych.analysis.definition import Analysis, select
 from pdpsych.analysis.exclusion import describe, exclude
 from pdpsych.errors import InputError
 from pdpsych.experiments.logs import check_place, read_logs
-from pdpsych.experiments.trial_log import Header, SessionLog
+from pdpsych.experiments.records import Header
+from pdpsych.experiments.session_log import SessionLog
 from pdpsych.stimuli.stimulus_set import StimulusSet
 
 CONDITION = ["participant", "image", "pair", "distortion"]

@@ -8,7 +8,7 @@ from pdpsych.experiments.observer import ObserverSpec, SimulatedObserver, observ
 from pdpsych.experiments.outline import Outline, outline
 from pdpsych.experiments.psychometric import amplitude_at, proportion_correct
 from pdpsych.experiments.session import SessionStopped, run
-from pdpsych.experiments.trial_log import SessionLog, read_log
+from pdpsych.experiments.session_log import SessionLog, read_log
 
 __all__ = [
     "Experiment",

@@ -13,7 +13,8 @@ import pandas as pd
 
 from pdpsych.experiments.columns import Column, trial_column
 from pdpsych.experiments.delimited import write_delimited
-from pdpsych.experiments.trial_log import Header, SessionLog
+from pdpsych.experiments.records import Header
+from pdpsych.experiments.session_log import SessionLog
 from pdpsych.versions import versions
 
 BIDS_VERSION = "1.10.0"

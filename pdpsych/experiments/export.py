@@ -15,7 +15,7 @@ from pdpsych.experiments.bids import write_bids
 from pdpsych.experiments.experiment import Experiment
 from pdpsych.experiments.logs import check_place, read_logs
 from pdpsych.experiments.psych_ds import write_psych_ds
-from pdpsych.experiments.trial_log import SessionLog
+from pdpsych.experiments.session_log import SessionLog
 from pdpsych.study import load
 
 Layout = Literal["bids", "psych-ds"]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pdpsych.errors import InputError
 from pdpsych.experiments.experiment import Experiment
-from pdpsych.experiments.trial_log import SessionLog, log_path, read_log
+from pdpsych.experiments.session_log import SessionLog, read_log
+from pdpsych.experiments.trial_log import log_path
 
 
 def read_logs(experiment: Experiment) -> list[SessionLog]:

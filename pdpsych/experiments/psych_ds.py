@@ -12,7 +12,7 @@ import pandas as pd
 
 from pdpsych.experiments.columns import trial_column
 from pdpsych.experiments.delimited import write_delimited
-from pdpsych.experiments.trial_log import SessionLog
+from pdpsych.experiments.session_log import SessionLog
 from pdpsych.versions import versions
 
 

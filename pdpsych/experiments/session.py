@@ -16,8 +16,10 @@ from pdpsych.experiments.observer import (
     SessionStopped,
     observer_from,
 )
+from pdpsych.experiments.records import Header, Trial
+from pdpsych.experiments.session_log import SessionLog, read_log
 from pdpsych.experiments.stage import Stage
-from pdpsych.experiments.trial_log import Header, SessionLog, Trial, TrialLog, log_path, read_log
+from pdpsych.experiments.trial_log import TrialLog, log_path
 from pdpsych.progress import progress_bar
 from pdpsych.stimuli.calibration import Calibration
 from pdpsych.stimuli.display import Display

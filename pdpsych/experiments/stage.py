@@ -12,7 +12,7 @@ from pdpsych.experiments.experiment import Experiment
 from pdpsych.experiments.observer import Presentation, Progress
 from pdpsych.experiments.phases import phases
 from pdpsych.experiments.placement import EASY, Placement, Showable
-from pdpsych.experiments.trial_log import Trial
+from pdpsych.experiments.records import Trial
 from pdpsych.stimuli.calibration import Calibration
 from pdpsych.stimuli.encoding import linear_from_srgb
 from pdpsych.stimuli.shown import largest_amplitude, quantise, show

@@ -15,8 +15,9 @@ from pdpsych.analysis.fit import Fit
 from pdpsych.analysis.hierarchy import Posterior
 from pdpsych.analysis.likelihood import Observations
 from pdpsych.analysis.trials import CONDITION
+from pdpsych.experiments import chain
 from pdpsych.experiments.psychometric import proportion_correct
-from pdpsych.experiments.trial_log import Header, Trial
+from pdpsych.experiments.records import Header, Trial
 from pdpsych.stimuli.stimulus_set import MANIFEST, array_file, sha256_of
 
 SIDE = 16
@@ -264,7 +265,11 @@ def _write_log(
     for number, (c, alpha, right) in enumerate(zip(*columns, strict=True), start=4):
         lines.append(_trial(number, conditions[c], alpha, right, practice=False))
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text("".join(json.dumps(line.model_dump(mode="json")) + "\n" for line in lines))
+    text, digest = "", ""
+    for line in lines:
+        sealed, digest = chain.seal(line.model_dump(mode="json"), digest)
+        text += sealed + "\n"
+    path.write_text(text)
 
 
 def _trial(
@@ -278,7 +283,7 @@ def _trial(
         pair=pair,
         distortion=distortion,
         sign=1,
-        interval=target,
+        position=target,
         easy=False,
         practice=practice,
         # What was asked for is not what was shown: the fit has to use ``realised``.

@@ -99,7 +99,7 @@ def test_a_log_of_another_experiment_is_refused(write_study):
 def test_a_renamed_log_is_refused(write_study):
     study = write_study(trials=4)
     (study / LOG.format("02")).rename(study / LOG.format("03"))
-    with pytest.raises(InputError, match=r"sub-03_ses-01.jsonl: recorded as participant 02"):
+    with pytest.raises(InputError, match=r"sub-03_ses-01.jsonl: recorded as sub-02_ses-01.jsonl"):
         gather(open_analysis(study))
 
 

@@ -1,7 +1,7 @@
 import pytest
 
 from pdpsych.experiments.columns import TRIAL_COLUMNS, trial_column
-from pdpsych.experiments.trial_log import Trial
+from pdpsych.experiments.records import Trial
 
 
 def test_every_field_of_a_trial_has_a_meaning():

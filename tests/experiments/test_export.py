@@ -13,7 +13,8 @@ from pdpsych.errors import InputError
 from pdpsych.experiments import experiment as experiments
 from pdpsych.experiments.bids import BIDS_VERSION
 from pdpsych.experiments.export import export
-from pdpsych.experiments.trial_log import Header, Trial, TrialLog, log_path
+from pdpsych.experiments.records import Header, Trial
+from pdpsych.experiments.trial_log import TrialLog, log_path
 from pdpsych.study import load
 
 TIMING = {

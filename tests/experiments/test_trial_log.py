@@ -11,14 +11,9 @@ from hypothesis import strategies as st
 
 from pdpsych.errors import InputError
 from pdpsych.experiments.log_file import torn_path
-from pdpsych.experiments.trial_log import (
-    _TRIAL_BYTES,
-    Header,
-    Trial,
-    TrialLog,
-    log_path,
-    read_log,
-)
+from pdpsych.experiments.records import Header, Trial
+from pdpsych.experiments.session_log import read_log
+from pdpsych.experiments.trial_log import _TRIAL_BYTES, TrialLog, log_path
 
 TIMING = {
     "start": 12.5,
@@ -335,7 +330,8 @@ def test_one_process_at_a_time(path):
         sys.path.insert(0, sys.argv[2])
         from pathlib import Path
         from pdpsych.errors import InputError
-        from pdpsych.experiments.trial_log import TrialLog, read_log
+        from pdpsych.experiments.session_log import read_log
+        from pdpsych.experiments.trial_log import TrialLog
         path = Path(sys.argv[1])
         try:
             TrialLog.open(path, read_log(path).header)
