@@ -1,3 +1,4 @@
+import json
 import re
 from pathlib import Path
 
@@ -57,7 +58,34 @@ def test_logs_are_beside_the_file(write_experiment, tmp_path):
         ({"images": []}, "images: "),
         ({"images": ["camel", "camel"]}, "images: each name once"),
         ({"easy_share": 0.9}, "easy_share: "),
-        ({"task": "yes-no"}, "task: "),
+        ({"task": "yes-no"}, "task: allowed: two-interval, spatial"),
+        ({"task": "two-intervall"}, 'task: did you mean "two-interval"?'),
+        ({"method": {"kind": "stairs"}}, 'method: kind: "stairs"; did you mean "staircase"?'),
+        ({"method": "adaptive"}, "method: a mapping with kind: adaptive, staircase, constant"),
+        ({"method": {"sdd": 1}}, 'method.sdd: unknown key "sdd"; did you mean "sd"?'),
+        ({"method": {"kind": "staircase", "down": 0}}, "method.down: "),
+        ({"method": {"kind": "staircase", "steps": [1, 0]}}, "method.steps[1]: "),
+        ({"method": {"kind": "staircase", "levels_rms": [0.1]}}, "method.levels_rms: unknown key"),
+        (
+            {"method": {"kind": "constant", "levels_rms": [0.1], "range_rms": [0.1, 0.2]}},
+            "method: give one of levels_rms, range_rms",
+        ),
+        (
+            {"method": {"kind": "constant", "range_rms": [0.2, 0.1]}},
+            "method: range_rms: the smaller contrast first",
+        ),
+        (
+            {"method": {"kind": "constant", "levels_rms": [0.1, 0.1]}},
+            "method: levels_rms: each level once",
+        ),
+        ({"method": {"lapses": [0.02]}}, "method.lapses: a mapping of values to their weights"),
+        ({"method": {"exponents": {1: 0}}}, "method.exponents"),
+        ({"instructions": {"brake": ""}}, 'instructions.brake: unknown key "brake"'),
+        ({"instructions": {"rest": "{don}"}}, "instructions: rest: {don} cannot be filled in"),
+        ({"feedback": "some"}, "feedback: "),
+        ({"consent": ""}, "consent: "),
+        ({"groups": 0}, "groups: "),
+        ({"placement": {"sd": 1}}, 'placement: unknown key "placement"'),
     ],
 )
 def test_bad_fields_are_named(write_experiment, fields, message):
@@ -73,6 +101,11 @@ def test_bad_fields_are_named(write_experiment, fields, message):
     [
         ({"images": ["camle"]}, 'images: "camle" is not in .*did you mean "camel"'),
         ({"pairs": ["random-2"]}, 'pairs: "random-2" is not in .*did you mean "random-1"'),
+        (
+            {"leave_out": ["camel/principal/3"]},
+            'leave_out: "camel/principal/3" is not in .*did you mean "camel/principal/2"',
+        ),
+        ({"groups": 3}, "groups: 3 groups, but 2 images to share"),
     ],
 )
 def test_names_the_set_does_not_have_are_refused(write_experiment, fields, message):
@@ -95,3 +128,28 @@ def test_reference_experiment_is_valid():
     )
     text = yaml.safe_load((STUDY / "early-vision.yaml").read_text())
     assert text.keys() <= Experiment.model_fields.keys()
+
+
+def test_the_configuration_is_read_back_as_it_was(write_experiment):
+    methods = [
+        {},
+        {"exponents": {0.7: 1, 1.0: 2}, "lapses": {0.0: 1}},
+        {"kind": "staircase", "steps": [0.5, 0.25]},
+        {"kind": "constant", "levels_rms": [0.01, 0.02]},
+    ]
+    for method in methods:
+        fields = {"method": method, "task": "spatial", "consent": "I agree."}
+        resolved = load(write_experiment(**fields), Experiment).resolved()
+        again = Experiment.model_validate(json.loads(json.dumps(resolved)))
+        assert again.resolved() == resolved
+        assert resolved["instructions"]["welcome"].startswith("Each trial")
+
+
+@pytest.mark.parametrize(
+    ("feedback", "practice", "main"),
+    [("none", False, False), ("practice", True, False), ("all", True, True)],
+)
+def test_feedback_is_given_where_the_experiment_says(feedback, practice, main):
+    experiment = Experiment(stimulus_set="set", display={}, feedback=feedback)
+    assert experiment.gives_feedback(practice=True) == practice
+    assert experiment.gives_feedback(practice=False) == main

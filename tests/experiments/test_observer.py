@@ -9,6 +9,7 @@ from pdpsych.experiments.design import Condition, PlannedTrial
 from pdpsych.experiments.observer import (
     ObserverSpec,
     Presentation,
+    Progress,
     SimulatedObserver,
     observer_from,
 )
@@ -19,22 +20,15 @@ CAMEL = Condition("camel", "principal", 1)
 FRAME = np.zeros((1, 2, 2), np.uint16)
 
 
-def presentation(number: int, interval: int, realised: float, requested: float = 1.0):
+def presentation(number: int, position: int, realised: float, requested: float = 1.0):
     shown = Shown(FRAME + 1, FRAME, realised, 0.0, 0.0)
-    planned = PlannedTrial(number, CAMEL, 1, interval, easy=False)
-    return Presentation(planned, requested, shown, 0)
+    planned = PlannedTrial(number, CAMEL, 1, position, easy=False)
+    return Presentation(planned, requested, shown, 0, (), Progress(number - 1, 9, 0, 0))
 
 
-def share_correct(observer: SimulatedObserver, interval: int, realised: float, n=4000) -> float:
-    trials = [presentation(i, interval, realised, requested=99.0) for i in range(n)]
-    return float(np.mean([observer.respond(t).interval == interval for t in trials]))
-
-
-def test_frames_are_in_the_order_of_the_intervals():
-    first, second = presentation(1, 1, 0.0).frames
-    assert (first[0, 0, 0], second[0, 0, 0]) == (1, 0)
-    first, second = presentation(1, 2, 0.0).frames
-    assert (first[0, 0, 0], second[0, 0, 0]) == (0, 1)
+def share_correct(observer: SimulatedObserver, position: int, realised: float, n=4000) -> float:
+    trials = [presentation(i, position, realised, requested=99.0) for i in range(n)]
+    return float(np.mean([observer.respond(t).position == position for t in trials]))
 
 
 @pytest.mark.parametrize(
@@ -42,13 +36,13 @@ def test_frames_are_in_the_order_of_the_intervals():
 )
 def test_answers_follow_the_psychometric_function(exponent, lapse, realised):
     observer = SimulatedObserver({CAMEL: 2.0}, exponent, lapse, seed=3)
-    for interval in (1, 2):
+    for position in (1, 2):
         expected = proportion_correct(realised, 2.0, exponent, lapse)
         # 4 standard errors of 4000 trials
-        assert share_correct(observer, interval, realised) == pytest.approx(expected, abs=0.032)
+        assert share_correct(observer, position, realised) == pytest.approx(expected, abs=0.032)
 
 
-def test_bias_prefers_the_first_interval():
+def test_bias_prefers_the_first_position():
     observer = SimulatedObserver({CAMEL: 1.0}, lapse=0, bias=0.7)
     # P(first | no distortion) = Φ(0.7/√2)
     assert share_correct(observer, 1, 0.0) == pytest.approx(0.690, abs=0.03)
