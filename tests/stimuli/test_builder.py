@@ -25,7 +25,7 @@ images: [{sample: astronaut}, {sample: coffee}]
 preprocess: {size: 32, range: [0.1, 0.9]}
 models: [LN, LG, LGN]
 distortions:
-  - {kind: principal, iterations: 8, restarts: 2}
+  - {kind: principal, iterations: 12, restarts: 2}
   - {kind: eigen, model: LGN, iterations: 8}
   - {kind: generalised, models: [LN, LG], iterations: 8}
   - {kind: random, pairs: 2}
