@@ -51,12 +51,10 @@ class AdaptivePlacement(Placement):
 
     def expected_entropies(self) -> Floats:
         """Return, for each candidate amplitude, the expected entropy after it in nats."""
-        known = self.posterior
-        table = _table(
-            tuple(self.amplitudes), tuple(known.log_thresholds), *map(tuple, known.shapes)
-        )
-        right = np.einsum("atk,tk->at", table, known.joint)
-        wrong = known.joint.sum(axis=1) - right
+        joint = self.posterior.joint
+        table = _table(tuple(self.amplitudes), *map(tuple, self.posterior.grid))
+        right = np.einsum("atk,tk->at", table, joint)
+        wrong = joint.sum(axis=1) - right
         return _weighted_entropy(right) + _weighted_entropy(wrong)
 
 
@@ -67,7 +65,7 @@ def _table(
     exponents: tuple[float, ...],
     lapses: tuple[float, ...],
 ) -> Floats:
-    return likelihood(np.array(amplitudes), np.array(log_thresholds), np.array([exponents, lapses]))
+    return likelihood(*map(np.array, (amplitudes, log_thresholds, exponents, lapses)))
 
 
 def _weighted_entropy(joint: Floats) -> Floats:

@@ -70,24 +70,29 @@ class Posterior:
     ----------
     log_thresholds
         Grid of log τ in model units, (T,).
-    shapes
-        Exponents and lapse rates of the grid, (2, K).
+    exponents, lapses
+        Grids of b and λ, (E,) and (L,).
     joint
-        Probabilities, (T, K).
+        Probabilities, (T, E·L).
     """
 
     def __init__(self, prior: Prior, unit: float) -> None:
         offsets = np.arange(-_SPAN * prior.sd, _SPAN * prior.sd, _STEP)
         self.log_thresholds: Floats = np.log(prior.threshold_rms * unit) + offsets
-        grid = [(b, lapse) for b in prior.exponents for lapse in prior.lapses]
-        self.shapes: Floats = np.array(grid).T
-        weights = np.array([prior.exponents[b] * prior.lapses[lapse] for b, lapse in grid])
-        joint = np.exp(-0.5 * (offsets / prior.sd) ** 2)[:, None] * weights
+        self.exponents: Floats = np.array(list(prior.exponents))
+        self.lapses: Floats = np.array(list(prior.lapses))
+        weights = np.outer(list(prior.exponents.values()), list(prior.lapses.values()))
+        joint = np.exp(-0.5 * (offsets / prior.sd) ** 2)[:, None] * weights.ravel()
         self.joint: Floats = joint / joint.sum()
+
+    @property
+    def grid(self) -> tuple[Floats, Floats, Floats]:
+        """Log thresholds (T,), exponents (E,) and lapse rates (L,)."""
+        return self.log_thresholds, self.exponents, self.lapses
 
     def after(self, amplitude: float, correct: bool) -> Posterior:
         """Return the posterior after one more answer, to a realised amplitude in model units."""
-        likely = likelihood(np.array([amplitude]), self.log_thresholds, self.shapes)[0]
+        likely = likelihood(np.array([amplitude]), *self.grid)[0]
         joint = self.joint * (likely if correct else 1 - likely)
         later = copy.copy(self)
         later.joint = joint / joint.sum()
@@ -100,7 +105,14 @@ class Posterior:
         return Estimate(mean, float(np.sqrt(weight @ (self.log_thresholds - mean) ** 2)))
 
 
-def likelihood(amplitudes: Floats, log_thresholds: Floats, shapes: Floats) -> Floats:
-    """Return P(correct), (A, T, K), of amplitudes (A,), log thresholds (T,), shapes (2, K)."""
-    thresholds = np.exp(log_thresholds)[:, None]
-    return proportion_correct(amplitudes[:, None, None], thresholds, *shapes)
+def likelihood(
+    amplitudes: Floats, log_thresholds: Floats, exponents: Floats, lapses: Floats
+) -> Floats:
+    """Return P(correct), (A, T, E·L), of (A,) amplitudes on a grid of (T,), (E,) and (L,)."""
+    found = proportion_correct(
+        amplitudes[:, None, None, None],
+        np.exp(log_thresholds)[:, None, None],
+        exponents[:, None],
+        lapses,
+    )
+    return found.reshape(len(amplitudes), len(log_thresholds), -1)

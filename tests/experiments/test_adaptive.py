@@ -1,3 +1,5 @@
+from itertools import product
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -30,7 +32,8 @@ def test_expected_entropy_is_that_of_trying_both_answers():
     for amplitude, expected in list(zip(placed.amplitudes, fast, strict=True))[::8]:
         total = 0.0
         for correct in (True, False):
-            p = proportion_correct(amplitude, np.exp(known.log_thresholds)[:, None], *known.shapes)
+            shapes = np.array(list(product(known.exponents, known.lapses))).T
+            p = proportion_correct(amplitude, np.exp(known.log_thresholds)[:, None], *shapes)
             chance = float((known.joint * (p if correct else 1 - p)).sum())
             after = known.after(amplitude, correct)
             total += chance * entropy(after.joint.sum(axis=1))

@@ -1,3 +1,5 @@
+from itertools import product
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -15,7 +17,7 @@ def brute_force(prior: Prior, unit: float, answers) -> np.ndarray:
     joint = grid.joint.copy()
     for amplitude, correct in answers:
         for i, log_threshold in enumerate(grid.log_thresholds):
-            for j, (exponent, lapse) in enumerate(grid.shapes.T):
+            for j, (exponent, lapse) in enumerate(product(grid.exponents, grid.lapses)):
                 p = float(proportion_correct(amplitude, np.exp(log_threshold), exponent, lapse))
                 joint[i, j] *= p if correct else 1 - p
     return joint / joint.sum()
@@ -38,9 +40,10 @@ def test_posterior_is_bayes_rule(answers):
 def test_before_any_answer_it_is_the_prior():
     posterior = Posterior(PRIOR, 10.0)
     assert posterior.estimate() == pytest.approx((np.log(0.5), 0.5), abs=0.06)
-    weights = posterior.joint.sum(axis=0)
-    shapes = {tuple(shape): w for shape, w in zip(posterior.shapes.T, weights, strict=True)}
-    assert shapes[1.0, 0.02] == pytest.approx(0.45 * 0.45)
+    shapes = product(posterior.exponents, posterior.lapses)
+    weights = dict(zip(shapes, posterior.joint.sum(axis=0), strict=True))
+    assert weights[1.0, 0.02] == pytest.approx(0.45 * 0.45)
+    assert weights[2.0, 0.06] == pytest.approx(0.1 * 0.2)
 
 
 @given(weight=st.floats(0.01, 100))
