@@ -28,7 +28,6 @@ FIELDS: dict[str, tuple[str, ...]] = {
 }
 
 _HOW = """\
-Which one was changed?
 
 {first}: the %s        {second}: the %s
 
@@ -43,13 +42,15 @@ Each trial shows the same picture twice.
 One of the two is slightly changed:
 as often the first as the second.
 
+Which one was changed?
 """
     + _HOW % ("first", "second"),
     ("two-interval", True): """\
 Each trial shows a picture, and then the same picture twice more.
-One of these two differs slightly from it:
+One of these two is slightly changed:
 as often the first as the second.
 
+Which of the two differs from the picture before?
 """
     + _HOW % ("first of the two", "second"),
     ("spatial", False): """\
@@ -57,13 +58,15 @@ Each trial shows the same picture twice, side by side.
 One of the two is slightly changed:
 as often the left as the right.
 
+Which one was changed?
 """
     + _HOW % ("left", "right"),
     ("spatial", True): """\
 Each trial shows a picture, and then the same picture twice, side by side.
-One of these two differs slightly from it:
+One of these two is slightly changed:
 as often the left as the right.
 
+Which of the two differs from the picture before?
 """
     + _HOW % ("left", "right"),
 }

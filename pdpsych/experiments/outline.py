@@ -66,7 +66,7 @@ class Outline:
             f"log: {self.log}",
             f"trials: {self.trials}, {self.practice} of them practice; {per_condition} of each of "
             f"{len(self.conditions)} conditions, in all {self.easy} easy",
-            f"minutes: {self.minutes:.0f}, with {ANSWER_S:g} s for an answer and {self.breaks} "
+            f"minutes: {self.minutes:.1f}, with {ANSWER_S:g} s for an answer and {self.breaks} "
             f"breaks of {BREAK_S:g} s",
             f"method: {self.method}",
             f"group {self.group[0]} of {self.group[1]}; seed {self.seed}; design {self.design}",

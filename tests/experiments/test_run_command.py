@@ -1,0 +1,71 @@
+"""The command ``pdpsych run``: its options, and what it says."""
+
+import pytest
+from typer.testing import CliRunner
+
+from pdpsych.cli import app
+from pdpsych.errors import InputError
+from pdpsych.experiments import read_log
+from pdpsych.experiments.dialog import Labels
+
+
+@pytest.fixture
+def pdpsych_run(write_experiment):
+    """Return a function that runs the command on a small experiment."""
+    path = write_experiment("small", trials_per_condition=2)
+
+    def call(*options: str):
+        done = CliRunner().invoke(app, ["run", str(path), *options])
+        if isinstance(done.exception, InputError):
+            raise done.exception
+        assert done.exit_code == 0, done.output
+        return done.output, path.parent / "data" / "small"
+
+    return call
+
+
+def test_a_dry_run_says_what_will_be_and_writes_nothing(pdpsych_run):
+    out, logs = pdpsych_run("--dry-run", "--participant", "04", "--session", "02", "--run", "3")
+    assert "participant 04, session 02, run 3" in out
+    assert "trials: 16, 0 of them practice; 2 of each of 8 conditions" in out
+    assert not logs.parent.exists()
+
+
+def test_a_simulated_session_needs_no_participant(pdpsych_run):
+    out, logs = pdpsych_run("--simulate", "LGN")
+    assert f"{logs / 'sub-01_ses-01.jsonl'}: complete, 16 trials" in out
+
+
+def test_a_person_is_asked_for_what_was_not_given(pdpsych_run, monkeypatch):
+    asked = []
+
+    def ask(experiment, session, run):
+        asked.append((experiment.stem, session, run))
+        return Labels("09", "03", "2")
+
+    monkeypatch.setattr("pdpsych.experiments.dialog.ask", ask)
+    with pytest.raises(InputError, match=r"not calibrated .*--uncalibrated"):
+        pdpsych_run("--session", "03")
+    assert asked == [("small", "03", None)]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--participant", "a b"), 'participant: letters and digits only, got "a b"; try "ab"'),
+        (("--participant", "01", "--run", "x"), "run: "),
+        (("--participant", "01"), r"small\.yaml: display: .*not calibrated"),
+        (("--simulate", "LGM"), 'did you mean "LGN"'),
+    ],
+)
+def test_what_cannot_be_run_is_refused(pdpsych_run, options, message):
+    with pytest.raises(InputError, match=message):
+        pdpsych_run(*options)
+
+
+def test_runs_have_logs_of_their_own(pdpsych_run):
+    for number in ("1", "2"):
+        _, logs = pdpsych_run("--simulate", "LGN", "--run", number)
+    found = [read_log(path) for path in sorted(logs.glob("*.jsonl"))]
+    assert [log.header.run for log in found] == ["1", "2"]
+    assert found[0].header.design != found[1].header.design
