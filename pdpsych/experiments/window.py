@@ -112,8 +112,8 @@ class Window:
 
     def answered(self, presentation: Presentation, response: Response) -> None:
         """Tell whether a saved answer was right, where the experiment says so; begin the gap."""
-        planned, when = presentation.planned, self._experiment.feedback
-        if self._answers is None and (when == "all" or (when == "practice" and planned.practice)):
+        planned = presentation.planned
+        if self._answers is None and self._experiment.gives_feedback(planned.practice):
             told = self._pages.feedback(response.position == planned.position)
             self._screen.text.text = told
             phases = Phases(self._screen, self._rate, _nothing)
