@@ -205,17 +205,21 @@ def largest_amplitude(image: Array, distortion: Array, clipped: float) -> float:
     Exact: each pixel value has one amplitude at which it leaves [0, 1]; this is the quantile
     of those.
     """
-    base = np.asarray(image, dtype=np.float64).ravel()
-    direction = np.asarray(distortion, dtype=np.float64).ravel()
-    step = np.abs(direction)
+    base, direction = np.ravel(image), np.ravel(distortion)
     allowed = int(np.floor(clipped * base.size))
-    limits = []
-    for sign in (1.0, -1.0):
-        room = np.where(sign * direction > 0, 1.0 - base, base)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            leaves = np.where(step > 0, room / step, np.inf)
-        limits.append(np.partition(leaves, allowed)[allowed] if allowed < base.size else np.inf)
-    return float(min(limits))
+    if allowed >= base.size:
+        return float("inf")
+    leaves = np.empty((2, base.size))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        for start in range(0, base.size, _BLOCK):
+            part = slice(start, start + _BLOCK)
+            value, step = base[part].astype(np.float64), direction[part].astype(np.float64)
+            white, black = (1.0 - value) / step, -value / step
+            np.fmax(white, black, out=leaves[0, part])
+            np.fmax(-white, -black, out=leaves[1, part])
+    leaves[:, direction == 0] = np.inf
+    leaves.partition(allowed, axis=1)
+    return float(leaves[:, allowed].min())
 
 
 @dataclass(frozen=True, eq=False)
