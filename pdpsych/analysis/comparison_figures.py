@@ -69,7 +69,7 @@ def plot_threshold_map(fit: Fit, dimensions: Mapping[str, int], ax: Axes | None 
     )
     wide = table.pivot(index="participant", columns=CONDITION[1:], values="contrast")
     rows, columns = wide.shape
-    ax = ax or new_axes(min(2.5 + 0.28 * columns, 12), 1.8 + 0.3 * rows)
+    ax = ax or new_axes(min(2.5 + 0.28 * columns, 12), 2.8 + 0.3 * rows)
     drawn = ax.imshow(wide.to_numpy(dtype=float), cmap=_MAP, norm=LogNorm(), aspect="auto")
     for flag, marker in ((~table["measured"], "x"), (table["outside_range"], ".")):
         where = table[flag.astype(bool)]

@@ -80,7 +80,7 @@ def table(frame: pd.DataFrame, caption: str) -> str:
 
     body = "\n".join(row(cells, "td") for cells in frame.itertuples(index=False))
     return (
-        f'<div class="table"><table>\n<caption>{escape(caption)}</caption>\n'
+        f'<p class="dim">{escape(caption)}</p>\n<div class="table"><table>\n'
         f"<thead>{row(frame.columns, 'th')}</thead>\n<tbody>\n{body}\n</tbody></table></div>"
     )
 
@@ -92,7 +92,10 @@ def with_interval(
     # Adding 0 to what is rounded turns −0.00 into 0.00.
     values = rows[[middle, low, high]].astype(float).round(digits) + 0.0
     return pd.Series(
-        [f"{m:.{digits}f} [{a:.{digits}f}, {b:.{digits}f}]" for m, a, b in values.to_numpy()],
+        [
+            f"{m:.{digits}f}\N{NO-BREAK SPACE}[{a:.{digits}f},\N{NO-BREAK SPACE}{b:.{digits}f}]"
+            for m, a, b in values.to_numpy()
+        ],
         index=rows.index,
     )
 

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator
 
 from pdpsych.analysis.binomial import wilson
 from pdpsych.analysis.figures import BLACK, BLUE, GREY, MARKERS, SERIES, clean, new_axes
@@ -37,9 +38,7 @@ def plot_response_times(trials: pd.DataFrame, ax: Axes | None = None) -> Axes:
         ax.hlines(y, table[0.05], table[0.95], color=BLUE, linewidth=1)
         ax.hlines(y, table[0.25], table[0.75], color=BLUE, linewidth=5)
         ax.plot(table[0.5], y, "|", color=BLACK, markersize=11, markeredgewidth=2)
-        ax.set_xscale("log")
-        ax.xaxis.set_major_formatter("{x:.3g}")
-        ax.xaxis.set_minor_formatter("")
+        _on_log_axis(ax)
         ax.set_ylim(len(table) - 0.5, -0.5)
     else:
         ax.text(0.5, 0.5, "no response times", ha="center", transform=ax.transAxes)
@@ -65,9 +64,7 @@ def plot_residuals_by_signal(fit: Fit, ax: Axes | None = None) -> Axes:
             rows["signal"], residual, np.maximum(error, 0), fmt=marker, color=colour, label=name,
             markersize=4, linewidth=0.8,
         )  # fmt: skip
-    ax.set_xscale("log")
-    ax.xaxis.set_major_formatter("{x:.3g}")
-    ax.xaxis.set_minor_formatter("")
+    _on_log_axis(ax)
     ax.set_xlabel("d′ by the fit, which grows with amplitude")
     return _around_zero(ax)
 
@@ -131,7 +128,13 @@ def quality_panels(fit: Fit, trials: pd.DataFrame) -> Figure:
     plot_residuals_by_signal(fit, signal)
     plot_residuals_by_order(fit, trials, order).set_ylabel("")
     if people <= _MOST_SERIES:
-        order.legend(frameon=False, fontsize="small", title="participant")
+        figure.legend(
+            *order.get_legend_handles_labels(),
+            loc="outside right center",
+            frameon=False,
+            fontsize="small",
+            title="participant",
+        )
     return figure
 
 
@@ -141,6 +144,13 @@ def _participants(table: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame, str,
     looks = zip(cycle(SERIES if few else (GREY,)), cycle(MARKERS))
     for (name, rows), look in zip(groups, looks, strict=False):
         yield str(name), rows, *look
+
+
+def _on_log_axis(ax: Axes) -> None:
+    ax.set_xscale("log")
+    ax.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+    ax.xaxis.set_major_formatter("{x:.3g}")
+    ax.xaxis.set_minor_formatter("")
 
 
 def _around_zero(ax: Axes) -> Axes:

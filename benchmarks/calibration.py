@@ -1,0 +1,263 @@
+"""Whether intervals and verdicts hold: 200 studies simulated from trials to the conclusion.
+
+``python benchmarks/calibration.py`` simulates studies whose participants see like one model, are
+as far from two models, or break the assumptions of the fit, and prints a table of how often
+intervals cover the truth, how often models are declared the closest, how far log ratios are off,
+and how many participants are flagged. Answers come from placements as in a session.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from multiprocessing import get_context
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from pdpsych.analysis.binomial import wilson
+from pdpsych.analysis.conclusion import possibly_closest
+from pdpsych.analysis.definition import Analysis
+from pdpsych.analysis.exclusion import EXCLUDED_COLUMNS
+from pdpsych.analysis.fit import Fit, fit_table
+from pdpsych.analysis.human import EVERYONE
+from pdpsych.analysis.plan import simulate
+from pdpsych.analysis.score import Scores, score_ratios
+from pdpsych.analysis.simulated_study import Size, World
+from pdpsych.analysis.simulation import Answers, simulate_session
+from pdpsych.analysis.trials import CONDITION
+from pdpsych.experiments import Experiment, ObserverSpec, SimulatedObserver
+from pdpsych.experiments.design import Condition, PlannedTrial, Position, arrange
+from pdpsych.experiments.placement import Showable
+from pdpsych.stimuli import Display
+
+SIZE = Size(participants=4, images=16, trials=40)
+# Of log ratios over images, and of other models' log ratios around the human's; nats.
+RATIO_SD, OTHER_SD = 1.2, (1.3, 1.5, 1.7)
+IMAGE_SD, PERSON_SD = 0.4, 0.15
+ANALYSIS = Analysis(experiment=Path("none"), samples=1000)
+EXPERIMENT = Experiment(
+    stimulus_set=Path("none"), display=Display(), trials_per_condition=SIZE.trials
+)
+PLACEMENT = EXPERIMENT.method.begin(Showable("any", 0.0, 0.5, 1.0), 0)
+
+
+@dataclass(frozen=True)
+class Case:
+    """Who takes part, and which models are scored."""
+
+    name: str
+    exponent: float = 1.0
+    lapse: float = 0.02
+    bias: float = 0.0
+    learning: float = 0.0
+    equal: bool = False
+
+
+CASES = (
+    Case("assumptions hold"),
+    Case("two equal models", equal=True),
+    Case("lapse 6 %", lapse=0.06),
+    Case("exponent 1.5", exponent=1.5),
+    Case("biased responses", bias=0.5),
+    Case("learning, −0.5 nat", learning=-0.5),
+)
+
+
+@dataclass(frozen=True)
+class Learner:
+    """Somebody whose log thresholds change steadily over ``total`` trials, by ``change``."""
+
+    observer: SimulatedObserver
+    change: float
+    total: int
+
+    def answer(self, planned: PlannedTrial, realised: float) -> Position:
+        """Say where the distorted image was."""
+        shift = self.change * (planned.number / self.total - 0.5)
+        return self.observer.answer(planned, realised * np.exp(-shift))
+
+
+class Result(NamedTuple):
+    """What one study found; coverages and biases are means over what it estimated."""
+
+    thresholds: float
+    own_ratios: float
+    mean_ratios: float
+    scores: float
+    right: bool
+    wrong: bool
+    bias: float
+    flagged: float
+
+
+def study(case: Case, size: Size, number: int) -> Result:
+    """Simulate a study, analyse it, and compare with what it was drawn from."""
+    rng = np.random.default_rng([number, CASES.index(case)])
+    images = [f"image-{i:02d}" for i in range(size.images)]
+    human = rng.normal(0, RATIO_SD, size.images)
+    spreads = OTHER_SD[:1] * 2 if case.equal else (0.0, *OTHER_SD)
+    models = {f"model-{m}": human + rng.normal(0, sd, human.size) for m, sd in enumerate(spreads)}
+    table, truth = sessions(case, size, images, human, rng)
+    fitted = fit_table(
+        table,
+        pd.DataFrame(columns=list(EXCLUDED_COLUMNS)),
+        {},
+        ANALYSIS.model_copy(update={"seed": number}),
+    )
+    scores = score_ratios(fitted, ratio_table(models, images))
+    closest = possibly_closest(scores.ranking)
+    declared = closest[0] if len(closest) == 1 else ""
+    right = not case.equal and declared == "model-0"
+    # The mean of |N(0, s)|: the score over all images that these stand for.
+    expected = {m: sd * np.sqrt(2 / np.pi) for m, sd in zip(models, spreads, strict=True) if sd}
+    means = dict(zip(images, human, strict=True))
+    return Result(
+        *coverage(fitted, scores, truth, means, expected),
+        right,
+        bool(declared) and not right,
+        bias(scores, truth),
+        float((fitted.participants["flags"] != "").mean()),
+    )
+
+
+def sessions(
+    case: Case, size: Size, images: list[str], human: np.ndarray, rng: np.random.Generator
+) -> tuple[pd.DataFrame, pd.Series]:
+    """Return trials, and the true log thresholds by condition."""
+    conditions = [Condition(image, "principal", number) for image in images for number in (1, 2)]
+    common = np.log(0.01) + rng.normal(0, IMAGE_SD, human.size)
+    typical = np.stack([common - human / 2, common + human / 2], axis=1).ravel()
+    design = EXPERIMENT.model_copy(update={"trials_per_condition": size.trials})
+    tables, truths = [], []
+    for person in range(size.participants):
+        own = typical + rng.normal(0, PERSON_SD, typical.size)
+        trials = arrange(conditions, design, rng)
+        observer: Answers = SimulatedObserver(
+            dict(zip(conditions, np.exp(own).tolist(), strict=True)),
+            case.exponent,
+            case.lapse,
+            case.bias,
+            int(rng.integers(2**32)),
+        )
+        if case.learning:
+            observer = Learner(observer, case.learning, len(trials))
+        name = f"{person:02d}"
+        placements = dict.fromkeys(conditions, PLACEMENT)
+        tables.append(simulate_session(trials, placements, observer, name))
+        index = pd.MultiIndex.from_tuples([(name, *c) for c in conditions], names=CONDITION)
+        truths.append(pd.Series(own, index=index))
+    return pd.concat(tables, ignore_index=True), pd.concat(truths)
+
+
+def ratio_table(models: dict[str, np.ndarray], images: list[str]) -> pd.DataFrame:
+    """Return log ratios of models as a score takes them."""
+    return pd.DataFrame(
+        {"image": image, "pair": "principal", "kind": "principal", "model": name, "log_ratio": x}
+        for name, values in models.items()
+        for image, x in zip(images, values, strict=True)
+    )
+
+
+def coverage(
+    fitted: Fit,
+    scores: Scores,
+    truth: pd.Series,
+    means: dict[str, float],
+    expected: dict[str, float],
+) -> tuple[float, float, float, float]:
+    """Return the shares of intervals that hold thresholds, own and mean ratios, scores."""
+    thresholds = fitted.thresholds.set_index(CONDITION)
+    own = scores.human[scores.human["participant"] != EVERYONE]
+    everyone = scores.human[scores.human["participant"] == EVERYONE]
+    ranking = scores.ranking.set_index("model").loc[list(expected)]
+    return (
+        inside(thresholds, np.exp(truth[thresholds.index])),
+        inside(own, true_ratios(own, truth)),
+        inside(everyone, everyone["image"].map(means)),
+        inside(ranking, pd.Series(expected)),
+    )
+
+
+def inside(table: pd.DataFrame, truth: pd.Series) -> float:
+    values = truth.to_numpy()
+    return float(((table["low"].to_numpy() <= values) & (values <= table["high"])).mean())
+
+
+def true_ratios(own: pd.DataFrame, truth: pd.Series) -> pd.Series:
+    keys = [list(zip(own["participant"], own["image"], own["pair"], [n] * len(own), strict=True))
+            for n in (1, 2)]  # fmt: skip
+    return pd.Series(truth[keys[1]].to_numpy() - truth[keys[0]].to_numpy(), index=own.index)
+
+
+def bias(scores: Scores, truth: pd.Series) -> float:
+    """Return the mean error of participants' log ratios away from 0, in nats."""
+    own = scores.human[scores.human["participant"] != EVERYONE]
+    right = true_ratios(own, truth)
+    return float((np.sign(right) * (own["log_ratio"] - right)).mean())
+
+
+def planned_power(size: Size, studies: int, jobs: int) -> float:
+    """Return how often a plan finds the right model, on images of its own."""
+    rng = np.random.default_rng(99)
+    images = [f"image-{i:03d}" for i in range(200)]
+    human = rng.normal(0, RATIO_SD, len(images))
+    models = {
+        f"model-{m}": human + rng.normal(0, sd, human.size) for m, sd in enumerate((0.0, *OTHER_SD))
+    }
+    common = np.log(0.01) + rng.normal(0, IMAGE_SD, human.size)
+    typical = np.exp(np.stack([common - human / 2, common + human / 2], axis=1)).ravel().tolist()
+    conditions = [Condition(image, "principal", number) for image in images for number in (1, 2)]
+    world = World(
+        ANALYSIS,
+        EXPERIMENT,
+        ObserverSpec(model="model-0", spread=PERSON_SD),
+        {"model-0": dict(zip(conditions, typical, strict=True))},
+        ratio_table(models, images),
+        dict.fromkeys(conditions, PLACEMENT),
+    )
+    found = simulate(world, [("model-0", n) for n in range(studies)], [size], jobs)
+    return sum(outcome.closest == outcome.truth for outcome in found) / studies
+
+
+def summary(case: Case, results: list[Result]) -> str:
+    """Return a line of the table."""
+    table = pd.DataFrame(results)
+    mean = table.mean()
+    low, high = wilson(table["wrong"].sum(), len(table), 0.95)
+    covered = " ".join(f"{mean[name]:>10.3f}" for name in Result._fields[:4])
+    return (
+        f"{case.name:<20} {covered} {mean['right']:>7.3f} {mean['wrong']:>6.3f} "
+        f"({low:.3f}, {high:.3f}) {mean['bias']:>+7.3f} {mean['flagged']:>8.2f}"
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--studies", type=int, default=200, help="of the first two cases")
+    parser.add_argument("--wrong", type=int, default=30, help="of each with wrong assumptions")
+    parser.add_argument("--jobs", type=int, default=2)
+    options = parser.parse_args()
+    start = time.perf_counter()
+    print(f"{SIZE}; intervals of 95 %, nats")
+    power = planned_power(SIZE, options.studies // 4, options.jobs)
+    print(f"planned: the true model is declared the closest in {power:.3f} of studies")
+    print(
+        f"{'':<20} {'thresholds':>10} {'own ratio':>10} {'mean ratio':>10} {'scores':>10} "
+        f"{'right':>7} {'wrong':>6} {'(95 % int.)':>14} {'bias':>7} {'flagged':>8}"
+    )
+    with ProcessPoolExecutor(options.jobs, get_context("spawn")) as pool:
+        for number, case in enumerate(CASES):
+            count = options.studies if number < 2 else options.wrong
+            results = list(pool.map(partial(study, case, SIZE), range(count)))
+            print(summary(case, results), flush=True)
+    print(f"{time.perf_counter() - start:.0f} s")
+
+
+if __name__ == "__main__":
+    main()
