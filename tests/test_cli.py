@@ -135,6 +135,17 @@ def test_wrong_files_end_with_a_message(study, tmp_path):
     assert not list(Path(study).rglob("*03*"))
 
 
+def test_a_plan_says_what_is_enough(study):
+    sizes = ["--participants", "1,2", "--images", "2", "--trials", "5", "--studies", "2"]
+    done = _pdpsych("plan", study, *sizes, "--jobs", "1")
+    assert done.returncode == 0, done.stderr
+    assert "2 simulated studies on principal distortions" in done.stdout
+    assert (study / "analysis/results/tiny/plan.pdf").exists()
+    wrong = _pdpsych("plan", study, "--trials", "40-60")
+    assert wrong.returncode == 2
+    assert '--trials: whole numbers with commas between, as in 5,10,20; got "40-60"' in wrong.stderr
+
+
 def test_scoring_without_sessions_names_the_command(study, tmp_path):
     (tmp_path / "analysis").mkdir()
     (tmp_path / "experiments").mkdir()
