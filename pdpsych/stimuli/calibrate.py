@@ -177,7 +177,7 @@ class _Scene:
         spans = [fit.white - fit.black for fit in fits if fit is not None]
         if len(spans) < len(fits):
             return None
-        pictures = (self.base + amplitude * self.distortion, self.base)
+        pictures = (np.clip(self.base + amplitude * self.distortion, 0, 1), self.base)
         linear = [linear_from_srgb(p) if self.encoding == "srgb" else p for p in pictures]
         luminance = np.tensordot(spans, linear[0] - linear[1], axes=1)
         return float(np.sqrt(np.mean(luminance**2)))

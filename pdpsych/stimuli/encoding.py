@@ -13,7 +13,8 @@ Array = NDArray[np.floating]
 
 def linear_from_srgb(value: Array) -> Array:
     """Decode sRGB (IEC 61966-2-1) to relative luminance."""
-    return np.where(value <= 0.04045, value / 12.92, ((value + 0.055) / 1.055) ** 2.4)
+    powered = ((np.maximum(value, 0.04045) + 0.055) / 1.055) ** 2.4
+    return np.where(value <= 0.04045, value / 12.92, powered)
 
 
 def srgb_from_linear(luminance: Array) -> Array:
