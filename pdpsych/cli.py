@@ -82,6 +82,44 @@ def demo(
 
 
 @app.command()
+def init(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Missing or empty.")],
+    template: Annotated[
+        str, typer.Option("--from", help="What it begins with: early-vision or deep-networks.")
+    ] = "early-vision",
+) -> None:
+    """Make a new study, with a README that says what to run."""
+    from pdpsych import studies
+
+    typer.echo(f"new study; read {studies.init(folder, template)}")
+
+
+@app.command()
+def check(
+    path: Annotated[
+        Path, typer.Argument(metavar="[DIR|FILE]", help="A study, or one of its files.")
+    ] = Path("."),
+) -> None:
+    """Check a study and say what it needs next; status 2 if something is wrong."""
+    from pdpsych import studies
+
+    found = studies.check(path)
+    typer.echo(found)
+    if found.problems:
+        raise typer.Exit(2)
+
+
+@app.command()
+def status(
+    folder: Annotated[Path, typer.Argument(metavar="[DIR]", help="A study.")] = Path("."),
+) -> None:
+    """Show what of a study is generated, run, fitted and scored, and what is out of date."""
+    from pdpsych import studies
+
+    typer.echo(studies.status(folder))
+
+
+@app.command()
 def generate(
     recipe: RecipeFile,
     out: Annotated[

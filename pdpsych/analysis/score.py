@@ -179,7 +179,7 @@ def score_fit(fit: Fit, stimulus_set: StimulusSet, added: AddedModels | None = N
     scored = score_ratios(fit, ratios)
     return replace(
         scored,
-        source=fit.source | {"models": models},
+        source=fit.source | {"analysis": fit.analysis, "models": models},
         conclusion=scored.conclusion + basis(shown.display if shown else None),
     )
 

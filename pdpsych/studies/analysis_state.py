@@ -1,0 +1,170 @@
+"""How far an analysis is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import ConfigDict, Field
+
+from pdpsych.analysis import tables
+from pdpsych.analysis.definition import Analysis
+from pdpsych.analysis.fit import SCHEMA_VERSION as FIT_VERSION
+from pdpsych.analysis.score import SCHEMA_VERSION as SCORE_VERSION
+from pdpsych.analysis.trials import Trials, gather
+from pdpsych.errors import InputError
+from pdpsych.experiments.records import Header
+from pdpsych.experiments.trial_log import log_path
+from pdpsych.studies.experiment_state import ExperimentState
+from pdpsych.studies.step import Step
+from pdpsych.studies.study_files import StudyFiles
+from pdpsych.study import Part, validate
+
+
+@dataclass(frozen=True)
+class AnalysisState:
+    """An analysis and its results.
+
+    Attributes
+    ----------
+    trials
+        What would be analysed now, None where there is nothing.
+    fit, scores
+        Why the result is not that of the trials and the analysis as they are now, empty if it
+        is; None where there is no result.
+    """
+
+    analysis: Analysis
+    trials: Trials | None
+    fit: tuple[str, ...] | None
+    scores: tuple[str, ...] | None
+
+    @property
+    def outdated(self) -> tuple[str, ...]:
+        """What is out of date, and why."""
+        return tuple(
+            f"{self.analysis.stem}, {name}: {reason}"
+            for name, reasons in (("fit", self.fit), ("scores", self.scores))
+            for reason in reasons or ()
+        )
+
+    @property
+    def steps(self) -> tuple[Step, ...]:
+        """What is to be done next."""
+        if self.trials is None or self.fit == self.scores == ():
+            return ()
+        if self.outdated:
+            why = "results are out of date"
+        else:
+            why = "trials are not fitted" if self.fit is None else "models are not scored"
+        return (Step(f"pdpsych score {self.analysis.label}", why),)
+
+
+def analysis_state(
+    study: StudyFiles, analysis: Analysis, experiment: ExperimentState | None
+) -> AnalysisState:
+    """Check an analysis against its logs, and its results against what they were made from."""
+    trials = _trials(study, analysis, experiment)
+    fit_file, score_file = analysis.results / "fit.json", analysis.results / "score.json"
+    fit = _reasons(fit_file, lambda: _since_fit(_read_fit(fit_file), analysis, trials))
+    scores = _reasons(score_file, lambda: _since_scores(_read_scores(score_file), fit_file))
+    if scores is not None and fit:
+        scores = ("its fit is out of date",)
+    return AnalysisState(analysis, trials, fit, scores)
+
+
+class _Recorded(Part):
+    model_config = ConfigDict(extra="ignore")
+
+
+class _Set(_Recorded):
+    sha256: str
+
+
+class _Source(_Recorded):
+    """What a result was made from; ``analysis`` are the settings, which a fit has elsewhere."""
+
+    set: _Set
+    sessions: tuple[Header, ...]
+    trials: int
+    analysis: dict[str, Any] = Field(default_factory=dict)
+
+
+class _Fit(_Recorded):
+    analysis: dict[str, Any]
+    source: _Source
+
+
+class _Scores(_Recorded):
+    source: _Source
+
+
+def _read_fit(path: Path) -> _Fit:
+    return validate(tables.read_json(path, FIT_VERSION), _Fit, str(path))
+
+
+def _read_scores(path: Path) -> _Scores:
+    return validate(tables.read_json(path, SCORE_VERSION), _Scores, str(path))
+
+
+def _reasons(result: Path, compare: Callable[[], Iterator[str]]) -> tuple[str, ...] | None:
+    if not result.exists():
+        return None
+    try:
+        return tuple(compare())
+    except InputError as error:
+        return (str(error),)
+
+
+def _trials(
+    study: StudyFiles, analysis: Analysis, experiment: ExperimentState | None
+) -> Trials | None:
+    if experiment is None or experiment.opened is None:
+        return None
+    if not any(len(log.trials) for log in experiment.logs):
+        return None
+    found = None
+    with study.collecting():
+        found = gather(analysis)
+    return found
+
+
+def _since_fit(fit: _Fit, analysis: Analysis, trials: Trials | None) -> Iterator[str]:
+    """Say what is not as it was when the fit was made."""
+    was, now = fit.analysis, {"name": analysis.stem, **analysis.model_dump(mode="json")}
+    changed = [key for key in {**was, **now} if was.get(key) != now.get(key)]
+    if changed:
+        yield f"settings changed: {', '.join(changed)}"
+    if trials is None:
+        return
+    if fit.source.set.sha256 != trials.stimulus_set.sha256:
+        yield "the stimulus set changed"
+    yield from _since_sessions(fit.source.sessions, trials.sessions)
+    if fit.source.trials != len(trials.table):
+        yield f"{fit.source.trials} trials were fitted, now there are {len(trials.table)}"
+
+
+def _since_sessions(was: Sequence[Header], now: Sequence[Header]) -> Iterator[str]:
+    before, after = ({_name(header): header for header in headers} for headers in (was, now))
+    both = before.keys() & after.keys()
+    groups = {
+        "new": after.keys() - before.keys(),
+        "left out or gone": before.keys() - after.keys(),
+        "run again": {name for name in both if before[name] != after[name]},
+    }
+    for what, names in groups.items():
+        if names:
+            yield f"{what}: {', '.join(sorted(names))}"
+
+
+def _name(header: Header) -> str:
+    return log_path(Path(), header.participant, header.session, header.run).stem.replace("_", " ")
+
+
+def _since_scores(scores: _Scores, fit_file: Path) -> Iterator[str]:
+    """Say whether the scores are of another fit than the one beside them."""
+    fit, source = _read_fit(fit_file), scores.source
+    if source.model_copy(update={"analysis": {}}) != fit.source or source.analysis != fit.analysis:
+        yield "fitted since with other trials or settings"

@@ -1,0 +1,67 @@
+"""Whether a study is valid, and what it needs next."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pdpsych.studies.here import from_here
+from pdpsych.studies.step import Step
+from pdpsych.studies.study_state import study_state
+
+
+@dataclass(frozen=True)
+class Check:
+    """What was found in a study.
+
+    Attributes
+    ----------
+    checked
+        What was looked at, in words.
+    problems
+        What is wrong; empty if the study is valid.
+    outdated
+        What was made before something changed that it depends on.
+    steps
+        What is to be done next.
+    """
+
+    checked: str
+    problems: tuple[str, ...]
+    outdated: tuple[str, ...]
+    steps: tuple[Step, ...]
+
+    def __str__(self) -> str:
+        wrong = len(self.problems)
+        verdict = f"{wrong} problem{'s' * (wrong > 1)}" if wrong else "valid"
+        parts = [
+            f"{self.checked}: {verdict}",
+            *_part("problems", self.problems),
+            *_part("out of date", self.outdated),
+            *_part("next", [str(step) for step in self.steps]),
+        ]
+        return from_here("\n".join(parts))
+
+
+def check(path: str | Path = ".") -> Check:
+    """Check a study, or one file of it with those it names; nothing is written.
+
+    Every file is read, names are looked up in the files and sets they refer to, sets are compared
+    with recipes and images, calibrations with sets and displays, logs with experiments.
+
+    Raises
+    ------
+    InputError
+        If ``path`` is neither a study nor a file of one. What is wrong in it is in the result.
+    """
+    state = study_state(path)
+    study = state.study
+    what = f"{len(study.files)} files" if len(study.files) > 1 else str(next(iter(study.files)))
+    checked = f"{study.root}, {what}" if len(study.files) > 1 else what
+    return Check(checked, tuple(study.problems), state.outdated, state.steps)
+
+
+def _part(title: str, texts: Sequence[str]) -> list[str]:
+    indented = ["  " + text.replace("\n", "\n  ") for text in texts]
+    return [f"\n{title}:", *indented] if texts else []

@@ -1,0 +1,186 @@
+"""How far an experiment is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pdpsych.errors import did_you_mean
+from pdpsych.experiments.design import plan
+from pdpsych.experiments.experiment import Experiment, check
+from pdpsych.experiments.logs import check_place
+from pdpsych.experiments.session_log import SessionLog, read_log
+from pdpsych.experiments.stage import Stage
+from pdpsych.stimuli.calibration import Calibration
+from pdpsych.stimuli.display import Display
+from pdpsych.stimuli.stimulus_set import StimulusSet
+from pdpsych.studies.step import Step
+from pdpsych.studies.study_files import StudyFiles
+
+
+@dataclass(frozen=True)
+class ExperimentState:
+    """An experiment, what it needs, and its sessions.
+
+    Attributes
+    ----------
+    opened, display, calibration
+        The set, the display and what it shows of the set; None where missing or broken.
+    logs
+        Sessions that can be read.
+    outdated
+        Which sessions were run before something changed that they depend on.
+    steps
+        What is to be done next.
+    """
+
+    experiment: Experiment
+    opened: StimulusSet | None
+    display: Display | None
+    calibration: Calibration | None
+    logs: tuple[SessionLog, ...]
+    outdated: tuple[str, ...]
+    steps: tuple[Step, ...]
+
+
+def experiment_state(study: StudyFiles, experiment: Experiment) -> ExperimentState:
+    """Check an experiment against its set, display and logs, and see what was run."""
+    opened, display = _set(study, experiment), _display(study, experiment)
+    calibration = None
+    if opened is not None and display is not None:
+        with study.collecting():
+            check(experiment, opened)
+            calibration = opened.calibration(display)
+            _check_sessions(experiment, opened, calibration)
+    logs = _logs(study, experiment)
+    changes = [_changes(log, experiment, opened, display, calibration) for log in logs]
+    outdated = tuple(
+        f"{session_name(log)}: run before {', '.join(changed)} changed"
+        for log, changed in zip(logs, changes, strict=True)
+        if changed
+    )
+    going = [log for log, changed in zip(logs, changes, strict=True) if not changed]
+    steps = _steps(experiment, opened, display, calibration, going if logs else None)
+    return ExperimentState(experiment, opened, display, calibration, logs, outdated, steps)
+
+
+def session_name(log: SessionLog) -> str:
+    """Return participant, session and run, as its file is named."""
+    return log.path.stem.replace("_", " ")
+
+
+def _set(study: StudyFiles, experiment: Experiment) -> StimulusSet | None:
+    path = experiment.resolve(experiment.stimulus_set).resolve()
+    if path.is_dir():
+        return study.stimulus_set(path)
+    if not _recipe_of(path).is_file():
+        recipes = [recipe.stem for recipe in sorted(study.root.glob("stimuli/*.yaml"))]
+        study.add_problem(
+            f"{experiment.label}: stimulus_set: {path}: no such set, and no recipe makes it; "
+            + did_you_mean(path.name, recipes)
+        )
+    return None
+
+
+def _recipe_of(stimulus_set: Path) -> Path:
+    """Return where the recipe is of a set at its usual place, ``sets/NAME`` beside it."""
+    return stimulus_set.parent.with_name(f"{stimulus_set.name}.yaml")
+
+
+def _display(study: StudyFiles, experiment: Experiment) -> Display | None:
+    display: Display | None = None
+    if isinstance(experiment.display, Path):
+        path = experiment.resolve(experiment.display)
+        if study.section(path, Display, f"{experiment.label}: display: ") is None:
+            return None
+    with study.collecting():
+        screen = experiment.screen()
+        # Reads the measurements and fits the curve.
+        screen.resolved()
+        display = screen
+    return display
+
+
+def _check_sessions(
+    experiment: Experiment, opened: StimulusSet, calibration: Calibration | None
+) -> None:
+    """Refuse an experiment whose sessions could not be run, of any group of participants."""
+    for group in range(1, experiment.groups + 1):
+        who = f"{group:02d}"
+        Stage(experiment, opened, plan(experiment, opened, who, "01"), who, "01", calibration)
+
+
+def _logs(study: StudyFiles, experiment: Experiment) -> tuple[SessionLog, ...]:
+    logs = []
+    for path in sorted(experiment.logs.glob("sub-*_ses-*.jsonl")):
+        with study.collecting():
+            log = read_log(path)
+            check_place(log, experiment)
+            logs.append(log)
+    return tuple(logs)
+
+
+def _changes(
+    log: SessionLog,
+    experiment: Experiment,
+    opened: StimulusSet | None,
+    display: Display | None,
+    calibration: Calibration | None,
+) -> list[str]:
+    """Name what a session depends on that is not as it was; of what is there to compare."""
+    header, changed = log.header, []
+    if display is not None:
+        was, now = header.config, experiment.resolved()
+        # The set is known by its SHA-256: a folder may move.
+        keys = [key for key in {**was, **now} if key != "stimulus_set"]
+        changed += [key for key in keys if was.get(key) != now.get(key)]
+    if opened is not None:
+        if header.stimulus_set_sha256 != opened.sha256:
+            changed.append("the stimulus set")
+        elif header.calibration != (calibration.sha256 if calibration else None):
+            # A finished session that did without depends on none.
+            changed += ["the calibration"] if header.calibration or not log.complete else []
+    return changed
+
+
+def _steps(
+    experiment: Experiment,
+    opened: StimulusSet | None,
+    display: Display | None,
+    calibration: Calibration | None,
+    going: Sequence[SessionLog] | None,
+) -> tuple[Step, ...]:
+    """Say what is next; ``going`` are sessions that can go on, None where there is none at all."""
+    run, path = f"pdpsych run {experiment.label}", experiment.resolve(experiment.stimulus_set)
+    if opened is None:
+        missing = not path.is_dir() and _recipe_of(path.resolve()).is_file()
+        generate = f"pdpsych generate {_recipe_of(path.resolve())}"
+        return (Step(generate, f"the set {path.name} is not made"),) if missing else ()
+    steps = []
+    if calibration is None and display is not None:
+        steps.append(_to_calibrate(experiment, opened, display))
+    if going is None:
+        steps.append(Step(f"{run} --participant 01", "nobody took part; or --simulate OBSERVER"))
+    steps += [_to_go_on(run, log) for log in going or () if not log.complete]
+    return tuple(steps)
+
+
+def _to_calibrate(experiment: Experiment, opened: StimulusSet, display: Display) -> Step:
+    calibrate = f"pdpsych calibrate {opened.path} --display"
+    why = "a person's session needs it (a simulated observer's does not)"
+    if isinstance(experiment.display, Path):
+        return Step(f"{calibrate} {display.label}", why)
+    return Step(
+        f"{calibrate} {experiment.resolve('displays/NAME.yaml')}",
+        f"{why}; write the display of {experiment.label} into that file before",
+    )
+
+
+def _to_go_on(run: str, log: SessionLog) -> Step:
+    header = log.header
+    labels = f"--participant {header.participant} --session {header.session}"
+    labels += f" --run {header.run}" if header.run else ""
+    labels += "" if header.observer == "person" else " --simulate OBSERVER"
+    why = f"{len(log.trials)} of {header.planned} trials are answered"
+    return Step(f"{run} {labels}", why)

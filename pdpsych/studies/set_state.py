@@ -1,0 +1,115 @@
+"""How far the stimulus set of a recipe is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pdpsych.errors import InputError, did_you_mean
+from pdpsych.stimuli.images import BaseImage, base_images, sample_names
+from pdpsych.stimuli.recipe import Recipe
+from pdpsych.stimuli.stimulus_set import StimulusSet
+from pdpsych.studies.step import Step
+from pdpsych.studies.study_files import StudyFiles
+
+
+@dataclass(frozen=True)
+class SetState:
+    """A recipe and what was made of it.
+
+    Attributes
+    ----------
+    opened
+        Its set, None where it is not made.
+    kept
+        Number of images that an unfinished run of generate has made.
+    outdated
+        Why the set is not that of the recipe as it is now.
+    steps
+        What is to be done next.
+    """
+
+    recipe: Recipe
+    opened: StimulusSet | None = None
+    kept: int = 0
+    outdated: tuple[str, ...] = ()
+    steps: tuple[Step, ...] = ()
+
+
+def set_state(study: StudyFiles, recipe: Recipe) -> SetState:
+    """Compare a recipe and its images with the set at the usual place, ``sets/NAME``."""
+    _check_samples(study, recipe)
+    path = recipe.resolve(Path("sets", recipe.stem))
+    if not path.is_dir():
+        kept = len(list(path.parent.glob(f".{path.name}.units/*/unit.json")))
+        return SetState(recipe, kept=kept, steps=_to_generate(study, recipe, kept))
+    opened = study.stimulus_set(path)
+    outdated = _outdated(recipe, opened) if opened else ()
+    for reason in outdated:
+        study.add_problem(
+            f"{path}: {reason}; take that back, or delete the set and run: "
+            f"pdpsych generate {recipe.label}"
+        )
+    return SetState(recipe, opened, outdated=outdated)
+
+
+def _check_samples(study: StudyFiles, recipe: Recipe) -> None:
+    known = sample_names()
+    for source in recipe.images:
+        if source.sample is not None and source.sample not in known:
+            near = did_you_mean(source.sample, known)
+            study.add_problem(f'{recipe.label}: images: unknown sample "{source.sample}"; {near}')
+
+
+def _to_generate(study: StudyFiles, recipe: Recipe, kept: int) -> tuple[Step, ...]:
+    why = f"interrupted; {kept} images are made" if kept else f"the set {recipe.stem} is not made"
+    generate = Step(f"pdpsych generate {recipe.label}", why)
+    try:
+        _own_images(recipe)
+    except InputError as error:
+        absent = [path for path in _own_paths(recipe) if not _holds_something(path)]
+        if not absent:
+            study.add_problem(str(error))
+            return ()
+        put = f"put your images where the recipe looks for them: {', '.join(map(str, absent))}"
+        return (Step(put, str(error)), generate)
+    return (generate,)
+
+
+def _own_images(recipe: Recipe) -> list[BaseImage]:
+    """Return the images that are files; samples never change, and take scikit-image to read."""
+    own = tuple(source for source in recipe.images if source.sample is None)
+    return base_images(recipe.model_copy(update={"images": own})) if own else []
+
+
+def _own_paths(recipe: Recipe) -> list[Path]:
+    paths = [source.file or source.folder for source in recipe.images]
+    return [recipe.resolve(path) for path in paths if path is not None]
+
+
+def _holds_something(path: Path) -> bool:
+    return any(path.iterdir()) if path.is_dir() else path.exists()
+
+
+def _outdated(recipe: Recipe, opened: StimulusSet) -> tuple[str, ...]:
+    was, now = opened.manifest.recipe, recipe.model_dump(mode="json")
+    changed = [key for key in {**was, **now} if was.get(key) != now.get(key)]
+    if changed:
+        return (f"made by another recipe than {recipe.label}: {', '.join(changed)} changed",)
+    try:
+        images = _own_images(recipe)
+    except InputError:
+        # The machine of a lab has the set, not what it was made from.
+        return ()
+    return _changed_images(recipe, opened, images)
+
+
+def _changed_images(
+    recipe: Recipe, opened: StimulusSet, images: Sequence[BaseImage]
+) -> tuple[str, ...]:
+    samples = {source.sample for source in recipe.images}
+    was = {e.name: e.source_sha256 for e in opened.manifest.images if e.name not in samples}
+    now = {image.name: image.sha256 for image in images}
+    changed = sorted(name for name in was.keys() | now.keys() if was.get(name) != now.get(name))
+    return (f"images changed since it was made: {', '.join(changed)}",) if changed else ()

@@ -1,0 +1,121 @@
+"""How far a study is, for a person to read."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pdpsych.studies.analysis_state import AnalysisState
+from pdpsych.studies.experiment_state import ExperimentState
+from pdpsych.studies.here import from_here
+from pdpsych.studies.set_state import SetState
+from pdpsych.studies.study_state import StudyState, study_state
+
+_NONE = "–"
+
+
+@dataclass(frozen=True)
+class Status:
+    """What of a study is generated, run, fitted and scored, and what is out of date."""
+
+    state: StudyState
+
+    def __str__(self) -> str:
+        state = self.state
+        tables = [
+            _table(("set", "images", "models", "state"), [_set(s) for s in state.sets]),
+            _table(
+                ("experiment", "participants", "sessions", "trials", "state"),
+                [_experiment(e) for e in state.experiments],
+            ),
+            _table(
+                ("analysis", "participants", "trials", "fit", "scores"),
+                [_analysis(a) for a in state.analyses],
+            ),
+        ]
+        parts = [str(state.study.root), *(table for table in tables if table)]
+        if state.outdated:
+            parts.append("\n".join(["out of date:", *(f"  {r}" for r in state.outdated)]))
+        if state.study.problems:
+            parts.append(f"{len(state.study.problems)} problems: pdpsych check lists them")
+        return from_here("\n\n".join(parts))
+
+
+def status(path: str | Path = ".") -> Status:
+    """Return how far a study is; nothing is written.
+
+    What is out of date is known by what results say they were made from: the recipe and images
+    in a set's manifest, set, display and settings in the first line of a log, sessions and
+    settings in ``fit.json`` and ``score.json``.
+
+    Raises
+    ------
+    InputError
+        If ``path`` is neither a study nor a file of one.
+    """
+    return Status(study_state(path))
+
+
+def _set(state: SetState) -> tuple[str, ...]:
+    if state.opened is None:
+        kept = f"interrupted, {state.kept} images made" if state.kept else "not generated"
+        return (state.recipe.stem, _NONE, _NONE, kept)
+    opened, words = state.opened, "out of date" if state.outdated else "generated"
+    made = opened.manifest.created[:10]
+    counts = (str(len(opened.images)), str(len(opened.models)))
+    return (state.recipe.stem, *counts, f"{words}, {made}")
+
+
+def _experiment(state: ExperimentState) -> tuple[str, ...]:
+    logs = state.logs
+    people = len({log.header.participant for log in logs})
+    simulated = sum(log.header.observer != "person" for log in logs)
+    done, planned = (
+        sum(len(log.trials) for log in logs),
+        sum(log.header.planned for log in logs),
+    )
+    return (
+        state.experiment.stem,
+        str(people),
+        f"{len(logs)}, {simulated} simulated" if simulated else str(len(logs)),
+        f"{done} of {planned}" if logs else _NONE,
+        _progress(state),
+    )
+
+
+def _progress(state: ExperimentState) -> str:
+    words = []
+    if state.opened is None:
+        words.append("set missing")
+    elif state.calibration is None:
+        words.append("not calibrated")
+    unfinished = sum(not log.complete for log in state.logs)
+    if unfinished:
+        words.append(f"{unfinished} unfinished")
+    if state.outdated:
+        words.append(f"{len(state.outdated)} out of date")
+    return ", ".join(words) or ("run" if state.logs else "ready to run")
+
+
+def _analysis(state: AnalysisState) -> tuple[str, ...]:
+    participants, trials = _NONE, _NONE
+    if state.trials is not None:
+        participants = str(len({header.participant for header in state.trials.sessions}))
+        trials = str(len(state.trials.table))
+    words = (_result(state.fit, "fitted"), _result(state.scores, "scored"))
+    return (state.analysis.stem, participants, trials, *words)
+
+
+def _result(reasons: tuple[str, ...] | None, made: str) -> str:
+    if reasons is None:
+        return f"not {made}"
+    return f"{made}, out of date" if reasons else made
+
+
+def _table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
+    if not rows:
+        return ""
+    widths = [max(len(row[i]) for row in (head, *rows)) for i in range(len(head))]
+    lines = ["  ".join(map(str.ljust, row, widths)).rstrip() for row in (head, *rows)]
+    return "\n".join(lines)

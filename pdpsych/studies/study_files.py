@@ -1,0 +1,118 @@
+"""The files of a study: each is read once, and what is wrong with any of them is kept."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pdpsych.analysis.definition import Analysis
+from pdpsych.errors import InputError
+from pdpsych.experiments.experiment import Experiment
+from pdpsych.experiments.observer import ObserverSpec
+from pdpsych.stimuli.display import Display
+from pdpsych.stimuli.recipe import Recipe
+from pdpsych.stimuli.stimulus_set import StimulusSet
+from pdpsych.study import Section, load
+
+S = TypeVar("S", bound=Section)
+T = TypeVar("T")
+
+KINDS: dict[str, type[Section]] = {
+    "stimuli": Recipe,
+    "experiments": Experiment,
+    "experiments/displays": Display,
+    "experiments/observers": ObserverSpec,
+    "analysis": Analysis,
+}
+
+
+class StudyFiles:
+    """The YAML files of a study, or one of them, and the sets they name.
+
+    Attributes
+    ----------
+    root
+        Folder of the study.
+    files
+        What each file has to be.
+    problems
+        What is wrong, in the order it was found.
+
+    Raises
+    ------
+    InputError
+        If ``path`` is neither a study nor a file of one.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        given = Path(path).resolve()
+        self.problems: list[str] = []
+        self._found: dict[Path, Any] = {}
+        if given.is_dir():
+            self.root, self.files = given, _files_in(given)
+            if not self.files:
+                raise InputError(
+                    f"{path}: no study here: no YAML file in {', '.join(KINDS)}; make a study: "
+                    f"pdpsych init {path}"
+                )
+        else:
+            self.root, self.files = _file_of_a_study(given)
+
+    def sections(self, schema: type[S]) -> list[S]:
+        """Return the files of a kind that can be read."""
+        found = [self.section(path, schema) for path, s in self.files.items() if s is schema]
+        return [section for section in found if section is not None]
+
+    def section(self, path: Path, schema: type[S], where: str = "") -> S | None:
+        """Return a file, None where it cannot be read; ``where`` says what names it."""
+        own = path.resolve() in self.files
+        return self._once(path, lambda: load(path.resolve(), schema), "" if own else where)
+
+    def stimulus_set(self, path: Path) -> StimulusSet | None:
+        """Return a verified stimulus set, None where it is not whole."""
+        return self._once(path, lambda: StimulusSet.open(path.resolve()), "")
+
+    def add_problem(self, text: str) -> None:
+        """Keep what is wrong; the same only once."""
+        if text not in self.problems:
+            self.problems.append(text)
+
+    @contextmanager
+    def collecting(self, where: str = "") -> Iterator[None]:
+        """Keep the error that ends the block instead of raising it."""
+        try:
+            yield
+        except InputError as error:
+            self.add_problem(f"{where}{error}")
+
+    def _once(self, path: Path, read: Callable[[], T], where: str) -> T | None:
+        key = path.resolve()
+        if key not in self._found:
+            self._found[key] = None
+            with self.collecting(where):
+                self._found[key] = read()
+        found: T | None = self._found[key]
+        return found
+
+
+def _files_in(root: Path) -> dict[Path, type[Section]]:
+    return {
+        path: schema
+        for folder, schema in KINDS.items()
+        for path in sorted((root / folder).glob("*.yaml"))
+    }
+
+
+def _file_of_a_study(path: Path) -> tuple[Path, dict[Path, type[Section]]]:
+    if not path.exists():
+        raise InputError(f"{path}: no such file or folder")
+    for folder, schema in KINDS.items():
+        depth = folder.count("/") + 1
+        if path.parts[-1 - depth : -1] == tuple(folder.split("/")):
+            return path.parents[depth], {path: schema}
+    raise InputError(
+        f"{path}: not a file of a study, which lie in {', '.join(KINDS)}; or give the folder of a "
+        "study"
+    )

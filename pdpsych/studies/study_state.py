@@ -1,0 +1,107 @@
+"""How far a study is: what its commands have made, and what is wrong with any of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from pdpsych.analysis.definition import Analysis
+from pdpsych.errors import did_you_mean
+from pdpsych.experiments.experiment import Experiment
+from pdpsych.experiments.observer import ObserverSpec
+from pdpsych.stimuli.display import Display
+from pdpsych.stimuli.recipe import Recipe
+from pdpsych.studies.analysis_state import AnalysisState, analysis_state
+from pdpsych.studies.experiment_state import ExperimentState, experiment_state
+from pdpsych.studies.set_state import SetState, set_state
+from pdpsych.studies.step import Step
+from pdpsych.studies.study_files import StudyFiles
+
+
+@dataclass(frozen=True)
+class StudyState:
+    """The states of all recipes, experiments and analyses of a study.
+
+    Attributes
+    ----------
+    study
+        Its files, with all problems found.
+    sets, experiments, analyses
+        One state for each file that can be read.
+    """
+
+    study: StudyFiles
+    sets: tuple[SetState, ...]
+    experiments: tuple[ExperimentState, ...]
+    analyses: tuple[AnalysisState, ...]
+
+    @property
+    def outdated(self) -> tuple[str, ...]:
+        """What was made before something changed that it depends on."""
+        sets = [f"set {s.recipe.stem}: {reason}" for s in self.sets for reason in s.outdated]
+        sessions = [
+            f"{e.experiment.stem}, {reason}" for e in self.experiments for reason in e.outdated
+        ]
+        return (*sets, *sessions, *(reason for a in self.analyses for reason in a.outdated))
+
+    @property
+    def steps(self) -> tuple[Step, ...]:
+        """What is to be done next, each command once."""
+        states: tuple[SetState | ExperimentState | AnalysisState, ...] = (
+            *self.sets,
+            *self.experiments,
+            *self.analyses,
+        )
+        return tuple({step.command: step for state in states for step in state.steps}.values())
+
+
+def study_state(path: str | Path) -> StudyState:
+    """Read a study, or one file of it with those it names; nothing is written.
+
+    Raises
+    ------
+    InputError
+        If ``path`` is neither a study nor a file of one.
+    """
+    study = StudyFiles(path)
+    study.sections(ObserverSpec)
+    for display in study.sections(Display):
+        with study.collecting():
+            # Reads the measurements and fits the curve.
+            display.resolved()
+    sets = tuple(set_state(study, recipe) for recipe in study.sections(Recipe))
+    experiments = {e.label: experiment_state(study, e) for e in _experiments(study)}
+    analyses = []
+    for analysis in study.sections(Analysis):
+        named = _experiment(study, analysis)
+        state = experiments.get(named.label) if named else None
+        analyses.append(analysis_state(study, analysis, state))
+    _check_data(study)
+    return StudyState(study, sets, tuple(experiments.values()), tuple(analyses))
+
+
+def _experiments(study: StudyFiles) -> Iterator[Experiment]:
+    """Return the experiments of a study and those that its analyses name."""
+    yield from study.sections(Experiment)
+    for analysis in study.sections(Analysis):
+        named = _experiment(study, analysis)
+        if named is not None:
+            yield named
+
+
+def _experiment(study: StudyFiles, analysis: Analysis) -> Experiment | None:
+    path = analysis.resolve(analysis.experiment)
+    return study.section(path, Experiment, f"{analysis.label}: experiment: ")
+
+
+def _check_data(study: StudyFiles) -> None:
+    """Look for logs whose experiment is not in the study."""
+    folder = study.root / "experiments"
+    names = [path.stem for path in sorted(folder.glob("*.yaml"))]
+    for logs in sorted({path.parent for path in folder.glob("data/*/sub-*_ses-*.jsonl")}):
+        if logs.name not in names:
+            study.add_problem(
+                f"{logs}: trial logs, but no experiment {folder / logs.name}.yaml; "
+                + did_you_mean(logs.name, names)
+            )
