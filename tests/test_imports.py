@@ -12,7 +12,7 @@ import pytest
 import pdpsych
 
 PACKAGE = Path(pdpsych.__file__).parent
-ORDER = ["geometry", "models", "stimuli", "experiments", "analysis"]
+ORDER = ["geometry", "models", "stimuli", "experiments", "analysis", "studies"]
 HEAVY = {"torch", "psychopy", "matplotlib", "pandas", "scipy", "skimage"}
 
 
@@ -38,7 +38,7 @@ def test_start_loads_nothing_heavy(code):
     assert not _modules_after(code) & HEAVY
 
 
-@pytest.mark.parametrize("package", ["stimuli", "experiments", "analysis"])
+@pytest.mark.parametrize("package", ["stimuli", "experiments", "analysis", "studies"])
 def test_the_lab_machine_and_the_analysis_never_meet_torch(package):
     loaded = _modules_after(f"import pdpsych.{package}")
     assert not loaded & {"torch", "psychopy", "matplotlib"}

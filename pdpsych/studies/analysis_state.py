@@ -18,6 +18,7 @@ from pdpsych.errors import InputError
 from pdpsych.experiments.records import Header
 from pdpsych.experiments.trial_log import log_path
 from pdpsych.studies.experiment_state import ExperimentState
+from pdpsych.studies.some import some
 from pdpsych.studies.step import Step
 from pdpsych.studies.study_files import StudyFiles
 from pdpsych.study import Part, validate
@@ -45,7 +46,7 @@ class AnalysisState:
     def outdated(self) -> tuple[str, ...]:
         """What is out of date, and why."""
         return tuple(
-            f"{self.analysis.stem}, {name}: {reason}"
+            f"{name}: {reason}"
             for name, reasons in (("fit", self.fit), ("scores", self.scores))
             for reason in reasons or ()
         )
@@ -156,7 +157,7 @@ def _since_sessions(was: Sequence[Header], now: Sequence[Header]) -> Iterator[st
     }
     for what, names in groups.items():
         if names:
-            yield f"{what}: {', '.join(sorted(names))}"
+            yield f"{what}: {some(sorted(names))}"
 
 
 def _name(header: Header) -> str:

@@ -15,6 +15,7 @@ from pdpsych.experiments.stage import Stage
 from pdpsych.stimuli.calibration import Calibration
 from pdpsych.stimuli.display import Display
 from pdpsych.stimuli.stimulus_set import StimulusSet
+from pdpsych.studies.some import some
 from pdpsych.studies.step import Step
 from pdpsych.studies.study_files import StudyFiles
 
@@ -55,19 +56,20 @@ def experiment_state(study: StudyFiles, experiment: Experiment) -> ExperimentSta
             _check_sessions(experiment, opened, calibration)
     logs = _logs(study, experiment)
     changes = [_changes(log, experiment, opened, display, calibration) for log in logs]
-    outdated = tuple(
-        f"{session_name(log)}: run before {', '.join(changed)} changed"
-        for log, changed in zip(logs, changes, strict=True)
-        if changed
-    )
     going = [log for log, changed in zip(logs, changes, strict=True) if not changed]
     steps = _steps(experiment, opened, display, calibration, going if logs else None)
-    return ExperimentState(experiment, opened, display, calibration, logs, outdated, steps)
+    return ExperimentState(
+        experiment, opened, display, calibration, logs, _outdated(logs, changes), steps
+    )
 
 
-def session_name(log: SessionLog) -> str:
-    """Return participant, session and run, as its file is named."""
-    return log.path.stem.replace("_", " ")
+def _outdated(logs: Sequence[SessionLog], changes: Sequence[Sequence[str]]) -> tuple[str, ...]:
+    """Say what was run before a change, sessions with the same changes together."""
+    sessions: dict[str, list[str]] = {}
+    for log, changed in zip(logs, changes, strict=True):
+        if changed:
+            sessions.setdefault(", ".join(changed), []).append(log.path.stem.replace("_", " "))
+    return tuple(f"run before {what} changed: {some(who)}" for what, who in sessions.items())
 
 
 def _set(study: StudyFiles, experiment: Experiment) -> StimulusSet | None:

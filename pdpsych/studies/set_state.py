@@ -10,6 +10,7 @@ from pdpsych.errors import InputError, did_you_mean
 from pdpsych.stimuli.images import BaseImage, base_images, sample_names
 from pdpsych.stimuli.recipe import Recipe
 from pdpsych.stimuli.stimulus_set import StimulusSet
+from pdpsych.studies.some import some
 from pdpsych.studies.step import Step
 from pdpsych.studies.study_files import StudyFiles
 
@@ -48,7 +49,7 @@ def set_state(study: StudyFiles, recipe: Recipe) -> SetState:
     outdated = _outdated(recipe, opened) if opened else ()
     for reason in outdated:
         study.add_problem(
-            f"{path}: {reason}; take that back, or delete the set and run: "
+            f"{path}: {reason}; take that back, or move the set away and run: "
             f"pdpsych generate {recipe.label}"
         )
     return SetState(recipe, opened, outdated=outdated)
@@ -72,7 +73,7 @@ def _to_generate(study: StudyFiles, recipe: Recipe, kept: int) -> tuple[Step, ..
         if not absent:
             study.add_problem(str(error))
             return ()
-        put = f"put your images where the recipe looks for them: {', '.join(map(str, absent))}"
+        put = f"put your images where the recipe looks for them: {some([str(p) for p in absent])}"
         return (Step(put, str(error)), generate)
     return (generate,)
 
@@ -112,4 +113,4 @@ def _changed_images(
     was = {e.name: e.source_sha256 for e in opened.manifest.images if e.name not in samples}
     now = {image.name: image.sha256 for image in images}
     changed = sorted(name for name in was.keys() | now.keys() if was.get(name) != now.get(name))
-    return (f"images changed since it was made: {', '.join(changed)}",) if changed else ()
+    return (f"images changed since it was made: {some(changed)}",) if changed else ()

@@ -38,7 +38,7 @@ class Status:
         if state.outdated:
             parts.append("\n".join(["out of date:", *(f"  {r}" for r in state.outdated)]))
         if state.study.problems:
-            parts.append(f"{len(state.study.problems)} problems: pdpsych check lists them")
+            parts.append(f"problems: {len(state.study.problems)}; pdpsych check says which")
         return from_here("\n\n".join(parts))
 
 
@@ -94,7 +94,7 @@ def _progress(state: ExperimentState) -> str:
     if unfinished:
         words.append(f"{unfinished} unfinished")
     if state.outdated:
-        words.append(f"{len(state.outdated)} out of date")
+        words.append("out of date")
     return ", ".join(words) or ("run" if state.logs else "ready to run")
 
 

@@ -17,6 +17,7 @@ from pdpsych.studies.experiment_state import ExperimentState, experiment_state
 from pdpsych.studies.set_state import SetState, set_state
 from pdpsych.studies.step import Step
 from pdpsych.studies.study_files import StudyFiles
+from pdpsych.study import Section
 
 
 @dataclass(frozen=True)
@@ -39,11 +40,17 @@ class StudyState:
     @property
     def outdated(self) -> tuple[str, ...]:
         """What was made before something changed that it depends on."""
-        sets = [f"set {s.recipe.stem}: {reason}" for s in self.sets for reason in s.outdated]
-        sessions = [
-            f"{e.experiment.stem}, {reason}" for e in self.experiments for reason in e.outdated
-        ]
-        return (*sets, *sessions, *(reason for a in self.analyses for reason in a.outdated))
+        kinds: dict[str, list[tuple[Section, tuple[str, ...]]]] = {
+            "set": [(s.recipe, s.outdated) for s in self.sets],
+            "experiment": [(e.experiment, e.outdated) for e in self.experiments],
+            "analysis": [(a.analysis, a.outdated) for a in self.analyses],
+        }
+        return tuple(
+            f"{kind} {file.stem}: {reason}"
+            for kind, states in kinds.items()
+            for file, reasons in states
+            for reason in reasons
+        )
 
     @property
     def steps(self) -> tuple[Step, ...]:
@@ -71,11 +78,12 @@ def study_state(path: str | Path) -> StudyState:
             # Reads the measurements and fits the curve.
             display.resolved()
     sets = tuple(set_state(study, recipe) for recipe in study.sections(Recipe))
-    experiments = {e.label: experiment_state(study, e) for e in _experiments(study)}
+    named = {experiment.label: experiment for experiment in _experiments(study)}
+    experiments = {label: experiment_state(study, e) for label, e in named.items()}
     analyses = []
     for analysis in study.sections(Analysis):
-        named = _experiment(study, analysis)
-        state = experiments.get(named.label) if named else None
+        experiment = _experiment(study, analysis)
+        state = experiments[experiment.label] if experiment else None
         analyses.append(analysis_state(study, analysis, state))
     _check_data(study)
     return StudyState(study, sets, tuple(experiments.values()), tuple(analyses))

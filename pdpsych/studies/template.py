@@ -11,6 +11,7 @@ from uuid import uuid4
 
 import pdpsych
 from pdpsych.errors import InputError, did_you_mean
+from pdpsych.studies.some import some
 
 _PACKAGE = Path(pdpsych.__file__).parent
 _EVERY = ("experiments/displays/srgb-8bit.yaml", "experiments/run_session.py")
@@ -67,9 +68,8 @@ def _check_empty(target: Path) -> None:
         raise InputError(f"{target}: is a file; give a folder that is missing or empty")
     held = sorted(path.name for path in target.iterdir()) if target.exists() else []
     if held:
-        shown = ", ".join(held[:5]) + ", …" * (len(held) > 5)
         raise InputError(
-            f"{target}: holds {shown}; a new study needs a folder that is missing or empty, "
+            f"{target}: holds {some(held)}; a new study needs a folder that is missing or empty, "
             f"for example {target / 'study'}"
         )
 

@@ -1,0 +1,138 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from pdpsych import analysis, experiments, studies
+
+NAME = "early-vision"
+
+
+def _row(text, kind):
+    """Return the first row of a table, by its columns."""
+    lines = text.splitlines()
+    number = next(i for i, line in enumerate(lines) if line.startswith(f"{kind} "))
+    head, row = lines[number : number + 2]
+    starts = [head.index(name) for name in head.split()]
+    ends = [*starts[1:], None]
+    columns = zip(starts, ends, strict=True)
+    return dict(zip(head.split(), (row[a:b].strip() for a, b in columns), strict=True))
+
+
+def test_a_new_study_has_nothing(new):
+    text = str(studies.status(new))
+    assert _row(text, "set")["state"] == "not generated"
+    assert _row(text, "experiment")["state"] == "set missing"
+    row = _row(text, "analysis")
+    assert (row["fit"], row["scores"]) == ("not fitted", "not scored")
+    assert "out of date" not in text
+
+
+def test_a_study_that_is_done(done):
+    text = str(studies.status(done))
+    row = _row(text, "set")
+    assert (row["images"], row["models"]) == ("2", "4")
+    assert row["state"].startswith("generated, 20")
+    assert _row(text, "experiment") == {
+        "experiment": NAME,
+        "participants": "1",
+        "sessions": "1, 1 simulated",
+        "trials": "90 of 90",
+        "state": "run",
+    }
+    assert _row(text, "analysis") == {
+        "analysis": NAME,
+        "participants": "1",
+        "trials": "80",
+        "fit": "fitted",
+        "scores": "scored",
+    }
+    assert "out of date" not in text
+    assert "problems" not in text
+
+
+@pytest.mark.parametrize(
+    ("file", "change", "reasons"),
+    [
+        (
+            f"stimuli/{NAME}.yaml",
+            ("seed: 0", "seed: 1"),
+            [f"set {NAME}: made by another recipe than", "seed changed"],
+        ),
+        (
+            f"experiments/{NAME}.yaml",
+            ("image: 250", "image: 200"),
+            [f"experiment {NAME}: run before timing changed: sub-01 ses-01"],
+        ),
+        (
+            "experiments/displays/srgb-8bit.yaml",
+            ("distance_cm: 57.0", "distance_cm: 60.0"),
+            [f"experiment {NAME}: run before display, the calibration changed: sub-01 ses-01"],
+        ),
+        (
+            f"analysis/{NAME}.yaml",
+            ("level: 0.95", "level: 0.9"),
+            [
+                f"analysis {NAME}: fit: settings changed: level",
+                f"analysis {NAME}: scores: its fit is out of date",
+            ],
+        ),
+    ],
+)
+def test_what_a_changed_file_makes_out_of_date(done, edit, file, change, reasons):
+    edit(done / file, change)
+    state = studies.status(done)
+    for reason in reasons:
+        assert any(reason in line for line in state.state.outdated)
+        assert reason in str(state)
+    assert len(state.state.outdated) == (2 if file.startswith("analysis") else 1)
+
+
+def test_a_session_more_makes_the_results_out_of_date(done):
+    experiments.run(done / "experiments" / f"{NAME}.yaml", "02", observer="LN")
+    assert studies.status(done).state.outdated == (
+        f"analysis {NAME}: fit: new: sub-02 ses-01",
+        f"analysis {NAME}: fit: 80 trials were fitted, now there are 160",
+        f"analysis {NAME}: scores: its fit is out of date",
+    )
+    file = done / "analysis" / f"{NAME}.yaml"
+    fitted = analysis.fit(file)
+    assert studies.status(done).state.outdated == (
+        f"analysis {NAME}: scores: fitted since with other trials or settings",
+    )
+    assert [s.command for s in studies.check(done).steps] == [f"pdpsych score {file.resolve()}"]
+    analysis.score(file, fitted)
+    assert studies.status(done).state.outdated == ()
+
+
+def test_another_set_under_the_same_sessions(done):
+    manifest = done / "stimuli" / "sets" / NAME / "manifest.json"
+    data = json.loads(manifest.read_text(encoding="utf-8"))
+    manifest.write_text(json.dumps(data | {"created": "2000-01-01"}), encoding="utf-8")
+    state = studies.status(done).state
+    assert f"experiment {NAME}: run before the stimulus set changed: sub-01 ses-01" in (
+        state.outdated
+    )
+    assert "the session showed another stimulus set" in "\n".join(state.study.problems)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "{}", '{"schema_version": 2}', "[1]", '{"schema_version": 9}']
+)
+@pytest.mark.parametrize("result", ["fit.json", "score.json"])
+def test_a_result_that_cannot_be_read_is_out_of_date(done, result, text):
+    (done / "analysis" / "results" / NAME / result).write_text(text)
+    found = studies.check(done)
+    assert found.problems == ()
+    assert any(result in reason for reason in found.outdated)
+    assert [step.command.split()[1] for step in found.steps] == ["score"]
+
+
+def test_the_command_shortens_paths_where_one_is(done, pdpsych_command, monkeypatch, edit):
+    edit(done / "stimuli" / f"{NAME}.yaml", ("seed: 0", "seed: 1"))
+    monkeypatch.chdir(done)
+    ended = pdpsych_command("status")
+    assert ended.returncode == 0, ended.stderr
+    assert f"another recipe than stimuli/{NAME}.yaml" in ended.stdout
+    assert "problems: 1; pdpsych check says which" in ended.stdout
