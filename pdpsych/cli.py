@@ -97,7 +97,7 @@ def init(
 @app.command()
 def check(
     path: Annotated[
-        Path, typer.Argument(metavar="[DIR|FILE]", help="A study, or one of its files.")
+        Path, typer.Argument(metavar="DIR|FILE", help="A study, or one of its files.")
     ] = Path("."),
 ) -> None:
     """Check a study and say what it needs next; status 2 if something is wrong."""
@@ -111,7 +111,7 @@ def check(
 
 @app.command()
 def status(
-    folder: Annotated[Path, typer.Argument(metavar="[DIR]", help="A study.")] = Path("."),
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A study.")] = Path("."),
 ) -> None:
     """Show what of a study is generated, run, fitted and scored, and what is out of date."""
     from pdpsych import studies
