@@ -160,3 +160,27 @@ def test_the_command_ends_with_status_2_and_prints_what_is_wrong(done, pdpsych_c
     assert "Traceback" not in ended.stderr
     ended = pdpsych_command("check", done / "nothing")
     assert (ended.returncode, ended.stderr[:9]) == (2, "pdpsych: ")
+
+
+def test_damaged_files_never_end_in_another_error(done):
+    ours = [
+        path
+        for path in sorted(done.rglob("*"))
+        if path.suffix in (".yaml", ".jsonl") or path.name in ("fit.json", "score.json")
+    ]
+    ours += sorted(done.rglob("manifest.json")) + sorted(done.rglob("calibration.json"))
+    rng = np.random.default_rng(0)
+    inserts = [b"null", b"[]", b"{}", b"1e400", b"!!python/name:os.system", b"\x00", b"\n", b"\xff"]
+    noticed = 0
+    for turn in range(40):
+        path = ours[turn % len(ours)]
+        path.chmod(0o644)
+        whole = path.read_bytes()
+        at, cut = rng.integers(len(whole)), rng.integers(40)
+        path.write_bytes(whole[:at] + inserts[rng.integers(len(inserts))] + whole[at + cut :])
+        found = studies.check(done)
+        noticed += bool(found.problems or found.outdated)
+        path.write_bytes(whole)
+    assert studies.check(done).problems == ()
+    # The others fell into comments and the like.
+    assert noticed > 20
