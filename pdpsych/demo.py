@@ -24,7 +24,9 @@ class Size:
     trials: int
 
 
-FULL = Size(("astronaut", "camera", "cat", "coffee"), 224, 15, participants=4, trials=80)
+FULL = Size(
+    ("astronaut", "camera", "cat", "coffee", "rocket", "brick"), 224, 10, participants=4, trials=60
+)
 QUICK = Size(("astronaut", "cat", "coffee"), 128, 10, participants=3, trials=80)
 
 

@@ -6,8 +6,13 @@ import copy
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import hypothesis
 import numpy as np
 import pytest
+
+# A slow machine is no failure.
+hypothesis.settings.register_profile("pdpsych", deadline=None)
+hypothesis.settings.load_profile("pdpsych")
 
 PHOTOGRAPH = "astronaut"
 
