@@ -17,12 +17,13 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock
+
 from pdpsych.analysis import tables
 from pdpsych.analysis.definition import Analysis, open_analysis
 from pdpsych.analysis.score import Scores
 from pdpsych.errors import InputError
 from pdpsych.experiments.trial_log import log_path
-from pdpsych.file_lock import locked
 from pdpsych.stimuli.stimulus_set import sha256_of
 from pdpsych.versions import versions
 
@@ -78,7 +79,7 @@ def append(analysis: str | Path | Analysis, scores: Scores, folder: str | Path) 
     described = {name: {"description": d, "units": u} for name, (d, u) in COLUMNS.items()}
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with locked(path.with_name(f".{FILE}.lock")):
+        with FileLock(path.with_name(f".{FILE}.lock")):
             _add(path, rows)
             dictionary = json.dumps(described, indent=2, ensure_ascii=False) + "\n"
             tables.write_text(path.with_suffix(".json"), dictionary)

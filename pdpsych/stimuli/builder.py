@@ -18,6 +18,7 @@ from pathlib import Path
 
 from pdpsych import geometry, models
 from pdpsych.errors import InputError
+from pdpsych.geometry.memory import is_out_of_memory
 from pdpsych.progress import progress_bar
 from pdpsych.stimuli import stimulus_set, workers
 from pdpsych.stimuli.images import BaseImage, base_images
@@ -30,7 +31,6 @@ from pdpsych.stimuli.unit import (
     UnitRecord,
     find,
     forget_representations,
-    is_out_of_memory,
     new_folder,
     reason,
     representations,

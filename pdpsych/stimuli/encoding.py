@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 import numpy as np
 from numpy.typing import NDArray
 
-Encoding = Literal["srgb", "linear"]
+from pdpsych.models.address import Encoding
+
+__all__ = ["Array", "Encoding", "linear_from_srgb", "srgb_from_linear"]
+
 Array = NDArray[np.floating]
 
 

@@ -27,6 +27,7 @@ from torch import Tensor
 
 from pdpsych import geometry, models
 from pdpsych.errors import InputError
+from pdpsych.geometry.memory import is_out_of_memory
 from pdpsych.stimuli.display import Display
 from pdpsych.stimuli.images import BaseImage, file_stem
 from pdpsych.stimuli.pairs import PairMaker
@@ -179,12 +180,6 @@ def _loaded(text: str, folder: Path, device: str) -> list[models.Representation]
 def to_tensor(pixels: NDArray[np.float32], recipe: Recipe, device: str) -> Tensor:
     """Return a base image as the recipe's models take it."""
     return torch.from_numpy(pixels).to(device, getattr(torch, recipe.precision))
-
-
-def is_out_of_memory(error: Exception) -> bool:
-    """Tell whether an error means that memory was not enough, on any device."""
-    exhausted = isinstance(error, MemoryError | torch.cuda.OutOfMemoryError)
-    return exhausted or "can't allocate memory" in str(error)
 
 
 def reason(error: Exception) -> str:

@@ -125,7 +125,7 @@ def test_the_attack_lowers_accuracy_and_training_on_it_helps(networks, tiny):
         assert robust > standard
 
 
-@hypothesis_settings(max_examples=25, deadline=None)
+@hypothesis_settings(max_examples=25)
 @given(st.floats(1e-3, 20), st.integers(1, 4), st.integers(0, 2**32))
 def test_adversarial_examples_stay_in_the_ball_and_the_gamut(epsilon, steps, seed):
     from digits_networks import Connected

@@ -253,7 +253,7 @@ def test_all_correct_puts_the_threshold_below_and_all_wrong_above_what_was_shown
 
 
 @given(shift=st.floats(-8, 8), seed=st.integers(0, 1000))
-@settings(deadline=None, max_examples=10)
+@settings(max_examples=10)
 def test_unit_of_amplitude_moves_thresholds_and_nothing_else(shift, seed):
     rng = np.random.default_rng(seed)
     condition, correct = np.repeat([0, 1, 2], 30), rng.random(90) < 0.8

@@ -30,7 +30,7 @@ def opened(layer_table, write_layer_set):
 
 
 @given(SEEDS, st.integers(1, 7))
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_images_are_turned_as_well_as_any_signs_would(seed, images):
     rng = np.random.default_rng(seed)
     profile = rng.normal(size=(9, 1))
@@ -40,7 +40,7 @@ def test_images_are_turned_as_well_as_any_signs_would(seed, images):
 
 
 @given(SEEDS)
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_turning_no_single_image_would_help_even_in_noise(seed):
     values = np.random.default_rng(seed).normal(size=(5, 12))
     signs = align(values)
@@ -52,7 +52,7 @@ def test_turning_no_single_image_would_help_even_in_noise(seed):
 
 
 @given(SEEDS)
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_which_distortion_was_called_u_does_not_matter(seed):
     rng = np.random.default_rng(seed)
     values = rng.normal(size=(6, 1)) + 0.5 * rng.normal(size=(6, 8))

@@ -42,7 +42,7 @@ def test_value_is_the_log_of_the_psychometric_function(trials, observations):
     y=st.floats(-6.0, 1.0),
     seed=st.integers(0, 2**32 - 1),
 )
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 def test_derivatives_match_finite_differences(x, y, seed):
     rng = np.random.default_rng(seed)
     built = Observations.build(

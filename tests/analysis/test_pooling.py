@@ -34,7 +34,7 @@ def dersimonian_laird(estimate, variance):
 
 
 @given(seed=st.integers(0, 500), people=st.integers(2, 9), between=st.floats(0, 2))
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 def test_variance_between_participants_of_one_pair_is_dersimonian_and_lairds(seed, people, between):
     rng = np.random.default_rng(seed)
     variance = rng.uniform(0.01, 0.5, people)

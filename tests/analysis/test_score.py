@@ -65,7 +65,7 @@ def test_interval_of_a_difference_covers_the_truth(make_fit):
     ratios=st.lists(st.floats(-3, 3), min_size=2, max_size=4),
     seed=st.integers(0, 99),
 )
-@settings(deadline=None, max_examples=15)
+@settings(max_examples=15)
 def test_swapping_u_and_v_changes_no_score(make_fit, ratios, seed):
     named = {f"m{k}": x for k, x in enumerate(ratios)}
     given_ = estimates(ratio=0.7, seed=seed)
@@ -78,7 +78,7 @@ def test_swapping_u_and_v_changes_no_score(make_fit, ratios, seed):
 
 
 @given(scale=st.floats(-20, 20), people=st.integers(1, 3))
-@settings(deadline=None, max_examples=15)
+@settings(max_examples=15)
 def test_scale_of_sensitivities_does_not_matter(make_fit, scale, people):
     # d(u) and d(v) of a model times a constant: its ratio stays. Human thresholds likewise.
     given_ = estimates(people=people)

@@ -55,7 +55,7 @@ def by_regression(layers, factors, values):
 
 
 @given(SEEDS)
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 def test_shares_are_those_of_all_regressions_in_all_orders(layer_table, seed):
     rng = np.random.default_rng(seed)
     layers = layer_table().iloc[np.sort(rng.choice(26, 15, replace=False))].reset_index(drop=True)
@@ -72,7 +72,7 @@ def test_shares_are_those_of_all_regressions_in_all_orders(layer_table, seed):
 
 
 @given(SEEDS)
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=8)
 def test_only_what_separates_the_layers_counts(layer_table, seed):
     layers = layer_table()
     rng = np.random.default_rng(seed)
@@ -92,7 +92,7 @@ def test_only_what_separates_the_layers_counts(layer_table, seed):
 
 
 @given(SEEDS)
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=8)
 def test_shares_are_parts_of_a_whole(layer_table, seed):
     shares = shares_of(layer_table(), noise(layer_table(), 3, seed))
     assert shares.sum() == pytest.approx(1)

@@ -43,7 +43,7 @@ def test_expected_entropy_is_that_of_trying_both_answers():
 
 
 @given(most=st.floats(0.01, 100), truth=st.floats(0.001, 1000))
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 def test_amplitudes_stay_in_range(most, truth):
     rng = np.random.default_rng(0)
     placed = placement(1.0, 1.5, most / 50, most)

@@ -23,7 +23,7 @@ def amplitudes(method: Constant, seed: int, easy: list[bool]) -> list[float]:
     return found
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     count=st.integers(2, 9), seed=st.integers(0, 2**53), easy=st.lists(st.booleans(), max_size=60)
 )

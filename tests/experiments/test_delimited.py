@@ -17,7 +17,7 @@ def read(path, separator):
 
 
 @pytest.mark.parametrize("separator", ["\t", ","])
-@settings(deadline=None, suppress_health_check=SAME_FILE)
+@settings(suppress_health_check=SAME_FILE)
 @given(
     texts=st.lists(st.text(st.characters(exclude_categories=["Cs"])), min_size=1, max_size=5),
     data=st.data(),

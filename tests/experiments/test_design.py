@@ -31,9 +31,7 @@ def test_conditions_follow_the_set(small_set):
     )
 
 
-@settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     count=st.integers(1, 25),
     share=st.floats(0, 0.5),

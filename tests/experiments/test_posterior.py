@@ -23,7 +23,7 @@ def brute_force(prior: Prior, unit: float, answers) -> np.ndarray:
     return joint / joint.sum()
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(answers=st.lists(st.tuples(st.floats(-0.1, 5.0), st.booleans()), max_size=4))
 def test_posterior_is_bayes_rule(answers):
     posterior = Posterior(PRIOR, 10.0)

@@ -274,9 +274,7 @@ def whole(tmp_path_factory, small_set):
     return found
 
 
-@settings(
-    max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(at=st.integers(1, 43), kind=st.sampled_from(sorted(METHODS)))
 def test_any_method_goes_on_from_any_trial_bit_for_bit(whole, small_set, at, kind):
     path, undisturbed = whole[kind]

@@ -37,7 +37,7 @@ def test_levels_follow_the_rule(down, answers, steps):
     assert levels(method, answers)[1:] == pytest.approx(np.array(steps) / 10)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(answers=st.text("+-?", max_size=40), down=st.integers(1, 4))
 def test_levels_keep_to_what_can_be_shown(answers, down):
     narrow = Showable("camel/principal/1", 0.4, 0.6, 10.0)

@@ -138,9 +138,7 @@ def test_a_session_says_how_it_was_timed(path):
     )
 
 
-@settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_a_log_cut_anywhere_loses_at_most_the_trial_being_written(path, data):
     path.unlink(missing_ok=True)

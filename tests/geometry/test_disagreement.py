@@ -20,7 +20,7 @@ def _value(grams, flat):
 
 
 @given(st.integers(2, 6), st.integers(1, 5), st.integers(0, 100))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_derivatives_equal_finite_differences(count, m, seed):
     grams, pair = _problem(count, m, seed)
     gradient, hessian = disagreement.derivatives(grams, pair)
@@ -37,7 +37,7 @@ def test_derivatives_equal_finite_differences(count, m, seed):
 
 
 @given(st.integers(2, 6), st.integers(2, 5), st.integers(0, 100), st.floats(0.01, 100))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_the_objective_ignores_lengths_signs_and_each_scale(count, m, seed, scale):
     grams, pair = _problem(count, m, seed)
     value = _value(grams, pair.ravel())

@@ -84,7 +84,7 @@ def test_the_largest_amplitude_leaves_no_gap():
 
 
 @given(st.integers(0, 2**32 - 1), st.integers(1, 6))
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 def test_reversals_are_counted_as_in_kendalls_tau(seed, count):
     from scipy.stats import kendalltau
 

@@ -250,7 +250,7 @@ def test_a_block_is_its_directions_one_by_one(tiny):
 
 
 @given(st.sampled_from(list(TINY)), st.floats(-1e3, 1e3), st.integers(0, 1000))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_products_are_linear_and_each_others_transpose(name, scale, seed):
     network, layers, image = _network(name)
     linear = network.linearize(image, layers)

@@ -102,7 +102,7 @@ def test_it_does_not_depend_on_how_the_image_is_written(noise, network, distribu
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
 @EVERY
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(seed=st.integers(0, 2**32 - 1), count=st.integers(1, 4))
 def test_whitening_and_its_adjoint_agree(noise, network, distribution, dtype, seed, count):
     generator = torch.Generator().manual_seed(seed)

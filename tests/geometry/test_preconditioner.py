@@ -38,7 +38,7 @@ def test_inverse_is_symmetric_and_positive(shape, matrix_representations):
     preconditioner = Preconditioner(geometry)
 
     @given(st.lists(st.floats(0, 1), min_size=3, max_size=3))
-    @settings(max_examples=25, deadline=None)
+    @settings(max_examples=25)
     def check(weights):
         weights = np.array(weights) if sum(weights) > 1e-3 else np.eye(3)[2]
         inverse = _dense(preconditioner.inverse(weights), shape)

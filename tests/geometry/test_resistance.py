@@ -83,7 +83,7 @@ def test_solution_climbs(options, matrix_representations):
     parts, _ = _built(matrix_representations, _matrices(0), space)
 
     @given(st.integers(0, 2**32 - 1), st.lists(st.floats(0, 1), min_size=3, max_size=3))
-    @settings(max_examples=20, deadline=None)
+    @settings(max_examples=20)
     def climbs(seed, weights):
         weights = np.array(weights) if sum(weights) > 1e-3 else np.eye(3)[0]
         gradient = space.adjoint(_noise(seed, 1))[0]

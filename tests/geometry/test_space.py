@@ -46,7 +46,7 @@ def _dense(space):
     st.one_of(st.none(), st.floats(0.01, 0.2)),
     st.integers(0, 2**32 - 1),
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_adjoint_is_the_adjoint(window, cycles, luminance, headroom, seed):
     image = _image()
     try:

@@ -226,7 +226,7 @@ def test_what_no_eye_resolves_is_named(write_set):
 
 
 @given(st.integers(0, 100), st.floats(0.05, 0.7))
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 def test_shares_above_a_frequency_are_those_of_its_waves(seed, frequency):
     rng = np.random.default_rng(seed)
     waves, heights = rng.integers(0, 12, (4, 2)), rng.uniform(1, 3, 4)

@@ -30,7 +30,7 @@ curves = st.one_of(
 
 
 @given(curves, st.integers(0, 10**6))
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 def test_each_direction_undoes_the_other(curve, seed):
     inside = np.sort(np.random.default_rng(seed).uniform(0, 1, 300))
     for values in (inside, inside.astype(np.float32)):
@@ -52,7 +52,7 @@ def test_each_direction_undoes_the_other(curve, seed):
 
 
 @given(curves, st.sampled_from([255, 1023, 65535]))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_every_level_of_a_display_comes_back_as_itself(curve, top):
     levels = np.arange(top + 1)
     again = curve.level(curve.luminance(levels / top)) * top
@@ -63,7 +63,6 @@ def test_every_level_of_a_display_comes_back_as_itself(curve, top):
 
 
 @given(st.floats(0.5, 4), st.floats(0, 1), st.floats(0.1, 50), st.floats(20, 300))
-@settings(deadline=None)
 def test_power_is_psychopys_equation_four_between_black_and_white(gamma, b, k, a):
     x = np.linspace(0, 1, 50)
     luminance = a + (b + k * x) ** gamma

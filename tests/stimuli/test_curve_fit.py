@@ -100,7 +100,7 @@ def test_a_wrong_law_is_wrong_everywhere_by_the_same_share(measure):
 
 
 @given(st.integers(0, 10**6), st.floats(0, 0.05), st.integers(5, 20))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_any_noise_gives_a_rising_curve(seed, noise, count):
     rng = np.random.default_rng(seed)
     level = np.linspace(0, 1, count)

@@ -33,7 +33,7 @@ def _diffused_one_by_one(levels, top, rng):
 
 
 @given(st.integers(0, 1000), st.integers(1, 3), st.integers(1, 9), st.integers(1, 9))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_waves_diffuse_as_pixel_by_pixel(seed, channels, height, width):
     levels = np.random.default_rng(seed).uniform(0, 7, (channels, height, width))
     slow = _diffused_one_by_one(levels, 7, np.random.default_rng(seed))
@@ -42,7 +42,7 @@ def test_waves_diffuse_as_pixel_by_pixel(seed, channels, height, width):
 
 
 @given(kinds, st.sampled_from([255, 1023, 65535]), st.integers(0, 100))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_levels_stay_in_range_and_a_seed_is_a_draw(kind, top, seed):
     shape = (3, 8, 8)
     ends = np.random.default_rng(seed).choice([0, 0.3, 0.5, top - 0.4, top], shape)
@@ -61,7 +61,7 @@ def test_levels_stay_in_range_and_a_seed_is_a_draw(kind, top, seed):
 
 
 @given(kinds, st.floats(2, 250))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_the_mean_over_pixels_and_draws_is_the_level(kind, level):
     shape = (1, 96, 96)
     rng = np.random.default_rng(3)

@@ -93,7 +93,7 @@ def _slow(image, distortion, amplitude, curve, encoding, top, draws):
     st.sampled_from([8, 10, 16]),
     st.floats(-20, 20).filter(lambda a: abs(a) > 0.01),
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_fast_pipeline_is_the_slow_one(seed, encoding, curve, channels, bits, amplitude):
     """All sizes cross a block, values reach both ends of the gamut."""
     shape = (channels, 190, 180)
@@ -119,7 +119,7 @@ def test_fast_pipeline_is_the_slow_one(seed, encoding, curve, channels, bits, am
 
 
 @given(encodings, curves, dithers, st.sampled_from([8, 10]))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_the_mean_over_draws_is_the_image_within_a_level(encoding, curve, dither, bits):
     display = Display(curve=curve, dither=dither, bit_depth=bits)
     image = np.linspace(0.1, 0.9, 400).reshape(1, 20, 20)
@@ -190,7 +190,7 @@ def test_all_grey_levels_can_be_told_apart(bits):
 
 
 @given(st.integers(0, 50), st.sampled_from([-1, 1]), encodings, curves)
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_realised_amplitude_and_residual_account_for_all_that_was_added(
     seed, sign, encoding, curve
 ):
@@ -222,7 +222,7 @@ def test_the_same_seed_shows_the_same_and_references_differ_from_it():
 
 
 @given(st.integers(0, 100), st.floats(0, 0.3))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_largest_amplitude_is_where_the_share_of_clipped_pixels_is_reached(seed, share):
     rng = np.random.default_rng(seed)
     image = rng.uniform(0.05, 0.95, (1, 12, 12))
