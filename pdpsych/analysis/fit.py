@@ -170,6 +170,16 @@ class Fit:
         rng = np.random.default_rng([self.analysis["seed"], index])
         return self.posteriors[participant].draws(self.analysis["samples"], rng)
 
+    @cached_property
+    def samples_by_trials(self) -> Floats:
+        """The same as ``samples`` with the prior of each participant's thresholds taken off."""
+        number, seed = self.analysis["samples"], self.analysis["seed"]
+        drawn = [
+            posterior.draws_by_trials(number, np.random.default_rng([seed, index]))
+            for index, posterior in enumerate(self.posteriors.values())
+        ]
+        return np.concatenate(drawn, axis=1)
+
     def to_json(self, path: str | Path) -> Path:
         """Write the fit; samples are drawn again from the posteriors and the seed."""
         data = {

@@ -18,6 +18,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pdpsych.analysis.likelihood import Floats, Observations, log_likelihood
 
@@ -87,6 +88,8 @@ class Posterior:
     ----------
     mean, sd, loadings
         As in :class:`Marginal`, at the maximum in φ.
+    group
+        Number of the mean, among μ₁ … μ_G, that each condition's prior is around, (C,).
     shared, covariance
         φ = (log b, logit 2λ, log σ, μ₁ … μ_G) at its maximum, and its covariance.
     converged
@@ -96,6 +99,7 @@ class Posterior:
     mean: Floats
     sd: Floats
     loadings: Floats
+    group: NDArray[np.intp]
     shared: Floats
     covariance: Floats
     converged: bool
@@ -110,8 +114,7 @@ class Posterior:
 
         Huge where the trials say nothing.
         """
-        precision = 1 / self.sd**2 - np.exp(-2 * self.shared[2])
-        return np.asarray(np.maximum(precision, 1e-12) ** -0.5)
+        return np.asarray(self._trial_precision() ** -0.5)
 
     def draws(self, number: int, rng: np.random.Generator) -> tuple[Floats, Floats]:
         """Return samples of log τ, (number, C), and of φ, (number, F)."""
@@ -119,6 +122,26 @@ class Posterior:
         moved = rng.standard_normal((number, root.shape[0])) @ root.T
         own = rng.standard_normal((number, self.mean.size)) * self.sd
         return self.mean + moved @ self.loadings.T + own, self.shared + moved
+
+    def draws_by_trials(self, number: int, rng: np.random.Generator) -> Floats:
+        """Return samples of log τ by the trials alone, the prior taken off, (number, C).
+
+        The prior draws each condition towards the mean of its group, in the same direction in
+        every participant: a mean over participants would keep that error and lose the noise that
+        justifies it.
+        """
+        precision = self._trial_precision()
+        # mean/sd² = precision · (what the trials say) + (prior mean)/σ²
+        gain = 1 / (self.sd**2 * precision)
+        mean = gain * self.mean + (1 - gain) * self.shared[3:][self.group]
+        root = np.linalg.cholesky(self.covariance)
+        moved = (rng.standard_normal((number, root.shape[0])) @ root.T)[:, :2]
+        own = rng.standard_normal((number, self.mean.size)) * precision**-0.5
+        return np.asarray(mean + gain * (moved @ self.loadings[:, :2].T) + own)
+
+    def _trial_precision(self) -> Floats:
+        precision = 1 / self.sd**2 - np.exp(-2 * self.shared[2])
+        return np.asarray(np.maximum(precision, 1e-12))
 
 
 def marginal(
@@ -176,7 +199,9 @@ def solve(observations: Observations) -> Posterior:
         shared, state = _uphill(observations, shared, step, nodes, centre, state)
     converged = bool(_newton_step(state) @ state.gradient < _TOLERANCE)
     covariance = np.asarray(np.linalg.inv(_positive(-state.hessian)), dtype=np.float64)
-    return Posterior(state.mean, state.sd, state.loadings, shared, covariance, converged)
+    return Posterior(
+        state.mean, state.sd, state.loadings, observations.group, shared, covariance, converged
+    )
 
 
 def _uphill(

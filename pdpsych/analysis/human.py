@@ -18,7 +18,7 @@ EVERYONE = "all"
 
 @dataclass(frozen=True)
 class HumanRatios:
-    """Posterior samples of log τ(v) − log τ(u).
+    """Samples of log τ(v) − log τ(u), by the trials alone.
 
     Attributes
     ----------
@@ -38,8 +38,9 @@ class HumanRatios:
 def human_ratios(fit: Fit, pairs: pd.DataFrame) -> HumanRatios:
     """Return log τ(v) − log τ(u) of every participant for pairs with columns image, pair, kind.
 
-    Thresholds that trials do not determine count as missing: they would put the ratio near that
-    of the other conditions, to the advantage of models that predict just that.
+    The prior that thresholds share is taken off (:meth:`Posterior.draws_by_trials`), and
+    thresholds that trials do not determine count as missing: both would put a ratio near those of
+    other images, to the advantage of models that predict just that.
 
     Raises
     ------
@@ -49,12 +50,13 @@ def human_ratios(fit: Fit, pairs: pd.DataFrame) -> HumanRatios:
     participants = list(fit.posteriors)
     measured_rows = fit.thresholds[fit.thresholds["measured"]][CONDITION]
     index = {tuple(condition): row for row, *condition in measured_rows.itertuples(name=None)}
-    samples = np.full((len(fit.samples), len(participants), len(pairs)), np.nan)
+    drawn = fit.samples_by_trials
+    samples = np.full((len(drawn), len(participants), len(pairs)), np.nan)
     for k, (image, pair) in enumerate(zip(pairs["image"], pairs["pair"], strict=True)):
         for p, who in enumerate(participants):
             u, v = (index.get((who, image, pair, number)) for number in (1, 2))
             if u is not None and v is not None:
-                samples[:, p, k] = fit.samples[:, v] - fit.samples[:, u]
+                samples[:, p, k] = drawn[:, v] - drawn[:, u]
     measured = ~np.isnan(samples[0]).all(axis=0)
     if not measured.any():
         raise InputError(

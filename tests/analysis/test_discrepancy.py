@@ -1,9 +1,11 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy.stats import binom
 
 from pdpsych.analysis.discrepancy import EDGES, SAMPLES, deviance, discrepancy, p_value
-from pdpsych.analysis.hierarchy import Posterior, solve
+from pdpsych.analysis.hierarchy import solve
 from pdpsych.analysis.likelihood import expected_correct, signal
 
 
@@ -18,7 +20,9 @@ def test_a_certain_posterior_gives_the_discrepancies_of_its_only_values(simulate
     observations = simulate(np.random.default_rng(8), 4, 50)[1]
     solved = solve(observations)
     flat = np.zeros_like(solved.loadings)
-    certain = Posterior(solved.mean, 0 * solved.sd, flat, solved.shared, 1e-24 * np.eye(4), True)
+    certain = replace(
+        solved, sd=0 * solved.sd, loadings=flat, covariance=1e-24 * np.eye(4), converged=True
+    )
     block = np.random.default_rng(0).permutation(np.repeat(np.arange(5), 40))
     found = discrepancy(observations, certain, block, np.random.default_rng(1))
     p = expected_correct(observations, solved.mean, *solved.shared[:2])

@@ -273,3 +273,28 @@ def test_draws_have_the_moments_of_the_posterior(observations):
     np.testing.assert_allclose(draws.mean(axis=0), posterior.mean, atol=0.01)
     np.testing.assert_allclose(np.cov(draws.T), covariance, atol=0.005)
     np.testing.assert_allclose(np.cov(shared.T), posterior.covariance, rtol=0.1, atol=0.01)
+
+
+def test_taking_the_prior_off_takes_its_pull_off(simulate):
+    rng = np.random.default_rng(11)
+    truth, found = simulate(rng, 400, 40)
+    posterior = solve(found)
+    known = posterior.trial_sd() <= 1
+    alone = posterior.draws_by_trials(400, rng).mean(axis=0)
+
+    def slope(estimate):
+        return np.polyfit(truth[known], estimate[known], 1)[0]
+
+    assert slope(posterior.mean) < 0.93
+    assert slope(alone) == pytest.approx(1, abs=0.07)
+
+
+def test_without_a_prior_to_speak_of_taking_it_off_changes_nothing(simulate):
+    rng = np.random.default_rng(12)
+    solved = solve(simulate(rng, 5, 60)[1])
+    wide = replace(solved, shared=np.array([*solved.shared[:2], 20.0, *solved.shared[3:]]))
+    drawn = wide.draws_by_trials(20_000, np.random.default_rng(0))
+    np.testing.assert_allclose(drawn.mean(axis=0), solved.mean, atol=0.01)
+    own = solved.loadings[:, :2] @ solved.covariance[:2, :2] @ solved.loadings[:, :2].T
+    expected = np.sqrt(solved.sd**2 + np.diag(own))
+    np.testing.assert_allclose(drawn.std(axis=0), expected, rtol=0.03)
