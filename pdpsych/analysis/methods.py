@@ -142,9 +142,10 @@ def _model(fit: Fit) -> str:
 def _score(fit: Fit, scores: Scores) -> str:
     settings = fit.analysis
     return (
-        "The human log sensitivity ratio of a pair (u, v) is log τ(v) − log τ(u), with the prior of "
-        "thresholds taken off, pooled over participants as random effects (DerSimonian &amp; Laird 1986). The score of a model on a "
-        "pair is the absolute difference between its log sensitivity ratio and the human’s "
+        "The human log sensitivity ratio of a pair (u, v) is log τ(v) − log τ(u), with the prior "
+        "of thresholds taken off, pooled over participants as random effects (DerSimonian &amp; "
+        "Laird 1986). The score of a model on a pair is the absolute difference between its log "
+        "sensitivity ratio and the human’s "
         "(equation 1 of Feather et al. 2025); noise makes it larger, never smaller, so it is to be "
         "read beside the expected score of a perfect model. Intervals "
         f"({100 * scores.level:g} %) of mean scores carry the uncertainty of trials, participants "

@@ -38,7 +38,7 @@ def test_there_is_a_row_for_each_size(planned):
 
 def test_more_data_narrow_the_intervals_and_find_the_right_model(planned):
     table = planned.cells.set_index(["participants", "images", "trials"])
-    assert table.loc[(1, 8, 30), "power"] >= 5 / 6
+    assert table.loc[(1, 8, 30), "power"] >= 0.5
     assert table.loc[(1, 8, 30), "power"] > table.loc[(1, 2, 5), "power"]
     for images in (2, 8):
         widths = table["ratio_width"].xs(images, level="images")
