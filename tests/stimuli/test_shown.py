@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.ndimage import gaussian_filter
 
 from pdpsych.stimuli.display import Display
 from pdpsych.stimuli.encoding import linear_from_srgb, srgb_from_linear
@@ -64,6 +65,47 @@ def test_the_table_of_gains(rms, way):
     assert shown.realised / amplitude == pytest.approx(wanted, abs=0.015 + 4 * scatter)
     if (rms, way) == (0.1, 0):
         assert shown.realised == pytest.approx(0, abs=1e-3 * amplitude)
+
+
+# The same of a smooth distortion and of a patch; error diffusion of these was not measured.
+_OTHER_GAINS = {
+    ("smooth", 0.10): (0.00, 0.98, 1.02, None, 0.92),
+    ("smooth", 0.25): (0.46, 0.99, 1.01, 1.00, 0.99),
+    ("patch", 0.10): (0.95, 1.05, 1.03, None, 0.99),
+}
+
+
+@pytest.mark.parametrize(
+    ("form", "rms", "way", "wanted"),
+    [
+        (*row, _WAYS[n], w)
+        for row, gains in _OTHER_GAINS.items()
+        for n, w in enumerate(gains)
+        if w is not None
+    ],
+)
+def test_the_table_of_gains_of_other_distortions(form, rms, way, wanted):
+    kind, dither, bits = way
+    rng = np.random.default_rng(0)
+    image = rng.uniform(60, 190, (1, 256, 256)) / 255
+    if kind != "real":
+        top = 255 if kind == "whole" else 1023
+        image = np.round(image * top) / top
+    amplitude = rms / 255 * np.sqrt(image.size)
+    display = Display(curve=1.0, dither=dither, bit_depth=bits)
+    shown = show(image, _formed(form, rng), amplitude, display, "linear", rng)
+    scatter = np.sqrt(2 / 12) / (rms * np.sqrt(image.size)) if kind != "whole10" else 0
+    assert shown.realised / amplitude == pytest.approx(wanted, abs=0.04 + 4 * scatter)
+
+
+def _formed(form, rng):
+    noise = rng.standard_normal((1, 256, 256))
+    if form == "smooth":
+        formed = gaussian_filter(noise, (0, 4, 4))
+    else:
+        place = np.arange(256) - 128
+        formed = noise * np.exp(-(place**2 + place[:, None] ** 2) / (2 * 8**2))
+    return formed / np.linalg.norm(formed)
 
 
 def _slow(image, distortion, amplitude, curve, encoding, top, draws):
