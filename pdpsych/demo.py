@@ -25,7 +25,11 @@ class Size:
 
 
 FULL = Size(
-    ("astronaut", "camera", "cat", "coffee", "rocket", "brick"), 224, 10, participants=4, trials=60
+    ("astronaut", "brick", "camera", "cat", "coffee", "grass", "gravel", "rocket"),
+    side=224,
+    iterations=10,
+    participants=4,
+    trials=80,
 )
 QUICK = Size(("astronaut", "cat", "coffee"), 128, 10, participants=3, trials=80)
 
