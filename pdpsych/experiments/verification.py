@@ -14,9 +14,9 @@ from pdpsych.experiments.design import seed_of
 from pdpsych.experiments.measure import opened
 from pdpsych.experiments.series import plan, take
 from pdpsych.stimuli.display import Display, MeasuredCurve
-from pdpsych.stimuli.display_file import renamed
+from pdpsych.stimuli.display_file import read_measured, renamed
 from pdpsych.stimuli.measurement import Channel, Measurements, Reading
-from pdpsych.study import Section, load, validate
+from pdpsych.study import Section, validate
 
 _LEVELS = 5
 
@@ -106,17 +106,12 @@ def verify(
         If somebody stops; a verification starts anew then.
     """
     path = Path(path)
-    display = load(path, Display)
-    if display.measurements is None:
-        raise InputError(
-            f"{path}: curve: the display was not measured, there is nothing to compare with; see "
-            "pdpsych display measure and import"
-        )
+    display, measurements = read_measured(path, "compare with")
     if not 0 < limit < 1:
         raise InputError(f"--limit: a share between 0 and 1 such as 0.05, got {limit:g}")
     readings: list[Reading] = []
     seed = seed_of("verify", display.stem)
-    steps = plan(_levels(display), display.measurements.channels, 1, display.top, seed)
+    steps = plan(_levels(display), measurements.channels, 1, display.top, seed)
     with opened(display, instrument, patch, settle, windowed) as (target, meter):
         take(steps, target, meter, (), readings.append)
     found = _verification(display, tuple(readings), instrument, limit)

@@ -97,13 +97,8 @@ def choose_model(path: str | Path) -> tuple[tuple[Validation, ...], Model]:
         If the display was not measured, or the file cannot be written.
     """
     path = Path(path)
-    display = load(path, Display)
-    if display.measurements is None:
-        raise InputError(
-            f"{path}: curve: the display was not measured, there is nothing to fit; see "
-            "pdpsych display measure and import"
-        )
-    validations = compare(display.measurements)
+    _, measurements = read_measured(path, "fit")
+    validations = compare(measurements)
     model = best(validations)
     written = path.read_text(encoding="utf-8")
     node = _value(_value(yaml.compose(written, Loader=yaml.SafeLoader), "curve"), "model")
@@ -177,3 +172,20 @@ def renamed(path: Path) -> Iterator[Path]:
         raise InputError(f"{path}: cannot be written: {error.strerror}") from None
     finally:
         part.unlink(missing_ok=True)
+
+
+def read_measured(path: Path, purpose: str) -> tuple[Display, Measurements]:
+    """Read a display and its measurements.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be used, or the display was not measured; ``purpose`` says what for.
+    """
+    display = load(path, Display)
+    if display.measurements is None:
+        raise InputError(
+            f"{path}: curve: the display was not measured, there is nothing to {purpose}; see "
+            "pdpsych display measure and import"
+        )
+    return display, display.measurements
