@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from pdpsych.errors import InputError
+
+if TYPE_CHECKING:
+    from pdpsych.analysis import Analysis
 
 app = typer.Typer(
     name="pdpsych",
@@ -33,6 +37,12 @@ ExperimentFile = Annotated[Path, typer.Argument(help="Experiment, experiments/NA
 AnalysisFile = Annotated[
     Path,
     typer.Argument(help="Analysis, analysis/NAME.yaml, or the folder of a study that has one."),
+]
+AnalysisFiles = Annotated[
+    Path,
+    typer.Argument(
+        metavar="ANALYSIS", help="Analysis, analysis/NAME.yaml, or a study: all with sessions."
+    ),
 ]
 Participant = Annotated[
     str | None,
@@ -281,16 +291,17 @@ def export(
 
 
 @app.command()
-def fit(analysis: AnalysisFile) -> None:
+def fit(analysis: AnalysisFiles) -> None:
     """Fit thresholds to all sessions of an analysis."""
     from pdpsych import analysis as analyses
 
-    typer.echo(analyses.fit(analysis, progress=True))
+    for opened in _with_sessions(analysis):
+        typer.echo(analyses.fit(opened, progress=True))
 
 
 @app.command()
 def score(
-    analysis: AnalysisFile,
+    analysis: AnalysisFiles,
     add_model: Annotated[
         list[str] | None,
         typer.Option(
@@ -307,13 +318,32 @@ def score(
     """Score the models against the human and write the report."""
     from pdpsych import analysis as analyses
 
-    fitted = analyses.fit(analysis, progress=True)
-    scores = analyses.score(analysis, fitted, added=add_model or (), progress=True)
-    typer.echo(f"{scores}\nreport: {analyses.report(analysis, fitted, scores)}")
-    if leaderboard is not None:
-        from pdpsych.analysis import leaderboard as board
+    for opened in _with_sessions(analysis):
+        fitted = analyses.fit(opened, progress=True)
+        scores = analyses.score(opened, fitted, added=add_model or (), progress=True)
+        typer.echo(f"{scores}\nreport: {analyses.report(opened, fitted, scores)}")
+        if leaderboard is not None:
+            from pdpsych.analysis import leaderboard as board
 
-        typer.echo(f"leaderboard: {board.append(analysis, scores, leaderboard)}")
+            typer.echo(f"leaderboard: {board.append(opened, scores, leaderboard)}")
+
+
+def _with_sessions(source: Path) -> Iterator[Analysis]:
+    """Go through the analysis of a file, or those of a study in whose experiment somebody was."""
+    from pdpsych.analysis.definition import open_analyses
+
+    found = open_analyses(source)
+    if len(found) == 1:
+        yield found[0]
+        return
+    begun = [analysis for analysis in found if analysis.has_sessions]
+    if not begun:
+        raise InputError(f"{source}: nobody took part in any experiment of its analyses yet")
+    for analysis in found:
+        missing = "" if analysis in begun else ": no sessions yet"
+        typer.echo(f"\n{analysis.stem}{missing}")
+        if analysis in begun:
+            yield analysis
 
 
 @app.command()

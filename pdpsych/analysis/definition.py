@@ -55,6 +55,11 @@ class Analysis(Section):
         """Read the experiment whose logs are analysed."""
         return load(self.resolve(self.experiment), Experiment)
 
+    @property
+    def has_sessions(self) -> bool:
+        """Whether anybody took part in the experiment."""
+        return any(self.open_experiment().logs.glob("sub-*_ses-*.jsonl"))
+
 
 def open_analysis(source: str | Path | Analysis) -> Analysis:
     """Return the analysis of a YAML file or of a study folder that has exactly one.
@@ -64,18 +69,32 @@ def open_analysis(source: str | Path | Analysis) -> Analysis:
     InputError
         If the file cannot be used, or the study has no analysis or several.
     """
-    if isinstance(source, Analysis) or not Path(source).is_dir():
-        return load(source, Analysis)
+    if isinstance(source, Analysis):
+        return source
+    found = open_analyses(source)
+    if len(found) > 1:
+        names = ", ".join(analysis.label for analysis in found)
+        raise InputError(f"{source}: several analyses, give the file of one: {names}")
+    return found[0]
+
+
+def open_analyses(source: str | Path) -> tuple[Analysis, ...]:
+    """Return the analysis of a YAML file, or all of a study folder in the order of their names.
+
+    Raises
+    ------
+    InputError
+        If a file cannot be used, or the study has no analysis.
+    """
+    if not Path(source).is_dir():
+        return (load(source, Analysis),)
     folder = Path(source) / "analysis"
     found = sorted(folder.glob("*.yaml"))
     if not found:
         raise InputError(
             f"{folder}: no analysis here; write analysis/NAME.yaml or run pdpsych init"
         )
-    if len(found) > 1:
-        names = ", ".join(path.name for path in found)
-        raise InputError(f"{folder}: several analyses, give the file of one: {names}")
-    return load(found[0], Analysis)
+    return tuple(load(path, Analysis) for path in found)
 
 
 def select(analysis: Analysis, found: list[str]) -> list[str]:

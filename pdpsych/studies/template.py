@@ -26,6 +26,10 @@ TEMPLATES: dict[str, tuple[str, ...]] = {
     "deep-networks": (
         "stimuli/dnn-shape-bias.yaml",
         "stimuli/dnn-adversarial.yaml",
+        "experiments/dnn-shape-bias.yaml",
+        "experiments/dnn-adversarial.yaml",
+        "analysis/dnn-shape-bias.yaml",
+        "analysis/dnn-adversarial.yaml",
         "analysis/figure2.py",
         *_EVERY,
     ),
