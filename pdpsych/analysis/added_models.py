@@ -16,7 +16,7 @@ from pdpsych.analysis import tables
 from pdpsych.errors import InputError
 from pdpsych.models.address import Address, representation_names
 from pdpsych.progress import progress_bar
-from pdpsych.stimuli.stimulus_set import ImageEntry, StimulusSet
+from pdpsych.stimuli.stimulus_set import ImageEntry, StimulusSet, nothing_seen
 
 if TYPE_CHECKING:
     from pdpsych.models import Representation
@@ -55,7 +55,13 @@ class AddedModels:
     added: list[AddedModel]
 
     def log_ratios(self) -> pd.DataFrame:
-        """Return log d(u)/d(v), one row per image, pair and model; took_part is false."""
+        """Return log d(u)/d(v), one row per image, pair and model; took_part is false.
+
+        Raises
+        ------
+        InputError
+            If one is not finite: the model sees nothing of a distortion.
+        """
         rows = [
             (entry.name, pair.name, pair.kind, model.name, False)
             + model.sensitivities[entry.name][pair.name]
@@ -66,8 +72,13 @@ class AddedModels:
         columns = ["image", "pair", "kind", "model", "took_part", "u", "v"]
         table = pd.DataFrame(rows, columns=columns)
         with np.errstate(divide="ignore", invalid="ignore"):
-            table["log_ratio"] = np.log(table.pop("u")) - np.log(table.pop("v"))
-        return table
+            table["log_ratio"] = np.log(table["u"]) - np.log(table["v"])
+        for row in table[~np.isfinite(table["log_ratio"])].itertuples():
+            raise InputError(
+                f"add-model: image {row.image}, pair {row.pair}: "
+                + nothing_seen(str(row.model), row.u, row.v)
+            )
+        return table.drop(columns=["u", "v"])
 
     def models(self) -> dict[str, dict[str, Any]]:
         """Return, for each model, that it took no part, and the SHA-256 of its weights."""

@@ -233,6 +233,11 @@ class StimulusSet:
         """Return log d(u)/d(v) of every model, one row per image, pair and model.
 
         With a calibration they are to the distortions as shown, of pairs whose models it asked.
+
+        Raises
+        ------
+        InputError
+            If one is not finite: the model sees nothing of a distortion.
         """
         seen = {c.name: c.sensitivities for c in shown.conditions} if shown else {}
         rows = []
@@ -241,7 +246,12 @@ class StimulusSet:
                 u, v = (seen.get(f"{entry.name}/{pair.name}/{n}") for n in (1, 2))
                 for model, values in pair.sensitivities.items():
                     both = (u[model], v[model]) if u and v else values
-                    ratio = float(np.log(both[0] / both[1]))
+                    ratio = _log_ratio(*both)
+                    if not np.isfinite(ratio):
+                        raise InputError(
+                            f"{self.path}: image {entry.name}, pair {pair.name}: "
+                            + nothing_seen(model, *both)
+                        )
                     rows.append((entry.name, pair.name, pair.kind, model, ratio))
         return pd.DataFrame(rows, columns=["image", "pair", "kind", "model", "log_ratio"])
 
@@ -273,7 +283,7 @@ class StimulusSet:
         pairs = [(f"{e.name}/{p.name}", p) for e in manifest.images for p in e.pairs]
         width = max(len(label) for label, _ in pairs)
         for label, pair in pairs:
-            logs = {m: float(np.log(a / b)) for m, (a, b) in pair.sensitivities.items()}
+            logs = {m: _log_ratio(a, b) for m, (a, b) in pair.sensitivities.items()}
             ratios = [f"{m} {logs[m]:+.2f}" for m in _ends(logs, SHOWN // 2)]
             converged = pair.certificate.get("converged")
             note = "" if converged in (None, True) else "  (not converged)"
@@ -305,6 +315,21 @@ class StimulusSet:
                     f"{self.path / file}: changed since the set was made (its SHA-256 is "
                     f"{actual[:12]}…, the manifest has {expected[:12]}…); copy the set again"
                 )
+
+
+def nothing_seen(model: str, u: float, v: float) -> str:
+    """Say that a model with sensitivities d(u), d(v) has no finite log ratio, and what helps."""
+    return (
+        f"model {model} has sensitivities {u:g} and {v:g}, so no finite log ratio: it sees nothing "
+        "of a distortion; choose a layer or a noise model that does, raise the floor, or leave "
+        "the model out"
+    )
+
+
+def _log_ratio(u: float, v: float) -> float:
+    """Return log(u/v): ±inf where a model sees one of two distortions, nan where neither."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return float(np.log(u) - np.log(v))
 
 
 def _model_lines(manifest: Manifest) -> list[str]:

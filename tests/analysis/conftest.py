@@ -111,16 +111,20 @@ def make_fit() -> Callable[..., Fit]:
 
 @pytest.fixture(scope="session")
 def write_study(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
-    """Return a function that writes a study whose participants see like LGN."""
+    """Return a function that writes a study whose participants see like LGN.
+
+    The model ``blind`` sees nothing of the first of the random distortions.
+    """
 
     def write(
         participants: tuple[str, ...] = ("01", "02"),
         trials: int = 80,
         observer: str = "person",
+        blind: str = "",
         **analysis: object,
     ) -> Path:
         study = tmp_path_factory.mktemp("study")
-        sha256 = _write_set(study / "stimuli" / "small")
+        sha256 = _write_set(study / "stimuli" / "small", blind)
         (study / "experiments").mkdir()
         experiment = {"stimulus_set": "../stimuli/small", "display": {"curve": "srgb"}}
         _dump(study / "experiments" / "early.yaml", experiment)
@@ -207,12 +211,15 @@ def _write_image(folder: Path, name: str, channels: int, seed: int) -> tuple[dic
     return entry | {"encoding": "srgb"}, sha256_of(file)
 
 
-def _write_set(folder: Path) -> str:
+def _write_set(folder: Path, blind: str) -> str:
     entries, hashes = [], {}
     for number, name in enumerate(IMAGES):
         entry, hashes[array_file(name)] = _write_image(folder, name, 1, 20 + number)
         principal = {m: (float(np.exp(x[number])), 1.0) for m, x in RATIOS.items()}
-        random = {m: (float(np.exp(0.05 * x[number])), 1.0) for m, x in RATIOS.items()}
+        random = {
+            m: (0.0 if m == blind else float(np.exp(0.05 * x[number])), 1.0)
+            for m, x in RATIOS.items()
+        }
         solved = {"converged": True, "gradient_norm": 1.5e-4}
         pairs = [
             _pair("principal", principal, solved) | {"linearity": _linearity()},

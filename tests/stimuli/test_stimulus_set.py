@@ -2,6 +2,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
+import pytest
+
+from pdpsych.errors import InputError
 from pdpsych.stimuli.stimulus_set import (
     ImageEntry,
     LinearityCheck,
@@ -27,6 +31,31 @@ def _record(layer: str) -> RepresentationRecord:
     )
 
 
+def _set(sensitivities: dict[str, tuple[float, float]]) -> StimulusSet:
+    """Return a set of one image with one pair."""
+    pair = Pair(name="principal", kind="principal", sensitivities=sensitivities)
+    return _with(pair, ())
+
+
+def _with(pair: Pair, records: tuple[RepresentationRecord, ...]) -> StimulusSet:
+    image = ImageEntry(
+        name="cat", source="", source_sha256="", shape=(1, 8, 8), encoding="srgb", pairs=(pair,)
+    )
+    manifest = Manifest(
+        schema_version=2,
+        name="set",
+        created="",
+        versions={},
+        recipe={},
+        floor=0.0,
+        models=tuple(pair.sensitivities),
+        representations=records,
+        images=(image,),
+        files={},
+    )
+    return StimulusSet(Path("set"), manifest, "ab")
+
+
 def _text(layers: tuple[str, ...]) -> str:
     records = tuple(map(_record, layers))
     names = ("LN", *(r.name for r in records))
@@ -43,22 +72,7 @@ def _text(layers: tuple[str, ...]) -> str:
         sensitivities={name: (10.0**i, 1.0) for i, name in enumerate(names)},
         linearity=check,
     )
-    image = ImageEntry(
-        name="cat", source="", source_sha256="", shape=(1, 8, 8), encoding="srgb", pairs=(pair,)
-    )
-    manifest = Manifest(
-        schema_version=2,
-        name="set",
-        created="",
-        versions={},
-        recipe={},
-        floor=0.0,
-        models=names,
-        representations=records,
-        images=(image,),
-        files={},
-    )
-    return str(StimulusSet(Path("set"), manifest, "0"))
+    return str(_with(pair, records))
 
 
 def test_the_summary_gives_each_network_one_line():
@@ -86,3 +100,21 @@ def test_of_few_models_the_summary_shows_all():
     ratios = next(line for line in text.splitlines() if line.startswith("  cat/principal"))
     assert ratios.split()[1::2] == ["LN", *(f"mine/layer{i}" for i in range(3))]
     assert "lowest and highest" not in text
+
+
+@pytest.mark.parametrize(
+    ("both", "ratio"), [((0.0, 2.0), "-inf"), ((2.0, 0.0), "+inf"), ((0.0, 0.0), "+nan")]
+)
+def test_a_model_that_sees_nothing_has_no_log_ratio(both, ratio):
+    blind = _set({"LN": (1.0, np.e), "LG": both})
+    with pytest.raises(InputError) as refused:
+        blind.log_ratios()
+    for part in ("set: image cat, pair principal: model LG", "sees nothing", "leave the model out"):
+        assert part in str(refused.value)
+    assert f"LN -1.00  LG {ratio}" in str(blind)
+
+
+@pytest.mark.parametrize("scale", [1e-300, 1.0, 1e300])
+def test_log_ratios_are_of_sensitivities_of_any_size(scale):
+    ratios = _set({"LN": (scale, 2 * scale)}).log_ratios()
+    assert ratios["log_ratio"].tolist() == pytest.approx([-np.log(2)])
