@@ -2,6 +2,7 @@
 
 A noise model turns response tangents J u into whitened tangents whose squared length is the
 Fisher information uᵀ I(s) u. Everything downstream needs only this linear map and its adjoint.
+Recipes know noise models by the names in :data:`pdpsych.models.registry.NOISE_MODELS`.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Protocol
 
 import torch
@@ -255,6 +257,9 @@ class Categorical:
             )
         # A probability of 0 cannot change to first order, as in Poisson.
         return response.clamp_min(torch.finfo(response.dtype).tiny).sqrt()
+
+
+CategoricalLogits = partial(Categorical, logits=True)
 
 
 def _refuse_negative(response: Tensor, what: str, hint: str) -> None:

@@ -10,17 +10,29 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal
 
-from pydantic import Discriminator, Field, Tag, model_validator
+from pydantic import AfterValidator, Discriminator, Field, Tag, model_validator
 
 from pdpsych.errors import InputError, did_you_mean
+from pdpsych.models.registry import NOISE_MODELS, SOURCES
 from pdpsych.study import Part, validate
 
 BUILT_IN = ("LN", "LG", "LGG", "LGN", "identity")
-SOURCES = ("torchvision", "timm", "file", "python")
 FORM = "source:model[@weights]/layer"
 
 Encoding = Literal["srgb", "linear"]
-Noise = Literal["gaussian", "poisson", "categorical", "categorical-logits"]
+
+
+def _registered(names: Mapping[str, str]) -> AfterValidator:
+    def known(name: str) -> str:
+        if name not in names:
+            raise ValueError(did_you_mean(name, names))
+        return name
+
+    return AfterValidator(known)
+
+
+Source = Annotated[str, _registered(SOURCES)]
+Noise = Annotated[str, _registered(NOISE_MODELS)]
 Side = Annotated[int, Field(gt=0)]
 Channels = tuple[Annotated[float, Field(allow_inf_nan=False)], ...]
 
@@ -52,7 +64,7 @@ class NetworkAddress(Part):
     where the source cannot know (a callable's name says both at once).
     """
 
-    source: Literal["torchvision", "timm", "file", "python"]
+    source: Source
     name: str = Field(min_length=1)
     weights: str | None = Field(None, min_length=1)
     label: str | None = Field(None, pattern=r"^[^:/@]+$")

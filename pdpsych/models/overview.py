@@ -8,11 +8,12 @@ from pathlib import Path
 import torch
 
 from pdpsych.errors import InputError
-from pdpsych.models.address import BUILT_IN, FORM, SOURCES, parse_network
+from pdpsych.models.address import BUILT_IN, FORM, parse_network
 from pdpsych.models.cache import folder as checkpoint_folder
 from pdpsych.models.cache import on_disk
 from pdpsych.models.catalogue import checkpoints
 from pdpsych.models.network import LayerUse, ModuleNetwork
+from pdpsych.models.registry import SOURCES
 from pdpsych.models.source import build
 
 
@@ -50,7 +51,7 @@ def layers(network: str, shape: tuple[int, int, int] | None = None) -> str:
         If the network is not known, cannot take such an image, or takes images of unknown shape.
     """
     address = parse_network(network)
-    if address.weights is None and address.source in ("torchvision", "timm"):
+    if address.weights is None and address.source != "python":
         address = address.model_copy(update={"weights": "random"})
     built = build(address, Path())
     if shape is None and built.takes.channels and built.takes.size:

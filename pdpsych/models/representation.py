@@ -11,21 +11,15 @@ import torch
 from torch import nn
 
 from pdpsych.geometry.local import Network
-from pdpsych.geometry.noise import Categorical, Gaussian, NoiseModel, Poisson
+from pdpsych.geometry.noise import Gaussian, NoiseModel
 from pdpsych.models import address as addresses
-from pdpsych.models.address import Address, Encoding, Noise
+from pdpsych.models.address import Address, Encoding
 from pdpsych.models.checks import enough_memory
 from pdpsych.models.early_vision import CHANNELS, EarlyVisualModel, Padding
 from pdpsych.models.network import ModuleNetwork
 from pdpsych.models.preprocessing import InputFormat, Preprocessing
+from pdpsych.models.registry import NOISE_MODELS, find
 from pdpsych.models.source import build, fingerprint
-
-_NOISE: dict[Noise, NoiseModel] = {
-    "gaussian": Gaussian(),
-    "poisson": Poisson(),
-    "categorical": Categorical(),
-    "categorical-logits": Categorical(logits=True),
-}
 
 
 @dataclass(frozen=True)
@@ -162,7 +156,7 @@ def _one_network(
             name,
             network,
             layer,
-            _NOISE[address.noise],
+            find(NOISE_MODELS[address.noise])(),
             Origin(
                 address.architecture or built.architecture,
                 address.training or built.training,

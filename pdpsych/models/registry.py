@@ -1,0 +1,32 @@
+"""What an address may name, sources of networks and noise models, and where each of them is.
+
+Nothing here needs torch: names are checked on machines without it, and what a name stands for is
+imported when it is used.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+SOURCES: dict[str, str] = {
+    "torchvision": "pdpsych.models.from_torchvision:build",
+    "timm": "pdpsych.models.from_timm:build",
+    "file": "pdpsych.models.from_file:build",
+    "python": "pdpsych.models.from_python:build",
+}
+"""Functions that build the network of an address, with what relative paths are relative to."""
+
+NOISE_MODELS: dict[str, str] = {
+    "gaussian": "pdpsych.geometry.noise:Gaussian",
+    "poisson": "pdpsych.geometry.noise:Poisson",
+    "categorical": "pdpsych.geometry.noise:Categorical",
+    "categorical-logits": "pdpsych.geometry.noise:CategoricalLogits",
+}
+"""Noise models, each called without arguments."""
+
+
+def find(place: str) -> Any:
+    """Return what is registered as ``module:name``."""
+    module, _, name = place.partition(":")
+    return getattr(importlib.import_module(module), name)
