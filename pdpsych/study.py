@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import typing
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any, TypeVar
 
 import yaml
-from pydantic import BaseModel, ConfigDict, PrivateAttr, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, PrivateAttr, ValidationError
 
 from pdpsych.errors import InputError, did_you_mean
+from pdpsych.whole import whole
 
 P = TypeVar("P", bound="Part")
 S = TypeVar("S", bound="Section")
@@ -40,6 +42,17 @@ class Section(Part):
     def stem(self) -> str:
         """The name of the file without its ending: the name of what it defines."""
         return self._file.stem if self._file else type(self).__name__.lower()
+
+
+def one_of(names: Collection[str]) -> AfterValidator:
+    """Return the validator of a text that is one of some names."""
+
+    def known(name: str) -> str:
+        if name not in names:
+            raise ValueError(did_you_mean(name, names))
+        return name
+
+    return AfterValidator(known)
 
 
 def load(source: str | Path | S, schema: type[S]) -> S:
@@ -73,7 +86,8 @@ def validate(data: Any, schema: type[P], label: str) -> P:
 def dump(section: Section, path: Path) -> None:
     """Write a section as YAML, keys in the order of its schema."""
     data = section.model_dump(mode="json", exclude_none=True)
-    path.write_text(yaml.safe_dump(data, sort_keys=False, allow_unicode=True), encoding="utf-8")
+    with whole(path) as part:
+        part.write_text(yaml.safe_dump(data, sort_keys=False, allow_unicode=True), encoding="utf-8")
 
 
 def _read_yaml(path: Path) -> Any:

@@ -13,10 +13,10 @@ import numpy as np
 
 from pdpsych.errors import InputError
 from pdpsych.experiments.experiment import Experiment
+from pdpsych.experiments.task import Position
 from pdpsych.stimuli.stimulus_set import StimulusSet
 
 Sign = Literal[1, -1]
-Position = Literal[1, 2]
 
 
 class Condition(NamedTuple):

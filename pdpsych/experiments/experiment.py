@@ -9,28 +9,14 @@ from pydantic import ConfigDict, Discriminator, Field, Tag, field_validator, mod
 
 from pdpsych.errors import InputError, did_you_mean
 from pdpsych.experiments.adaptive import Adaptive
-from pdpsych.experiments.instructions import Instructions, Task
+from pdpsych.experiments.instructions import Instructions
 from pdpsych.experiments.method import Method
+from pdpsych.experiments.phases import Timing
+from pdpsych.experiments.task import Task
+from pdpsych.experiments.tasks import TASKS
 from pdpsych.stimuli.display import Display
 from pdpsych.stimuli.stimulus_set import StimulusSet
-from pdpsych.study import Section, load
-
-Milliseconds = Annotated[float, Field(ge=0, le=60_000)]
-
-
-class Timing(Section):
-    """Durations of the phases of a trial in ms; the answer may take any time.
-
-    gap, fixation, then with a reference: reference, blank; then first image, blank, second image
-    (one interval with both where they are side by side), question (until answered), feedback.
-    """
-
-    gap: Milliseconds = 500
-    fixation: Milliseconds = 500
-    reference: Annotated[Milliseconds, Field(gt=0)] = 250
-    image: Annotated[Milliseconds, Field(gt=0)] = 250
-    blank: Milliseconds = 500
-    feedback: Annotated[Milliseconds, Field(gt=0)] = 500
+from pdpsych.study import Section, load, one_of
 
 
 class Keys(Section):
@@ -72,7 +58,7 @@ class Experiment(Section):
         Annotated[Display, Tag("Display")] | Annotated[Path, Tag("Path")],
         Discriminator(_display_kind),
     ]
-    task: Task = "two-interval"
+    task: Annotated[str, one_of(TASKS)] = "two-interval"
     reference: bool = False
     separation_px: int = Field(64, ge=0, le=10_000)
     images: tuple[str, ...] | None = Field(None, min_length=1)
@@ -107,7 +93,12 @@ class Experiment(Section):
     @property
     def texts(self) -> Instructions:
         """All instructions: the experiment's own, else those of its task in English."""
-        return self.instructions.complete(self.task, self.reference)
+        return self.instructions.complete(self.trial_type, self.reference)
+
+    @property
+    def trial_type(self) -> Task:
+        """How a trial is shown and what its answer means."""
+        return TASKS[self.task]
 
     def gives_feedback(self, practice: bool) -> bool:
         """Return whether the person is told after a trial if the answer was right."""

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from string import Formatter
-from typing import Literal
 
 from pydantic import model_validator
 
 from pdpsych.errors import did_you_mean
+from pdpsych.experiments.task import Task
 from pdpsych.study import Section
-
-Task = Literal["two-interval", "spatial"]
 
 _KEYS = ("first", "second", "pause", "go_on")
 _DONE = ("done", "total")
@@ -36,40 +34,6 @@ Take your time to answer. If you are not sure, guess.
 You can interrupt at any time with the key {pause}.
 
 {go_on}: begin"""
-_WELCOME: dict[tuple[Task, bool], str] = {
-    ("two-interval", False): """\
-Each trial shows the same picture twice.
-One of the two is slightly changed:
-as often the first as the second.
-
-Which one was changed?
-"""
-    + _HOW % ("first", "second"),
-    ("two-interval", True): """\
-Each trial shows a picture, and then the same picture twice more.
-One of these two is slightly changed:
-as often the first as the second.
-
-Which of the two differs from the picture before?
-"""
-    + _HOW % ("first of the two", "second"),
-    ("spatial", False): """\
-Each trial shows the same picture twice, side by side.
-One of the two is slightly changed:
-as often the left as the right.
-
-Which one was changed?
-"""
-    + _HOW % ("left", "right"),
-    ("spatial", True): """\
-Each trial shows a picture, and then the same picture twice, side by side.
-One of these two is slightly changed:
-as often the left as the right.
-
-Which of the two differs from the picture before?
-"""
-    + _HOW % ("left", "right"),
-}
 _DEFAULTS = {
     "question": "{first} or {second}?",
     "right": "Right",
@@ -132,7 +96,8 @@ class Instructions(Section):
     def complete(self, task: Task, reference: bool) -> Instructions:
         """Return all texts, for a task with or without a reference: own ones, else English."""
         own = self.model_dump(exclude_none=True)
-        return Instructions(**{"welcome": _WELCOME[task, reference], **_DEFAULTS, **own})
+        welcome = task.explain(reference) + _HOW % task.positions
+        return Instructions(**{"welcome": welcome, **_DEFAULTS, **own})
 
 
 def _named(name: str, text: str) -> list[str]:

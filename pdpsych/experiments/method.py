@@ -1,12 +1,12 @@
 """The methods of placement: ``method`` of an experiment.
 
 Another one is a schema with a ``kind`` and ``begin``, and a
-:class:`~pdpsych.experiments.placement.Placement`.
+:class:`~pdpsych.experiments.placement.Placement`; it is registered in the union here.
 """
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 
 from pydantic import BeforeValidator, Discriminator, Tag
 
@@ -16,10 +16,22 @@ from pdpsych.experiments.constant import Constant
 from pdpsych.experiments.posterior import Prior
 from pdpsych.experiments.staircase import Staircase
 
+_DEFAULT = "adaptive"
+_Any = (
+    Annotated[Adaptive, Tag("Adaptive")]
+    | Annotated[Staircase, Tag("Staircase")]
+    | Annotated[Constant, Tag("Constant")]
+)
+
+
+def _kind(schema: type[Prior]) -> str:
+    """Return the one value that the field ``kind`` of a schema takes."""
+    kind: str = get_args(schema.model_fields["kind"].annotation)[0]
+    return kind
+
+
 METHODS: dict[str, type[Prior]] = {
-    "adaptive": Adaptive,
-    "staircase": Staircase,
-    "constant": Constant,
+    _kind(schema): schema for schema, _ in map(get_args, get_args(_Any))
 }
 
 
@@ -28,7 +40,7 @@ def _known(value: Any) -> Any:
         return value
     if not isinstance(value, dict):
         raise ValueError(f"a mapping with kind: {', '.join(METHODS)}")
-    kind = value.get("kind", "adaptive")
+    kind = value.get("kind", _DEFAULT)
     if kind not in METHODS:
         raise ValueError(f'kind: "{kind}"; {did_you_mean(kind, METHODS)}')
     return value
@@ -37,13 +49,7 @@ def _known(value: Any) -> Any:
 def _schema(value: Any) -> str:
     if isinstance(value, Prior):
         return type(value).__name__
-    return METHODS[value.get("kind", "adaptive")].__name__
+    return METHODS[value.get("kind", _DEFAULT)].__name__
 
 
-Method = Annotated[
-    Annotated[Adaptive, Tag("Adaptive")]
-    | Annotated[Staircase, Tag("Staircase")]
-    | Annotated[Constant, Tag("Constant")],
-    Discriminator(_schema),
-    BeforeValidator(_known),
-]
+Method = Annotated[_Any, Discriminator(_schema), BeforeValidator(_known)]

@@ -5,16 +5,21 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from pdpsych.experiments.design import PlannedTrial, digest, group_of, plan
 from pdpsych.experiments.experiment import Experiment
 from pdpsych.experiments.session import occasion
 from pdpsych.experiments.stage import Stage
 from pdpsych.experiments.trial_log import log_path
+from pdpsych.stimuli.shown import Shown
 from pdpsych.study import load
 
 # Assumed: nobody knows beforehand how long a person takes.
 ANSWER_S = 1.0
 BREAK_S = 60.0
+# How long a trial takes does not depend on what it shows.
+_NO_IMAGES = Shown(np.zeros((1, 1, 1), np.uint16), np.zeros((1, 1, 1), np.uint16), 0, 0, 0)
 
 
 @dataclass(frozen=True)
@@ -124,12 +129,9 @@ def outline(
 
 def _seconds(experiment: Experiment, planned: PlannedTrial) -> float:
     """Return how long a trial takes."""
-    timing = experiment.timing
-    shown = timing.gap + timing.fixation + timing.image
-    if experiment.reference:
-        shown += timing.reference + timing.blank
-    if experiment.task == "two-interval":
-        shown += timing.blank + timing.image
+    timing, reference = experiment.timing, _NO_IMAGES.reference if experiment.reference else None
+    phases = experiment.trial_type.phases(timing, planned.position, _NO_IMAGES, reference)
+    shown = sum(phase.milliseconds for phase in phases)
     if experiment.gives_feedback(planned.practice):
         shown += timing.feedback
     return shown / 1000 + ANSWER_S

@@ -1,17 +1,33 @@
-"""What the phases of a trial show, and for how long."""
+"""The phases of a trial: what each shows, where, and for how long."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Annotated, Literal
 
-from pdpsych.experiments.design import Position
-from pdpsych.experiments.experiment import Experiment
+from pydantic import Field
+
 from pdpsych.stimuli.dither import Levels
-from pdpsych.stimuli.shown import Shown
+from pdpsych.study import Section
 
+Milliseconds = Annotated[float, Field(ge=0, le=60_000)]
 Place = Literal["centre", "left", "right"]
+
+
+class Timing(Section):
+    """Durations of the phases of a trial in ms; the answer may take any time.
+
+    gap, fixation, then with a reference: reference, blank; then first image, blank, second image
+    (one interval with both where they are side by side), question (until answered), feedback.
+    """
+
+    gap: Milliseconds = 500
+    fixation: Milliseconds = 500
+    reference: Annotated[Milliseconds, Field(gt=0)] = 250
+    image: Annotated[Milliseconds, Field(gt=0)] = 250
+    blank: Milliseconds = 500
+    feedback: Annotated[Milliseconds, Field(gt=0)] = 500
 
 
 @dataclass(frozen=True, eq=False)
@@ -21,7 +37,7 @@ class PlannedPhase:
     Attributes
     ----------
     name
-        Once in a trial: gap, fixation, reference, reference_blank, first, blank, second, images.
+        Once in a trial, as gap, fixation, first, blank, second; columns of times are named by it.
     milliseconds
         How long it is to be shown.
     mark
@@ -35,37 +51,3 @@ class PlannedPhase:
     milliseconds: float
     mark: bool = False
     images: Mapping[Place, Levels] = field(default_factory=dict)
-
-
-def phases(
-    experiment: Experiment, position: Position, shown: Shown, reference: Levels | None
-) -> tuple[PlannedPhase, ...]:
-    """Return the phases of a trial from its gap to its question.
-
-    Parameters
-    ----------
-    position
-        Of the distorted image: 1 is the first or left, 2 the second or right.
-    shown
-        The distorted and the undistorted image.
-    reference
-        Display levels of the undistorted image shown before both, None without one.
-    """
-    timing = experiment.timing
-    before = [PlannedPhase("gap", timing.gap), PlannedPhase("fixation", timing.fixation, True)]
-    if reference is not None:
-        before += [
-            PlannedPhase("reference", timing.reference, images={"centre": reference}),
-            PlannedPhase("reference_blank", timing.blank, True),
-        ]
-    pair = shown.distorted, shown.reference
-    first, second = pair if position == 1 else pair[::-1]
-    if experiment.task == "spatial":
-        both: dict[Place, Levels] = {"left": first, "right": second}
-        return (*before, PlannedPhase("images", timing.image, True, both))
-    return (
-        *before,
-        PlannedPhase("first", timing.image, images={"centre": first}),
-        PlannedPhase("blank", timing.blank, True),
-        PlannedPhase("second", timing.image, images={"centre": second}),
-    )

@@ -10,7 +10,6 @@ from pdpsych.errors import InputError
 from pdpsych.experiments.design import Condition, PlannedTrial, seed_of
 from pdpsych.experiments.experiment import Experiment
 from pdpsych.experiments.observer import Presentation, Progress
-from pdpsych.experiments.phases import phases
 from pdpsych.experiments.placement import EASY, Placement, Showable
 from pdpsych.experiments.records import Trial
 from pdpsych.stimuli.calibration import Calibration
@@ -80,7 +79,8 @@ class Stage:
         if self._experiment.reference:
             # With a draw of its own: the same noise twice would tell the undistorted image.
             reference = quantise(base, self._display, encoding, rng)
-        parts = phases(self._experiment, planned.position, shown, reference)
+        task, timing = self._experiment.trial_type, self._experiment.timing
+        parts = task.phases(timing, planned.position, shown, reference)
         return Presentation(planned, amplitude, shown, seed, parts, self.progress)
 
     def learn(self, trial: Trial) -> None:

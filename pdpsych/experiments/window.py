@@ -228,7 +228,9 @@ class Window:
             if key.name == keys.pause:
                 self._pages.turned = key.tDown
                 raise _PausePressed
-            position = 1 if key.name == keys.first else 2
+            position = self._experiment.trial_type.chosen(
+                "first" if key.name == keys.first else "second"
+            )
             seconds = key.tDown - onset
         gone = self._screen.flip()
         return Response(position, seconds, phases.ended("question", onset, gone))

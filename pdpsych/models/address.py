@@ -10,29 +10,19 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Discriminator, Field, Tag, model_validator
+from pydantic import Discriminator, Field, Tag, model_validator
 
 from pdpsych.errors import InputError, did_you_mean
 from pdpsych.models.registry import NOISE_MODELS, SOURCES
-from pdpsych.study import Part, validate
+from pdpsych.study import Part, one_of, validate
 
 BUILT_IN = ("LN", "LG", "LGG", "LGN", "identity")
 FORM = "source:model[@weights]/layer"
 
 Encoding = Literal["srgb", "linear"]
 
-
-def _registered(names: Mapping[str, str]) -> AfterValidator:
-    def known(name: str) -> str:
-        if name not in names:
-            raise ValueError(did_you_mean(name, names))
-        return name
-
-    return AfterValidator(known)
-
-
-Source = Annotated[str, _registered(SOURCES)]
-Noise = Annotated[str, _registered(NOISE_MODELS)]
+Source = Annotated[str, one_of(SOURCES)]
+Noise = Annotated[str, one_of(NOISE_MODELS)]
 Side = Annotated[int, Field(gt=0)]
 Channels = tuple[Annotated[float, Field(allow_inf_nan=False)], ...]
 

@@ -3,25 +3,25 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pdpsych.experiments.instructions import FIELDS, Instructions
+from pdpsych.experiments.tasks import TASKS
 
-TASKS = [(task, reference) for task in ("two-interval", "spatial") for reference in (False, True)]
 
-
-@pytest.mark.parametrize(("task", "reference"), TASKS)
+@pytest.mark.parametrize("reference", [False, True])
+@pytest.mark.parametrize("task", TASKS)
 def test_every_text_is_there_in_english_and_can_be_filled_in(task, reference):
-    texts = Instructions().complete(task, reference).model_dump()
+    texts = Instructions().complete(TASKS[task], reference).model_dump()
     assert texts.keys() == FIELDS.keys()
     for name, fields in FIELDS.items():
         filled = texts[name].format(**{field: f"<{field}>" for field in fields})
         assert "{" not in filled
         assert len(filled) >= 5
-    places = ("left", "right") if task == "spatial" else ("first", "second")
-    assert all(place in texts["welcome"] for place in places)
+    for position in TASKS[task].positions:
+        assert f": the {position}" in texts["welcome"]
     assert ("a picture, and then" in texts["welcome"]) == reference
 
 
 def test_own_texts_stand_in_for_the_english_ones():
-    texts = Instructions(question="{first} oder {second}?").complete("spatial", False)
+    texts = Instructions(question="{first} oder {second}?").complete(TASKS["spatial"], False)
     assert texts.question == "{first} oder {second}?"
     assert texts.end.startswith("That was the last trial")
 

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from pdpsych.experiments.experiment import Experiment, Timing
-from pdpsych.experiments.phases import phases
+from pdpsych.experiments.phases import Timing
+from pdpsych.experiments.tasks import TASKS
 from pdpsych.stimuli.shown import Shown
 
 DISTORTED, PLAIN, REFERENCE = (np.full((1, 2, 2), level, np.uint16) for level in (1, 2, 3))
@@ -12,10 +12,7 @@ TIMING = Timing(gap=1, fixation=2, reference=3, image=4, blank=5)
 
 def shown(task: str, position: int, reference: bool):
     """Return name, duration, mark and the levels by place of each phase."""
-    experiment = Experiment(
-        stimulus_set="s", display={}, task=task, reference=reference, timing=TIMING
-    )
-    planned = phases(experiment, position, SHOWN, REFERENCE if reference else None)
+    planned = TASKS[task].phases(TIMING, position, SHOWN, REFERENCE if reference else None)
     return [
         (p.name, p.milliseconds, p.mark, {k: int(v[0, 0, 0]) for k, v in p.images.items()})
         for p in planned
