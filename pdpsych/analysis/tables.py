@@ -57,7 +57,7 @@ def read_json(path: Path, schema_version: int) -> dict[str, Any]:
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
         version = data["schema_version"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, RecursionError, KeyError, TypeError) as error:
         raise InputError(f"{path}: not a result of pdpsych: {error}; make it again") from None
     if version != schema_version:
         raise InputError(

@@ -135,7 +135,7 @@ def last_verification(display: Display) -> Verification | None:
         data = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise InputError(f"{path}: cannot be read: {error}") from None
     found = validate(data, Verification, str(path))
     present = display.measurements.sha256, display.curve.model
