@@ -317,14 +317,19 @@ def score(
 ) -> None:
     """Score the models against the human and write the report."""
     from pdpsych import analysis as analyses
+    from pdpsych.analysis import added_models
+    from pdpsych.analysis import leaderboard as board
 
+    # What cannot be used is refused before the fit, which takes longer than to find that.
+    if leaderboard is not None:
+        board.check(leaderboard)
     for opened in _with_sessions(analysis):
+        if add_model:
+            added_models.add_to(opened, add_model, progress=True)
         fitted = analyses.fit(opened, progress=True)
         scores = analyses.score(opened, fitted, added=add_model or (), progress=True)
         typer.echo(f"{scores}\nreport: {analyses.report(opened, fitted, scores)}")
         if leaderboard is not None:
-            from pdpsych.analysis import leaderboard as board
-
             typer.echo(f"leaderboard: {board.append(opened, scores, leaderboard)}")
 
 

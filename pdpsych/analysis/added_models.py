@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from pdpsych.analysis import tables
+from pdpsych.analysis.definition import Analysis
 from pdpsych.errors import InputError
 from pdpsych.models.address import Address, representation_names
 from pdpsych.progress import progress_bar
@@ -86,6 +87,12 @@ class AddedModels:
             model.name: {"took_part": False, "weights_sha256": model.record["weights_sha256"]}
             for model in self.added
         }
+
+
+def add_to(analysis: Analysis, models: Sequence[ModelName], progress: bool = False) -> AddedModels:
+    """Return :func:`add_models` on the set of an analysis, kept in its results folder."""
+    stimulus_set = analysis.open_experiment().open_set()
+    return add_models(models, stimulus_set, analysis.results / "added_models", progress)
 
 
 def add_models(

@@ -2,7 +2,8 @@
 
 An entry is one row a model and kind of distortions. It is known by a hash of what was scored, so
 the same scores are there once however often they are added; rows that an interrupted command did
-not write are added by the next.
+not write are added by the next. Each row has a hash of itself and of the rows above it: a file in
+which anything was changed is refused, and grows no further.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import hashlib
 import io
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -53,6 +54,7 @@ COLUMNS: tables.Dictionary = {
     "images": ("number of base images", "count"),
     "level": ("probability of the interval", "none"),
     "versions": ("of what scored", "none"),
+    "row_sha256": ("of the other columns, and of row_sha256 of the row above", "none"),
 }
 _KEY = ("entry", "kind", "model")
 
@@ -72,7 +74,7 @@ def append(analysis: str | Path | Analysis, scores: Scores, folder: str | Path) 
     Raises
     ------
     InputError
-        If a log is missing, or the file is no leaderboard or cannot be written.
+        If a log is missing, or the file is no leaderboard, was changed or cannot be written.
     """
     rows = _rows(open_analysis(analysis), scores)
     path = Path(folder) / FILE
@@ -86,6 +88,25 @@ def append(analysis: str | Path | Analysis, scores: Scores, folder: str | Path) 
     except OSError as error:
         raise InputError(f"{path}: cannot be written: {error.strerror}") from None
     return path
+
+
+def check(folder: str | Path) -> None:
+    """Refuse a folder whose leaderboard nothing could be added to.
+
+    Raises
+    ------
+    InputError
+        If the folder is a file, or its leaderboard is none or was changed.
+    """
+    path = Path(folder) / FILE
+    if Path(folder).exists() and not Path(folder).is_dir():
+        raise InputError(f"{folder}: is a file; give the folder of the leaderboard, {FILE} in it")
+    try:
+        _read(path, path.read_bytes())
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror}") from None
 
 
 def _rows(analysis: Analysis, scores: Scores) -> list[dict[str, str]]:
@@ -109,7 +130,7 @@ def _rows(analysis: Analysis, scores: Scores) -> list[dict[str, str]]:
     ]
     now = datetime.now(timezone.utc).isoformat(timespec="seconds")
     marks = {"entry": _digest(table)[:16], "added": now}
-    return [{name: _safe((row | marks)[name]) for name in COLUMNS} for row in table]
+    return [{n: _safe(value) for n, value in (row | marks).items()} for row in table]
 
 
 def _weights(source: dict[str, Any], row: dict[Any, Any]) -> dict[str, str]:
@@ -143,11 +164,13 @@ def _add(path: Path, rows: list[dict[str, str]]) -> None:
     handle = os.open(path, flags, 0o644)
     try:
         text = path.read_bytes()
-        whole = text.rfind(b"\n") + 1
-        there = {tuple(row[k] for k in _KEY) for row in _read(path, text)}
-        os.ftruncate(handle, whole)
+        before = _read(path, text)
+        there = {tuple(row[k] for k in _KEY) for row in before}
         missing = [row for row in rows if tuple(row[k] for k in _KEY) not in there]
-        rest = (b"" if whole else _lines([list(COLUMNS)])) + _lines(r.values() for r in missing)
+        whole = text.rfind(b"\n") + 1
+        os.ftruncate(handle, whole)
+        last = before[-1]["row_sha256"] if before else ""
+        rest = (b"" if whole else _lines([list(COLUMNS)])) + _lines(_sealed(missing, last))
         while rest:
             rest = rest[os.write(handle, rest) :]
         os.fsync(handle)
@@ -155,8 +178,16 @@ def _add(path: Path, rows: list[dict[str, str]]) -> None:
         os.close(handle)
 
 
+def _sealed(rows: Iterable[dict[str, str]], last: str) -> Iterator[list[str]]:
+    """Yield the cells of rows that follow one with the hash ``last``, each with its own."""
+    for row in rows:
+        cells = [row[name] for name in COLUMNS if name != "row_sha256"]
+        last = _digest([last, *cells])
+        yield [*cells, last]
+
+
 def _read(path: Path, text: bytes) -> list[dict[str, str]]:
-    """Return the rows whose line is whole; InputError if the file is something else."""
+    """Return the rows whose line is whole; InputError if the file is something else or changed."""
     header = _lines([list(COLUMNS)])
     if not text.startswith(header[: len(text)]):
         start = text[:40].decode(errors="replace").partition("\n")[0]
@@ -164,8 +195,27 @@ def _read(path: Path, text: bytes) -> list[dict[str, str]]:
             f'{path}: begins with "{start}": not a leaderboard of this pdpsych; choose another '
             "folder"
         )
-    whole = text[: text.rfind(b"\n") + 1]
-    return list(csv.DictReader(io.StringIO(whole.decode(errors="replace"))))
+    rows: list[dict[str, str]] = []
+    lines = text[len(header) : text.rfind(b"\n") + 1].splitlines(keepends=True)
+    for number, line in enumerate(lines, start=2):
+        row = _row(line)
+        last = rows[-1]["row_sha256"] if rows else ""
+        if row is None or _lines(_sealed([row], last)) != line:
+            raise InputError(
+                f"{path}: line {number} is not as it was written, or lines above it are missing; "
+                "fetch an unchanged copy, or choose another folder"
+            )
+        rows.append(row)
+    return rows
+
+
+def _row(line: bytes) -> dict[str, str] | None:
+    """Return the cells of a line; None if there are others than a leaderboard has."""
+    try:
+        (cells,) = csv.reader([line.decode()])
+    except (csv.Error, ValueError):
+        return None
+    return dict(zip(COLUMNS, cells, strict=True)) if len(cells) == len(COLUMNS) else None
 
 
 def _lines(rows: Iterable[Iterable[str]]) -> bytes:

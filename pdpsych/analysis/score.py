@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from pdpsych.analysis import score_tables, tables
-from pdpsych.analysis.added_models import AddedModels, ModelName, add_models
+from pdpsych.analysis.added_models import AddedModels, ModelName, add_to
 from pdpsych.analysis.as_shown import calibration_shown
 from pdpsych.analysis.ceiling import ceiling, individual_distance
 from pdpsych.analysis.conclusion import basis, caution, conclude
@@ -153,12 +153,10 @@ def score(
         If something cannot be used, or no pair has thresholds for both of its distortions.
     """
     opened = open_analysis(analysis)
+    # Before the fit, which takes longer than to find that a model cannot be had.
+    others = add_to(opened, added, progress) if added else None
     fitted = fit_analysis(opened) if fit is None else fit
-    stimulus_set = opened.open_experiment().open_set()
-    others = None
-    if added:
-        others = add_models(added, stimulus_set, opened.results / "added_models", progress)
-    scored = score_fit(fitted, stimulus_set, others)
+    scored = score_fit(fitted, opened.open_experiment().open_set(), others)
     scored.write(opened.results)
     return scored
 

@@ -117,3 +117,39 @@ def test_a_missing_log_is_named(study, scores, tmp_path):
     (copied / "experiments/data/early/sub-02_ses-01.jsonl").unlink()
     with pytest.raises(InputError, match=r"sub-02_ses-01\.jsonl: the log of a scored session"):
         leaderboard.append(copied, scores, tmp_path)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda lines: [*lines[:2], lines[2].replace(b"LG", b"LX"), *lines[3:]],
+        lambda lines: [lines[0], *lines[2:]],
+        lambda lines: [lines[0], lines[2], lines[1], *lines[3:]],
+        lambda lines: [*lines, b"\n"],
+        lambda lines: [*lines, lines[1]],
+        lambda lines: [*lines[:3], lines[3].replace(b",", b";", 1), *lines[4:]],
+        lambda lines: [*lines[:3], b"\xff\x00" + lines[3], *lines[4:]],
+        lambda lines: [line.replace(b"\n", b"\r\n") for line in lines],
+    ],
+    ids=["cell", "removed", "swapped", "empty", "repeated", "split", "bytes", "ends"],
+)
+def test_a_leaderboard_that_was_changed_is_refused_and_left_alone(study, scores, tmp_path, change):
+    path = leaderboard.append(study, scores, tmp_path)
+    changed = b"".join(change(path.read_bytes().splitlines(keepends=True)))
+    path.write_bytes(changed)
+    for refuse in (
+        lambda: leaderboard.check(tmp_path),
+        lambda: leaderboard.append(study, scores, tmp_path),
+    ):
+        with pytest.raises(InputError, match=r"leaderboard\.csv: (line \d|begins with)"):
+            refuse()
+    assert path.read_bytes() == changed
+
+
+def test_a_leaderboard_can_be_checked_before_there_is_anything_to_add(study, scores, tmp_path):
+    leaderboard.check(tmp_path / "none")
+    assert not (tmp_path / "none").exists()
+    path = leaderboard.append(study, scores, tmp_path)
+    leaderboard.check(tmp_path)
+    with pytest.raises(InputError, match="is a file; give the folder"):
+        leaderboard.check(path)
