@@ -85,13 +85,16 @@ def generate(
     share = _share(shard)
     chosen = workers.choose(recipe, jobs, scheduler)
     images = base_images(recipe)
+    folder = target.absolute().with_name(f".{target.name}.units")
     if target.exists():
-        return _existing(target, recipe)
+        found = _existing(target, recipe)
+        # A run that was ended when all was done but this.
+        shutil.rmtree(folder, ignore_errors=True)
+        return found
     here = recipe.device if isinstance(chosen, workers.InProcess) else "cpu"
     records = _checked_models(recipe, images, here)
     if not isinstance(chosen, workers.InProcess):
         forget_representations()
-    folder = target.absolute().with_name(f".{target.name}.units")
     folder.mkdir(parents=True, exist_ok=True)
     plan = _Plan(recipe, target, folder, units_of(recipe, images, records), records)
     return _joined(plan, _make(plan, plan.units[share], chosen, progress))

@@ -202,6 +202,14 @@ def test_a_finished_set_is_not_made_again(made):
     assert (made.path / "manifest.json").stat().st_mtime_ns == before
 
 
+def test_a_run_that_was_killed_when_all_was_done_is_cleared_away(made):
+    units = made.path.with_name(".small.units")
+    (units / "digest" / "arrays").mkdir(parents=True)
+    again = stimuli.generate(made.path.parents[1] / "small.yaml")
+    assert again.sha256 == made.sha256
+    assert not units.exists()
+
+
 def test_a_set_of_another_recipe_is_not_overwritten(made, tmp_path):
     changed = _recipe(tmp_path, RECIPE + "seed: 1\n")
     with pytest.raises(InputError, match="another recipe"):
