@@ -7,7 +7,6 @@ import os
 import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Literal
 
 from pdpsych.errors import InputError
@@ -17,6 +16,7 @@ from pdpsych.experiments.logs import check_place, read_logs
 from pdpsych.experiments.psych_ds import write_psych_ds
 from pdpsych.experiments.session_log import SessionLog
 from pdpsych.study import load
+from pdpsych.whole import unfinished
 
 Layout = Literal["bids", "psych-ds"]
 _WRITERS: dict[Layout, Callable[[Path, str, Sequence[SessionLog]], None]] = {
@@ -48,13 +48,12 @@ def export(experiment: str | Path | Experiment, out: str | Path, layout: Layout)
     for log in logs:
         check_place(log, experiment)
     try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        with TemporaryDirectory(prefix=f".{out.name}.", dir=out.parent) as work:
-            made = Path(work, "new")
-            made.mkdir()
+        with unfinished(out.absolute()) as work:
+            made = work / "new"
+            made.mkdir(parents=True)
             _WRITERS[layout](made, experiment.stem, logs)
             _check_replaceable(out, made)
-            _put(made, out, Path(work, "former"))
+            _put(made, out, work / "former")
     except OSError as error:
         raise InputError(f"{out}: cannot be written: {error.strerror}") from None
     return out

@@ -285,6 +285,18 @@ def test_an_export_that_fails_leaves_the_former(experiment, tmp_path):
     assert files(out) == before
 
 
+@pytest.mark.parametrize("moved", [False, True])
+def test_what_a_killed_export_left_is_cleared_away(experiment, tmp_path, moved):
+    out = export(experiment, tmp_path / "out", "bids")
+    before = files(out)
+    (tmp_path / ".out.part" / "new").mkdir(parents=True)
+    (tmp_path / ".out.part" / "new" / "README.md").write_text("hal")
+    if moved:
+        out.rename(tmp_path / ".out.part" / "former")
+    assert files(export(experiment, out, "bids")) == before
+    assert not (tmp_path / ".out.part").exists()
+
+
 def test_a_folder_that_cannot_be_put_in_place_leaves_the_former(experiment, tmp_path, monkeypatch):
     out = export(experiment, tmp_path / "out", "bids")
     before = files(out)
