@@ -14,9 +14,10 @@ from pdpsych.experiments.design import seed_of
 from pdpsych.experiments.measure import opened
 from pdpsych.experiments.series import plan, take
 from pdpsych.stimuli.display import Display, MeasuredCurve
-from pdpsych.stimuli.display_file import read_measured, renamed
+from pdpsych.stimuli.display_file import read_measured
 from pdpsych.stimuli.measurement import Channel, Measurements, Reading
 from pdpsych.study import Section, validate
+from pdpsych.whole import whole
 
 _LEVELS = 5
 
@@ -115,7 +116,7 @@ def verify(
     with opened(display, instrument, patch, settle, windowed) as (target, meter):
         take(steps, target, meter, (), readings.append)
     found = _verification(display, tuple(readings), instrument, limit)
-    with renamed(_record(path)) as part:
+    with whole(_record(path)) as part:
         part.write_text(found.model_dump_json() + "\n", encoding="utf-8")
     return found
 

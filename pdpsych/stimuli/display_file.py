@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import datetime
-import os
 import textwrap
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +14,7 @@ from pdpsych.stimuli.curve_fit import Model, Validation, best, compare
 from pdpsych.stimuli.display import Display, MeasuredCurve
 from pdpsych.stimuli.measurement import Measurements, check, read, text
 from pdpsych.study import dump, load
+from pdpsych.whole import whole
 
 
 def import_csv(
@@ -60,14 +58,17 @@ def write(
     Raises
     ------
     InputError
-        If no curve can be fitted, or one of the files is there already.
+        If no curve can be fitted, or one of the files is there already, with other readings.
     """
     path = Path(out)
     if path.suffix != ".yaml":
         raise InputError(f"{path}: a display's file ends in .yaml; try {path.with_suffix('.yaml')}")
     table = path.with_suffix(".csv")
+    readings = text(measurements.readings).encode()
+    # A run that was ended between the two files left the same table.
+    same = table.is_file() and table.read_bytes() == readings
     for file in (path, table):
-        if file.exists():
+        if file.exists() and not (file == table and same):
             raise InputError(f"{file}: is there already; choose another name, or move it away")
     check(measurements)
     model = best(compare(measurements))
@@ -75,10 +76,9 @@ def write(
         measurements=Path(table.name), model=model, instrument=instrument, date=date
     )
     display = Display(curve=curve, **description)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with renamed(table) as part:
-        part.write_text(text(measurements.readings), encoding="utf-8")
-    with renamed(path) as part:
+    with whole(table) as part:
+        part.write_bytes(readings)
+    with whole(path) as part:
         dump(display, part)
     return load(path, Display)
 
@@ -102,7 +102,7 @@ def choose_model(path: str | Path) -> tuple[tuple[Validation, ...], Model]:
     model = best(validations)
     written = path.read_text(encoding="utf-8")
     node = _value(_value(yaml.compose(written, Loader=yaml.SafeLoader), "curve"), "model")
-    with renamed(path) as part:
+    with whole(path) as part:
         part.write_text(
             written[: node.start_mark.index] + model + written[node.end_mark.index :],
             encoding="utf-8",
@@ -123,7 +123,7 @@ def replace_curve(path: str | Path, curve: MeasuredCurve) -> Display:
     """
     path = Path(path)
     described = load(path, Display).model_copy(update={"curve": curve})
-    with renamed(path) as part:
+    with whole(path) as part:
         part.write_text(_with_curve(path.read_text(encoding="utf-8"), curve), encoding="utf-8")
         if not _is(part, described):
             dump(described, part)
@@ -159,19 +159,6 @@ def _end(node: Any) -> int:
 
 def _value(mapping: Any, key: str) -> Any:
     return next(value for name, value in mapping.value if name.value == key)
-
-
-@contextlib.contextmanager
-def renamed(path: Path) -> Iterator[Path]:
-    """Give a temporary name to write to, which becomes ``path`` when all went well."""
-    part = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        yield part
-        os.replace(part, path)
-    except OSError as error:
-        raise InputError(f"{path}: cannot be written: {error.strerror}") from None
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def read_measured(path: Path, purpose: str) -> tuple[Display, Measurements]:

@@ -49,9 +49,19 @@ def test_levels_are_read_by_bit_depth(tmp_path, measure, lcd_curve):
     ],
 )
 def test_nothing_is_written_over(table, tmp_path, out, message):
+    table.write_text(table.read_text() + "\n")
     with pytest.raises(InputError, match=re.escape(message)):
         import_csv(table, tmp_path / out)
     assert [p.name for p in tmp_path.iterdir()] == ["readings.csv"]
+
+
+def test_a_run_that_was_killed_between_the_two_files_is_finished(table, tmp_path):
+    out = tmp_path / "displays" / "lab.yaml"
+    whole = import_csv(table, out)
+    out.unlink()
+    assert import_csv(table, out).sha256 == whole.sha256
+    with pytest.raises(InputError, match=r"lab\.yaml: is there already"):
+        import_csv(table, out)
 
 
 def test_fitting_changes_the_model_and_nothing_else(measured_file, lcd_curve):
