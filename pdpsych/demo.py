@@ -114,7 +114,6 @@ def _write_same(path: Path, section: Section) -> None:
                 f"{path.parents[1]}: holds another study; delete it or choose another --out"
             )
         return
-    path.parent.mkdir(parents=True, exist_ok=True)
     dump(section, path)
 
 

@@ -20,6 +20,7 @@ from pdpsych.analysis.trials import CONDITION
 from pdpsych.experiments.psychometric import proportion_correct
 from pdpsych.stimuli.encoding import Encoding, srgb_from_linear
 from pdpsych.stimuli.stimulus_set import StimulusSet
+from pdpsych.whole import whole
 
 # Okabe & Ito's colours, which people with any colour vision can tell apart.
 BLUE, ORANGE, GREY, BLACK = "#0072B2", "#D55E00", "#7F7F7F", "#222222"
@@ -199,13 +200,14 @@ def new_axes(width: float, height: float) -> Axes:
 
 def save_figure(figure: Figure, stem: Path) -> list[Path]:
     """Write a figure as ``stem.png`` (200 dots an inch) and ``stem.pdf``; return their paths."""
-    stem.parent.mkdir(parents=True, exist_ok=True)
     # Both are laid out alike, once.
     figure.draw_without_rendering()
     figure.set_layout_engine("none")
-    paths = [stem.with_name(f"{stem.name}.{kind}") for kind in ("png", "pdf")]
-    for path in paths:
-        figure.savefig(path, dpi=200)
+    paths = []
+    for kind in ("png", "pdf"):
+        paths.append(stem.with_name(f"{stem.name}.{kind}"))
+        with whole(paths[-1]) as part:
+            figure.savefig(part, format=kind, dpi=200)
     return paths
 
 

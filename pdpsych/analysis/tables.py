@@ -3,26 +3,21 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from pdpsych.errors import InputError
+from pdpsych.whole import whole
 
 Dictionary = dict[str, tuple[str, str]]
 
 
 def write_text(path: Path, text: str) -> Path:
-    """Write a file under a temporary name, then rename it: it is never seen half written."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.partial")
-    try:
-        partial.write_text(text, encoding="utf-8")
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)
+    """Write a file, which is never seen half written, and return where it is."""
+    with whole(path) as part:
+        part.write_text(text, encoding="utf-8")
     return path
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from pathlib import Path
 
 import pandas as pd
@@ -17,6 +16,7 @@ from pydantic import Field
 from pdpsych.errors import InputError, did_you_mean
 from pdpsych.stimuli.display import Display
 from pdpsych.study import Section, validate
+from pdpsych.whole import whole
 
 SCHEMA_VERSION = 1
 FOLDER = "calibrations"
@@ -225,19 +225,11 @@ def write(calibration: Calibration, stimulus_set: Path) -> Calibration:
     ``calibration.json`` is replaced last and at once; nothing else is read again.
     """
     folder = stimulus_set / FOLDER / calibration.display
-    folder.mkdir(parents=True, exist_ok=True)
-    _replace(folder / "conditions.csv", table(calibration).to_csv(index=False))
-    _replace(folder / FILE, calibration.model_dump_json(indent=1))
+    with whole(folder / "conditions.csv") as part:
+        table(calibration).to_csv(part, index=False)
+    with whole(folder / FILE) as part:
+        part.write_text(calibration.model_dump_json(indent=1), encoding="utf-8")
     return read(folder / FILE)
-
-
-def _replace(path: Path, text: str) -> None:
-    part = path.with_name(f".{path.name}.part")
-    with part.open("w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(part, path)
 
 
 def find(stimulus_set: Path, set_sha256: str, display: Display) -> Calibration | None:

@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from pdpsych.stimuli.calibration import TOLERANCE, Calibration, ConditionCalibration
+from pdpsych.whole import whole
 
 # Okabe & Ito's colours, which people with any colour vision can tell apart.
 _MODELS = ("#D55E00", "#009E73", "#CC79A7", "#E69F00")
@@ -21,7 +22,8 @@ def draw(calibration: Calibration) -> list[Path]:
     paths = []
     for name, figure in (("gain", gain(calibration)), ("coverage", coverage(calibration))):
         paths.append(calibration.folder / f"{name}.png")
-        figure.savefig(paths[-1], dpi=150)
+        with whole(paths[-1]) as part:
+            figure.savefig(part, format="png", dpi=150)
     return paths
 
 

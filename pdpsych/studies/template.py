@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from uuid import uuid4
 
 import pdpsych
 from pdpsych.errors import InputError, did_you_mean
 from pdpsych.studies.some import some
+from pdpsych.whole import unfinished
 
 _PACKAGE = Path(pdpsych.__file__).parent
 _EVERY = ("experiments/displays/srgb-8bit.yaml", "experiments/run_session.py")
@@ -57,11 +55,12 @@ def init(folder: str | Path, template: str = "early-vision") -> Path:
     target = Path(folder).absolute()
     try:
         _check_empty(target)
-        with _renamed(target) as part:
+        with unfinished(target) as part:
             for file in TEMPLATES[template]:
                 (part / file).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(_reference_study() / file, part / file)
             shutil.copyfile(_PACKAGE / "studies" / f"{template}.md", part / "README.md")
+            _put(part, target)
     except OSError as error:
         raise InputError(f"{folder}: cannot be written: {error.strerror}") from None
     return Path(folder) / "README.md"
@@ -84,19 +83,10 @@ def _reference_study() -> Path:
     return installed if installed.is_dir() else _PACKAGE.parent
 
 
-@contextmanager
-def _renamed(target: Path) -> Iterator[Path]:
-    """Give a folder to fill, which becomes ``target`` when all went well."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    part = target.with_name(f".{target.name}.{uuid4().hex}.part")
-    part.mkdir()
-    try:
-        yield part
-        if target.exists():
-            # Somebody may be in the empty folder: it stays, and is filled.
-            for path in sorted(part.iterdir(), reverse=True):
-                shutil.move(path, target / path.name)
-        else:
-            os.rename(part, target)
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
+def _put(part: Path, target: Path) -> None:
+    if target.exists():
+        # Somebody may be in the empty folder: it stays, and is filled.
+        for path in sorted(part.iterdir(), reverse=True):
+            shutil.move(path, target / path.name)
+    else:
+        os.rename(part, target)
