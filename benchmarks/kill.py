@@ -1,0 +1,448 @@
+"""Kill every command at random moments, start it again, and compare with an undisturbed run.
+
+``OMP_NUM_THREADS=1 python benchmarks/kill.py`` makes a small study of real photographs, and for
+each command a reference: what an undisturbed run makes of a fresh copy. Then it starts the command
+in other fresh copies and ends it by SIGKILL. Half of the kills are at moments uniform over the
+duration of a run; the others follow one of its changes of files (an open for writing, a write to a
+log, a rename, a removal), chosen at random, by up to 3 ms. ``check`` and ``status`` then have to
+end with status 0 to 2 on what is left, and the same command, run again, with status 0, the files
+of the reference and no others. The process ends with status 1 if anything of this did not hold.
+
+Compared byte for byte but for what tells the time: ``created`` (manifests, calibrations),
+``started`` and ``time`` (logs, whose chain of ``sha256`` depends on them), ``added`` and so
+``row_sha256`` (leaderboards), and the date in PDF files. Processes are forked after all imports,
+not to wait for these hundreds of times.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import hashlib
+import os
+import re
+import select
+import shutil
+import signal
+import sys
+import tempfile
+import time
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+# Of one run in the parent and in a child that may start threads of its own.
+os.environ["OMP_NUM_THREADS"] = "1"
+
+SMALLER = {
+    "stimuli/early-vision.yaml": {
+        "size: 224": "size: 32",
+        "resize: 256": "resize: 40",
+        "iterations: 60": "iterations: 8",
+        "  - sample: camera\n": "",
+    },
+    "experiments/early-vision.yaml": {"trials_per_condition: 60": "trials_per_condition: 10"},
+    "analysis/early-vision.yaml": {"samples: 2000": "samples: 200"},
+}
+TIMES = re.compile(
+    rb'"(?:created|started|time)": ?"[^"]*"|, "sha256": "[0-9a-f]{64}"}$'
+    rb"|,[0-9-]{10}T[0-9:+]{14},|,[0-9a-f]{64}\r?$|/CreationDate \([^)]*\)",
+    re.MULTILINE,
+)
+# Of a session: 12 conditions of 10 trials, and practice.
+TRIALS = 130
+LONGEST_DELAY = 0.003
+LONGEST = 600.0
+RECIPE = "study/stimuli/early-vision.yaml"
+SET = "study/stimuli/sets/early-vision"
+DISPLAY = "study/experiments/displays/srgb-8bit.yaml"
+EXPERIMENT = "study/experiments/early-vision.yaml"
+LOG = "study/experiments/data/early-vision/sub-03_ses-01.jsonl"
+ANALYSIS = "study/analysis/early-vision.yaml"
+SIZES = {"participants": 1, "images": 2, "trials": 10, "studies": 2, "jobs": 1}
+READINGS = "study/readings.csv"
+EXPORT = ("export", EXPERIMENT, "--bids", "study/bids", "--psych-ds", "study/psych-ds")
+
+Files = dict[str, str]
+
+
+@dataclass
+class Command:
+    """A command that is killed; ``start`` names what it begins with, ``share`` its kills."""
+
+    name: str
+    start: str
+    arguments: tuple[str, ...]
+    share: float
+    unlost: Callable[[Path, Path], bool] | None = None
+
+
+@dataclass
+class Tally:
+    """What became of the kills of one command."""
+
+    kills: int = 0
+    midway: int = 0
+    lost: int = 0
+    differing: int = 0
+    leftovers: int = 0
+    refused: int = 0
+    notes: list[str] = field(default_factory=list)
+
+
+def same_lines(wreck: Path, final: Path) -> bool:
+    """Return whether every whole line of a log with answers is still where it was."""
+    there = wreck / LOG
+    lines = there.read_bytes().split(b"\n")[:-1] if there.exists() else []
+    ended = (final / LOG).read_bytes()
+    numbers = [int(n) for n in re.findall(rb'^{"record": "trial", "trial": (\d+)', ended, re.M)]
+    if numbers != list(range(1, TRIALS + 1)):
+        return False
+    # Without an answer a session begins anew.
+    return len(lines) < 2 or ended.split(b"\n")[: len(lines)] == lines
+
+
+def same_units(wreck: Path, final: Path) -> bool:
+    """Return whether finished images were not made again."""
+    kept = {p.name for unit in wreck.glob("**/unit.json") for p in unit.parent.glob("arrays/*")}
+    arrays = {p.name: p.stat() for p in (final / SET / "arrays").iterdir()}
+    before = {p.name: p.stat() for p in wreck.glob("**/arrays/*") if p.name in kept}
+    return all(arrays[name].st_mtime_ns == stat.st_mtime_ns for name, stat in before.items())
+
+
+COMMANDS = (
+    Command("init", "nothing", ("init", "study"), 0.05),
+    Command(
+        "display import",
+        "new",
+        ("display", "import", READINGS, "--out", "study/experiments/displays/lab.yaml"),
+        0.05,
+    ),
+    Command("generate", "new", ("generate", RECIPE), 0.14, same_units),
+    Command("calibrate", "generated", ("calibrate", SET, "--display", DISPLAY), 0.12),
+    Command(
+        "run",
+        "calibrated",
+        ("run", EXPERIMENT, "--participant", "03", "--simulate", "LGN"),
+        0.18,
+        same_lines,
+    ),
+    Command("fit", "run", ("fit", ANALYSIS), 0.12),
+    Command("score and report", "run", ("score", ANALYSIS, "--leaderboard", "study/board"), 0.06),
+    Command("export", "run", EXPORT, 0.1),
+    Command("export again", "exported", EXPORT, 0.1),
+    Command(
+        "plan",
+        "run",
+        ("plan", ANALYSIS, *(f"--{name}={n}" for name, n in SIZES.items())),
+        0.08,
+    ),
+)
+
+
+class Child:
+    """The command line in a forked process, which tells of each change of files by a byte."""
+
+    def __init__(self, folder: Path, arguments: tuple[str, ...], output: Path) -> None:
+        self._told, telling = os.pipe()
+        self.changes = 0
+        self.took = 0.0
+        self.began = time.monotonic()
+        sys.stdout.flush()
+        self.process = os.fork()
+        if not self.process:
+            os.close(self._told)
+            _become(folder, arguments, output, telling)
+        os.close(telling)
+        # The child does it too: whoever is first.
+        with contextlib.suppress(OSError):
+            os.setpgid(self.process, self.process)
+
+    def wait(self, seconds: float, changes: int) -> bool:
+        """Wait so long or for so many changes; return whether the process goes on."""
+        end = self.began + seconds
+        while self.changes < changes and (left := end - time.monotonic()) > 0:
+            if select.select([self._told], [], [], left)[0]:
+                told = os.read(self._told, 1)
+                if not told:
+                    return False
+                self.changes += 1
+        return True
+
+    def kill(self) -> None:
+        """End the process and all it started."""
+        os.killpg(self.process, signal.SIGKILL)
+
+    def status(self) -> int:
+        """Wait for the end; the exit status, or less than 0 if it was killed."""
+        self.wait(LONGEST, sys.maxsize)
+        self.took = time.monotonic() - self.began
+        os.close(self._told)
+        return os.waitstatus_to_exitcode(os.waitpid(self.process, 0)[1])
+
+
+def _become(folder: Path, arguments: tuple[str, ...], output: Path, telling: int) -> None:
+    """Run the command line in this process, and end."""
+    status = 70
+    try:
+        os.setpgid(0, 0)
+        os.chdir(folder)
+        with output.open("wb") as file:
+            for stream in (1, 2):
+                os.dup2(file.fileno(), stream)
+        _tell_changes(telling)
+        status = _command(arguments)
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(status)
+
+
+def _command(arguments: tuple[str, ...]) -> int:
+    from pdpsych import cli
+
+    sys.argv = ["pdpsych", *arguments]
+    try:
+        cli.main()
+    except SystemExit as end:
+        return int(end.code or 0)
+    return 0
+
+
+def _tell_changes(telling: int) -> None:
+    """Tell of everything that changes a file or folder, just before it happens."""
+    write, sync = os.write, os.fsync
+    changing = {"rename", "mkdir", "remove", "rmdir", "link", "chmod", "truncate"}
+
+    def tell() -> None:
+        # Once enough was told nobody listens.
+        signal.signal(signal.SIGPIPE, signal.SIG_IGN)
+        with contextlib.suppress(BrokenPipeError):
+            write(telling, b".")
+
+    def audit(event: str, details: tuple[object, ...]) -> None:
+        writes = event == "open" and isinstance(details[2], int) and details[2] & 3
+        if writes or event.removeprefix("os.") in changing:
+            tell()
+
+    def telling_of(method: Callable[..., object]) -> Callable[..., object]:
+        def calling(*given: object) -> object:
+            tell()
+            return method(*given)
+
+        return calling
+
+    os.write, os.fsync = telling_of(write), telling_of(sync)
+    sys.addaudithook(audit)
+
+
+class Bench:
+    """A folder in which commands run, always under the same path, from states that are kept."""
+
+    def __init__(self, folder: Path) -> None:
+        self.states = folder / "states"
+        self.here = folder / "here"
+        self.wreck = folder / "wreck"
+        self.output = folder / "output"
+        (self.states / "nothing").mkdir(parents=True)
+
+    def begin(self, state: str) -> None:
+        """Put a fresh copy of a state into place."""
+        _copy(self.states / state, self.here)
+
+    def run(self, *arguments: str) -> Child:
+        """Run a command to its end; InputError and other errors end this process."""
+        child = Child(self.here, arguments, self.output)
+        if status := child.status():
+            sys.exit(f"{arguments}: status {status}\n{self.said}")
+        return child
+
+    @property
+    def said(self) -> str:
+        """What the last command wrote to the terminal."""
+        return self.output.read_text(encoding="utf-8", errors="replace")
+
+    def keep(self, state: str) -> None:
+        """Keep what is there as a state."""
+        _copy(self.here, self.states / state)
+
+    def files(self) -> Files:
+        """Return a digest of every file without times, "folder" for a folder."""
+        return {
+            path.relative_to(self.here).as_posix(): "folder" if path.is_dir() else _digest(path)
+            for path in self.here.rglob("*")
+        }
+
+
+def _copy(source: Path, target: Path) -> None:
+    if target.exists():
+        shutil.rmtree(target)
+    shutil.copytree(source, target)
+
+
+def _digest(path: Path) -> str:
+    return hashlib.sha256(TIMES.sub(b"", path.read_bytes())).hexdigest()
+
+
+def prepare(bench: Bench) -> None:
+    """Make the states that commands start from."""
+    bench.begin("nothing")
+    bench.run("init", "study")
+    for file, changes in SMALLER.items():
+        path = bench.here / "study" / file
+        text = path.read_text(encoding="utf-8")
+        for old, new in changes.items():
+            assert text.count(old) == 1, (path, old)
+            text = text.replace(old, new)
+        path.write_text(text, encoding="utf-8")
+    rows = [f"{level},{0.5 + 99.5 * (level / 255) ** 2.2:.6g}" for level in range(0, 256, 15)]
+    readings = "\n".join(["level,luminance", *rows, ""])
+    (bench.here / READINGS).write_text(readings, encoding="utf-8")
+    bench.keep("new")
+    bench.run("generate", RECIPE)
+    bench.keep("generated")
+    bench.run("calibrate", SET, "--display", DISPLAY)
+    bench.keep("calibrated")
+    for participant in ("01", "02"):
+        bench.run("run", EXPERIMENT, "--participant", participant, "--simulate", "LGN")
+    bench.keep("run")
+    bench.run(*EXPORT)
+    bench.keep("exported")
+
+
+@dataclass(frozen=True)
+class Reference:
+    """What an undisturbed run found and made, how long it took, and its changes of files."""
+
+    start: Files
+    made: Files
+    seconds: float
+    changes: int
+
+
+def undisturbed(bench: Bench, command: Command) -> Reference:
+    """Run a command twice from its start; both have to make the same."""
+    found = []
+    for _ in range(2):
+        bench.begin(command.start)
+        start = bench.files()
+        child = bench.run(*command.arguments)
+        found.append(Reference(start, bench.files(), child.took, child.changes))
+    first, second = (one.made for one in found)
+    if first != second:
+        differing = sorted(k for k in first.keys() | second if first.get(k) != second.get(k))
+        sys.exit(f"{command.name}: two undisturbed runs differ in {differing}")
+    return found[1]
+
+
+def strike(bench: Bench, command: Command, reference: Reference, aimed: bool, rng) -> bool:
+    """Start a command from its start and kill it; return whether it had not ended before."""
+    bench.begin(command.start)
+    child = Child(bench.here, command.arguments, bench.output)
+    if aimed:
+        goes_on = child.wait(LONGEST, int(rng.integers(1, reference.changes + 1)))
+        until = time.monotonic() + rng.uniform(0, LONGEST_DELAY)
+        while time.monotonic() < until:
+            pass
+    else:
+        goes_on = child.wait(rng.uniform(0, reference.seconds), sys.maxsize)
+    if goes_on:
+        child.kill()
+    return child.status() == -signal.SIGKILL
+
+
+def judge(bench: Bench, command: Command, reference: Reference, tally: Tally) -> None:
+    """Look at a wreck, run the command again on it, and compare with the reference."""
+    wreck = bench.files()
+    _copy(bench.here, bench.wreck)
+    tally.kills += 1
+    tally.midway += wreck not in (reference.start, reference.made)
+    for look in ("check", "status"):
+        child = Child(bench.here, (look, "study"), bench.output)
+        status = child.status()
+        if status not in (0, 1, 2) or "Traceback" in bench.said:
+            tally.refused += 1
+            tally.notes.append(f"{look}: status {status}: {bench.said[-2000:]}")
+    child = Child(bench.here, command.arguments, bench.output)
+    if status := child.status():
+        tally.refused += 1
+        tally.notes.append(f"again: status {status}: {bench.said[-2000:]}")
+    final = bench.files()
+    differing = sorted(k for k, digest in reference.made.items() if final.get(k) != digest)
+    leftovers = sorted(final.keys() - reference.made)
+    tally.differing += bool(differing)
+    tally.leftovers += bool(leftovers)
+    tally.notes += [f"differs: {differing}"] * bool(differing)
+    tally.notes += [f"left over: {leftovers}"] * bool(leftovers)
+    if command.unlost and not status and not command.unlost(bench.wreck, bench.here):
+        tally.lost += 1
+        tally.notes.append("lost")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--kills", type=int, default=200, help="in all, at least one each")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--only", help="one command, by its name")
+    options = parser.parse_args()
+    began = time.monotonic()
+    _import_all()
+    rng = np.random.default_rng(options.seed)
+    failed = False
+    totals = np.zeros(6, int)
+    with tempfile.TemporaryDirectory() as name:
+        bench = Bench(Path(name).resolve())
+        prepare(bench)
+        print(
+            f"{'command':18}{'seconds':>8}{'changes':>8}{'kills':>6}{'midway':>7}{'lost':>5}"
+            f"{'differing':>10}{'leftovers':>10}{'refused':>8}"
+        )
+        for command in COMMANDS:
+            if options.only not in (None, command.name):
+                continue
+            reference = undisturbed(bench, command)
+            tally = Tally()
+            number = 0
+            while tally.kills < max(1, round(command.share * options.kills)):
+                number += 1
+                if strike(bench, command, reference, bool(number % 2), rng):
+                    judge(bench, command, reference, tally)
+            t = tally
+            print(
+                f"{command.name:18}{reference.seconds:8.1f}{reference.changes:8}{t.kills:6}"
+                f"{t.midway:7}{t.lost:5}{t.differing:10}{t.leftovers:10}{t.refused:8}",
+                flush=True,
+            )
+            for note in dict.fromkeys(t.notes):
+                print(f"    {note}", flush=True)
+            failed |= bool(t.notes)
+            totals += (t.kills, t.midway, t.lost, t.differing, t.leftovers, t.refused)
+    print(
+        f"{'all':34}{totals[0]:6}{totals[1]:7}{totals[2]:5}{totals[3]:10}{totals[4]:10}{totals[5]:8}"
+    )
+    print(f"{time.monotonic() - began:.0f} s")
+    sys.exit(failed)
+
+
+def _import_all() -> None:
+    """Import what commands import when they run, so that a forked one begins at once."""
+    import matplotlib.backends.backend_agg
+    import matplotlib.backends.backend_pdf  # noqa: F401
+    import scipy.optimize
+    import scipy.stats  # noqa: F401
+
+    import pdpsych.analysis.report
+    import pdpsych.cli
+    import pdpsych.experiments.session
+    import pdpsych.stimuli.builder
+    import pdpsych.stimuli.calibration_figures
+    import pdpsych.studies  # noqa: F401
+
+
+if __name__ == "__main__":
+    main()
