@@ -16,6 +16,9 @@ from pdpsych.whole import whole
 P = TypeVar("P", bound="Part")
 S = TypeVar("S", bound="Section")
 
+# A study file has some hundred values; what is wrong with a few of them is enough to be told.
+_MOST_VALUES, _MOST_LINES = 100_000, 20
+
 
 class Part(BaseModel):
     """A part of a study file: unknown keys are refused, values never change once read."""
@@ -80,7 +83,7 @@ def validate(data: Any, schema: type[P], label: str) -> P:
         return schema.model_validate(data)
     except ValidationError as error:
         lines = [_problem(label, schema, problem) for problem in error.errors()]
-        raise InputError("\n".join(dict.fromkeys(lines))) from None
+        raise InputError("\n".join(_few(list(dict.fromkeys(lines))))) from None
 
 
 def dump(section: Section, path: Path) -> None:
@@ -92,20 +95,62 @@ def dump(section: Section, path: Path) -> None:
 
 def _read_yaml(path: Path) -> Any:
     try:
-        return yaml.safe_load(path.read_text(encoding="utf-8"))
+        return _parse_yaml(read_text(path))
     except FileNotFoundError:
         near = [p.name for p in path.parent.glob("*.yaml")] if path.parent.is_dir() else []
         hint = f"; {did_you_mean(path.name, sorted(near))}" if near else ""
         raise InputError(f"{path}: no such file{hint}") from None
     except IsADirectoryError:
         raise InputError(f"{path}: is a folder; give a YAML file") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: cannot be read: {error}") from None
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         where = f"line {mark.line + 1}: " if mark else ""
         what = getattr(error, "problem", None) or str(error)
-        raise InputError(f"{path}: {where}not valid YAML: {what}") from None
+        raise InputError(f"{path}: {where}not valid YAML: {_clipped(what)}") from None
+    except RecursionError:
+        raise InputError(f"{path}: not valid YAML: nested too deep") from None
+    # Dates, numbers and text that Python cannot hold.
+    except (OSError, ValueError, TypeError, AttributeError) as error:
+        raise InputError(f"{path}: cannot be read: {_clipped(str(error))}") from None
+
+
+def read_text(path: Path) -> str:
+    """Read a file of text; one that never ends, such as a device, is refused.
+
+    Raises
+    ------
+    OSError, ValueError
+        If it cannot be read, or is not text in UTF-8.
+    """
+    if path.exists() and not (path.is_file() or path.is_dir()):
+        raise OSError("not a regular file")
+    return path.read_text(encoding="utf-8")
+
+
+def _parse_yaml(text: str) -> Any:
+    loader = yaml.SafeLoader(text)
+    try:
+        node = loader.get_single_node()
+        if node is None:
+            return None
+        _count(node, {})
+        return loader.construct_document(node)
+    finally:
+        loader.dispose()
+
+
+def _count(node: yaml.Node, known: dict[int, int]) -> int:
+    """Count the values of a document, with repetitions: a few lines of aliases can be millions."""
+    if id(node) in known:
+        return known[id(node)]
+    # Of a node that is not counted yet: met again inside itself, it is endless.
+    known[id(node)] = _MOST_VALUES
+    parts = node.value if isinstance(node, yaml.CollectionNode) else []
+    inner = [part for pair in parts for part in (pair if isinstance(pair, tuple) else (pair,))]
+    known[id(node)] = 1 + sum(_count(part, known) for part in inner)
+    if known[id(node)] > _MOST_VALUES:
+        raise yaml.YAMLError(f"more than {_MOST_VALUES} values, aliases counted where they stand")
+    return known[id(node)]
 
 
 def _problem(label: str, schema: type[BaseModel], problem: Any) -> str:
@@ -113,19 +158,38 @@ def _problem(label: str, schema: type[BaseModel], problem: Any) -> str:
     if problem["type"] == "extra_forbidden":
         owner = _schema_at(schema, location[:-1])
         allowed = list(owner.model_fields) if owner else []
-        what = f'unknown key "{location[-1]}"; {did_you_mean(location[-1], allowed)}'
-        return f"{label}: {_dotted(schema, location)}: {what}"
+        name = _clipped(str(location[-1]))
+        what = f'unknown key "{name}"; {did_you_mean(name, allowed)}'
+        return f"{label}: {_clipped(_dotted(schema, location))}: {what}"
     message = problem["msg"].removeprefix("Value error, ").removeprefix("Assertion failed, ")
     message = message[:1].lower() + message[1:]
     given = problem.get("input")
-    shown = "" if problem["type"] == "missing" or isinstance(given, dict) else f", got {given!r}"
+    no_value = problem["type"] == "missing" or isinstance(given, dict)
+    shown = "" if no_value else f", got {_clipped(_repr(given))}"
     if problem["type"] == "literal_error":
         choices = [
             c.strip("'") for c in problem["ctx"]["expected"].replace(" or ", ", ").split(", ")
         ]
-        message = did_you_mean(given, choices)
+        message = did_you_mean(_repr(given).strip("'"), choices)
     key = _dotted(schema, location)
-    return f"{label}: {key + ': ' if key else ''}{message}{shown}"
+    return f"{label}: {_clipped(key) + ': ' if key else ''}{_clipped(message, 1000)}{shown}"
+
+
+def _few(lines: list[str]) -> list[str]:
+    more = len(lines) - _MOST_LINES
+    return lines if more <= 0 else [*lines[:_MOST_LINES], f"and {more} problems more"]
+
+
+def _clipped(text: str, most: int = 200) -> str:
+    """Return a text, cut where it is longer than anybody reads."""
+    return text if len(text) <= most else f"{text[:most]}… ({len(text)} characters)"
+
+
+def _repr(value: Any) -> str:
+    try:
+        return repr(value)
+    except ValueError:  # Python writes no integer of more than some thousand digits.
+        return "a number that is too large"
 
 
 def _dotted(schema: type[BaseModel], location: tuple[Any, ...]) -> str:

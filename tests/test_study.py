@@ -85,6 +85,46 @@ def test_bytes_that_are_no_text_are_refused(tmp_path):
         load(tmp_path / "x.yaml", Outer)
 
 
+def _bomb() -> str:
+    """Return eleven lines that stand for nine to the tenth values."""
+    lines = ["a0: &a0 [x, x, x]"]
+    lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]" for n in range(1, 11)]
+    return "\n".join(lines)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (_bomb(), "more than 100000 values"),
+        ("name: &me [*me]", "more than 100000 values"),
+        ("a: &a {x: 1}\nb: &b {<<: [*a, *a]}\nname: {<<: *b}", "unknown key"),
+        ("[" * 10_000, "nested too deep"),
+        ("!!python/object/apply:os.system ['touch pwned']", "could not determine a constructor"),
+        ("name: 2001-99-99", "cannot be read: month must be in"),
+        (f"name: {'9' * 5000}", "cannot be read: Exceeds the limit"),
+        (f"ratio: 0x{'f' * 9999}\nname: a", "ratio: .*a number that is too large"),
+        (f"name: a\n{'x' * 900}: 1", r"unknown key \"x+… \(900 characters\)"),
+        (f"name: a\nparts: [{'x, ' * 999}x]", "and 980 problems more"),
+    ],
+)
+def test_hostile_yaml_is_refused_in_few_words(tmp_path, text, message):
+    with pytest.raises(InputError, match=message) as refused:
+        load(_write(tmp_path, text), Outer)
+    assert str(refused.value).startswith(str(tmp_path / "outer.yaml"))
+    assert len(str(refused.value)) < 5000
+
+
+@pytest.mark.parametrize("name", ["a\0b.yaml", "x" * 300 + ".yaml"])
+def test_names_that_no_file_can_have_are_refused(tmp_path, name):
+    with pytest.raises(InputError, match="cannot be read"):
+        load(tmp_path / name, Outer)
+
+
+def test_what_never_ends_is_not_read():
+    with pytest.raises(InputError, match="/dev/zero: cannot be read: not a regular file"):
+        load("/dev/zero", Outer)
+
+
 @given(
     st.recursive(
         st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
