@@ -28,6 +28,7 @@ from pydantic import Field, model_validator
 
 from pdpsych.errors import InputError, did_you_mean
 from pdpsych.stimuli import calibration
+from pdpsych.stimuli.arrays import read_archive
 from pdpsych.stimuli.calibration import Calibration
 from pdpsych.stimuli.display import Display
 from pdpsych.stimuli.encoding import Encoding
@@ -163,7 +164,7 @@ class StimulusSet:
         where = str(folder / MANIFEST)
         try:
             data = json.loads(text)
-        except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
+        except (ValueError, RecursionError) as error:
             raise InputError(f"{where}: not valid JSON: {error}; generate the set again") from None
         version = data.get("schema_version") if isinstance(data, dict) else None
         if isinstance(version, int) and version > SCHEMA_VERSION:
@@ -410,17 +411,5 @@ def _read_manifest(folder: Path) -> bytes:
 def _read_arrays(
     path: Path, shape: tuple[int, int, int], pairs: int
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    try:
-        with np.load(path, allow_pickle=False) as arrays:
-            image, distortions = arrays["image"], arrays["distortions"]
-    except (OSError, ValueError, KeyError, EOFError) as error:
-        raise InputError(f"{path}: not the arrays of a stimulus set: {error}") from None
-    expected = {"image": shape, "distortions": (pairs, 2, *shape)}
-    for name, array in (("image", image), ("distortions", distortions)):
-        if array.shape != expected[name] or array.dtype != np.float32:
-            raise InputError(
-                f"{path}: {name}: is {array.dtype} {array.shape}, the manifest says "
-                f"float32 {expected[name]}"
-            )
-        array.setflags(write=False)
-    return image, distortions
+    found = read_archive(path, {"image": shape, "distortions": (pairs, 2, *shape)})
+    return found["image"], found["distortions"]
