@@ -1,7 +1,7 @@
 """Whether intervals and verdicts hold: 200 studies simulated from trials to the conclusion.
 
 ``python benchmarks/calibration.py`` simulates studies whose participants see like one model, are
-as far from two models, or break the assumptions of the fit, and prints a table of how often
+as far from two models, break the assumptions of the fit, or meet staircases, and prints a table of how often
 intervals cover the truth, how often models are declared the closest, how far log ratios are off,
 and how many participants are flagged. Answers come from placements as in a session.
 """
@@ -33,6 +33,7 @@ from pdpsych.analysis.simulation import Answers, simulate_session
 from pdpsych.analysis.trials import CONDITION
 from pdpsych.experiments import Experiment, ObserverSpec, SimulatedObserver
 from pdpsych.experiments.design import Condition, PlannedTrial, Position, arrange
+from pdpsych.experiments.method import METHODS
 from pdpsych.experiments.placement import Showable
 from pdpsych.stimuli import Display
 
@@ -44,12 +45,15 @@ ANALYSIS = Analysis(experiment=Path("none"), samples=1000)
 EXPERIMENT = Experiment(
     stimulus_set=Path("none"), display=Display(), trials_per_condition=SIZE.trials
 )
-PLACEMENT = EXPERIMENT.method.begin(Showable("any", 0.0, 0.5, 1.0), 0)
+PLACEMENTS = {
+    kind: METHODS[kind](kind=kind).begin(Showable("any", 0.0, 0.5, 1.0), 0)
+    for kind in ("adaptive", "staircase")
+}
 
 
 @dataclass(frozen=True)
 class Case:
-    """Who takes part, and which models are scored."""
+    """Who takes part, how trials are placed, and which models are scored."""
 
     name: str
     exponent: float = 1.0
@@ -57,6 +61,7 @@ class Case:
     bias: float = 0.0
     learning: float = 0.0
     equal: bool = False
+    method: str = "adaptive"
 
 
 CASES = (
@@ -66,6 +71,8 @@ CASES = (
     Case("exponent 1.5", exponent=1.5),
     Case("biased responses", bias=0.5),
     Case("learning, −0.5 nat", learning=-0.5),
+    Case("staircases", method="staircase"),
+    Case("staircases, learning", method="staircase", learning=-0.5),
 )
 
 
@@ -148,7 +155,7 @@ def sessions(
         if case.learning:
             observer = Learner(observer, case.learning, len(trials))
         name = f"{person:02d}"
-        placements = dict.fromkeys(conditions, PLACEMENT)
+        placements = dict.fromkeys(conditions, PLACEMENTS[case.method])
         tables.append(simulate_session(trials, placements, observer, name))
         index = pd.MultiIndex.from_tuples([(name, *c) for c in conditions], names=CONDITION)
         truths.append(pd.Series(own, index=index))
@@ -219,7 +226,7 @@ def planned_power(size: Size, studies: int, jobs: int) -> float:
         ObserverSpec(model="model-0", spread=PERSON_SD),
         {"model-0": dict(zip(conditions, typical, strict=True))},
         ratio_table(models, images),
-        dict.fromkeys(conditions, PLACEMENT),
+        dict.fromkeys(conditions, PLACEMENTS["adaptive"]),
     )
     found = simulate(world, [("model-0", n) for n in range(studies)], [size], jobs)
     return sum(outcome.closest == outcome.truth for outcome in found) / studies
@@ -240,7 +247,7 @@ def summary(case: Case, results: list[Result]) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--studies", type=int, default=200, help="of the first two cases")
-    parser.add_argument("--wrong", type=int, default=30, help="of each with wrong assumptions")
+    parser.add_argument("--wrong", type=int, default=30, help="of each other case")
     parser.add_argument("--jobs", type=int, default=2)
     options = parser.parse_args()
     start = time.perf_counter()

@@ -114,7 +114,8 @@ def observed(trials: Trials) -> Observations:
     placed, correct = trials
     condition = np.tile(np.arange(placed.shape[1]), len(placed))
     group = np.arange(placed.shape[1]) % 2
-    return Observations.build(condition, np.exp(placed.ravel()), correct.ravel(), group)
+    order = np.arange(placed.size)
+    return Observations.build(condition, np.exp(placed.ravel()), correct.ravel(), group, order)
 
 
 def compare(arguments: argparse.Namespace, rng: np.random.Generator) -> None:

@@ -15,14 +15,14 @@ def bootstrap(
 ) -> Floats:
     """Return errors of the estimates of log τ in simulated experiments, (number, C).
 
-    Thresholds, exponent and lapse are drawn from the posterior, answers from them at the
+    Thresholds and what they share are drawn from the posterior, answers from them at the
     amplitudes shown. Drawing them at the estimate instead would leave out that estimates are
     drawn together by their prior.
     """
     thresholds, shared = posterior.draws(number, rng)
     errors = np.empty_like(thresholds)
     for k, (truth, numbers) in enumerate(zip(thresholds, shared, strict=True)):
-        chance = expected_correct(observations, truth, numbers[0], numbers[1])
+        chance = expected_correct(observations, truth, numbers)
         sign = np.where(rng.random(chance.size) < chance, 1.0, -1.0)
         errors[k] = solve(replace(observations, sign=sign)).mean - truth
     return errors

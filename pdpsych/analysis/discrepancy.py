@@ -1,6 +1,6 @@
 """How far counts of answers are from what the fit expects, beside answers drawn from the fit.
 
-Every posterior sample of thresholds, exponent and lapse takes the place of the truth: answers are
+Every posterior sample of thresholds and what they share takes the place of the truth: answers are
 compared with it, and so are answers drawn from it (realised discrepancies: Gelman, Meng & Stern
 1996). If the model holds, both are alike even where amplitudes were placed by earlier answers. At
 the estimate they are not: adaptive placement lets the estimate follow the answers.
@@ -51,9 +51,9 @@ def discrepancy(
     given = (observations.sign + 1) / 2
     conditions, curve, blocks = [], [], []
     for log_threshold, shared in zip(*posterior.draws(SAMPLES, rng), strict=True):
-        expected = expected_correct(observations, log_threshold, shared[0], shared[1])
+        expected = expected_correct(observations, log_threshold, shared)
         answers = np.stack([given, rng.random(given.size) < expected])
-        deviance, whole = _deviances(observations, log_threshold, shared[0], expected, answers)
+        deviance, whole = _deviances(observations, log_threshold, shared, expected, answers)
         conditions.append(deviance)
         curve.append(whole)
         off = np.array([np.bincount(block, each - expected) for each in answers])
@@ -65,13 +65,13 @@ def discrepancy(
 def _deviances(
     observations: Observations,
     log_threshold: Floats,
-    log_exponent: float,
+    shared: Floats,
     expected: Floats,
     answers: Floats,
 ) -> tuple[Floats, Floats]:
     """Return deviances of each condition, (2, C), and of all together, (2,)."""
     width = len(EDGES) + 1
-    level = np.searchsorted(EDGES, signal(observations, log_threshold, log_exponent), side="right")
+    level = np.searchsorted(EDGES, signal(observations, log_threshold, shared), side="right")
     cell = observations.condition * width + level
     shape = observations.starts.size, width
 

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
-from scipy.special import ndtri
+from scipy.special import ndtr, ndtri
 
 from pdpsych.analysis import tables
 from pdpsych.analysis.bootstrap import bootstrap, bootstrap_interval
@@ -21,8 +21,9 @@ from pdpsych.analysis.hierarchy import Posterior, solve
 from pdpsych.analysis.likelihood import Floats, Observations
 from pdpsych.analysis.trials import CONDITION, Trials, gather
 from pdpsych.progress import progress_bar
+from pdpsych.schema import Schema
 
-SCHEMA_VERSION = 2
+SCHEMA = Schema("fit", 3, "fit again: pdpsych fit ANALYSIS.yaml")
 # Above this lapse a participant is flagged: one answer in ten given without looking.
 _HIGH_LAPSE = 0.05
 # Tests of a participant's trials flag at this p value; realised discrepancies at a larger one,
@@ -76,7 +77,7 @@ PARTICIPANT_COLUMNS: tables.Dictionary = {
     "proportion_correct": ("share of correct answers", "none"),
     "converged": ("whether the fit found its maximum", "none"),
     "curve_p": ("p value of the deviance of proportion correct by d′, see bins.csv", "none"),
-    "learning": ("change of log threshold from the first to the last trial", "nat"),
+    "learning": ("s, change of log threshold from the first to the last trial", "nat"),
     "learning_low": ("lower end of its interval", "nat"),
     "learning_high": ("upper end of its interval", "nat"),
     "learning_p": ("p value of no change", "none"),
@@ -183,7 +184,7 @@ class Fit:
     def to_json(self, path: str | Path) -> Path:
         """Write the fit; samples are drawn again from the posteriors and the seed."""
         data = {
-            "schema_version": SCHEMA_VERSION,
+            "schema_version": SCHEMA.version,
             "analysis": self.analysis,
             "source": self.source,
             **{name: tables.to_plain(getattr(self, name)) for name in _TABLES},
@@ -194,7 +195,7 @@ class Fit:
     @classmethod
     def from_json(cls, path: str | Path) -> Fit:
         """Read a fit written by :meth:`to_json`."""
-        data = tables.read_json(Path(path), SCHEMA_VERSION)
+        data = tables.read_json(Path(path), SCHEMA)
         posteriors = {
             name: Posterior(
                 **{key: np.array(values) for key, values in p.items() if key != "converged"},
@@ -305,6 +306,7 @@ def estimate(rows: pd.DataFrame, level: float) -> tuple[Observations, Posterior,
         rows["amplitude"],
         rows["correct"],
         table.groupby(["pair", "distortion"], sort=True).ngroup(),
+        rows["order"],
     )
     posterior = solve(built)
     z = float(ndtri((1 + level) / 2))
@@ -345,6 +347,8 @@ def _participant(
 ) -> dict[str, Any]:
     exponent = _interval(posterior, 0, z, np.exp)
     lapse = _interval(posterior, 1, z, lambda y: 0.5 / (1 + np.exp(-y)))
+    learning = _interval(posterior, 2, z, float)
+    learning_sd = np.sqrt(posterior.covariance[2, 2])
     row = {
         "participant": str(rows["participant"].iloc[0]),
         "exponent": exponent[0],
@@ -356,6 +360,10 @@ def _participant(
         "trials": len(rows),
         "proportion_correct": float(rows["correct"].mean()),
         "converged": posterior.converged,
+        "learning": learning[0],
+        "learning_low": learning[1],
+        "learning_high": learning[2],
+        "learning_p": float(2 * ndtr(-abs(learning[0]) / learning_sd)),
         **checked.summary,
     }
     flags = _flags(row, thresholds) + _misfits(row, checked)

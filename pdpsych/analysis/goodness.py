@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri
 
 from pdpsych.analysis import tables
@@ -14,7 +13,6 @@ from pdpsych.analysis.binomial import wilson
 from pdpsych.analysis.discrepancy import EDGES, discrepancy, p_value
 from pdpsych.analysis.hierarchy import Posterior
 from pdpsych.analysis.likelihood import Floats, Observations, expected_correct, signal
-from pdpsych.analysis.trend import trend
 from pdpsych.analysis.trials import CONDITION
 
 EVERY = "all"
@@ -59,11 +57,10 @@ class Goodness:
     bins
         Columns :data:`BIN_COLUMNS`: proportion correct by d′ over all conditions.
     summary
-        For the table of participants: ``curve_p`` of the bins' deviance; ``learning``, the change
-        of log threshold from first to last trial in nats, with interval and ``learning_p``;
-        ``first_share`` of answers for the first position if both were equally often right, with
-        interval and ``first_p``; ``overdispersion``, the variance of counts in blocks of
-        50 trials over that of independent answers, and ``overdispersion_p``.
+        For the table of participants: ``curve_p`` of the bins' deviance; ``first_share`` of
+        answers for the first position if both were equally often right, with interval and
+        ``first_p``; ``overdispersion``, the variance of counts in blocks of 50 trials over that
+        of independent answers, and ``overdispersion_p``.
     """
 
     conditions: pd.DataFrame
@@ -91,11 +88,10 @@ def goodness(
     place = rows["order"].rank(method="first").to_numpy(int) - 1
     found = discrepancy(observations, posterior, place // _BLOCK, rng)
     z = float(ndtri((1 + level) / 2))
-    expected = expected_correct(observations, posterior.mean, *posterior.shared[:2])
-    size = signal(observations, posterior.mean, posterior.shared[0])
+    expected = expected_correct(observations, posterior.mean, posterior.shared)
+    size = signal(observations, posterior.mean, posterior.shared)
     summary = {
         "curve_p": p_value(found.curve),
-        **_learning(place, observations, posterior, z),
         **_first_share(rows, z),
         "overdispersion": float(np.divide(*found.blocks.mean(axis=0))),
         "overdispersion_p": p_value(found.blocks),
@@ -139,19 +135,6 @@ def _bins(data: pd.DataFrame, level: float) -> pd.DataFrame:
             "expected_correct": groups["expected"].mean(),
         }
     ).reset_index(drop=True)
-
-
-def _learning(
-    place: NDArray[np.intp], observations: Observations, posterior: Posterior, z: float
-) -> dict[str, float]:
-    """Return the change of log τ from the first to the last trial."""
-    change, sd = trend(observations, posterior, place / max(len(place) - 1, 1) - 0.5)
-    return {
-        "learning": change,
-        "learning_low": change - z * sd,
-        "learning_high": change + z * sd,
-        "learning_p": float(2 * ndtr(-abs(change) / sd)),
-    }
 
 
 def _first_share(rows: pd.DataFrame, z: float) -> dict[str, float]:

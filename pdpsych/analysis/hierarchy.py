@@ -2,13 +2,14 @@
 
 log τ of each condition ~ N(μ_g, σ²), g its group: the conditions that are the same distortion of
 different images, of which some are seen far better than others by design. With one mean for all,
-thresholds of u and of v would be drawn together and their log ratios with them. Exponent b and
-lapse λ are the same in all conditions. The shared numbers φ = (log b, logit 2λ, log σ, μ₁ … μ_G)
-have weak priors. They are put at the maximum of their posterior with every log τ integrated out,
-by quadrature centred and scaled to each condition (after Naylor & Smith 1982). The maximum over
-thresholds and φ together would give exponents that are too steep, because each threshold fits its
-own noise. With the nodes held fixed, gradient and Hessian of the integral are exact (the
-identities of Fisher and of Louis 1982).
+thresholds of u and of v would be drawn together and their log ratios with them. Exponent b, lapse λ
+and learning s, the change of every log τ from the first trial to the last, are the same in all
+conditions; τ is the threshold half-way. The shared numbers φ = (log b, logit 2λ, s, log σ,
+μ₁ … μ_G) have weak priors. They are put at the maximum of their posterior with every log τ
+integrated out, by quadrature centred and scaled to each condition (after Naylor & Smith 1982). The
+maximum over thresholds and φ together would give exponents that are too steep, because each
+threshold fits its own noise. With the nodes held fixed, gradient and Hessian of the integral are
+exact (the identities of Fisher and of Louis 1982).
 
 Trials may be placed by earlier answers, as every adaptive method does: that is in the likelihood.
 """
@@ -23,10 +24,11 @@ from numpy.typing import NDArray
 from pdpsych.analysis.likelihood import Floats, Observations, log_likelihood
 
 # Prior of φ. log b ~ N(0, 0.3²): Fisher information predicts b = 1. 2λ ~ Beta(2, 25): mean lapse
-# 0.037. log σ ~ N(0, 0.7²): thresholds spread over about a nat. μ_g ~ N(m, 1²) and
-# m ~ N(mean log amplitude, 2²).
+# 0.037. s ~ N(0, 0.5²): people rarely become better or worse by more than a factor e. log σ ~
+# N(0, 0.7²): thresholds spread over about a nat. μ_g ~ N(m, 1²) and m ~ N(mean log amplitude, 2²).
 EXPONENT_SD = 0.3
 GUESS_BETA = (2.0, 25.0)
+LEARNING_SD = 0.5
 SPREAD_SD = 0.7
 GROUP_SD = 1.0
 MEAN_SD = 2.0
@@ -63,7 +65,7 @@ class Marginal:
     Attributes
     ----------
     value, gradient, hessian
-        Log posterior density of φ, F = 3 + G numbers, up to a constant; (F,); (F, F).
+        Log posterior density of φ, F = 4 + G numbers, up to a constant; (F,); (F, F).
     mean, sd
         Mean and standard deviation of log τ given φ, (C,).
     loadings
@@ -91,7 +93,7 @@ class Posterior:
     group
         Number of the mean, among μ₁ … μ_G, that each condition's prior is around, (C,).
     shared, covariance
-        φ = (log b, logit 2λ, log σ, μ₁ … μ_G) at its maximum, and its covariance.
+        φ = (log b, logit 2λ, s, log σ, μ₁ … μ_G) at its maximum, and its covariance.
     converged
         Whether the maximum was found to tolerance.
     """
@@ -133,14 +135,14 @@ class Posterior:
         precision = self._trial_precision()
         # mean/sd² = precision · (what the trials say) + (prior mean)/σ²
         gain = 1 / (self.sd**2 * precision)
-        mean = gain * self.mean + (1 - gain) * self.shared[3:][self.group]
+        mean = gain * self.mean + (1 - gain) * self.shared[4:][self.group]
         root = np.linalg.cholesky(self.covariance)
-        moved = (rng.standard_normal((number, root.shape[0])) @ root.T)[:, :2]
+        moved = (rng.standard_normal((number, root.shape[0])) @ root.T)[:, :3]
         own = rng.standard_normal((number, self.mean.size)) * precision**-0.5
-        return np.asarray(mean + gain * (moved @ self.loadings[:, :2].T) + own)
+        return np.asarray(mean + gain * (moved @ self.loadings[:, :3].T) + own)
 
     def _trial_precision(self) -> Floats:
-        precision = 1 / self.sd**2 - np.exp(-2 * self.shared[2])
+        precision = 1 / self.sd**2 - np.exp(-2 * self.shared[3])
         return np.asarray(np.maximum(precision, 1e-12))
 
 
@@ -148,16 +150,16 @@ def marginal(
     observations: Observations, shared: Floats, nodes: Quadrature, centre: float
 ) -> Marginal:
     """Integrate thresholds out at φ = ``shared``; ``centre`` is the prior mean of m."""
-    terms = log_likelihood(observations, nodes.log_threshold, shared[0], shared[1])
-    precision = np.exp(-shared[2])
-    apart = (nodes.log_threshold - shared[3:][observations.group, None]) * precision
-    joint = terms[0] - apart**2 / 2 - shared[2] - np.log(2 * np.pi) / 2 + nodes.log_weight
+    terms = log_likelihood(observations, nodes.log_threshold, shared)
+    precision = np.exp(-shared[3])
+    apart = (nodes.log_threshold - shared[4:][observations.group, None]) * precision
+    joint = terms[0] - apart**2 / 2 - shared[3] - np.log(2 * np.pi) / 2 + nodes.log_weight
     top = joint.max(axis=1, keepdims=True)
     weight = np.exp(joint - top)
     total = weight.sum(axis=1, keepdims=True)
     weight /= total
-    # Of each condition in log b, logit 2λ, log σ and the mean of its own group.
-    score = np.stack([terms[1], terms[2], apart**2 - 1, apart * precision])
+    # Of each condition in log b, logit 2λ, s, log σ and the mean of its own group.
+    score = np.concatenate([terms[1:4], [apart**2 - 1, apart * precision]])
     mean = np.einsum("ck,ck->c", weight, nodes.log_threshold)
     off = nodes.log_threshold - mean[:, None]
     expected = np.einsum("ck,ack->ca", weight, score)
@@ -185,7 +187,7 @@ def solve(observations: Observations) -> Posterior:
     centres = observations.centres()
     centre = float(centres.mean())
     means = centres @ observations.membership / np.bincount(observations.group)
-    shared = np.concatenate([[0.0, np.log(0.05 / 0.95), 0.0], means])
+    shared = np.concatenate([[0.0, np.log(0.05 / 0.95), 0.0, 0.0], means])
     first = Quadrature.around(centres, np.ones_like(centres), _FIRST)
     state = marginal(observations, shared, first, centre)
     nodes = _recentred(state)
@@ -238,28 +240,29 @@ def _positive(matrix: Floats) -> Floats:
 
 
 def _spread_out(columns: Floats, member: Floats) -> Floats:
-    """Put the last of four columns into that of the condition's group, (C, 4) to (C, F)."""
-    return np.concatenate([columns[:, :3], columns[:, 3:] * member], axis=1)
+    """Put the last of five columns into that of the condition's group, (C, 5) to (C, F)."""
+    return np.concatenate([columns[:, :4], columns[:, 4:] * member], axis=1)
 
 
 def _gathered(matrices: Floats, member: Floats) -> Floats:
-    """Sum (C, 4, 4) over conditions, the last row and column into those of its group: (F, F)."""
+    """Sum (C, 5, 5) over conditions, the last row and column into those of its group: (F, F)."""
     groups = member.shape[1]
-    total = np.zeros((3 + groups, 3 + groups))
-    total[:3, :3] = matrices[:, :3, :3].sum(axis=0)
-    total[:3, 3:] = matrices[:, :3, 3].T @ member
-    total[3:, :3] = total[:3, 3:].T
-    total[3:, 3:] = np.diag(matrices[:, 3, 3] @ member)
+    total = np.zeros((4 + groups, 4 + groups))
+    total[:4, :4] = matrices[:, :4, :4].sum(axis=0)
+    total[:4, 4:] = matrices[:, :4, 4].T @ member
+    total[4:, :4] = total[:4, 4:].T
+    total[4:, 4:] = np.diag(matrices[:, 4, 4] @ member)
     return total
 
 
 def _prior(shared: Floats, centre: float) -> tuple[float, Floats, Floats]:
     """Return the log prior density of φ, its gradient and Hessian."""
-    groups = shared.size - 3
+    groups = shared.size - 4
     precision = np.zeros((shared.size, shared.size))
-    precision[0, 0], precision[2, 2] = EXPONENT_SD**-2, SPREAD_SD**-2
-    precision[3:, 3:] = np.linalg.inv(GROUP_SD**2 * np.eye(groups) + MEAN_SD**2)
-    off = shared - np.concatenate([np.zeros(3), np.full(groups, centre)])
+    precision[0, 0], precision[2, 2] = EXPONENT_SD**-2, LEARNING_SD**-2
+    precision[3, 3] = SPREAD_SD**-2
+    precision[4:, 4:] = np.linalg.inv(GROUP_SD**2 * np.eye(groups) + MEAN_SD**2)
+    off = shared - np.concatenate([np.zeros(4), np.full(groups, centre)])
     one, other = GUESS_BETA
     guess = 1 / (1 + np.exp(-shared[1]))
     value = -off @ precision @ off / 2 + one * np.log(guess) + other * np.log1p(-guess)
@@ -270,13 +273,13 @@ def _prior(shared: Floats, centre: float) -> tuple[float, Floats, Floats]:
 
 
 def _expected_curvature(terms: Floats, apart: Floats, weight: Floats, precision: float) -> Floats:
-    """Return the posterior mean, (C, 4, 4), of each condition's Hessian in φ given log τ."""
-    curvature = np.zeros((len(apart), 4, 4))
-    xx, xy, yy = np.einsum("ck,ack->ac", weight, terms[3:])
-    curvature[:, 0, 0], curvature[:, 1, 1] = xx, yy
-    curvature[:, 0, 1] = curvature[:, 1, 0] = xy
-    curvature[:, 2, 2] = -2 * np.sum(weight * apart**2, axis=1)
+    """Return the posterior mean, (C, 5, 5), of each condition's Hessian in φ given log τ."""
+    curvature = np.zeros((len(apart), 5, 5))
+    second = np.einsum("ck,ack->ca", weight, terms[4:])
+    row, column = np.triu_indices(3)
+    curvature[:, row, column] = curvature[:, column, row] = second
+    curvature[:, 3, 3] = -2 * np.sum(weight * apart**2, axis=1)
     mixed = -2 * np.sum(weight * apart, axis=1) * precision
-    curvature[:, 2, 3] = curvature[:, 3, 2] = mixed
-    curvature[:, 3, 3] = -(precision**2)
+    curvature[:, 3, 4] = curvature[:, 4, 3] = mixed
+    curvature[:, 4, 4] = -(precision**2)
     return curvature

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -33,12 +34,15 @@ class Observations:
         Index of the first trial of each condition, (C,).
     group
         Number of the group whose conditions have a mean threshold of their own, (C,).
+    progress
+        Where among all trials of the participant each one came, −½ the first to ½ the last, (N,).
     """
 
     log_amplitude: Floats
     sign: Floats
     starts: NDArray[np.intp]
     group: NDArray[np.intp]
+    progress: Floats
 
     @classmethod
     def build(
@@ -47,22 +51,25 @@ class Observations:
         amplitude: ArrayLike,
         correct: ArrayLike,
         group: ArrayLike | None = None,
+        order: ArrayLike | None = None,
     ) -> Observations:
         """Sort trials by condition; conditions are numbered 0, 1, … and each has a trial.
 
-        ``group`` of each condition, numbered in the same way; all in one by default.
+        ``group`` of each condition, numbered in the same way; all in one by default. ``order``
+        of each trial: any numbers that grow with time; by default all trials are half-way.
         """
         number = np.asarray(condition)
-        order = np.argsort(number, kind="stable")
-        alpha = np.asarray(amplitude, dtype=np.float64)[order]
+        by_condition = np.argsort(number, kind="stable")
+        alpha = np.asarray(amplitude, dtype=np.float64)[by_condition]
         shown = alpha > 0
         log_amplitude = np.where(shown, np.log(np.where(shown, alpha, 1.0)), _NO_SIGNAL)
-        sign = np.where(np.asarray(correct, dtype=bool)[order], 1.0, -1.0)
-        found, starts = np.unique(number[order], return_index=True)
+        sign = np.where(np.asarray(correct, dtype=bool)[by_condition], 1.0, -1.0)
+        found, starts = np.unique(number[by_condition], return_index=True)
         if not np.array_equal(found, np.arange(found.size)):
             raise ValueError("conditions are numbered from 0 without gaps")
         groups = np.zeros(found.size, int) if group is None else np.asarray(group)
-        return cls(log_amplitude, sign, starts, groups)
+        progress = np.zeros(number.size) if order is None else _progress(np.asarray(order))
+        return cls(log_amplitude, sign, starts, groups, progress[by_condition])
 
     @property
     def counts(self) -> NDArray[np.intp]:
@@ -88,28 +95,35 @@ class Observations:
         return np.where(number > 0, total / np.maximum(number, 1.0), overall)
 
 
-def signal(observations: Observations, log_threshold: Floats, log_exponent: float) -> Floats:
-    """Return d′ of each trial, (N,), given log τ of each condition, (C,); at most e⁴."""
+def _progress(order: NDArray[Any]) -> Floats:
+    """Return the rank of each trial, from −½ to ½."""
+    rank = np.argsort(np.argsort(order, kind="stable"), kind="stable")
+    return rank / max(order.size - 1, 1) - 0.5
+
+
+def signal(observations: Observations, log_threshold: Floats, shared: Floats) -> Floats:
+    """Return d′ of each trial, (N,), given log τ of each condition, (C,); at most e⁴.
+
+    ``shared`` are log b, logit 2λ and s, as in :func:`log_likelihood`; more are passed over.
+    """
     z = observations.log_amplitude - log_threshold[observations.condition]
     # Beyond e⁴, erf is 1 to the last bit.
-    return np.asarray(np.exp(np.minimum(np.exp(log_exponent) * z, 4.0)))
+    reach = np.exp(shared[0]) * (z - shared[2] * observations.progress)
+    return np.asarray(np.exp(np.minimum(reach, 4.0)))
 
 
-def expected_correct(
-    observations: Observations, log_threshold: Floats, log_exponent: float, guess_logit: float
-) -> Floats:
+def expected_correct(observations: Observations, log_threshold: Floats, shared: Floats) -> Floats:
     """Return P(correct) of each trial, (N,), given log τ of each condition, (C,)."""
-    ratio = signal(observations, log_threshold, log_exponent)
-    return proportion_correct(ratio, 1.0, 1.0, 0.5 / (1 + np.exp(-guess_logit)))
+    ratio = signal(observations, log_threshold, shared)
+    return proportion_correct(ratio, 1.0, 1.0, 0.5 / (1 + np.exp(-shared[1])))
 
 
-def log_likelihood(
-    observations: Observations, log_threshold: Floats, log_exponent: float, guess_logit: float
-) -> Floats:
+def log_likelihood(observations: Observations, log_threshold: Floats, shared: Floats) -> Floats:
     """Return each condition's log likelihood and its derivatives in what conditions share.
 
-    P(correct) = ½ + ½(1 − g)·erf((α/τ)^b / 2), :func:`pdpsych.experiments.psychometric` with
-    g = 2λ; x = log b and y = log(g/(1 − g)).
+    P(correct) = ½ + ½(1 − g)·erf(d′/2), :func:`pdpsych.experiments.psychometric` with g = 2λ, and
+    log d′ = b·(log α − log τ − s·t), t the progress of the trial. ``shared`` begins with
+    x = log b, y = log(g/(1 − g)) and s; more are passed over.
 
     Parameters
     ----------
@@ -118,39 +132,49 @@ def log_likelihood(
 
     Returns
     -------
-    array, (6, C, K)
-        The log likelihood L and L_x, L_y, L_xx, L_xy, L_yy.
+    array, (10, C, K)
+        The log likelihood L, then L_x, L_y, L_s, then L_xx, L_xy, L_xs, L_yy, L_ys, L_ss.
     """
-    out = np.empty((6, *log_threshold.shape))
+    out = np.empty((10, *log_threshold.shape))
+    exponent = np.exp(shared[0])
+    late = observations.progress[:, None]
+    log_amplitude = observations.log_amplitude[:, None] - shared[2] * late
     for first, last, trials in _blocks(observations, log_threshold.shape[1]):
         which = np.repeat(np.arange(first, last), observations.counts[first:last])
-        z = np.exp(log_exponent) * (observations.log_amplitude[trials, None] - log_threshold[which])
-        terms = _trial_terms(z, observations.sign[trials, None], guess_logit)
+        z = exponent * (log_amplitude[trials] - log_threshold[which])
+        slip = -exponent * late[trials]
+        terms = _trial_terms(z, slip, observations.sign[trials, None], shared[1])
         starts = observations.starts[first:last] - trials.start
         for row, term in zip(out, terms, strict=True):
             row[first:last] = np.add.reduceat(term, starts, axis=0)
     return out
 
 
-def _trial_terms(z: Floats, sign: Floats, guess_logit: float) -> tuple[Floats, ...]:
-    """Return L, L_x, L_y, L_xx, L_xy, L_yy of single trials at z = b·log(α/τ)."""
+def _trial_terms(z: Floats, slip: Floats, sign: Floats, guess_logit: float) -> tuple[Floats, ...]:
+    """Return the terms of single trials at z = log d′, where ∂z/∂x = z and ∂z/∂s = ``slip``."""
     guess = 1 / (1 + np.exp(-guess_logit))
     ratio = np.exp(np.minimum(z, 4.0))  # d′; beyond e⁴ erf is 1 to the last bit
     certain = erf(ratio / 2)
     growth = ratio * np.exp(-ratio * ratio / 4) * ((1 - guess) / np.sqrt(np.pi))
-    # P = ½(1 + q); q, q_x, q_xx follow from z_x = z, and q_y = −g(1 − g)·erf
+    # P = ½(1 + q); q, q_z, q_zz, and q_y = −g(1 − g)·erf
     q = (1 - guess) * certain
     weight = sign / (1 + sign * q)
-    slope = weight * growth * z
+    slope = weight * growth
     by_guess = weight * certain * (-guess * (1 - guess))
-    bend = slope * (z * (1 - ratio * ratio / 2) + 1)
+    bend = slope * (1 - ratio * ratio / 2 - slope)
+    mixed = -slope * (guess + by_guess)
+    by_exponent = bend * z + slope
     return (
         np.log1p(sign * q) - np.log(2),
-        slope,
+        slope * z,
         by_guess,
-        bend - slope * slope,
-        -slope * (guess + by_guess),
+        slope * slip,
+        by_exponent * z,
+        mixed * z,
+        by_exponent * slip,
         by_guess * (1 - 2 * guess - by_guess),
+        mixed * slip,
+        bend * slip * slip,
     )
 
 

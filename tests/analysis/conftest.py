@@ -96,11 +96,11 @@ def make_fit() -> Callable[..., Fit]:
         posteriors = {}
         for name, rows in table.groupby("participant", sort=False):
             values = np.array(list(estimates.values()))[rows.index]
-            flat, group = np.zeros((len(rows), 4)), np.zeros(len(rows), int)
+            flat, group = np.zeros((len(rows), 5)), np.zeros(len(rows), int)
             # A prior so wide that it says nothing.
-            shared = np.array([0.0, 0.0, 20.0, 0.0])
+            shared = np.array([0.0, 0.0, 0.0, 20.0, 0.0])
             posteriors[str(name)] = Posterior(
-                values[:, 0], values[:, 1], flat, group, shared, np.eye(4), True
+                values[:, 0], values[:, 1], flat, group, shared, np.eye(5), True
             )
         analysis = {"name": "made", "level": 0.95, "samples": samples, "seed": 0}
         unused = {name: pd.DataFrame() for name in ("participants", "goodness", "bins", "excluded")}

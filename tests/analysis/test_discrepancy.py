@@ -25,9 +25,9 @@ def test_a_certain_posterior_gives_the_discrepancies_of_its_only_values(simulate
     )
     block = np.random.default_rng(0).permutation(np.repeat(np.arange(5), 40))
     found = discrepancy(observations, certain, block, np.random.default_rng(1))
-    p = expected_correct(observations, solved.mean, *solved.shared[:2])
+    p = expected_correct(observations, solved.mean, solved.shared)
     right = (observations.sign + 1) / 2
-    level = np.digitize(signal(observations, solved.mean, solved.shared[0]), EDGES)
+    level = np.digitize(signal(observations, solved.mean, solved.shared), EDGES)
 
     def of(some):
         return deviance(np.array(some.sum()), right[some].sum(), p[some].sum())

@@ -20,7 +20,7 @@ from pdpsych.analysis.likelihood import Observations, log_likelihood
 from pdpsych.experiments.psychometric import proportion_correct
 
 NODES = np.linspace(-5, 5, 15)
-SHARED = np.array([0.2, -2.5, -0.4, 0.3, -0.1, 0.6])
+SHARED = np.array([0.2, -2.5, 0.4, -0.4, 0.3, -0.1, 0.6])
 
 
 @pytest.fixture(params=[1, 3], ids=["one group", "three groups"])
@@ -30,7 +30,7 @@ def observations(simulate, request):
 
 
 def shared(observations):
-    return SHARED[: 4 + observations.group.max()]
+    return SHARED[: 5 + observations.group.max()]
 
 
 def near(observations):
@@ -94,7 +94,7 @@ def _grid_posterior(observations):
     log_post = log_post + GUESS_BETA[0] * np.log(guess)[:, None]
     log_post = log_post + GUESS_BETA[1] * np.log(1 - guess)[:, None]
     log_post = log_post + np.array(
-        [[log_likelihood(observations, theta[None], b, g)[0, 0] for g in y] for b in x]
+        [[log_likelihood(observations, theta[None], [b, g, 0.0])[0, 0] for g in y] for b in x]
     )
     # log τ | σ ~ N(centre, MEAN_SD² + σ²), log σ ~ N(0, SPREAD_SD²)
     w = np.linspace(-4, 4, 81) * SPREAD_SD
@@ -292,9 +292,32 @@ def test_taking_the_prior_off_takes_its_pull_off(simulate):
 def test_without_a_prior_to_speak_of_taking_it_off_changes_nothing(simulate):
     rng = np.random.default_rng(12)
     solved = solve(simulate(rng, 5, 60)[1])
-    wide = replace(solved, shared=np.array([*solved.shared[:2], 20.0, *solved.shared[3:]]))
+    wide = replace(solved, shared=np.array([*solved.shared[:3], 20.0, *solved.shared[4:]]))
     drawn = wide.draws_by_trials(20_000, np.random.default_rng(0))
     np.testing.assert_allclose(drawn.mean(axis=0), solved.mean, atol=0.01)
-    own = solved.loadings[:, :2] @ solved.covariance[:2, :2] @ solved.loadings[:, :2].T
+    own = solved.loadings[:, :3] @ solved.covariance[:3, :3] @ solved.loadings[:, :3].T
     expected = np.sqrt(solved.sd**2 + np.diag(own))
     np.testing.assert_allclose(drawn.std(axis=0), expected, rtol=0.03)
+
+
+def test_learning_is_found_and_taken_out_of_thresholds():
+    # Sessions end at amplitudes that the person could not see at their start.
+    rng = np.random.default_rng(3)
+    truth = np.tile([-0.6, 0.6], 6)
+    progress = np.linspace(-0.5, 0.5, 1440)
+    condition = np.tile(np.arange(12), 120)
+    log_amplitude = truth[condition] + rng.normal(0.3, 0.5, 1440) - 0.8 * progress
+    threshold = np.exp(truth[condition] - 0.8 * progress)
+    chance = proportion_correct(np.exp(log_amplitude), threshold, 1.0, 0.02)
+    correct = rng.random(1440) < chance
+    group = np.arange(12) % 2
+    amplitude = np.exp(log_amplitude)
+    told = solve(Observations.build(condition, amplitude, correct, group, np.arange(1440)))
+    untold = solve(Observations.build(condition, amplitude, correct, group))
+    sd = np.sqrt(told.covariance[2, 2])
+    assert sd < 0.2
+    assert abs(told.shared[2] + 0.8) < 2.5 * sd
+    assert untold.shared[2] == pytest.approx(0, abs=1e-9)
+    error = told.mean - truth
+    assert np.abs(error).mean() < np.abs(untold.mean - truth).mean()
+    assert abs(np.mean(error[1::2] - error[::2])) < 0.06
