@@ -17,12 +17,13 @@ from pdpsych.analysis.definition import Analysis
 from pdpsych.errors import InputError
 from pdpsych.models.address import Address, representation_names
 from pdpsych.progress import progress_bar
+from pdpsych.schema import Schema
 from pdpsych.stimuli.stimulus_set import ImageEntry, StimulusSet, nothing_seen
 
 if TYPE_CHECKING:
     from pdpsych.models import Representation
 
-SCHEMA_VERSION = 1
+SCHEMA = Schema("added model", 1, "score again: pdpsych score ANALYSIS.yaml --add-model ADDRESS")
 ModelName = str | Mapping[str, Any] | Address
 
 
@@ -172,7 +173,7 @@ def _file(cache: Path, record: dict[str, Any]) -> Path:
 def _cached(path: Path, record: dict[str, Any]) -> AddedModel | None:
     """Return what was found before; None if it was not, or the file is damaged."""
     try:
-        data = tables.read_json(path, SCHEMA_VERSION)
+        data = tables.read_json(path, SCHEMA)
     except InputError:
         return None
     if data.get("record") != record:
@@ -185,7 +186,7 @@ def _cached(path: Path, record: dict[str, Any]) -> AddedModel | None:
 
 
 def _keep(path: Path, model: AddedModel) -> None:
-    tables.write_text(path, tables.to_json({"schema_version": SCHEMA_VERSION} | vars(model)))
+    tables.write_text(path, tables.to_json({"schema_version": SCHEMA.version} | vars(model)))
 
 
 def _sensitivities(

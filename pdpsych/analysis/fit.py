@@ -22,6 +22,7 @@ from pdpsych.analysis.likelihood import Floats, Observations
 from pdpsych.analysis.trials import CONDITION, Trials, gather
 from pdpsych.progress import progress_bar
 from pdpsych.schema import Schema
+from pdpsych.schema import Schema
 
 SCHEMA = Schema("fit", 3, "fit again: pdpsych fit ANALYSIS.yaml")
 # Above this lapse a participant is flagged: one answer in ten given without looking.

@@ -26,9 +26,10 @@ from pdpsych.analysis.pooling import pool
 from pdpsych.analysis.ranking import rank
 from pdpsych.analysis.separation import bought, separation
 from pdpsych.errors import InputError, did_you_mean
+from pdpsych.schema import Schema
 from pdpsych.stimuli.stimulus_set import StimulusSet
 
-SCHEMA_VERSION = 2
+SCHEMA = Schema("score", 2, "score again: pdpsych score ANALYSIS.yaml")
 PAIR = ["image", "pair", "kind"]
 
 _TABLES: dict[str, tables.Dictionary] = {
@@ -108,13 +109,13 @@ class Scores:
     def to_json(self, path: str | Path) -> Path:
         """Write the scores."""
         frames = {name: tables.to_plain(getattr(self, name)) for name in _TABLES}
-        data = {"schema_version": SCHEMA_VERSION} | vars(self) | frames
+        data = {"schema_version": SCHEMA.version} | vars(self) | frames
         return tables.write_text(Path(path), tables.to_json(data))
 
     @classmethod
     def from_json(cls, path: str | Path) -> Scores:
         """Read scores written by :meth:`to_json`."""
-        data = tables.read_json(Path(path), SCHEMA_VERSION)
+        data = tables.read_json(Path(path), SCHEMA)
         del data["schema_version"]
         return cls(**data | {name: pd.DataFrame(data[name]) for name in _TABLES})
 

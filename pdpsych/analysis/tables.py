@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from pdpsych.errors import InputError
+from pdpsych.schema import Schema
 from pdpsych.whole import whole
 
 Dictionary = dict[str, tuple[str, str]]
@@ -41,23 +42,16 @@ def to_json(data: dict[str, Any]) -> str:
     return json.dumps(data, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 
 
-def read_json(path: Path, schema_version: int) -> dict[str, Any]:
+def read_json(path: Path, schema: Schema) -> dict[str, Any]:
     """Read a result written by :func:`to_json`.
 
     Raises
     ------
     InputError
-        If the file is missing, is not such a result, or was written by a newer pdpsych.
+        If the file is missing, is not such a result, or is of a version that cannot be read.
     """
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
-        version = data["schema_version"]
-    except (OSError, ValueError, RecursionError, KeyError, TypeError) as error:
-        raise InputError(f"{path}: not a result of pdpsych: {error}; make it again") from None
-    if version != schema_version:
-        raise InputError(
-            f"{path}: schema_version: the file has {version!r}, this pdpsych reads "
-            f"{schema_version}; make it again"
-        )
-    assert isinstance(data, dict)
-    return data
+    except (OSError, ValueError, RecursionError) as error:
+        raise InputError(f"{path}: not a result of pdpsych: {error}; {schema.remake}") from None
+    return schema.upgrade(data, schema.version_of(data, str(path)))

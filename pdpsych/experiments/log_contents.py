@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from pdpsych.errors import InputError
 from pdpsych.experiments import chain
-from pdpsych.experiments.records import SCHEMA_VERSION, Header, Trial
+from pdpsych.experiments.records import SCHEMA, Header, Trial
 from pdpsych.study import validate
 
 
@@ -56,7 +56,9 @@ def parse(text: bytes, path: Path) -> Contents:
     header = _header(links[0].record, f"{path}: line 1")
     trials = []
     for i, link in enumerate(links[1:], start=1):
-        record = link.record if header.schema_version > 1 else _from_version_1(link.record)
+        record = link.record
+        if isinstance(record, dict):
+            record = SCHEMA.upgrade(record, header.schema_version)
         trial = validate(record, Trial, f"{path}: line {i + 1}")
         if trial.trial != i or i > header.planned:
             raise InputError(
@@ -79,18 +81,5 @@ def _links(lines: list[bytes], path: Path) -> list[chain.Link]:
 
 
 def _header(record: Any, label: str) -> Header:
-    version = record.get("schema_version") if isinstance(record, dict) else None
-    if isinstance(version, int) and version > SCHEMA_VERSION:
-        raise InputError(
-            f"{label}: schema_version: the log has {version}, this pdpsych reads up to "
-            f"{SCHEMA_VERSION}; install a newer pdpsych"
-        )
+    SCHEMA.version_of(record, label)
     return validate(record, Header, label)
-
-
-def _from_version_1(record: Any) -> Any:
-    """Return a trial of a log of schema 1, which has no chain and onsets without offsets."""
-    if not isinstance(record, dict) or "interval" not in record:
-        return record
-    kept = {name: value for name, value in record.items() if name not in ("interval", "timing")}
-    return kept | {"position": record["interval"]}

@@ -7,9 +7,18 @@ from typing import Any, Literal
 from pydantic import Field
 
 from pdpsych.experiments.timing import TrialTiming
+from pdpsych.schema import Schema
 from pdpsych.study import Section
 
-SCHEMA_VERSION = 2
+
+def _with_position(record: dict[str, Any]) -> dict[str, Any]:
+    """Return a trial of version 1, which has the interval and onsets only, as of version 2."""
+    kept = {name: value for name, value in record.items() if name not in ("interval", "timing")}
+    return kept | ({"position": record["interval"]} if "interval" in record else {})
+
+
+# The header keeps the version it was recorded with: logs of version 1 have no chain.
+SCHEMA = Schema("log", 2, "restore it from a copy", {1: _with_position})
 
 
 class Header(Section):
@@ -21,7 +30,7 @@ class Header(Section):
     """
 
     record: Literal["session"] = "session"
-    schema_version: int = SCHEMA_VERSION
+    schema_version: int = SCHEMA.version
     experiment: str
     config: dict[str, Any]
     stimulus_set: str

@@ -233,7 +233,7 @@ def _link(plan: _Plan, records: Mapping[Unit, UnitRecord], part: Path) -> None:
 
 def _write_manifest(plan: _Plan, records: Sequence[UnitRecord], part: Path) -> None:
     manifest = Manifest(
-        schema_version=stimulus_set.SCHEMA_VERSION,
+        schema_version=stimulus_set.SCHEMA.version,
         name=plan.target.name,
         created=datetime.now(timezone.utc).isoformat(timespec="seconds"),
         versions=versions("torch", "torchvision", "timm", "numpy", "pillow", "scikit-image"),

@@ -86,7 +86,7 @@ def calibrate(
 
         conditions = with_sensitivities(opened, screen, conditions)
     made = Calibration(
-        schema_version=schema.SCHEMA_VERSION,
+        schema_version=schema.SCHEMA.version,
         stimulus_set_sha256=opened.sha256,
         display=screen.stem,
         display_sha256=screen.sha256,

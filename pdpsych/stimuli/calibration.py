@@ -14,11 +14,12 @@ import pandas as pd
 from pydantic import Field
 
 from pdpsych.errors import InputError, did_you_mean
+from pdpsych.schema import Schema
 from pdpsych.stimuli.display import Display
 from pdpsych.study import Section, validate
 from pdpsych.whole import whole
 
-SCHEMA_VERSION = 1
+SCHEMA = Schema("calibration", 1, "calibrate again: pdpsych calibrate SET --display DISPLAY.yaml")
 FOLDER = "calibrations"
 FILE = "calibration.json"
 # What is shown faithfully has a gain this near to 1.
@@ -208,13 +209,8 @@ def read(path: Path) -> Calibration:
         data = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
         raise InputError(f"{path}: cannot be read: {error}; calibrate again") from None
-    version = data.get("schema_version") if isinstance(data, dict) else None
-    if isinstance(version, int) and version > SCHEMA_VERSION:
-        raise InputError(
-            f"{path}: schema_version: the calibration has {version}, this pdpsych reads up to "
-            f"{SCHEMA_VERSION}; install a newer pdpsych"
-        )
-    calibration = validate(data, Calibration, str(path))
+    upgraded = SCHEMA.upgrade(data, SCHEMA.version_of(data, str(path)))
+    calibration = validate(upgraded, Calibration, str(path))
     calibration._file = path.resolve()
     return calibration
 

@@ -27,6 +27,7 @@ from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
 from pdpsych.errors import InputError, did_you_mean
+from pdpsych.schema import Schema
 from pdpsych.stimuli import calibration
 from pdpsych.stimuli.arrays import read_archive
 from pdpsych.stimuli.calibration import Calibration
@@ -34,7 +35,13 @@ from pdpsych.stimuli.display import Display
 from pdpsych.stimuli.encoding import Encoding
 from pdpsych.study import Section, validate
 
-SCHEMA_VERSION = 2
+
+def _with_records(manifest: dict[str, Any]) -> dict[str, Any]:
+    """Return a manifest of version 1, which says nothing of representations, as of version 2."""
+    return manifest | {"schema_version": 2, "representations": []}
+
+
+SCHEMA = Schema("set", 2, "generate it again: pdpsych generate RECIPE.yaml", {1: _with_records})
 MANIFEST = "manifest.json"
 SHOWN = 6
 KINDS = ("principal", "eigen", "generalised", "random")
@@ -117,7 +124,7 @@ class RepresentationRecord(Section):
 
 
 class Manifest(Section):
-    """``manifest.json``; sets of version 1 have no ``representations``."""
+    """``manifest.json``; ``representations`` is empty for sets of version 1."""
 
     schema_version: int
     name: str
@@ -126,7 +133,7 @@ class Manifest(Section):
     recipe: dict[str, Any]
     floor: float
     models: tuple[str, ...]
-    representations: tuple[RepresentationRecord, ...] = ()
+    representations: tuple[RepresentationRecord, ...]
     images: tuple[ImageEntry, ...]
     files: dict[str, str]
 
@@ -166,13 +173,8 @@ class StimulusSet:
             data = json.loads(text)
         except (ValueError, RecursionError) as error:
             raise InputError(f"{where}: not valid JSON: {error}; generate the set again") from None
-        version = data.get("schema_version") if isinstance(data, dict) else None
-        if isinstance(version, int) and version > SCHEMA_VERSION:
-            raise InputError(
-                f"{where}: schema_version: the set has {version}, this pdpsych reads up to "
-                f"{SCHEMA_VERSION}; install a newer pdpsych"
-            )
-        manifest = validate(data, Manifest, where)
+        upgraded = SCHEMA.upgrade(data, SCHEMA.version_of(data, where))
+        manifest = validate(upgraded, Manifest, where)
         opened = cls(folder, manifest, hashlib.sha256(text).hexdigest())
         opened._verify()
         return opened

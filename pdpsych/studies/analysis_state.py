@@ -11,8 +11,8 @@ from pydantic import ConfigDict, Field
 
 from pdpsych.analysis import tables
 from pdpsych.analysis.definition import Analysis
-from pdpsych.analysis.fit import SCHEMA_VERSION as FIT_VERSION
-from pdpsych.analysis.score import SCHEMA_VERSION as SCORE_VERSION
+from pdpsych.analysis.fit import SCHEMA as FIT
+from pdpsych.analysis.score import SCHEMA as SCORE
 from pdpsych.analysis.trials import Trials, gather
 from pdpsych.errors import InputError
 from pdpsych.experiments.records import Header
@@ -103,11 +103,11 @@ class _Scores(_Recorded):
 
 
 def _read_fit(path: Path) -> _Fit:
-    return validate(tables.read_json(path, FIT_VERSION), _Fit, str(path))
+    return validate(tables.read_json(path, FIT), _Fit, str(path))
 
 
 def _read_scores(path: Path) -> _Scores:
-    return validate(tables.read_json(path, SCORE_VERSION), _Scores, str(path))
+    return validate(tables.read_json(path, SCORE), _Scores, str(path))
 
 
 def _reasons(result: Path, compare: Callable[[], Iterator[str]]) -> tuple[str, ...] | None:

@@ -191,9 +191,9 @@ def test_bootstrap_adds_an_interval_about_as_wide(write_study):
 
 def test_a_file_that_is_no_fit_is_refused(tmp_path):
     path = tmp_path / "fit.json"
-    path.write_text("{}")
+    path.write_text("{")
     with pytest.raises(InputError, match=r"fit\.json: not a result of pdpsych"):
         Fit.from_json(path)
     path.write_text('{"schema_version": 99}')
-    with pytest.raises(InputError, match="schema_version: the file has 99"):
+    with pytest.raises(InputError, match="schema_version: the fit has 99"):
         Fit.from_json(path)

@@ -188,7 +188,7 @@ def test_a_tail_of_zeros_after_power_loss_is_left_out(path):
         (2, b"", "line 2: not valid JSON"),
         (3, b"[1]", "line 3: expected a mapping"),
         (3, b'{"record": "trial"}', "line 3: trial: "),
-        (1, b'{"record": "session"}', "line 1: experiment: "),
+        (1, b'{"record": "session"}', "line 1: schema_version: expected the version"),
         (1, b'{"schema_version": 3}', "line 1: schema_version: the log has 3"),
     ],
 )

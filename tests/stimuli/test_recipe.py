@@ -6,7 +6,6 @@ import pytest
 
 from pdpsych.errors import InputError
 from pdpsych.stimuli import Recipe
-from pdpsych.stimuli.stimulus_set import Manifest
 from pdpsych.study import dump, load, validate
 
 HEAD = "images: [{sample: cat}]\n"
@@ -87,18 +86,3 @@ def test_images_may_be_as_small_as_digits(tmp_path):
     assert _recipe(tmp_path, "models: [LN, LG]\npreprocess: {size: 8}\n").preprocess.size == 8
     with pytest.raises(InputError, match=r"preprocess.size: at least 8 pixels"):
         _recipe(tmp_path, "models: [LN, LG]\npreprocess: {size: 7}\n")
-
-
-def test_a_manifest_of_version_1_has_no_records_of_representations():
-    old = {
-        "schema_version": 1,
-        "name": "old",
-        "created": "",
-        "versions": {},
-        "recipe": {},
-        "floor": 0.0,
-        "models": ["LN", "LG"],
-        "images": [],
-        "files": {},
-    }
-    assert validate(old, Manifest, "manifest.json").representations == ()
