@@ -37,7 +37,7 @@ from pdpsych.experiments.method import METHODS
 from pdpsych.experiments.placement import Showable
 from pdpsych.stimuli import Display
 
-SIZE = Size(participants=4, images=16, trials=40)
+SIZE = Size(participants=4, images=24, trials=40)
 # Of log ratios over images, and of other models' log ratios around the human's; nats.
 RATIO_SD, OTHER_SD = 1.2, (1.3, 1.5, 1.7)
 IMAGE_SD, PERSON_SD = 0.4, 0.15
