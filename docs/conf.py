@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import importlib
 import sys
 from pathlib import Path
 
 import matplotlib
 
 import pdpsych
-from pdpsych.experiments import records
-from pdpsych.stimuli import calibration, stimulus_set
 
-fit, score = (importlib.import_module(f"pdpsych.analysis.{name}") for name in ("fit", "score"))
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE / "_ext"))
 matplotlib.use("agg")
@@ -40,15 +36,8 @@ html_css_files = ["pdpsych.css"]
 html_copy_source = False
 highlight_language = "text"
 
-myst_enable_extensions = ["amsmath", "colon_fence", "deflist", "dollarmath", "substitution"]
+myst_enable_extensions = ["amsmath", "colon_fence", "deflist", "dollarmath"]
 myst_heading_anchors = 3
-myst_substitutions = {
-    "set_version": stimulus_set.SCHEMA.version,
-    "calibration_version": calibration.SCHEMA.version,
-    "log_version": records.SCHEMA.version,
-    "fit_version": fit.SCHEMA.version,
-    "score_version": score.SCHEMA.version,
-}
 
 autodoc_typehints = "none"
 autodoc_member_order = "bysource"

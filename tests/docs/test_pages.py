@@ -13,17 +13,19 @@ import typer
 from pdpsych import cli
 
 ROOT = Path(__file__).parents[2]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("[a-z]*.md"))]
 SCRIPTS = sorted((ROOT / "docs" / "tutorials").glob("*.py"))
-# A command in a block, or between back quotes; "…" and what is in brackets may be left out.
-BLOCK = re.compile(r"^(?: {4}|# +\$ |[\w./-]*(?=pdpsych ))(pdpsych (?:[^\n\\]|\\\n)*)", re.M)
+FENCED = re.compile(r"^```.*?\n(.*?)^```", re.M | re.S)
+# A line of a block, of a script's comments or of a fenced block; between back quotes.
+LINE = re.compile(r"^(?: {4}|# +\$ )(?:[\w./-]*/)?(pdpsych .*)$", re.M)
+FENCED_LINE = re.compile(r"^(?:\$ )?(pdpsych .*)$", re.M)
 INLINE = re.compile(r"`(pdpsych [^`]*)`")
 
 
 def commands(page):
-    text = page.read_text(encoding="utf-8")
-    text = re.sub(r"(\n# +\$ pdpsych [^\n]*)\n# {6}(?=\S)", r"\1 ", text)
-    return [*BLOCK.findall(text), *INLINE.findall(text)]
+    text = page.read_text(encoding="utf-8").replace("\n#      ", " ")
+    fenced = [line for block in FENCED.findall(text) for line in FENCED_LINE.findall(block)]
+    return [*LINE.findall(text), *fenced, *INLINE.findall(FENCED.sub("", text))]
 
 
 def words(command):
