@@ -131,9 +131,10 @@ def _model(fit: Fit) -> str:
     return (
         "P(correct) = ½ + (½ − λ)(2Φ(d′/√2) − 1) with d′ = (α/τ)<sup>b</sup> at the realised "
         "amplitude α was fitted to all trials of a participant; the threshold τ is the amplitude "
-        "at which d′ = 1 (Berardino et al. 2017). Exponent b and lapse λ are shared by the "
-        "conditions of a participant, whose log thresholds have a normal prior with means for each "
-        f"distortion and a spread estimated from the data. Exponents were {_range(exponent)}, "
+        "at which d′ = 1 (Berardino et al. 2017). Exponent b, lapse λ and a steady change of log "
+        "thresholds from the first to the last trial (learning) are shared by the conditions of a "
+        "participant, whose log thresholds have a normal prior with means for each distortion and "
+        f"a spread estimated from the data. Exponents were {_range(exponent)}, "
         f"lapses {_range(lapse)}; {flagged} of {len(people)} participants were flagged by the "
         "checks of the fit."
     )
