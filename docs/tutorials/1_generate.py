@@ -101,10 +101,10 @@ print(made)
 
 import matplotlib.pyplot as plt
 
-from pdpsych.analysis import figures
+from pdpsych.stimuli import set_figures
 
 _, axes = plt.subplots(figsize=(9, 2.5), layout="constrained")
-figures.plot_stimuli(made, "astronaut", "principal", rms=0.05, ax=axes)
+set_figures.plot_stimuli(made, "astronaut", "principal", rms=0.05, ax=axes)
 plt.show()
 
 # %%

@@ -12,10 +12,10 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
-from pdpsych.analysis.figures import new_axes
 from pdpsych.analysis.fit import Fit
 from pdpsych.analysis.score import Scores
 from pdpsych.analysis.trials import CONDITION
+from pdpsych.drawing import new_axes
 
 # Perceptually even, readable in grey and with any colour vision; its ends leave text legible.
 _MAP = "cividis"

@@ -17,15 +17,10 @@ from pdpsych.analysis.human import EVERYONE
 from pdpsych.analysis.likelihood import Floats
 from pdpsych.analysis.score import Scores
 from pdpsych.analysis.trials import CONDITION
+from pdpsych.drawing import BLACK, BLUE, GREY, ORANGE, clean, new_axes
 from pdpsych.experiments.psychometric import proportion_correct
-from pdpsych.stimuli.encoding import Encoding, srgb_from_linear
-from pdpsych.stimuli.stimulus_set import StimulusSet
 from pdpsych.whole import whole
 
-# Okabe & Ito's colours, which people with any colour vision can tell apart.
-BLUE, ORANGE, GREY, BLACK = "#0072B2", "#D55E00", "#7F7F7F", "#222222"
-SERIES = (BLUE, ORANGE, "#009E73", "#CC79A7", "#56B4E9", "#E69F00", BLACK)
-MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 _BAND = "#E9E4D4"
 Condition = tuple[str, str, str, int]
 
@@ -151,35 +146,6 @@ def plot_psychometric(
     return clean(ax)
 
 
-def plot_stimuli(
-    stimulus_set: StimulusSet,
-    image: str,
-    pair: str,
-    rms: float = 0.05,
-    ax: Axes | None = None,
-    order: tuple[int, int] = (1, 2),
-) -> Axes:
-    """Draw base image, distortions u and v, and both distorted images side by side (figure 1B).
-
-    Distortions are scaled so that their strongest 0.1 % saturate; the caption says to what value
-    that is. Distorted images are s + αε at the RMS contrast α/√D = ``rms``. ``order`` says which
-    distortions of the pair are u and v.
-    """
-    ax = ax or new_axes(9, 2.3)
-    base = stimulus_set.base(image).astype(float)
-    encoding = stimulus_set.entry(image).encoding
-    distortions = [stimulus_set.distortion(image, pair, n).astype(float) for n in order]
-    panels = [(_picture(base, encoding), f"{image}\nbase image s")]
-    for name, distortion in zip("uv", distortions, strict=True):
-        peak = float(np.quantile(np.abs(distortion), 0.999)) or 1.0
-        picture = _picture(0.5 + distortion / (2 * peak), "srgb")
-        panels.append((picture, f"{pair} {name}\nblack to white: ±{peak:.2g}"))
-    for name, distortion in zip("uv", distortions, strict=True):
-        changed = base + rms * np.sqrt(base.size) * distortion
-        panels.append((_picture(changed, encoding), f"s + α{name}\nRMS contrast {rms:g}"))
-    return _mosaic(ax, panels)
-
-
 def _turned(models: pd.DataFrame, human: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Swap u and v of the pairs on which models deviate opposite to the first pair."""
     wide = models.pivot(index="model", columns=["image", "pair"], values="log_ratio")
@@ -190,12 +156,6 @@ def _turned(models: pd.DataFrame, human: pd.DataFrame) -> tuple[pd.DataFrame, pd
         signs = table.join(sign, on=["image", "pair"])["sign"]
         turned.append(table.assign(**{c: table[c] * signs for c in ("log_ratio", "low", "high")}))
     return turned[0], turned[1]
-
-
-def new_axes(width: float, height: float) -> Axes:
-    """Return the Axes of a new figure of that size in inches."""
-    # Not through pyplot, which would keep every figure alive and choose a screen.
-    return Figure(figsize=(width, height), layout="constrained").subplots()
 
 
 def save_figure(figure: Figure, stem: Path) -> list[Path]:
@@ -209,12 +169,6 @@ def save_figure(figure: Figure, stem: Path) -> list[Path]:
         with whole(paths[-1]) as part:
             figure.savefig(part, format=kind, dpi=200)
     return paths
-
-
-def clean(ax: Axes) -> Axes:
-    """Take away the lines at the top and on the right."""
-    ax.spines[["top", "right"]].set_visible(False)
-    return ax
 
 
 def _bins(contrast: Floats, correct: Floats, level: float) -> tuple[Floats, ...]:
@@ -259,23 +213,3 @@ def _log_ticks(ax: Axes) -> None:
     ax.set_xticks(shown, [f"{tick:.3g}" for tick in shown])
     ax.xaxis.set_minor_locator(LogLocator(subs="all"))
     ax.xaxis.set_minor_formatter(NullFormatter())
-
-
-def _picture(image: Floats, encoding: Encoding) -> Floats:
-    """Return (H, W, 3) sRGB in [0, 1]."""
-    inside = np.clip(image, 0, 1)
-    encoded = srgb_from_linear(inside) if encoding == "linear" else inside
-    return np.moveaxis(np.broadcast_to(encoded, (3, *encoded.shape[1:])), 0, -1)
-
-
-def _mosaic(ax: Axes, panels: list[tuple[Floats, str]]) -> Axes:
-    height, width = panels[0][0].shape[:2]
-    step = 1.06 * width
-    for index, (picture, caption) in enumerate(panels):
-        left = index * step
-        ax.imshow(picture, extent=(left, left + width, height, 0), interpolation="nearest")
-        ax.text(left + width / 2, -0.04 * height, caption, ha="center", va="bottom", fontsize=8)
-    ax.set_xlim(0, step * (len(panels) - 1) + width)
-    ax.set_ylim(height, -0.22 * height)
-    ax.set_axis_off()
-    return ax

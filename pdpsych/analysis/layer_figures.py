@@ -11,9 +11,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from pdpsych.analysis.figures import BLACK, BLUE, GREY, ORANGE, clean, new_axes, plot_stimuli
 from pdpsych.analysis.layers import LayerRatios
 from pdpsych.analysis.likelihood import Floats
+from pdpsych.drawing import BLACK, BLUE, GREY, ORANGE, clean, new_axes
+from pdpsych.stimuli.set_figures import plot_stimuli
 from pdpsych.stimuli.stimulus_set import StimulusSet
 
 # Okabe & Ito's again; with more trainings or architectures than these they repeat.
@@ -96,7 +97,7 @@ def example_figure(
 ) -> Figure:
     """Draw the first images with their distortions, u and v as in :func:`plot_layers`.
 
-    One row each of :func:`pdpsych.analysis.figures.plot_stimuli`.
+    One row each of :func:`pdpsych.stimuli.set_figures.plot_stimuli`.
     """
     images = ratios.images[:count]
     figure = Figure(figsize=(9, 2.3 * len(images)), layout="constrained")

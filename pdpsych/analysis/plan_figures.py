@@ -8,8 +8,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from pdpsych.analysis.figures import GREY, MARKERS, SERIES, clean, new_axes
 from pdpsych.analysis.plan import WANTED
+from pdpsych.drawing import GREY, MARKERS, SERIES, clean, new_axes
 
 
 def plot_power(cells: pd.DataFrame, trials: int, ax: Axes | None = None) -> Axes:

@@ -12,9 +12,9 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator
 
 from pdpsych.analysis.binomial import wilson
-from pdpsych.analysis.figures import BLACK, BLUE, GREY, MARKERS, SERIES, clean, new_axes
 from pdpsych.analysis.fit import Fit
 from pdpsych.analysis.trials import CONDITION
+from pdpsych.drawing import BLACK, BLUE, GREY, MARKERS, SERIES, clean, new_axes
 from pdpsych.experiments.psychometric import proportion_correct
 
 # Parts of a participant's trials in order, over which residuals are averaged.

@@ -124,7 +124,7 @@ def ratios(found: Findings) -> str:
 
 def stimuli(found: Findings) -> str:
     """Show some of the measured pairs of distortions."""
-    from pdpsych.analysis.figures import plot_stimuli
+    from pdpsych.stimuli.set_figures import plot_stimuli
 
     opened, fit, gallery = found.opened, found.fit, found.gallery
     measured = (

@@ -11,9 +11,9 @@ from pdpsych.analysis.figures import (
     plot_log_ratios,
     plot_psychometric,
     plot_scores,
-    plot_stimuli,
 )
 from pdpsych.analysis.trials import gather
+from pdpsych.stimuli.set_figures import plot_stimuli
 
 
 @pytest.fixture(scope="module")
@@ -125,9 +125,9 @@ def test_figures_do_not_use_pyplot(scored):
 
 
 def test_colours_differ_in_lightness():
-    from pdpsych.analysis import figures
+    from pdpsych import drawing
 
-    colours = [figures.BLUE, figures.ORANGE, figures.BLACK]
+    colours = [drawing.BLUE, drawing.ORANGE, drawing.BLACK]
     rgb = [np.array(matplotlib.colors.to_rgb(colour)) for colour in colours]
     light = sorted(float(c @ [0.2126, 0.7152, 0.0722]) for c in rgb)
     assert min(np.diff(light)) > 0.05
