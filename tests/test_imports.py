@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -44,18 +46,74 @@ def test_the_lab_machine_and_the_analysis_never_meet_torch(package):
     assert not loaded & {"torch", "psychopy", "matplotlib"}
 
 
-def _imports(path: Path) -> set[str]:
+def _at_import(body: list[ast.stmt]) -> Iterator[ast.stmt]:
+    """Go through the statements that run when a module is imported."""
+    for node in body:
+        if isinstance(node, ast.FunctionDef):
+            continue
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
+            continue
+        yield node
+        for part in ("body", "orelse", "finalbody", "handlers"):
+            yield from _at_import(getattr(node, part, []))
+
+
+def _imports(path: Path, anywhere: bool = False) -> set[str]:
+    """Return what a file imports when it is imported; or anywhere, in its functions too."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
     found = set()
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.ImportFrom) and node.module == "pdpsych":
+    for node in ast.walk(tree) if anywhere else _at_import(tree.body):
+        if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith("pdpsych."):
-            found.add(str(node.module).split(".")[1])
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
     return found
+
+
+def _files(name: str) -> set[Path]:
+    """Return the files that run when a name of the package is imported: it, and its packages."""
+    parts = name.split(".")
+    if parts[0] != "pdpsych":
+        return set()
+    paths = [PACKAGE.joinpath(*parts[1:end]) for end in range(1, len(parts) + 1)]
+    each = {file for path in paths for file in (path / "__init__.py", path.with_suffix(".py"))}
+    return {file for file in each if file.is_file()}
+
+
+def _needs_torch(path: Path, seen: set[Path]) -> bool:
+    """Return whether importing a file imports torch, by itself or by what it imports."""
+    seen.add(path)
+    names = _imports(path)
+    if any(name.partition(".")[0] in ("torch", "torchvision", "timm") for name in names):
+        return True
+    further = {file for name in names for file in _files(name)} - seen
+    return any(_needs_torch(file, seen) for file in further)
 
 
 @pytest.mark.parametrize("package", ORDER)
 def test_packages_import_only_those_before_them(package):
-    later = set(ORDER[ORDER.index(package) + 1 :])
-    for path in (PACKAGE / package).glob("*.py"):
-        assert not _imports(path) & later, path
+    later = tuple(f"pdpsych.{name}" for name in [*ORDER[ORDER.index(package) + 1 :], "cli"])
+    files = list((PACKAGE / package).rglob("*.py"))
+    assert files
+    for path in files:
+        assert not {n for n in _imports(path, anywhere=True) if n.startswith(later)}, path
+
+
+def test_only_what_makes_sets_and_measures_models_needs_torch():
+    files = [PACKAGE / "study.py", PACKAGE / "cli.py", PACKAGE / "demo.py"]
+    files += [path for package in ORDER[2:] for path in (PACKAGE / package).rglob("*.py")]
+    needed = {str(p.relative_to(PACKAGE)) for p in files if _needs_torch(p, set())}
+    page = (PACKAGE.parent / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    said = page.partition("and in stimuli")[2].partition("never torch:")[0]
+    assert needed == {str(Path("stimuli", name)) for name in re.findall(r"\w+\.py", said)}
+
+
+@pytest.mark.parametrize("module", ["address", "registry"])
+def test_names_of_models_are_checked_without_torch(module):
+    assert not _needs_torch(PACKAGE / "models" / f"{module}.py", set())
+    assert _needs_torch(PACKAGE / "models" / "source.py", set())
+
+
+def test_the_page_for_contributors_has_the_layers_in_their_order():
+    page = (PACKAGE.parent / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    assert "  <  ".join([*ORDER, "cli"]) in page
