@@ -75,7 +75,8 @@ def plot_scores(scores: Scores, kind: str = "principal", ax: Axes | None = None)
 
     The band ends at the score of a perfect model. With several participants, open squares are
     mean distances to single participants, to be compared with the noise ceiling, the hatched
-    band: participants predicted by the mean of the others, or of all.
+    band: participants predicted by the mean of the others, or of all. The shade around it goes
+    from the lower end of the interval of one to the upper end of that of the other.
     """
     table = scores.ranking[scores.ranking["kind"] == kind]
     ax = ax or new_axes(6, 1.9 + 0.38 * len(table))
@@ -102,15 +103,19 @@ def _draw_ceiling(scores: Scores, kind: str, ax: Axes) -> None:
     limits = scores.ceiling[scores.ceiling["kind"] == kind]
     if limits.empty:
         return
-    table = scores.ranking[scores.ranking["kind"] == kind]
-    y = np.arange(len(table))
+    table, limit = scores.ranking[scores.ranking["kind"] == kind], limits.iloc[0]
     ax.axvspan(
-        float(limits["everyone"].iloc[0]), float(limits["others"].iloc[0]), zorder=0,
-        facecolor="none", edgecolor=ORANGE, hatch="////", linewidth=0, label="noise ceiling",
+        limit["everyone"], limit["others"], zorder=0, facecolor="none", edgecolor=ORANGE,
+        hatch="////", linewidth=0, label="noise ceiling",
     )  # fmt: skip
+    ax.axvspan(
+        limit["everyone_low"], limit["others_high"], zorder=0, facecolor=ORANGE, alpha=0.12,
+        linewidth=0, label=f"its {100 * scores.level:g} % interval",
+    )  # fmt: skip
+    # Beside the dots, which they would cover.
     ax.plot(
-        table["individual"], y, "s", color=ORANGE, markerfacecolor="white",
-        label="to single participants",
+        table["individual"], np.arange(len(table)) + 0.22, "s", color=ORANGE, markersize=5,
+        markerfacecolor="white", label="to single participants",
     )  # fmt: skip
 
 

@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _SCREEN_DPI = 96
+# Of its width, how far a figure shrinks on a narrow screen before it scrolls; its text is legible.
+_LEAST = 0.62
+# Cells of more characters are broken into lines.
+_LONG = 32
 
 
 @dataclass(frozen=True)
@@ -67,20 +71,26 @@ class Gallery:
         width = round(figure.get_figwidth() * _SCREEN_DPI)
         below = f"<figcaption>{escape(caption)}</figcaption>" if caption else ""
         return (
-            f'<figure><img width="{width}" alt="{escape(alternative)}" '
-            f'src="data:image/png;base64,{data}">{below}</figure>'
+            f'<figure><div class="wide"><img width="{width}" '
+            f'style="min-width: {round(_LEAST * width)}px" alt="{escape(alternative)}" '
+            f'src="data:image/png;base64,{data}"></div>{below}</figure>'
         )
 
 
 def table(frame: pd.DataFrame, caption: str) -> str:
     """Return a table that scrolls by itself where the screen is narrow."""
 
+    def cell(value: Any, tag: str) -> str:
+        text = str(value)
+        long = ' class="long"' if tag == "td" and len(text) > _LONG else ""
+        return f"<{tag}{long}>{escape(text)}</{tag}>"
+
     def row(cells: Iterable[Any], tag: str) -> str:
-        return "<tr>" + "".join(f"<{tag}>{escape(str(c))}</{tag}>" for c in cells) + "</tr>"
+        return f"<tr>{''.join(cell(value, tag) for value in cells)}</tr>"
 
     body = "\n".join(row(cells, "td") for cells in frame.itertuples(index=False))
     return (
-        f'<p class="dim">{escape(caption)}</p>\n<div class="table"><table>\n'
+        f'<p class="dim">{escape(caption)}</p>\n<div class="wide"><table>\n'
         f"<thead>{row(frame.columns, 'th')}</thead>\n<tbody>\n{body}\n</tbody></table></div>"
     )
 
@@ -93,11 +103,16 @@ def with_interval(
     values = rows[[middle, low, high]].astype(float).round(digits) + 0.0
     return pd.Series(
         [
-            f"{m:.{digits}f}\N{NO-BREAK SPACE}[{a:.{digits}f},\N{NO-BREAK SPACE}{b:.{digits}f}]"
+            f"{m:.{digits}f} [{a:.{digits}f}, {b:.{digits}f}]".replace("-", "\N{MINUS SIGN}")
             for m, a, b in values.to_numpy()
         ],
         index=rows.index,
     )
+
+
+def p_value(p: float) -> str:
+    """Return a p value as text; none is 0."""
+    return f"{p:.3f}" if p >= 0.0005 else "< 0.001"
 
 
 def short(value: Any) -> str:

@@ -42,6 +42,7 @@ def plot_response_times(trials: pd.DataFrame, ax: Axes | None = None) -> Axes:
         ax.set_ylim(len(table) - 0.5, -0.5)
     else:
         ax.text(0.5, 0.5, "no response times", ha="center", transform=ax.transAxes)
+        ax.set_axis_off()
     ax.set_yticks(y, list(table.index))
     ax.set_xlabel("response time [s]")
     ax.set_ylabel("participant")
@@ -65,15 +66,16 @@ def plot_residuals_by_signal(fit: Fit, ax: Axes | None = None) -> Axes:
             markersize=4, linewidth=0.8,
         )  # fmt: skip
     _on_log_axis(ax)
-    ax.set_xlabel("d′ by the fit, which grows with amplitude")
+    ax.set_xlabel("d′ by the fit")
     return _around_zero(ax)
 
 
 def plot_residuals_by_order(fit: Fit, trials: pd.DataFrame, ax: Axes | None = None) -> Axes:
     """Draw proportion correct less what the fit expects, from first to last trials.
 
-    Tenths of each participant's trials; a rise is learning, a fall is fatigue. ``trials`` is the
-    table of :class:`pdpsych.analysis.trials.Trials`.
+    Tenths of each participant's trials. Steady learning is in the fit; what is left is a warm-up,
+    fatigue, or a lapse of attention. ``trials`` is the table of
+    :class:`pdpsych.analysis.trials.Trials`.
     """
     ax = ax or new_axes(4, 3)
     for name, rows, colour, marker in _participants(with_expected(fit, trials)):
@@ -90,15 +92,19 @@ def plot_residuals_by_order(fit: Fit, trials: pd.DataFrame, ax: Axes | None = No
             x, share - expected, error, fmt=f"{marker}-", color=colour, label=name, markersize=4,
             linewidth=0.8,
         )  # fmt: skip
-    ax.set_xlabel("place in the order of trials, first to last")
+    ax.set_xlabel("order of trials, first to last")
     return _around_zero(ax)
 
 
 def with_expected(fit: Fit, trials: pd.DataFrame) -> pd.DataFrame:
     """Return the trials with the proportion correct that the fit expects of each, ``expected``."""
-    shared = fit.participants[["participant", "exponent", "lapse"]]
+    shared = fit.participants[["participant", "exponent", "lapse", "learning"]]
     thresholds = fit.thresholds[[*CONDITION, "threshold"]]
     table = trials.merge(thresholds, on=CONDITION).merge(shared, on="participant")
+    place = table.groupby("participant")["order"].rank(method="first") - 1
+    number = table.groupby("participant")["order"].transform("size")
+    progress = place / np.maximum(number - 1, 1) - 0.5
+    table["threshold"] *= np.exp(table["learning"] * progress)
     columns = (table[name].to_numpy() for name in ("amplitude", "threshold", "exponent", "lapse"))
     return table.assign(expected=proportion_correct(*columns))
 

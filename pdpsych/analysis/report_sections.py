@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, cast
 import numpy as np
 import pandas as pd
 
+from pdpsych.analysis.ceiling import BOUNDS
 from pdpsych.analysis.exclusion import describe
 from pdpsych.analysis.findings import Findings
-from pdpsych.analysis.markup import Gallery, short, table, with_interval
+from pdpsych.analysis.markup import Gallery, p_value, short, table, with_interval
 from pdpsych.analysis.methods import methods
 from pdpsych.analysis.score import Scores
 from pdpsych.analysis.separation import bought
@@ -66,8 +67,8 @@ def _ranking_caption(scores: Scores, kind: str, first: pd.Series) -> str:
     limits = scores.ceiling[scores.ceiling["kind"] == kind]
     if limits.empty:
         return text
-    low, high = limits[["everyone", "others"]].iloc[0]
-    return f"{text} Noise ceiling of the distance to single participants: {low:.2f} to {high:.2f}."
+    ends = [with_interval(limits, b, f"{b}_low", f"{b}_high").iloc[0] for b in BOUNDS]
+    return f"{text} Noise ceiling of the distance to single participants: {' to '.join(ends)}."
 
 
 def differences(found: Findings) -> str:
@@ -95,7 +96,7 @@ def differences(found: Findings) -> str:
                         "closer": shown["model"],
                         "further": shown["other"],
                         "difference [nat]": with_interval(shown, "difference", "low", "high"),
-                        "p, adjusted": shown["p_value"].map("{:.3f}".format),
+                        "p, adjusted": shown["p_value"].map(p_value),
                         "separated": shown["separated"].map({True: "yes", False: "no"}),
                     }
                 ),
@@ -226,7 +227,7 @@ def quality(found: Findings) -> str:
                 people, "first_share", "first_low", "first_high"
             ),
             "overdispersion": people["overdispersion"].map("{:.2f}".format),
-            "p of the curve": people["curve_p"].map("{:.3f}".format),
+            "p of the curve": people["curve_p"].map(p_value),
         }
     )
     panels = gallery.show(

@@ -29,7 +29,7 @@ from pdpsych.errors import InputError, did_you_mean
 from pdpsych.schema import Schema
 from pdpsych.stimuli.stimulus_set import StimulusSet
 
-SCHEMA = Schema("score", 2, "score again: pdpsych score ANALYSIS.yaml")
+SCHEMA = Schema("score", 3, "score again: pdpsych score ANALYSIS.yaml")
 PAIR = ["image", "pair", "kind"]
 
 _TABLES: dict[str, tables.Dictionary] = {
@@ -229,7 +229,7 @@ def score_ratios(fit: Fit, ratios: pd.DataFrame) -> Scores:
         score_tables.score_table(human.pairs, whole, [taken[m] for m in wide.index], fit.level),
         ranking,
         apart,
-        ceiling(human),
+        ceiling(human, fit.level),
         separations,
         conclude(ranking, fit.level) + _caution(fit, human),
     )

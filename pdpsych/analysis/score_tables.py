@@ -82,7 +82,14 @@ CEILING: tables.Dictionary = {
         "mean distance of single participants to the mean of all: no model comes closer",
         "nat",
     ),
+    "everyone_low": (
+        "lower end of its interval, with as many other participants, images and trials",
+        "nat",
+    ),
+    "everyone_high": ("upper end of that interval", "nat"),
     "others": ("mean distance of single participants to the mean of the others", "nat"),
+    "others_low": ("lower end of the interval of others", "nat"),
+    "others_high": ("upper end of that interval", "nat"),
 }
 SEPARATION: tables.Dictionary = {
     "kind": ("how the pairs of distortions were made", "none"),

@@ -1,9 +1,12 @@
+import errno
 import re
 from html.parser import HTMLParser
 
 import pytest
 
 from pdpsych.analysis import report
+from pdpsych.analysis.markup import p_value
+from pdpsych.errors import InputError
 
 MODEL_OBSERVER = "simulated: model LGN, exponent 1.0, lapse 0.02, spread 0.2"
 
@@ -87,6 +90,30 @@ def test_what_the_methods_cite_is_in_the_bibliography(page):
     assert bibliography.count("@") == 4
 
 
+def test_the_noise_ceiling_has_an_interval_like_everything_else(page):
+    text = " ".join(" ".join(Tags(page).text).split())
+    number = r"\d\.\d\d \[\d\.\d\d, \d+\.\d\d\]"
+    found = re.findall(rf"Noise ceiling of the distance[^:]*: {number} to {number}\.", text)
+    assert len(found) == 2
+
+
+def test_p_values_are_never_0(page):
+    assert p_value(0.0) == p_value(0.0004) == "< 0.001"
+    assert p_value(0.0006) == "0.001"
+    assert "<td>0.000</td>" not in page
+
+
+def test_wide_figures_and_tables_scroll_by_themselves(page):
+    tags = Tags(page).tags
+    wide = sum(attributes.get("class") == "wide" for _, attributes in tags)
+    assert wide == sum(tag in ("img", "table") for tag, _ in tags)
+    for width, least in re.findall(r'<img width="(\d+)" style="min-width: (\d+)px"', page):
+        assert int(least) < 0.7 * int(width)
+    long = re.findall(r'<td class="long">([^<]*)</td>', page)
+    assert long
+    assert all(len(text) > 32 for text in long)
+
+
 def test_data_quality_counts_what_was_left_out(page):
     text = " ".join(" ".join(Tags(page).text).split())
     assert "Trials left out" in text
@@ -158,10 +185,10 @@ def test_a_failure_leaves_the_old_report_which_is_about_people(write_study, monk
     assert "simulated." not in before
 
     def full(*_):
-        raise OSError("no space left on device")
+        raise OSError(errno.ENOSPC, "no space left on device")
 
     monkeypatch.setattr("os.replace", full)
-    with pytest.raises(OSError, match="no space left"):
+    with pytest.raises(InputError, match="cannot be written: no space left"):
         report(study)
     assert path.read_text(encoding="utf-8") == before
     assert sorted(p.name for p in path.parent.iterdir()) == ["figures", "report.html"]
