@@ -19,12 +19,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from pdpsych.errors import InputError, did_you_mean
 from pdpsych.schema import Schema
@@ -33,6 +33,7 @@ from pdpsych.stimuli.arrays import read_archive
 from pdpsych.stimuli.calibration import Calibration
 from pdpsych.stimuli.display import Display
 from pdpsych.stimuli.encoding import Encoding
+from pdpsych.stimuli.images import file_stem
 from pdpsych.study import Section, validate
 
 
@@ -44,6 +45,8 @@ def _with_records(manifest: dict[str, Any]) -> dict[str, Any]:
 SCHEMA = Schema("set", 2, "generate it again: pdpsych generate RECIPE.yaml", {1: _with_records})
 MANIFEST = "manifest.json"
 SHOWN = 6
+Sensitivity = Annotated[float, Field(ge=0)]
+Side = Annotated[int, Field(gt=0, le=100_000)]
 KINDS = ("principal", "eigen", "generalised", "random")
 
 
@@ -88,9 +91,9 @@ class LinearityCheck(Section):
 class Pair(Section):
     """Two distortions of one image, the sensitivities to them, and the solver's certificate."""
 
-    name: str
+    name: str = Field(min_length=1, max_length=1000)
     kind: str
-    sensitivities: dict[str, tuple[float, float]]
+    sensitivities: dict[str, tuple[Sensitivity, Sensitivity]]
     certificate: dict[str, Any] = Field(default_factory=dict)
     linearity: LinearityCheck | None = None
 
@@ -98,12 +101,19 @@ class Pair(Section):
 class ImageEntry(Section):
     """One base image of a set."""
 
-    name: str
+    name: str = Field(min_length=1, max_length=200)
     source: str
     source_sha256: str
-    shape: tuple[int, int, int]
+    shape: tuple[Side, Side, Side]
     encoding: Encoding
-    pairs: tuple[Pair, ...]
+    pairs: tuple[Pair, ...] = Field(min_length=1)
+
+    @field_validator("name")
+    @classmethod
+    def _plain(cls, name: str) -> str:
+        if name != file_stem(name):
+            raise ValueError(f'letters, digits, - and _ only; nearest: "{file_stem(name)}"')
+        return name
 
 
 class RepresentationRecord(Section):
@@ -134,8 +144,28 @@ class Manifest(Section):
     floor: float
     models: tuple[str, ...]
     representations: tuple[RepresentationRecord, ...]
-    images: tuple[ImageEntry, ...]
+    images: tuple[ImageEntry, ...] = Field(min_length=1)
     files: dict[str, str]
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Manifest:
+        _check_distinct("images", [entry.name for entry in self.images])
+        _check_distinct("models", self.models)
+        for entry in self.images:
+            _check_distinct(f"pairs of {entry.name}", [pair.name for pair in entry.pairs])
+            for pair in entry.pairs:
+                if pair.sensitivities.keys() != set(self.models):
+                    raise ValueError(
+                        f"images: {entry.name}: {pair.name}: sensitivities: of "
+                        f"{', '.join(pair.sensitivities)}; the set's models are "
+                        f"{', '.join(self.models)}"
+                    )
+        return self
+
+
+def _check_distinct(what: str, names: Sequence[str]) -> None:
+    if len(set(names)) < len(names):
+        raise ValueError(f"{what}: each name once")
 
 
 @dataclass(frozen=True)
@@ -305,11 +335,10 @@ class StimulusSet:
         for missing in sorted(needed - self.manifest.files.keys()):
             raise InputError(f"{self.path / MANIFEST}: files: no entry for {missing}")
         for file, expected in self.manifest.files.items():
-            if Path(file).is_absolute() or ".." in Path(file).parts:
-                raise InputError(f'{self.path / MANIFEST}: files: "{file}" lies outside the set')
+            place = place_in(self.path, file)
             try:
-                actual = sha256_of(self.path / file)
-            except OSError:
+                actual = sha256_of(place)
+            except (OSError, ValueError):
                 raise InputError(
                     f"{self.path / file}: is missing or cannot be read; copy the set again"
                 ) from None
@@ -384,6 +413,24 @@ def _linearity_lines(checks: Sequence[tuple[str, LinearityCheck]]) -> list[str]:
 def array_file(image: str) -> str:
     """Return where a set keeps the arrays of an image."""
     return f"arrays/{image}.npz"
+
+
+def place_in(folder: Path, file: str) -> Path:
+    """Return the place of a file that a manifest names, in its folder.
+
+    Raises
+    ------
+    InputError
+        If it is none: the name, or a link there, leads out of the folder.
+    """
+    root = folder.resolve()
+    try:
+        inside = root in (root / file).resolve().parents
+    except (OSError, ValueError, RuntimeError):
+        inside = False
+    if not inside:
+        raise InputError(f'{folder / MANIFEST}: files: "{file}" lies outside the set')
+    return folder / file
 
 
 def sha256_of(path: Path) -> str:

@@ -39,6 +39,7 @@ from pdpsych.stimuli.stimulus_set import (
     Pair,
     RepresentationRecord,
     array_file,
+    place_in,
     sha256_of,
 )
 from pdpsych.study import Section, validate
@@ -95,8 +96,10 @@ def find(folder: Path, unit: Unit) -> UnitRecord | None:
     try:
         data = json.loads((place / RECORD).read_text(encoding="utf-8"))
         record = validate(data, UnitRecord, str(place / RECORD))
-        whole = all(sha256_of(place / file) == sha256 for file, sha256 in record.files.items())
-    except (OSError, ValueError):
+        whole = all(
+            sha256_of(place_in(place, file)) == sha256 for file, sha256 in record.files.items()
+        )
+    except (OSError, ValueError, RecursionError):
         return None
     return record if whole else None
 

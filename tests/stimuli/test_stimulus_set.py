@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from pdpsych.stimuli.stimulus_set import (
     Pair,
     RepresentationRecord,
     StimulusSet,
+    sha256_of,
 )
 
 LAYERS = tuple(f"layer{i}" for i in range(7))
@@ -118,3 +120,63 @@ def test_a_model_that_sees_nothing_has_no_log_ratio(both, ratio):
 def test_log_ratios_are_of_sensitivities_of_any_size(scale):
     ratios = _set({"LN": (scale, 2 * scale)}).log_ratios()
     assert ratios["log_ratio"].tolist() == pytest.approx([-np.log(2)])
+
+
+def _written(folder, **changes):
+    """Write a set of one image; ``changes`` are made to its entry, or to the manifest."""
+    pairs = [{"name": "random-1", "kind": "random", "sensitivities": {"LN": [1.0, 2.0]}}]
+    entry = {"name": "cat", "source": "cat.png", "source_sha256": "0", "shape": [1, 8, 8]}
+    entry |= {"encoding": "srgb", "pairs": pairs}
+    entry |= {key: value for key, value in changes.items() if key in entry}
+    file = folder / "set" / "arrays" / "cat.npz"
+    file.parent.mkdir(parents=True)
+    image = np.zeros((1, 8, 8), np.float32)
+    np.savez(file, image=image, distortions=np.zeros((1, 2, 1, 8, 8), np.float32))
+    manifest = {"schema_version": 2, "name": "set", "created": "2026-01-01", "versions": {}}
+    manifest |= {"recipe": {}, "floor": 0.0, "models": ["LN"], "representations": []}
+    manifest |= {"images": [entry], "files": {"arrays/cat.npz": sha256_of(file)}}
+    manifest |= {key: value for key, value in changes.items() if key in manifest}
+    (folder / "set" / "manifest.json").write_text(json.dumps(manifest))
+    return folder / "set"
+
+
+def test_a_set_as_written_opens(tmp_path):
+    assert StimulusSet.open(_written(tmp_path)).base("cat").shape == (1, 8, 8)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"name": "../cat"}, "name: letters, digits, - and _ only; nearest"),
+        ({"name": "=1+1"}, "name: letters, digits"),
+        ({"name": "c\0t"}, "name: letters, digits"),
+        ({"name": "c" * 300}, "name: string should have at most 200"),
+        ({"pairs": []}, "pairs: tuple should have at least 1"),
+        ({"shape": [1, 8, -8]}, "shape"),
+        ({"models": ["LN", "LG"]}, "sensitivities: of LN; the set's models are LN, LG"),
+        ({"models": ["LN", "LN"]}, "models: each name once"),
+        ({"images": []}, "images: tuple should have at least 1"),
+        ({"files": {"arrays/cat.npz": "0", "../set/manifest.json": "0"}}, "changed since"),
+        ({"files": {"/etc/passwd": "0", "arrays/cat.npz": "0"}}, 'passwd" lies outside the set'),
+        ({"files": {"../x": "0", "arrays/cat.npz": "0"}}, 'x" lies outside the set'),
+        ({"files": {"a\0b": "0", "arrays/cat.npz": "0"}}, "lies outside the set"),
+    ],
+)
+def test_manifests_that_contradict_themselves_are_refused(tmp_path, changes, message):
+    folder = _written(tmp_path, **changes)
+    with pytest.raises(InputError, match=message) as refused:
+        StimulusSet.open(folder)
+    assert str(folder) in str(refused.value)
+
+
+def test_links_that_lead_out_of_a_set_are_refused(tmp_path):
+    folder = _written(tmp_path)
+    array = folder / "arrays" / "cat.npz"
+    array.rename(tmp_path / "elsewhere.npz")
+    array.symlink_to(tmp_path / "elsewhere.npz")
+    with pytest.raises(InputError, match=r"arrays/cat\.npz. lies outside the set"):
+        StimulusSet.open(folder)
+    array.unlink()
+    array.symlink_to(array)
+    with pytest.raises(InputError, match=r"arrays/cat\.npz"):
+        StimulusSet.open(folder)
