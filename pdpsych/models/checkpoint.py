@@ -146,8 +146,21 @@ def _read(path: Path) -> tuple[dict[str, Tensor], Format]:
             f"{path}: holds no state dict; expected tensors by name, or these under "
             f"{' or '.join(_CONTAINERS)}; found {_described(content)}"
         )
+    for key, tensor in content.items():
+        _check_plain(tensor, f"{path}: {key}")
     state, layout = _unwrapped(dict(content), path)
     return {_OLD_DENSENET.sub(r"\1", key): value for key, value in state.items()}, layout
+
+
+def _check_plain(tensor: Tensor, label: str) -> None:
+    """Refuse a tensor that no network can be given: its storage, or its values."""
+    if tensor.layout != torch.strided or tensor.is_quantized or tensor.is_meta:
+        kind = "quantised" if tensor.is_quantized else "empty" if tensor.is_meta else "sparse"
+        raise InputError(f"{label}: is {kind}; give dense tensors of plain numbers")
+    if tensor.is_complex():
+        raise InputError(f"{label}: is complex; give real numbers")
+    if tensor.is_floating_point() and not torch.isfinite(tensor).all():
+        raise InputError(f"{label}: has values that are not finite")
 
 
 def _open(path: Path) -> Any:

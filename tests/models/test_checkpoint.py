@@ -319,3 +319,20 @@ def test_a_published_name_leads_to_the_weights_in_the_file(tmp_path, monkeypatch
         (found,) = layer.network.responses(image, ["layer1"])
         expected = nn.Sequential(*list(trained.eval().children())[:5])((image - mean) / std)
     assert torch.allclose(found, expected, rtol=1e-4)
+
+
+@pytest.mark.filterwarnings("ignore:Validating sparse tensor")
+@pytest.mark.parametrize(
+    ("made", "message"),
+    [
+        (lambda t: t.to_sparse(), "is sparse"),
+        (lambda t: torch.empty_like(t, device="meta"), "is empty"),
+        (lambda t: t.to(torch.complex64), "is complex"),
+        (lambda t: t * torch.nan, "has values that are not finite"),
+    ],
+)
+def test_tensors_that_no_network_can_be_given_are_refused(made, message, tmp_path):
+    state = tiny().state_dict()
+    state["fc.weight"] = made(state["fc.weight"])
+    with pytest.raises(InputError, match=rf"x\.pt: fc\.weight: {message}"):
+        checkpoint.read_state(saved(state, tmp_path / "x.pt"))
