@@ -174,7 +174,7 @@ def opened(
     from pdpsych.experiments.instrument import open_instrument
     from pdpsych.experiments.patch import Patch
 
-    with Patch(display, patch, windowed) as target:
+    with contextlib.closing(Patch(display, patch, windowed)) as target:
         meter = open_instrument(instrument, target, settle)
         target.begin()
         yield target, meter
@@ -185,8 +185,8 @@ def _steps(
 ) -> tuple[Step, ...]:
     if not FEWEST_LEVELS <= levels <= display.top + 1:
         raise InputError(f"--levels: {FEWEST_LEVELS} to {display.top + 1}, got {levels}")
-    if repeats < 1:
-        raise InputError(f"--repeats: at least 1, got {repeats}")
+    if not 1 <= repeats <= 1000:
+        raise InputError(f"--repeats: 1 to 1000, got {repeats}")
     spaced = np.round(np.linspace(0, display.top, levels)).astype(int).tolist()
     channels = CHANNELS[:1] if grey_only else CHANNELS
     # Another instrument has another order, so that one does not go on with the other's series.

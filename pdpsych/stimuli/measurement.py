@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 
 from pdpsych.errors import InputError, did_you_mean
+from pdpsych.study import read_text
 
 Channel = Literal["grey", "red", "green", "blue"]
 CHANNELS: tuple[Channel, ...] = get_args(Channel)
@@ -171,12 +172,12 @@ def read(path: str | Path, top: int) -> Measurements:
     """
     path = Path(path)
     try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
+        lines = read_text(path).removeprefix("\ufeff").splitlines()
     except FileNotFoundError:
         near = sorted(p.name for p in path.parent.glob("*.csv"))
         hint = f"; {did_you_mean(path.name, near)}" if near else ""
         raise InputError(f"{path}: no such file{hint}") from None
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, ValueError) as error:
         raise InputError(f"{path}: cannot be read as text: {error}") from None
     columns = _columns(path, lines)
     rows = [

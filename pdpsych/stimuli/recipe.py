@@ -14,6 +14,7 @@ from pdpsych.stimuli.encoding import Encoding
 from pdpsych.study import Section
 
 Share = Annotated[float, Field(ge=0, le=1)]
+Iterations = Annotated[int, Field(gt=0, le=1_000_000)]
 
 
 class Source(Section):
@@ -64,8 +65,8 @@ class Principal(Section):
     """The principal distortions of all models of the recipe."""
 
     kind: Literal["principal"]
-    iterations: int = Field(60, gt=0)
-    restarts: int = Field(1, gt=0)
+    iterations: Iterations = 60
+    restarts: int = Field(1, gt=0, le=1000)
 
 
 class Eigen(Section):
@@ -73,7 +74,7 @@ class Eigen(Section):
 
     kind: Literal["eigen"]
     model: str
-    iterations: int = Field(60, gt=0)
+    iterations: Iterations = 60
 
 
 class Generalised(Section):
@@ -81,14 +82,14 @@ class Generalised(Section):
 
     kind: Literal["generalised"]
     models: tuple[str, str]
-    iterations: int = Field(60, gt=0)
+    iterations: Iterations = 60
 
 
 class Random(Section):
     """Pairs of white-noise distortions, the baseline of the paper's figure 1."""
 
     kind: Literal["random"]
-    pairs: int = Field(1, gt=0)
+    pairs: int = Field(1, gt=0, le=1000)
 
 
 Distortion = Annotated[Principal | Eigen | Generalised | Random, Field(discriminator="kind")]
