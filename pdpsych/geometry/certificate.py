@@ -52,9 +52,30 @@ class Certificate:
     unbounded: tuple[str, ...] = ()
     restarts: tuple[dict[str, Any], ...] = ()
 
+    def __str__(self) -> str:
+        """Say how the result was reached, in a line or two."""
+        state = "converged" if self.converged else f"not converged, ended by: {self.stopped}"
+        gaps = ", ".join(f"{gap:.2g}" for gap in self.gaps)
+        lines = [
+            f"{state}; {self.iterations} iterations, {self.operator_applications:g} directions "
+            f"through all representations; relative gradient {self.gradient_norm:.2g}; gaps {gaps}"
+        ]
+        if len(self.restarts) > 1:
+            found = ", ".join(f"{start['objective']:.4g}" for start in self.restarts)
+            lines.append(f"objective of {len(self.restarts)} starts: {found}")
+        if self.unbounded:
+            lines.append(f"supremum infinite: {', '.join(self.unbounded)} without a floor")
+        return "\n".join(lines)
+
     def to_dict(self) -> dict[str, Any]:
         """Return plain data for JSON."""
         return asdict(self)
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> Certificate:
+        """Return the certificate of data from :meth:`to_dict`."""
+        lists = {key: tuple(value) for key, value in data.items() if isinstance(value, list)}
+        return cls(**data | lists)
 
 
 WELL_DETERMINED = 0.005

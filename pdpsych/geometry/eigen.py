@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import scipy.linalg
@@ -11,12 +13,17 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from pdpsych.errors import InputError
+from pdpsych.geometry import result_file
 from pdpsych.geometry.certificate import TOLERANCE, Budget, Certificate, Progress
 from pdpsych.geometry.local import LocalGeometry, RepresentationLike, squared_norms
 from pdpsych.geometry.preconditioner import Preconditioner
 from pdpsych.geometry.resistance import Resistance
 from pdpsych.geometry.space import DistortionSpace
 from pdpsych.geometry.subspace import Subspace, conventional, padded, resolved
+from pdpsych.schema import Schema
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 Floats = NDArray[np.float64]
 
@@ -24,6 +31,7 @@ LARGEST_SUBSPACE = 48
 INVISIBLE = 1e-7
 GUARDS = 1
 GUARD_TOLERANCE = 0.1
+SCHEMA = Schema("eigen-distortions", 1, "solve for them again")
 
 
 @dataclass(frozen=True)
@@ -49,6 +57,48 @@ class EigenDistortions:
     names: tuple[str, ...]
     floor: float
     certificate: Certificate
+
+    def __str__(self) -> str:
+        """Give the values, largest and smallest, and the certificate."""
+        kind = "eigen-distortions" if len(self.names) == 1 else "generalised eigen-distortions"
+        value = "d²" if len(self.names) == 1 else "ratio of d²"
+        ends = (("largest", self.largest_values), ("smallest", self.smallest_values))
+        lines = [
+            f"  {end} {value}: {', '.join(f'{number:.4g}' for number in values)}"
+            for end, values in ends
+        ]
+        head = f"{kind} of {' against '.join(self.names)}, floor {self.floor:g}"
+        return "\n".join([head, *lines, str(self.certificate)])
+
+    __repr__ = __str__
+
+    def plot(self, ax: Axes | None = None) -> Axes:
+        """Draw the distortions with the largest values, then those with the smallest."""
+        from pdpsych.geometry.figures import plot_eigen_distortions
+
+        return plot_eigen_distortions(self, ax)
+
+    def to_json(self, path: str | Path) -> Path:
+        """Write the result, with the versions that made it."""
+        values = vars(self) | {"certificate": self.certificate.to_dict()}
+        return result_file.write(path, SCHEMA, values)
+
+    @classmethod
+    def from_json(cls, path: str | Path) -> EigenDistortions:
+        """Read a result of :meth:`to_json`; tensors are on the CPU.
+
+        Raises
+        ------
+        InputError
+            If the file is not one.
+        """
+        return result_file.read(path, SCHEMA, cls._of)
+
+    @classmethod
+    def _of(cls, data: dict[str, Any]) -> EigenDistortions:
+        certificate = Certificate.from_dict(data["certificate"])
+        tensors = {end: result_file.tensor(data[end]) for end in ("largest", "smallest")}
+        return cls(**data | tensors | {"names": tuple(data["names"]), "certificate": certificate})
 
 
 def eigen_distortions(

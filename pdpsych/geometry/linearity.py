@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -12,17 +14,24 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from pdpsych.errors import InputError
+from pdpsych.geometry import result_file
 from pdpsych.geometry.local import (
     LocalGeometry,
     RepresentationLike,
     random_signs,
     squared_norms,
 )
+from pdpsych.schema import Schema
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 Floats = NDArray[np.float64]
 
 SIGNS = (1.0, -1.0)
 BATCH = 8
+MOST_ROWS = 20
+SCHEMA = Schema("linearity", 1, "compare them again")
 
 
 @dataclass(frozen=True)
@@ -101,8 +110,10 @@ class Linearity:
             + ", ".join(f"{a:g}" for a in self.amplitudes),
             "  ".join([" " * width, *(f"{column:>8}" for column in columns)]),
         ]
-        for name, row in zip(self.names, self.largest, strict=True):
+        for name, row in zip(self.names[:MOST_ROWS], self.largest, strict=False):
             lines.append("  ".join([f"{name:<{width}}", *(f"{value:8.4g}" for value in row)]))
+        if len(self.names) > MOST_ROWS:
+            lines.append(f"and {len(self.names) - MOST_ROWS} more in largest")
         if len(columns) == 2:
             counts = zip(self.amplitudes, self.reversals(), strict=True)
             lines.append(
@@ -110,6 +121,31 @@ class Linearity:
                 + ", ".join(f"{count} at {a:g}" for a, count in counts)
             )
         return "\n".join(lines)
+
+    __repr__ = __str__
+
+    def plot(self) -> Figure:
+        """Draw finite over local sensitivity against amplitude, a panel for each distortion."""
+        from pdpsych.geometry.figures import linearity_panels
+
+        return linearity_panels(self)
+
+    def to_json(self, path: str | Path) -> Path:
+        """Write the result, with the versions that made it."""
+        return result_file.write(path, SCHEMA, dict(vars(self)))
+
+    @classmethod
+    def from_json(cls, path: str | Path) -> Linearity:
+        """Read a result of :meth:`to_json`.
+
+        Raises
+        ------
+        InputError
+            If the file is not one.
+        """
+        return result_file.read(
+            path, SCHEMA, lambda data: cls(**data | {"names": tuple(data["names"])})
+        )
 
 
 def linearity(

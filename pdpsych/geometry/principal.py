@@ -11,7 +11,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import scipy.linalg
@@ -20,13 +21,17 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from pdpsych.errors import InputError
-from pdpsych.geometry import disagreement
+from pdpsych.geometry import disagreement, result_file
 from pdpsych.geometry.certificate import TOLERANCE, Budget, Certificate, Progress
 from pdpsych.geometry.local import LocalGeometry, RepresentationLike, squared_norms
 from pdpsych.geometry.preconditioner import Preconditioner
 from pdpsych.geometry.resistance import MAX_STEPS, Resistance
 from pdpsych.geometry.space import DistortionSpace
 from pdpsych.geometry.subspace import Subspace, conventional, padded, resolved
+from pdpsych.schema import Schema
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 Floats = NDArray[np.float64]
 
@@ -38,6 +43,8 @@ FAST = 0.1
 BLIND = 100.0
 SAME = 1e-20
 SAME_DIRECTION = 0.99
+MOST_ROWS = 20
+SCHEMA = Schema("principal distortions", 1, "solve for them again")
 
 
 @dataclass(frozen=True)
@@ -78,8 +85,10 @@ class PrincipalDistortions:
         width = max(map(len, self.names))
         rows = [
             f"  {name:<{width}}  log d(ε₁)/d(ε₂) = {x:+.3f}"
-            for name, x in zip(self.names, self.log_ratios, strict=True)
+            for name, x in zip(self.names[:MOST_ROWS], self.log_ratios, strict=False)
         ]
+        if len(self.names) > MOST_ROWS:
+            rows.append(f"  and {len(self.names) - MOST_ROWS} more in log_ratios")
         if self.certificate.unbounded:
             names = ", ".join(self.certificate.unbounded)
             rows.append(
@@ -87,6 +96,37 @@ class PrincipalDistortions:
                 "that others see; this is how far the budget got"
             )
         return "\n".join([head, *rows])
+
+    __repr__ = __str__
+
+    def plot(self) -> Figure:
+        """Draw both distortions, and each representation's log ratio."""
+        from pdpsych.geometry.figures import principal_panels
+
+        return principal_panels(self)
+
+    def to_json(self, path: str | Path) -> Path:
+        """Write the result, with the versions that made it."""
+        values = vars(self) | {"certificate": self.certificate.to_dict()}
+        return result_file.write(path, SCHEMA, values)
+
+    @classmethod
+    def from_json(cls, path: str | Path) -> PrincipalDistortions:
+        """Read a result of :meth:`to_json`; tensors are on the CPU.
+
+        Raises
+        ------
+        InputError
+            If the file is not one.
+        """
+        return result_file.read(path, SCHEMA, cls._of)
+
+    @classmethod
+    def _of(cls, data: dict[str, Any]) -> PrincipalDistortions:
+        certificate = Certificate.from_dict(data["certificate"])
+        distortions = result_file.tensor(data["distortions"])
+        own = {"names": tuple(data["names"]), "certificate": certificate}
+        return cls(**data | own | {"distortions": distortions})
 
 
 def principal_distortions(
