@@ -14,7 +14,7 @@ sys.path.insert(0, str(HERE / "_ext"))
 matplotlib.use("agg")
 
 project = "pdpsych"
-author = "The pdpsych developers"
+author = project_copyright = "the pdpsych developers"
 release = version = pdpsych.__version__
 language = "en-GB"
 
@@ -55,6 +55,7 @@ sphinx_gallery_conf = {
     "within_subsection_order": "FileNameSortKey",
     # What a script shows depends on the package and on the scripts before it, not on itself alone.
     "run_stale_examples": True,
+    "capture_repr": (),
     "abort_on_example_error": True,
     "reset_modules": ("matplotlib", "first_study.clear"),
     "reset_modules_order": "both",

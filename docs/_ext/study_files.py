@@ -68,7 +68,11 @@ def _meaning(column: Column | tuple[str, str]) -> Row:
 
 def _allowed(field: FieldInfo) -> str:
     """Say what a field takes, in words and with its limits."""
-    parts = [_kind(field.annotation), *_limits(field.metadata)]
+    kind = _kind(field.annotation)
+    if field.default is None:
+        # That it may be left out is said by the default.
+        kind = kind.removesuffix(" or `null`")
+    parts = ", ".join([kind, *_limits(field.metadata)]).split(", ")
     return ", ".join(dict.fromkeys(parts))
 
 
@@ -103,7 +107,7 @@ def _simple(annotation: type) -> str:
     if issubclass(annotation, PurePath):
         return "path"
     if issubclass(annotation, BaseModel):
-        return f"mapping {annotation.__name__}"
+        return "mapping"
     return annotation.__name__
 
 
@@ -147,6 +151,7 @@ def _table(directive: SphinxDirective, head: Row, rows: list[Row]) -> list[nodes
 def _write_commands(app: Sphinx) -> None:
     """Write the reference of the command line, as typer makes it."""
     command = [sys.executable, "-m", "typer", "pdpsych.cli", "utils", "docs", "--name", "pdpsych"]
+    command += ["--title", "Command line"]
     made = subprocess.run(command, capture_output=True, text=True, check=True)
     (Path(app.srcdir) / "_command-line.md").write_text(made.stdout, encoding="utf-8")
 

@@ -77,6 +77,7 @@ observer = study / "experiments" / "observers" / "like-lgn.yaml"
 observer.parent.mkdir(exist_ok=True)
 observer.write_text("""\
 model: LGN
+median_threshold_rms: 0.005
 lapse: 0.02
 spread: 0.1   # standard deviation of log thresholds between participants
 """)

@@ -100,6 +100,14 @@ def test_every_key_of_a_recipe_is_described(site):
     assert all(f">{name}</span>" in page for name in Recipe.model_fields)
 
 
+def test_every_source_and_noise_model_is_on_the_page_about_choosing():
+    from pdpsych.models.registry import NOISE_MODELS, SOURCES
+
+    page = (ROOT / "docs" / "choosing.md").read_text(encoding="utf-8")
+    assert all(f"`{name}:" in page for name in SOURCES)
+    assert all(f"`{name}`" in page for name in NOISE_MODELS)
+
+
 def test_nothing_is_loaded_from_a_network(site):
     loaded = re.compile(r"<(?:script|img|link)[^>]+(?:src|href)=[\"']?(?:https?:)?//[^\"'> ]+")
     for page in site.rglob("*.html"):
