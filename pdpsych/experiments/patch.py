@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from types import TracebackType
-
 import numpy as np
 
 from pdpsych.errors import InputError
@@ -133,17 +131,6 @@ class Patch:
     def close(self) -> None:
         """Close the window."""
         self._screen.close()
-
-    def __enter__(self) -> Patch:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def _choose(self, text: str, stopped: str) -> None:
         while True:

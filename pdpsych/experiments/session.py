@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import closing
 from datetime import datetime, timezone
 from pathlib import Path
 
@@ -103,14 +104,15 @@ def run(
         versions=versions("numpy", "scipy", "psychopy"),
         started=_now(),
     )
-    with TrialLog.open(path, header) as log:
+    with closing(TrialLog.open(path, header)) as log:
         _replay(trials, stage, log)
         if observer is not None and not show:
             _answer(trials, stage, observer, log, _nothing, progress)
         elif not log.finished:
             from pdpsych.experiments.window import Window
 
-            with Window(experiment, stage.background(), windowed, observer) as window:
+            shown = Window(experiment, stage.background(), windowed, observer)
+            with closing(shown) as window:
                 log.describe(window.system)
                 _answer(trials, stage, window, log, window.answered, progress)
                 window.finish(stage.progress)

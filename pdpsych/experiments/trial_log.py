@@ -12,7 +12,6 @@ import json
 import re
 import shutil
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 from pdpsych.errors import InputError
@@ -127,17 +126,6 @@ class TrialLog:
         if self.finished:
             self._file.finish()
         self._file.close()
-
-    def __enter__(self) -> TrialLog:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def _write_header(self) -> None:
         self._file.cut(0)

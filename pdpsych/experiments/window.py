@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 from functools import partial
-from types import TracebackType
 
 from pdpsych.experiments.experiment import Experiment
 from pdpsych.experiments.frames import Phases, Texture, offset, undisturbed
@@ -129,17 +128,6 @@ class Window:
     def close(self) -> None:
         """Close the window."""
         self._screen.close()
-
-    def __enter__(self) -> Window:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def _checked_rate(self, windowed: bool) -> float:
         """Return the refresh rate of a screen that is the display's."""

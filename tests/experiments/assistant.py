@@ -123,13 +123,13 @@ class Lcd(BasePhotometerDevice):
 
 def run(sitting: dict) -> dict:
     assistant = Lcd.assistant = Assistant(sitting)
-    enter = patch.Patch.__enter__
+    begin = patch.Patch.__init__
 
-    def enter_and_sit_down(self):
+    def begin_and_sit_down(self, *arguments):
+        begin(self, *arguments)
         assistant.sit_down(self)
-        return enter(self)
 
-    patch.Patch.__enter__ = enter_and_sit_down
+    patch.Patch.__init__ = begin_and_sit_down
     sys.argv = ["pdpsych", *sitting["command"]]
     out, err = io.StringIO(), io.StringIO()
     status = 0
@@ -138,7 +138,7 @@ def run(sitting: dict) -> dict:
             cli.main()
         except SystemExit as end:
             status = end.code or 0
-    patch.Patch.__enter__ = enter
+    patch.Patch.__init__ = begin
     return {"status": status, "out": out.getvalue(), "err": err.getvalue()}
 
 

@@ -4,8 +4,10 @@ import os
 import re
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
+import logged
 import pandas as pd
 import pytest
 
@@ -17,31 +19,15 @@ from pdpsych.experiments.records import Header, Trial
 from pdpsych.experiments.trial_log import TrialLog, log_path
 from pdpsych.study import load
 
-TIMING = {
-    "start": 12.5,
-    "phases": {
-        "first": {"onset": 0.5, "offset": 0.75, "frames": 15},
-        "question": {"onset": 0.75, "offset": 2.0},
-    },
-    "dropped": 2,
-    "refresh_hz": 60.0,
-    "late": 0.025,
-    "keyboard": "ptb",
-    "clock": "psychtoolbox",
-}
-
 
 def header(participant, session, run, observer, planned) -> Header:
-    return Header(
+    return logged.header(
         experiment="early-1",
         config={
             "task": "spatial",
             "instructions": {"welcome": "Was war anders, {first} oder {second}?\nÜ"},
             "keys": {"first": "a", "second": "l", "pause": "escape", "go_on": "space"},
         },
-        stimulus_set="small",
-        stimulus_set_sha256="ab",
-        design="cd",
         planned=planned,
         participant=participant,
         session=session,
@@ -50,30 +36,17 @@ def header(participant, session, run, observer, planned) -> Header:
         observer=observer,
         system={"os": "Linux 6.1"} if observer == "person" else {},
         versions={"pdpsych": "0.1.0", "psychopy": "2026.2.5"},
-        started="2026-01-01T00:00:00+00:00",
     )
 
 
 def trial(number: int, timed: bool) -> Trial:
-    return Trial(
-        trial=number,
+    return logged.trial(
+        number,
         image="=1+1|cmd" if number == 1 else "ca\tmel",
-        pair="principal",
-        distortion=1,
-        sign=-1,
-        position=2,
-        easy=False,
         practice=number == 1,
-        amplitude=0.1 + 0.2,
         realised=1 / 3,
-        residual_rms=0.01,
-        clipped=0.0,
-        response=2,
-        correct=True,
         response_time=1.25 if timed else None,
-        dither_seed=2**53 - 1,
-        timing=TIMING if timed else None,
-        time="2026-01-01T00:00:01+00:00",
+        timing=logged.TIMING | {"dropped": 2} if timed else None,
     )
 
 
@@ -90,7 +63,7 @@ def experiment(write_experiment):
     ]
     for participant, session, run, observer, count in sessions:
         place = log_path(logs, participant, session, run)
-        with TrialLog.open(place, header(participant, session, run, observer, 3)) as log:
+        with closing(TrialLog.open(place, header(participant, session, run, observer, 3))) as log:
             for number in range(1, count + 1):
                 log.append(trial(number, timed=observer == "person"))
     return path
@@ -236,7 +209,7 @@ def test_an_export_is_replaced_and_the_same_again(experiment, tmp_path, layout):
     out = export(experiment, tmp_path / "out", layout)
     before = files(out)
     place = log_path(load(experiment, experiments.Experiment).logs, "01", "02", "1")
-    with TrialLog.open(place, header("01", "02", "1", "person", 3)) as log:
+    with closing(TrialLog.open(place, header("01", "02", "1", "person", 3))) as log:
         log.append(trial(3, timed=True))
     export(experiment, out, layout)
     after = files(out)

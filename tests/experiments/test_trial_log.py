@@ -4,82 +4,24 @@ import shutil
 import subprocess
 import sys
 import textwrap
+from contextlib import closing
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from logged import TIMING, header, trial, write
 
 from pdpsych.errors import InputError
 from pdpsych.experiments.log_file import torn_path
-from pdpsych.experiments.records import Header, Trial
+from pdpsych.experiments.records import Trial
 from pdpsych.experiments.session_log import read_log
 from pdpsych.experiments.trial_log import _TRIAL_BYTES, TrialLog, log_path
-
-TIMING = {
-    "start": 12.5,
-    "phases": {
-        "first": {"onset": 0.5, "offset": 0.75, "frames": 15},
-        "question": {"onset": 0.75, "offset": 2.0},
-    },
-    "dropped": 0,
-    "refresh_hz": 60.0,
-    "late": 0.025,
-    "keyboard": "ptb",
-    "clock": "psychtoolbox",
-}
-
-
-def header(**fields) -> Header:
-    values = {
-        "experiment": "early",
-        "config": {"seed": 0, "stimulus_set": "here", "timing": {"image": 250.0}},
-        "stimulus_set": "small",
-        "stimulus_set_sha256": "ab",
-        "design": "cd",
-        "planned": 10,
-        "participant": "01",
-        "session": "01",
-        "observer": "person",
-        "versions": {"pdpsych": "0.1.0"},
-        "started": "2026-01-01T00:00:00+00:00",
-    }
-    return Header.model_validate({**values, **fields})
-
-
-def trial(number: int, **fields) -> Trial:
-    values = {
-        "trial": number,
-        "image": "camel",
-        "pair": "principal",
-        "distortion": 1,
-        "sign": -1,
-        "position": 2,
-        "easy": False,
-        "practice": False,
-        "amplitude": 0.1 * number,
-        "realised": 0.3,
-        "residual_rms": 0.01,
-        "clipped": 0.0,
-        "response": 2,
-        "correct": True,
-        "response_time": 0.1 + 0.2,
-        "dither_seed": 2**53 - 1,
-        "timing": TIMING,
-        "time": "2026-01-01T00:00:01+00:00",
-    }
-    return Trial.model_validate({**values, **fields})
 
 
 @pytest.fixture
 def path(tmp_path):
     return tmp_path / "data" / "early" / "sub-01_ses-01.jsonl"
-
-
-def write(path, count: int) -> bytes:
-    with TrialLog.open(path, header()) as log:
-        for number in range(len(log.trials) + 1, count + 1):
-            log.append(trial(number))
-    return path.read_bytes()
 
 
 def test_what_is_written_is_read(path):
@@ -115,7 +57,7 @@ def test_a_log_without_trials_has_the_columns(path):
 
 
 def test_untimed_answers_are_missing_numbers(path):
-    with TrialLog.open(path, header()) as log:
+    with closing(TrialLog.open(path, header())) as log:
         log.append(trial(1, response_time=None, timing=None))
     trials = read_log(path).trials
     assert trials["response_time"].isna().all()
@@ -127,7 +69,7 @@ def test_untimed_answers_are_missing_numbers(path):
 def test_a_session_says_how_it_was_timed(path):
     late = json.loads(json.dumps(TIMING))
     late["phases"]["first"]["offset"] = 0.79
-    with TrialLog.open(path, header(planned=3)) as log:
+    with closing(TrialLog.open(path, header(planned=3))) as log:
         for number, timing in ((1, TIMING), (2, late), (3, None)):
             log.append(trial(number, timing=timing))
     log = read_log(path)
@@ -155,7 +97,7 @@ def test_a_log_cut_anywhere_loses_at_most_the_trial_being_written(path, data):
     else:
         with pytest.raises(InputError, match="was not started"):
             read_log(path)
-    with TrialLog.open(path, header()) as log:
+    with closing(TrialLog.open(path, header())) as log:
         assert [t.trial for t in log.trials] == list(range(1, max(kept, 1)))
     assert write(path, 3) == whole
     tail = whole[:cut].rpartition(b"\n")[2]
@@ -224,7 +166,7 @@ def test_a_header_changed_by_hand_is_named(path):
 def test_a_finished_log_is_read_only_and_opens(path):
     whole = write(path, 10)
     assert not path.stat().st_mode & 0o222
-    with TrialLog.open(path, header()) as log:
+    with closing(TrialLog.open(path, header())) as log:
         assert log.finished
         with pytest.raises(InputError, match="is finished and its log read-only"):
             log.append(trial(11))
@@ -310,13 +252,13 @@ def test_a_set_that_moved_and_new_versions_are_no_difference(path):
     write(path, 2)
     config = {**header().config, "stimulus_set": "elsewhere"}
     moved = header(config=config, versions={}, started="2027-01-01T00:00:00+00:00")
-    with TrialLog.open(path, moved) as log:
+    with closing(TrialLog.open(path, moved)) as log:
         assert len(log.trials) == 2
 
 
 def test_without_an_answer_another_design_may_begin(path):
     write(path, 0)
-    with TrialLog.open(path, header(design="00", config={})) as log:
+    with closing(TrialLog.open(path, header(design="00", config={}))) as log:
         log.append(trial(1))
     assert read_log(path).header == header(design="00", config={})
 
@@ -337,7 +279,7 @@ def test_one_process_at_a_time(path):
             sys.exit(str(error))
     """
     command = [sys.executable, "-c", textwrap.dedent(code), str(path), os.getcwd()]
-    with TrialLog.open(path, header()):
+    with closing(TrialLog.open(path, header())):
         second = subprocess.run(command, capture_output=True, text=True)
     assert second.returncode == 1
     assert "another process is running this session" in second.stderr
@@ -351,19 +293,19 @@ def test_a_full_disk_costs_the_trial_at_hand_only(path, room):
     whole = write(path, 3)
     path.unlink()
     code = """
-        import importlib.util, resource, signal, sys
+        import resource, signal, sys
         from pathlib import Path
+        from pdpsych.errors import InputError
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-        spec = importlib.util.spec_from_file_location("helpers", sys.argv[1])
-        helpers = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(helpers)
+        sys.path.insert(0, sys.argv[1])
+        from logged import write
         resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[3]), resource.RLIM_INFINITY))
         try:
-            helpers.write(Path(sys.argv[2]), 3)
-        except helpers.InputError as error:
+            write(Path(sys.argv[2]), 3)
+        except InputError as error:
             sys.exit(str(error))
     """
-    command = [sys.executable, "-c", textwrap.dedent(code), __file__, str(path), str(room)]
+    command = [sys.executable, "-c", textwrap.dedent(code), Path(__file__).parent, path, str(room)]
     run = subprocess.run(command, capture_output=True, text=True)
     ends = [i + 1 for i, byte in enumerate(whole) if byte == ord("\n")]
     kept = max([end for end in ends if end <= room], default=0)
