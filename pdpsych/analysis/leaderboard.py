@@ -25,6 +25,7 @@ from pdpsych.analysis.definition import Analysis, open_analysis
 from pdpsych.analysis.score import Scores
 from pdpsych.errors import InputError
 from pdpsych.experiments.trial_log import log_path
+from pdpsych.spreadsheet import harmless
 from pdpsych.stimuli.stimulus_set import sha256_of
 from pdpsych.versions import versions
 
@@ -130,7 +131,11 @@ def _rows(analysis: Analysis, scores: Scores) -> list[dict[str, str]]:
     ]
     now = datetime.now(timezone.utc).isoformat(timespec="seconds")
     marks = {"entry": _digest(table)[:16], "added": now}
-    return [{n: _safe(value) for n, value in (row | marks).items()} for row in table]
+    return [{n: _cell(value) for n, value in (row | marks).items()} for row in table]
+
+
+def _cell(value: Any) -> str:
+    return harmless(value) if isinstance(value, str) else str(value)
 
 
 def _weights(source: dict[str, Any], row: dict[Any, Any]) -> dict[str, str]:
@@ -148,14 +153,6 @@ def _trials_sha256(analysis: Analysis, sessions: list[dict[str, Any]]) -> str:
 
 def _digest(data: Any) -> str:
     return hashlib.sha256(json.dumps(data, sort_keys=True).encode()).hexdigest()
-
-
-def _safe(value: Any) -> str:
-    """Return a value as text that no spreadsheet takes for a formula."""
-    if not isinstance(value, str):
-        return str(value)
-    flat = " ".join(value.splitlines())
-    return f"'{flat}" if flat.lstrip().startswith(("=", "+", "-", "@")) else flat
 
 
 def _add(path: Path, rows: list[dict[str, str]]) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 
+from pdpsych import spreadsheet
 from pdpsych.errors import InputError
 from pdpsych.schema import Schema
 from pdpsych.whole import whole
@@ -29,7 +30,7 @@ def write_table(folder: Path, name: str, frame: pd.DataFrame, columns: Dictionar
         for column in frame.columns
     }
     write_text(folder / f"{name}.json", json.dumps(described, indent=2, ensure_ascii=False) + "\n")
-    return write_text(folder / f"{name}.csv", frame.to_csv(index=False))
+    return write_text(folder / f"{name}.csv", spreadsheet.to_csv(frame))
 
 
 def to_plain(frame: pd.DataFrame) -> dict[str, list[Any]]:

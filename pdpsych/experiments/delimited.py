@@ -3,29 +3,28 @@
 from __future__ import annotations
 
 import csv
-import re
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-# A spreadsheet takes a cell that begins so for a formula and computes it.
-_FORMULA = re.compile(r"[=+\-@\t\r\n]")
+from pdpsych.spreadsheet import harmless
 
 
 def write_delimited(table: pd.DataFrame, path: Path, separator: str, missing: str) -> Path:
     """Write a table as UTF-8 with a header line.
 
     Truth values are written ``true`` and ``false``, numbers so that they read back to the same
-    value. Text that would begin a formula gets an apostrophe before it; line breaks and tabs in
-    text become spaces, since a TSV file of BIDS has no quotes.
+    value. Text is :func:`~pdpsych.spreadsheet.harmless`, and without line breaks and tabs since
+    a TSV file of BIDS has no quotes.
 
     Parameters
     ----------
     missing
         What stands for a missing value.
     """
-    cells = pd.DataFrame({name: [_cell(v) for v in table[name]] for name in table}, dtype=object)
+    columns = {harmless(str(name)): [_cell(v) for v in table[name]] for name in table}
+    cells = pd.DataFrame(columns, dtype=object)
     path.parent.mkdir(parents=True, exist_ok=True)
     quoting = csv.QUOTE_NONE if separator == "\t" else csv.QUOTE_MINIMAL
     cells.to_csv(
@@ -40,5 +39,5 @@ def _cell(value: Any) -> Any:
     if isinstance(value, bool) or pd.api.types.is_bool(value):
         return str(value).lower()
     if isinstance(value, str):
-        return re.sub(r"[\t\r\n]+", " ", f"'{value}" if _FORMULA.match(value) else value)
+        return harmless(value)
     return value

@@ -9,19 +9,26 @@ from __future__ import annotations
 import hashlib
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pandas as pd
 from pydantic import Field
 
+from pdpsych import spreadsheet
 from pdpsych.errors import InputError, did_you_mean
 from pdpsych.schema import Schema
 from pdpsych.stimuli.display import Display
 from pdpsych.study import Section, validate
 from pdpsych.whole import whole
 
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
 SCHEMA = Schema("calibration", 1, "calibrate again: pdpsych calibrate SET --display DISPLAY.yaml")
 FOLDER = "calibrations"
 FILE = "calibration.json"
+# More conditions than these are not listed.
+_MOST = 15
 # What is shown faithfully has a gain this near to 1.
 TOLERANCE = 0.1
 
@@ -171,9 +178,20 @@ class Calibration(Section):
         near = did_you_mean(wanted, [c.name for c in self.conditions])
         raise InputError(f"{self.label}: no condition {wanted}; {near}")
 
+    def __str__(self) -> str:
+        """Say what can be shown: the range of the first conditions, and all that is wrong."""
+        return _summary(self)
 
-def summary(calibration: Calibration) -> str:
-    """Say what can be shown: each condition's range, and what is wrong with it."""
+    __repr__ = __str__
+
+    def plot(self) -> Figure:
+        """Draw the range that each condition can have, and the thresholds expected in it."""
+        from pdpsych.stimuli.calibration_figures import coverage
+
+        return coverage(self)
+
+
+def _summary(calibration: Calibration) -> str:
     shown = [c for c in calibration.conditions if c.range]
     lines = [
         f"calibrated for {calibration.display}: {len(shown)} of {len(calibration.conditions)} "
@@ -181,14 +199,16 @@ def summary(calibration: Calibration) -> str:
         f"RMS contrast that is shown within {100 * TOLERANCE:g} % (largest inside the gamut; "
         f"largest with {100 * calibration.max_clipped:g} % clipped):",
     ]
-    width = max(len(c.name) for c in calibration.conditions)
-    for c in calibration.conditions:
+    listed, more = calibration.conditions[:_MOST], len(calibration.conditions) - _MOST
+    width = max(len(c.name) for c in listed)
+    for c in listed:
         root = c.dimension**0.5
         low, high = c.range or (float("nan"), float("nan"))
         span = f"{low / root:.2g} to {high / root:.2g}" if c.range else "cannot be shown"
         lines.append(
             f"  {c.name:<{width}}  {span}  ({c.inside_gamut / root:.2g}; {c.most / root:.2g})"
         )
+    lines += [f"  and {more} more, in conditions.csv"] if more > 0 else []
     notes: dict[str, list[str]] = {}
     for c in calibration.conditions:
         for note in (*c.problems, *c.warnings):
@@ -222,7 +242,7 @@ def write(calibration: Calibration, stimulus_set: Path) -> Calibration:
     """
     folder = stimulus_set / FOLDER / calibration.display
     with whole(folder / "conditions.csv") as part:
-        table(calibration).to_csv(part, index=False)
+        part.write_text(spreadsheet.to_csv(table(calibration)), encoding="utf-8")
     with whole(folder / FILE) as part:
         part.write_text(calibration.model_dump_json(indent=1), encoding="utf-8")
     return read(folder / FILE)
