@@ -191,7 +191,7 @@ def calibrate(
 ) -> None:
     """Find out which amplitudes of a set's distortions a display shows faithfully."""
     from pdpsych import stimuli
-    from pdpsych.stimuli import calibration, calibration_figures
+    from pdpsych.stimuli import calibration_figures
 
     found = stimuli.calibrate(
         stimulus_set,
@@ -202,9 +202,7 @@ def calibrate(
         progress=True,
     )
     drawn = calibration_figures.draw(found)
-    typer.echo(
-        f"{calibration.summary(found)}\nwritten: {found.label}, {', '.join(map(str, drawn))}"
-    )
+    typer.echo(f"{found}\nwritten: {found.label}, {', '.join(map(str, drawn))}")
 
 
 @app.command()
@@ -212,7 +210,7 @@ def inspect(stimulus_set: SetFolder) -> None:
     """Verify a stimulus set and show what is in it."""
     from pdpsych.stimuli import StimulusSet
 
-    typer.echo(StimulusSet.open(stimulus_set))
+    typer.echo(StimulusSet.open(stimulus_set).describe())
 
 
 @app.command()

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -24,7 +24,13 @@ from pdpsych.progress import progress_bar
 from pdpsych.schema import Schema
 from pdpsych.schema import Schema
 
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from pdpsych.stimuli.stimulus_set import StimulusSet
+
 SCHEMA = Schema("fit", 3, "fit again: pdpsych fit ANALYSIS.yaml")
+_MOST_LINES = 18
 # Above this lapse a participant is flagged: one answer in ten given without looking.
 _HIGH_LAPSE = 0.05
 # Tests of a participant's trials flag at this p value; realised discrepancies at a larger one,
@@ -146,12 +152,24 @@ class Fit:
             f"{row['participant']}: {row['trials']} trials, exponent {row['exponent']:.2f} "
             f"[{row['exponent_low']:.2f}, {row['exponent_high']:.2f}], lapse {row['lapse']:.3f}; "
             f"{row['flags'] or 'no flags'}"
-            for row in self.participants.to_dict("records")
+            for row in self.participants.head(_MOST_LINES).to_dict("records")
         ]
+        more = len(self.participants) - _MOST_LINES
+        lines += [f"and {more} more, in participants.csv"] if more > 0 else []
         head = f"{len(self.thresholds)} thresholds of {self.analysis['name']}"
         return "\n".join(
             [head, *(f"  {line}" for line in lines), describe(self.excluded), *self.source["notes"]]
         )
+
+    __repr__ = __str__
+
+    def plot(self, stimulus_set: StimulusSet, ax: Axes | None = None) -> Axes:
+        """Draw the thresholds of all participants and conditions; the set is the one shown."""
+        from pdpsych.analysis.comparison_figures import plot_threshold_map
+
+        images = self.thresholds["image"].unique()
+        dimensions = {image: int(np.prod(stimulus_set.entry(image).shape)) for image in images}
+        return plot_threshold_map(self, dimensions, ax)
 
     @property
     def level(self) -> float:

@@ -12,7 +12,7 @@ from functools import partial
 from itertools import product
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import pandas as pd
@@ -30,9 +30,15 @@ from pdpsych.experiments.placement import Placement
 from pdpsych.experiments.session import calibration_for
 from pdpsych.experiments.stage import Stage
 from pdpsych.progress import progress_bar
+from pdpsych.schema import Schema
 from pdpsych.stimuli.stimulus_set import StimulusSet
 from pdpsych.stimuli.threshold import expected_thresholds
 from pdpsych.study import load
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+SCHEMA = Schema("plan", 1, "plan again: pdpsych plan ANALYSIS.yaml")
 
 # Of log thresholds between people, in nats, where no observer's file says otherwise.
 _SPREAD = 0.2
@@ -108,6 +114,27 @@ class Plan:
         settings = ", ".join(f"{name} {value}" for name, value in self.observer.items())
         return "\n".join([head, f"participants: {settings}", names, *lines, self.advice])
 
+    __repr__ = __str__
+
+    def plot(self) -> Figure:
+        """Draw how often the true model is found, and how wide the intervals of scores are."""
+        from pdpsych.analysis.plan_figures import plan_panels
+
+        return plan_panels(self.cells)
+
+    def to_json(self, path: str | Path) -> Path:
+        """Write the plan."""
+        frames = {name: tables.to_plain(getattr(self, name)) for name in ("studies", "cells")}
+        data = {"schema_version": SCHEMA.version} | vars(self) | frames
+        return tables.write_text(Path(path), tables.to_json(data))
+
+    @classmethod
+    def from_json(cls, path: str | Path) -> Plan:
+        """Read a plan written by :meth:`to_json`."""
+        data = tables.read_json(Path(path), SCHEMA)
+        del data["schema_version"]
+        return cls(**data | {name: pd.DataFrame(data[name]) for name in ("studies", "cells")})
+
     @property
     def advice(self) -> str:
         """The size with the fewest trials in all that is enough, in words."""
@@ -128,14 +155,14 @@ class Plan:
         )
 
     def write(self, folder: Path) -> list[Path]:
-        """Write plan.csv and plan_studies.csv with data dictionaries, and the figure."""
+        """Write planned.json, plan.csv and plan_studies.csv with dictionaries, and the figure."""
         from pdpsych.analysis.figures import save_figure
-        from pdpsych.analysis.plan_figures import plan_panels
 
         return [
+            self.to_json(folder / "planned.json"),
             tables.write_table(folder, "plan", self.cells, CELL_COLUMNS),
             tables.write_table(folder, "plan_studies", self.studies, STUDY_COLUMNS),
-            *save_figure(plan_panels(self.cells), folder / "plan"),
+            *save_figure(self.plot(), folder / "plan"),
         ]
 
 

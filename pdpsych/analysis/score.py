@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -14,7 +14,7 @@ from pdpsych.analysis import score_tables, tables
 from pdpsych.analysis.added_models import AddedModels, ModelName, add_to
 from pdpsych.analysis.as_shown import calibration_shown
 from pdpsych.analysis.ceiling import ceiling, individual_distance
-from pdpsych.analysis.conclusion import basis, caution, conclude
+from pdpsych.analysis.conclusion import basis, caution, conclude, deciding_kind
 from pdpsych.analysis.definition import Analysis, open_analysis
 from pdpsych.analysis.differences import differences
 from pdpsych.analysis.fit import Fit
@@ -29,6 +29,10 @@ from pdpsych.errors import InputError, did_you_mean
 from pdpsych.schema import Schema
 from pdpsych.stimuli.stimulus_set import StimulusSet
 
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+_MOST_LINES = 18
 SCHEMA = Schema("score", 3, "score again: pdpsych score ANALYSIS.yaml")
 PAIR = ["image", "pair", "kind"]
 
@@ -97,14 +101,25 @@ class Scores:
                 f"(a perfect model: {first['expected_perfect']:.2f})"
             )
             width = rows["model"].str.len().max()
+            listed = max(4, _MOST_LINES // self.ranking["kind"].nunique())
             parts += [
                 f"  {row['rank']}. {row['model']:<{width}}  {row['score']:.2f} "
                 f"[{row['low']:.2f}, {row['high']:.2f}]" + ("" if row["took_part"] else " (added)")
-                for _, row in rows.iterrows()
+                for _, row in rows.head(listed).iterrows()
             ]
+            if len(rows) > listed:
+                parts.append(f"  and {len(rows) - listed} more, in ranking.csv")
         if not self.ranking["took_part"].all():
             parts.append("(added): did not take part in choosing the distortions")
         return "\n".join([*parts, *filter(None, [bought(self.separation)]), self.conclusion])
+
+    __repr__ = __str__
+
+    def plot(self, kind: str | None = None, ax: Axes | None = None) -> Axes:
+        """Draw each model's score on one kind of distortions, by default the one that decides."""
+        from pdpsych.analysis.figures import plot_scores
+
+        return plot_scores(self, kind or deciding_kind(self.ranking["kind"]), ax)
 
     def to_json(self, path: str | Path) -> Path:
         """Write the scores."""

@@ -80,6 +80,8 @@ class Outline:
         ]
         return "\n".join(lines)
 
+    __repr__ = __str__
+
 
 def outline(
     experiment: str | Path | Experiment,

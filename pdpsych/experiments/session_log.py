@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
@@ -12,6 +13,9 @@ from pdpsych.experiments.log_contents import Contents, parse
 from pdpsych.experiments.log_file import torn_path
 from pdpsych.experiments.records import Header, Trial
 from pdpsych.experiments.timing import TimingSummary, summarise
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 
 @dataclass(frozen=True)
@@ -44,11 +48,19 @@ class SessionLog:
         """Whether every planned trial was answered."""
         return len(self.trials) == self.header.planned
 
+    def plot(self, ax: Axes | None = None) -> Axes:
+        """Draw the amplitude of each trial and whether its answer was correct."""
+        from pdpsych.experiments.session_figures import plot_session
+
+        return plot_session(self, ax)
+
     def __str__(self) -> str:
         done, planned = len(self.trials), self.header.planned
         state = f"complete, {done} trials" if self.complete else f"{done} of {planned} trials"
         timing = [str(self.timing)] if self.timing.timed else []
         return "\n".join([f"{self.path}: {state}", *timing, *self.notes])
+
+    __repr__ = __str__
 
 
 def read_log(path: str | Path) -> SessionLog:

@@ -70,6 +70,8 @@ def plot_linearity(result: Linearity, distortion: int = 0, ax: Axes | None = Non
     for name, row, (colour, marker) in zip(result.names, worse, looks, strict=False):
         ax.plot(result.amplitudes, row, f"{marker}-", color=colour, markersize=4, label=name)
     ax.set_xscale("log")
+    # What leaves is as far from linear as anyone needs to know.
+    ax.set_ylim(0, 2)
     ax.set_xlabel("amplitude α [L2 norm, model units]")
     ax.set_ylabel("finite / local sensitivity")
     ax.set_title(f"distortion {distortion + 1}", fontsize="medium")

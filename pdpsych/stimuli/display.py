@@ -7,18 +7,21 @@ import hashlib
 import json
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import numpy as np
 from pydantic import Discriminator, Field, Tag, field_validator, model_validator
 
 from pdpsych.errors import InputError
 from pdpsych.stimuli.curve import Curve, Power, Srgb
-from pdpsych.stimuli.curve_fit import CurveFit, Model, fit
+from pdpsych.stimuli.curve_fit import CurveFit, Model, compare, fit
 from pdpsych.stimuli.dither import Dither
 from pdpsych.stimuli.encoding import Array
 from pdpsych.stimuli.measurement import CHANNELS, Channel, Measurements, check, read
 from pdpsych.study import Section
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 # Pixels further from square than this are a slip in the size of the screen.
 _SQUARE = 0.1
@@ -162,6 +165,29 @@ class Display(Section):
             )
         black, white = self.range_candela
         return black + value * (white - black)
+
+    def __str__(self) -> str:
+        """Say what the display is, and how well its curve is known."""
+        from pdpsych.stimuli.display_summary import summary
+
+        return summary(self)
+
+    def plot(self) -> Figure:
+        """Draw the luminances measured, the fits of each model, and how far they are apart.
+
+        Raises
+        ------
+        InputError
+            If the display was not measured.
+        """
+        from pdpsych.stimuli.display_figures import figure
+
+        if self.measurements is None:
+            raise InputError(
+                f"{self.label}: curve: the display was not measured, there is nothing to draw; see "
+                "pdpsych display measure and import"
+            )
+        return figure(self, compare(self.measurements))
 
     def resolved(self) -> dict[str, Any]:
         """Return the description as plain data, for the header of a session.

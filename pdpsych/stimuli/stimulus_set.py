@@ -19,7 +19,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 import pandas as pd
@@ -42,9 +42,13 @@ def _with_records(manifest: dict[str, Any]) -> dict[str, Any]:
     return manifest | {"schema_version": 2, "representations": []}
 
 
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
 SCHEMA = Schema("set", 2, "generate it again: pdpsych generate RECIPE.yaml", {1: _with_records})
 MANIFEST = "manifest.json"
 SHOWN = 6
+_MOST_PAIRS = 10
 Sensitivity = Annotated[float, Field(ge=0)]
 Side = Annotated[int, Field(gt=0, le=100_000)]
 KINDS = ("principal", "eigen", "generalised", "random")
@@ -303,28 +307,46 @@ class StimulusSet:
             raise calibration.refuse(self.path, self.sha256, display)
         return found
 
+    def plot(self, image: str, pair: str, rms: float = 0.05, ax: Axes | None = None) -> Axes:
+        """Draw a pair: base image, both distortions, and both distorted images at a contrast."""
+        from pdpsych.stimuli.set_figures import plot_stimuli
+
+        return plot_stimuli(self, image, pair, rms, ax)
+
     def __str__(self) -> str:
+        """Say what is in the set, with the first of its pairs."""
+        pairs = self._labelled_pairs()
+        more = len(pairs) - _MOST_PAIRS
+        rest = [f"  and {more} more; pdpsych inspect shows all"] if more > 0 else []
+        return "\n".join([*self._head(), *_ratio_lines(pairs[:_MOST_PAIRS]), *rest, *self._tail()])
+
+    __repr__ = __str__
+
+    def describe(self) -> str:
         """Say what is in the set: each pair, and how far its sensitivities hold."""
+        pairs = self._labelled_pairs()
+        linear = _linearity_lines([(label, p.linearity) for label, p in pairs if p.linearity])
+        return "\n".join([*self._head(), *_ratio_lines(pairs), *linear, *self._tail()])
+
+    def _labelled_pairs(self) -> list[tuple[str, Pair]]:
+        return [(f"{e.name}/{p.name}", p) for e in self.manifest.images for p in e.pairs]
+
+    def _head(self) -> list[str]:
         manifest = self.manifest
-        lines = [
+        return [
             f"stimulus set {self.path}, made {manifest.created}",
             f"{len(self.models)} models; floor {manifest.floor:g}",
             *_model_lines(manifest),
             f"SHA-256 {self.sha256}",
             f"log d(ε₁)/d(ε₂) of each pair{_which(self.models, 'lowest and highest')}:",
         ]
-        pairs = [(f"{e.name}/{p.name}", p) for e in manifest.images for p in e.pairs]
-        width = max(len(label) for label, _ in pairs)
-        for label, pair in pairs:
-            logs = {m: _log_ratio(a, b) for m, (a, b) in pair.sensitivities.items()}
-            ratios = [f"{m} {logs[m]:+.2f}" for m in _ends(logs, SHOWN // 2)]
-            converged = pair.certificate.get("converged")
-            note = "" if converged in (None, True) else "  (not converged)"
-            lines.append(f"  {label:<{width}}  {'  '.join(ratios)}{note}")
-        lines += _linearity_lines([(label, p.linearity) for label, p in pairs if p.linearity])
+
+    def _tail(self) -> list[str]:
         known = [c.display for c in calibration.read_all(self.path)]
-        lines.append(f"calibrated for: {', '.join(known) or 'no display'}")
-        return "\n".join([*lines, f"pictures: {self.path / 'previews'}"])
+        return [
+            f"calibrated for: {', '.join(known) or 'no display'}",
+            f"pictures: {self.path / 'previews'}",
+        ]
 
     def _arrays(self, image: str) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         entry = self.entry(image)
@@ -389,6 +411,17 @@ def _ends(values: Mapping[str, float], lowest: int) -> list[str]:
 def _which(models: Sequence[str], what: str) -> str:
     """Say which models are shown of many."""
     return f", the {SHOWN} {what} of {len(models)} models" if len(models) > SHOWN else ""
+
+
+def _ratio_lines(pairs: Sequence[tuple[str, Pair]]) -> list[str]:
+    lines, width = [], max((len(label) for label, _ in pairs), default=0)
+    for label, pair in pairs:
+        logs = {m: _log_ratio(a, b) for m, (a, b) in pair.sensitivities.items()}
+        ratios = [f"{m} {logs[m]:+.2f}" for m in _ends(logs, SHOWN // 2)]
+        converged = pair.certificate.get("converged")
+        note = "" if converged in (None, True) else "  (not converged)"
+        lines.append(f"  {label:<{width}}  {'  '.join(ratios)}{note}")
+    return lines
 
 
 def _linearity_lines(checks: Sequence[tuple[str, LinearityCheck]]) -> list[str]:

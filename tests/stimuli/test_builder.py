@@ -132,7 +132,7 @@ def test_a_response_that_is_not_a_number_leaves_a_gap(tmp_path, monkeypatch):
     assert None not in check.log_ratios["LN"]
     assert check.largest_rms["root/"] == (0.001, 0.001)
     assert check.reversals[1] == 1
-    assert "reversed: 1 at 1" in str(opened)
+    assert "reversed: 1 at 1" in opened.describe()
 
 
 def test_pairs_separate_the_models_they_are_meant_to(made):
@@ -433,7 +433,7 @@ def test_unknown_names_get_the_nearest(made):
 
 
 def test_the_summary_names_images_models_and_what_did_not_converge(made):
-    text = str(made)
+    text = made.describe()
     assert "coffee/principal" in text
     assert "LGN" in text
     assert "not converged" in text
@@ -451,7 +451,7 @@ def _check(**changes):
 
 
 def test_the_summary_tells_how_far_the_models_are_linear(made):
-    lines = str(made).splitlines()
+    lines = made.describe().splitlines()
     start = next(i for i, line in enumerate(lines) if line.startswith("largest RMS contrast"))
     check = made.entry("astronaut").pairs[0].linearity
     assert lines[start + 1].split()[:2] == ["astronaut/principal", "LN"]

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pdpsych.errors import InputError
-from pdpsych.stimuli import Display, StimulusSet, calibrate, calibration
+from pdpsych.stimuli import Display, StimulusSet, calibrate
 from pdpsych.stimuli.calibrate import share_above
 from pdpsych.stimuli.calibration_figures import coverage, draw, gain
 from pdpsych.stimuli.shown import show
@@ -194,7 +194,7 @@ def test_what_cannot_be_shown_is_named_with_reason_and_remedy(write_set):
     lost = found.condition("cat", "sharp", 1)
     assert lost.range is None
     assert re.search("a gain of 0.*headroom", lost.problems[0])
-    said = calibration.summary(found)
+    said = str(found)
     assert "3 of 4 conditions can be shown" in said
     assert "cat/sharp/1: no range of amplitudes is shown within 10 %" in said
 

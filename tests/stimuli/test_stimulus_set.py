@@ -74,7 +74,7 @@ def _text(layers: tuple[str, ...]) -> str:
         sensitivities={name: (10.0**i, 1.0) for i, name in enumerate(names)},
         linearity=check,
     )
-    return str(_with(pair, records))
+    return _with(pair, records).describe()
 
 
 def test_the_summary_gives_each_network_one_line():

@@ -1,0 +1,98 @@
+"""Results print in a few lines and draw themselves; plans read back as fits and scores do."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from pdpsych.analysis import Plan, fit, score
+from pdpsych.analysis.definition import open_analysis
+from pdpsych.analysis.plan import cells
+from pdpsych.analysis.trials import gather
+from pdpsych.errors import InputError
+
+
+@pytest.fixture(scope="module")
+def study(write_study):
+    return write_study(trials=30, participants=("01",))
+
+
+@pytest.fixture(scope="module")
+def fitted(study):
+    return fit(study)
+
+
+@pytest.fixture(scope="module")
+def scores(study, fitted):
+    return score(study, fitted)
+
+
+@pytest.fixture
+def plan():
+    sizes = [(p, i, t) for p in (1, 2) for i in (5, 10) for t in (40, 60)]
+    studies = [
+        {"participants": p, "images": i, "trials": t, "study": n, "truth": truth}
+        | {"closest": truth if n or p == 2 else "", "score_width": 1 / p, "ratio_width": 0.5}
+        for p, i, t in sizes
+        for n, truth in enumerate(("LN", "LG"))
+    ]
+    table = pd.DataFrame(studies)
+    return Plan("early", "principal", {"model": "LN, LG", "spread": 0.2}, table, cells(table, 2))
+
+
+def _repeated(table, times):
+    return pd.concat([table] * times, ignore_index=True)
+
+
+def test_a_fit_draws_the_thresholds_of_its_set(study, fitted):
+    opened = gather(open_analysis(study)).stimulus_set
+    ax = fitted.plot(opened)
+    drawn = np.exp(fitted.thresholds["log_threshold"]) / 16
+    assert ax.images[0].get_array().max() == pytest.approx(drawn.max())
+    assert "RMS contrast" in ax.figure.axes[1].get_ylabel()
+
+
+def test_scores_draw_the_kind_that_decides(scores):
+    ax = scores.plot()
+    assert "principal" in ax.get_title()
+    assert "nat" in ax.get_xlabel()
+    assert len(ax.get_yticklabels()) == 3
+    assert "random" in scores.plot("random").get_title()
+
+
+def test_a_set_draws_a_pair(study):
+    opened = gather(open_analysis(study)).stimulus_set
+    assert len(opened.plot("camel", "principal").images) == 5
+
+
+def test_a_plan_draws_power_and_widths(plan):
+    axes = plan.plot().axes
+    assert len(axes) == 4
+    assert "nat" in axes[2].get_ylabel()
+    powers = [line.get_ydata() for line in axes[0].lines if len(line.get_ydata()) == 2]
+    assert [0.5, 0.5] in [list(power) for power in powers[1:]]
+
+
+def test_a_plan_reads_back_the_same(plan, tmp_path):
+    again = Plan.from_json(plan.to_json(tmp_path / "planned.json"))
+    assert str(again) == str(plan)
+    assert again.observer == plan.observer
+    pd.testing.assert_frame_equal(again.cells, plan.cells)
+    pd.testing.assert_frame_equal(again.studies, plan.studies)
+    (tmp_path / "planned.json").write_text('{"schema_version": 2}')
+    with pytest.raises(InputError, match="the plan has 2"):
+        Plan.from_json(tmp_path / "planned.json")
+
+
+def test_results_print_in_a_few_lines(fitted, scores, study):
+    opened = gather(open_analysis(study)).stimulus_set
+    many = dataclasses.replace(fitted, participants=_repeated(fitted.participants, 100))
+    long = dataclasses.replace(scores, ranking=_repeated(scores.ranking, 20))
+    for result in (fitted, scores, many, long, opened):
+        assert repr(result) == str(result)
+        assert 2 <= len(str(result).splitlines()) <= 25
+    assert "and 82 more, in participants.csv" in str(many)
+    assert "more, in ranking.csv" in str(long)
