@@ -139,7 +139,9 @@ def plot_psychometric(
     contrast = rows["amplitude"].to_numpy() / np.sqrt(dimension)
     if len(contrast):
         middle, share, below, above = _bins(contrast, rows["correct"].to_numpy(float), fit.level)
-        ax.errorbar(middle, share, [below, above], fmt="o", color=BLACK, markersize=4, linewidth=1)
+        ax.errorbar(
+            middle, share, np.array([below, above]), fmt="o", color=BLACK, markersize=4, linewidth=1
+        )
         _draw_curve(ax, fit, condition, contrast, dimension)
     ax.axhline(0.5, color=GREY, linewidth=0.8, linestyle=":")
     ax.set_xscale("log")
