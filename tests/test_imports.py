@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -58,6 +59,7 @@ def _at_import(body: list[ast.stmt]) -> Iterator[ast.stmt]:
             yield from _at_import(getattr(node, part, []))
 
 
+@cache
 def _imports(path: Path, anywhere: bool = False) -> set[str]:
     """Return what a file imports when it is imported; or anywhere, in its functions too."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
