@@ -13,8 +13,11 @@ import pandas as pd
 
 from pdpsych.experiments.columns import Column, trial_column
 from pdpsych.experiments.delimited import write_delimited
+from pdpsych.experiments.experiment import Keys
+from pdpsych.experiments.instructions import Instructions
 from pdpsych.experiments.records import Header
 from pdpsych.experiments.session_log import SessionLog
+from pdpsych.study import validate
 from pdpsych.versions import versions
 
 BIDS_VERSION = "1.10.0"
@@ -82,23 +85,28 @@ def _write_session(folder: Path, log: SessionLog) -> None:
     stem = f"sub-{header.participant}_ses-{header.session}_task-{task}{run}_beh"
     write_delimited(log.trials, folder / place / f"{stem}.tsv", "\t", "n/a")
     columns = {name: _described(trial_column(name)) for name in map(str, log.trials)}
-    _write_json(folder / place / f"{stem}.json", _session(header) | columns)
+    _write_json(
+        folder / place / f"{stem}.json", _session(header, f"{log.path}: line 1: config") | columns
+    )
     source = folder / "sourcedata" / place / log.path.name
     source.parent.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(log.path, source)
 
 
-def _session(header: Header) -> dict[str, Any]:
+def _session(header: Header, label: str) -> dict[str, Any]:
     """Return what BIDS wants to know of a session."""
     config = header.config
-    welcome = str(config.get("instructions", {}).get("welcome") or "n/a")
+    # Checked again: what a text names in braces is filled in.
+    texts = validate(config.get("instructions", {}), Instructions, f"{label}.instructions")
+    keys = validate(config.get("keys", {}), Keys, f"{label}.keys")
+    welcome = texts.welcome or "n/a"
     # Without a window there is no system that showed the session.
     software = "PsychoPy" if header.system else "pdpsych"
     return {
         "TaskName": header.experiment,
         "TaskDescription": "Two-alternative forced choice between an image with a distortion and "
         f"the image without it ({config.get('task', 'two-interval')})",
-        "Instructions": welcome.format(total=header.planned, **config.get("keys", {})),
+        "Instructions": welcome.format(total=header.planned, **keys.model_dump()),
         "StimulusPresentation": {
             "OperatingSystem": header.system.get("os", "n/a"),
             "SoftwareName": software,

@@ -65,10 +65,9 @@ def _check_replaceable(out: Path, made: Path) -> None:
         return
     if not out.is_dir():
         raise InputError(f"{out}: is a file; name a folder for the export")
-    there = _files(out)
-    if there and not _is_export(out):
+    if any(out.iterdir()) and not _is_export(out):
         raise InputError(f"{out}: is no export of pdpsych; name another folder, or a new one")
-    foreign = sorted(there - _files(made))
+    foreign = sorted(_files(out) - _files(made))
     if foreign:
         raise InputError(
             f"{out}: holds {foreign[0]}{' and others' * (len(foreign) > 1)}, which this export "

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Annotated
 
 from pydantic import Field
 
@@ -36,7 +37,7 @@ class TrialTiming(Part):
     """
 
     start: float
-    phases: dict[str, Phase]
+    phases: dict[Annotated[str, Field(pattern=r"^\w{1,50}$")], Phase]
     dropped: int = Field(ge=0)
     refresh_hz: float = Field(gt=0)
     late: float = Field(gt=0)

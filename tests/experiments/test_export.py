@@ -290,3 +290,25 @@ def test_no_session_names_the_command(write_experiment, tmp_path):
     with pytest.raises(InputError, match=r"no trial log here.*pdpsych run"):
         export(write_experiment(), tmp_path / "out", "bids")
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("config", "problem"),
+    [
+        ({"instructions": {"welcome": "{total.__class__}"}}, "instructions: .*cannot be filled in"),
+        ({"instructions": {"welcome": "{nobody}"}}, "instructions: .*cannot be filled in"),
+        ({"instructions": []}, "instructions: expected a mapping"),
+        ({"instructions": {"welcome": "{first}"}, "keys": {"first": {}}}, "keys: first"),
+    ],
+)
+def test_a_log_whose_texts_were_tampered_with_is_refused(
+    write_experiment, tmp_path, config, problem
+):
+    path = write_experiment("early-1")
+    head = header("01", "01", None, "person", 1).model_copy(update={"config": config})
+    place = log_path(load(path, experiments.Experiment).logs, "01", "01")
+    with closing(TrialLog.open(place, head)) as log:
+        log.append(trial(1, timed=False))
+    with pytest.raises(InputError, match=rf"sub-01_ses-01\.jsonl: line 1: config\.{problem}"):
+        export(path, tmp_path / "out", "bids")
+    assert not (tmp_path / "out").exists()
