@@ -22,7 +22,6 @@ from pdpsych.analysis.likelihood import Floats, Observations
 from pdpsych.analysis.trials import CONDITION, Trials, gather
 from pdpsych.progress import progress_bar
 from pdpsych.schema import Schema
-from pdpsych.schema import Schema
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -214,20 +213,20 @@ class Fit:
     @classmethod
     def from_json(cls, path: str | Path) -> Fit:
         """Read a fit written by :meth:`to_json`."""
-        data = tables.read_json(Path(path), SCHEMA)
-        posteriors = {
-            name: Posterior(
-                **{key: np.array(values) for key, values in p.items() if key != "converged"},
-                converged=p["converged"],
+        with tables.reading(Path(path), SCHEMA) as data:
+            posteriors = {
+                name: Posterior(
+                    **{key: np.array(values) for key, values in p.items() if key != "converged"},
+                    converged=p["converged"],
+                )
+                for name, p in data["posteriors"].items()
+            }
+            return cls(
+                data["analysis"],
+                data["source"],
+                **{name: pd.DataFrame(data[name]) for name in _TABLES},
+                posteriors=posteriors,
             )
-            for name, p in data["posteriors"].items()
-        }
-        return cls(
-            data["analysis"],
-            data["source"],
-            **{name: pd.DataFrame(data[name]) for name in _TABLES},
-            posteriors=posteriors,
-        )
 
     def write(self, folder: Path) -> list[Path]:
         """Write fit.json, and each table as .csv with a data dictionary .json beside it."""
@@ -279,7 +278,7 @@ def fit_table(
     single = []
     with progress_bar(len(groups), "participant", progress) as bar:
         for index, (_, rows) in enumerate(groups):
-            single.append(_fit_one(rows, analysis, index))
+            single.append(_fit_one(rows, analysis, index, progress))
             bar.update()
     return Fit(
         {"name": analysis.stem, **analysis.model_dump(mode="json")},
@@ -302,12 +301,12 @@ class _Single(NamedTuple):
     posterior: Posterior
 
 
-def _fit_one(rows: pd.DataFrame, analysis: Analysis, index: int) -> _Single:
+def _fit_one(rows: pd.DataFrame, analysis: Analysis, index: int, progress: bool) -> _Single:
     rows = rows.sort_values([*CONDITION, "order"], kind="stable")
     built, posterior, thresholds = estimate(rows, analysis.level)
     rng = np.random.default_rng([analysis.seed, index, 1])
     if analysis.bootstrap:
-        errors = bootstrap(built, posterior, analysis.bootstrap, rng)
+        errors = bootstrap(built, posterior, analysis.bootstrap, rng, progress=progress)
         low, high = bootstrap_interval(posterior.mean, errors, analysis.level)
         thresholds = thresholds.assign(bootstrap_low=np.exp(low), bootstrap_high=np.exp(high))
     checked = goodness(rows, built, posterior, analysis.level, rng)

@@ -130,9 +130,9 @@ class Scores:
     @classmethod
     def from_json(cls, path: str | Path) -> Scores:
         """Read scores written by :meth:`to_json`."""
-        data = tables.read_json(Path(path), SCHEMA)
-        del data["schema_version"]
-        return cls(**data | {name: pd.DataFrame(data[name]) for name in _TABLES})
+        with tables.reading(Path(path), SCHEMA) as data:
+            del data["schema_version"]
+            return cls(**data | {name: pd.DataFrame(data[name]) for name in _TABLES})
 
     def write(self, folder: Path) -> list[Path]:
         """Write score.json, and each table as .csv with a data dictionary."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +43,23 @@ def to_plain(frame: pd.DataFrame) -> dict[str, list[Any]]:
 def to_json(data: dict[str, Any]) -> str:
     """Return JSON text; not-a-number is refused."""
     return json.dumps(data, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+@contextmanager
+def reading(path: Path, schema: Schema) -> Iterator[dict[str, Any]]:
+    """Give the content of a result, and say it is damaged where the block cannot use it.
+
+    Raises
+    ------
+    InputError
+        As :func:`read_json`, and for what is missing, or of another kind than was written.
+    """
+    data = read_json(path, schema)
+    try:
+        yield data
+    except (LookupError, TypeError, ValueError, AttributeError) as error:
+        what = f"{type(error).__name__}: {error}"
+        raise InputError(f"{path}: damaged: {what[:200]}; {schema.remake}") from None
 
 
 def read_json(path: Path, schema: Schema) -> dict[str, Any]:

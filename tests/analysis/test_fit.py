@@ -8,7 +8,7 @@ import pytest
 
 from pdpsych.analysis import Fit, fit
 from pdpsych.analysis.definition import open_analysis
-from pdpsych.analysis.fit import fit_trials
+from pdpsych.analysis.fit import SCHEMA, fit_trials
 from pdpsych.analysis.trials import gather
 from pdpsych.errors import InputError
 
@@ -193,6 +193,9 @@ def test_a_file_that_is_no_fit_is_refused(tmp_path):
     path = tmp_path / "fit.json"
     path.write_text("{")
     with pytest.raises(InputError, match=r"fit\.json: not a result of pdpsych"):
+        Fit.from_json(path)
+    path.write_text(f'{{"schema_version": {SCHEMA.version}, "posteriors": {{"01": []}}}}')
+    with pytest.raises(InputError, match=r"fit\.json: damaged: AttributeError.*fit again"):
         Fit.from_json(path)
     path.write_text('{"schema_version": 99}')
     with pytest.raises(InputError, match="schema_version: the fit has 99"):

@@ -249,3 +249,12 @@ def test_a_model_without_sensitivities_on_an_image_is_named(make_fit):
     ratios = model_ratios().query("not (model == 'B' and image == 'i2')")
     with pytest.raises(InputError, match="image i2, pair principal: no sensitivities of model B"):
         score_ratios(make_fit(estimates()), ratios)
+
+
+def test_scores_of_another_shape_are_refused(make_fit, tmp_path):
+    path = score_ratios(make_fit(estimates()), model_ratios()).to_json(tmp_path / "score.json")
+    for damage in ({"human": {"image": [1], "pair": []}}, {"ranking": 3}, {"nobody": 1}):
+        damaged = json.loads(path.read_text()) | damage
+        (tmp_path / "damaged.json").write_text(json.dumps(damaged))
+        with pytest.raises(InputError, match=r"damaged\.json: damaged: "):
+            Scores.from_json(tmp_path / "damaged.json")
