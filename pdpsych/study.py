@@ -110,7 +110,7 @@ def _read_yaml(path: Path) -> Any:
     except RecursionError:
         raise InputError(f"{path}: not valid YAML: nested too deep") from None
     # Dates, numbers and text that Python cannot hold.
-    except (OSError, ValueError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
         raise InputError(f"{path}: cannot be read: {_clipped(str(error))}") from None
 
 

@@ -101,6 +101,7 @@ def _bomb() -> str:
         ("[" * 10_000, "nested too deep"),
         ("!!python/object/apply:os.system ['touch pwned']", "could not determine a constructor"),
         ("name: 2001-99-99", "cannot be read: month must be in"),
+        ("name: !!bool x", "cannot be read: .x"),
         (f"name: {'9' * 5000}", "cannot be read: Exceeds the limit"),
         (f"ratio: 0x{'f' * 9999}\nname: a", "ratio: .*a number that is too large"),
         (f"name: a\n{'x' * 900}: 1", r"unknown key \"x+… \(900 characters\)"),
