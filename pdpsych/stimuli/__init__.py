@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from pdpsych.stimuli.calibrate import calibrate
 from pdpsych.stimuli.calibration import Calibration
@@ -12,6 +12,9 @@ from pdpsych.stimuli.recipe import Preprocess, Recipe
 from pdpsych.stimuli.shown import Shown, show
 from pdpsych.stimuli.stimulus_set import StimulusSet
 from pdpsych.stimuli.unfinished import SetUnfinished
+
+if TYPE_CHECKING:
+    from pdpsych.stimuli.builder import generate
 
 __all__ = [
     "Calibration",
@@ -29,16 +32,10 @@ __all__ = [
 ]
 
 
-def generate(
-    recipe: str | Path | Recipe,
-    out: str | Path | None = None,
-    progress: bool = False,
-    *,
-    jobs: int | None = None,
-    shard: str | None = None,
-    scheduler: str | None = None,
-) -> StimulusSet:
-    """Make the stimulus set of a recipe; see :func:`pdpsych.stimuli.builder.generate`."""
-    from pdpsych.stimuli.builder import generate as build
+def __getattr__(name: str) -> Any:
+    # What needs torch is loaded when asked for.
+    if name == "generate":
+        from pdpsych.stimuli.builder import generate
 
-    return build(recipe, out, progress, jobs=jobs, shard=shard, scheduler=scheduler)
+        return generate
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
