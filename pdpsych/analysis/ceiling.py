@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.stats import t as student
+from scipy.special import stdtrit
 
 from pdpsych.analysis.human import HumanRatios
 from pdpsych.analysis.likelihood import Floats
@@ -79,7 +79,7 @@ def _intervals(
         drawn = _bounds(samples) @ average_by_image(images).T
         variance, freedom = drawn.mean(axis=-1).var(axis=1), np.full(2, np.inf)
     scale = np.where(middle > 0, middle, 1.0)
-    reach = np.exp(student.ppf((1 + level) / 2, freedom) * np.sqrt(variance) / scale)
+    reach = np.exp(stdtrit(freedom, (1 + level) / 2) * np.sqrt(variance) / scale)
     return middle / reach, middle * reach
 
 

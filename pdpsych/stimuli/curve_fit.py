@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from typing import Literal, NamedTuple, get_args
 
 import numpy as np
-from scipy.interpolate import PchipInterpolator
-from scipy.optimize import brentq, isotonic_regression, leastsq
+import scipy  # loads its sub-packages when they are used: fits are rare, displays are read always
 
 from pdpsych.stimuli.curve import Curve, Interpolated, Power
 from pdpsych.stimuli.encoding import Array
@@ -112,7 +111,7 @@ def _fit_power(means: LevelMeans, model: Model) -> CurveFit:
         return a + (b + k * means.level) ** here.gamma - relative
 
     def solve(unknown: Floats, sd: Floats) -> tuple[Floats, float]:
-        found = leastsq(
+        found = scipy.optimize.leastsq(
             lambda x: residuals(x) / sd, unknown, full_output=True, maxfev=_EVALUATIONS
         )[0]
         return found, float(np.sum((residuals(found) / sd) ** 2))
@@ -139,7 +138,9 @@ def _misfit(residual: Floats, sd: Floats, freedom: int) -> float:
     # Below twice the expected sum it may be chance, and the noise is itself an estimate.
     if freedom < 1 or excess(0.0) <= freedom:
         return 0.0
-    return float(brentq(excess, 0.0, np.sqrt(np.sum(residual**2) / freedom), xtol=1e-9))
+    return float(
+        scipy.optimize.brentq(excess, 0.0, np.sqrt(np.sum(residual**2) / freedom), xtol=1e-9)
+    )
 
 
 def _log_slope(means: LevelMeans) -> float:
@@ -165,13 +166,13 @@ def _fit_pchip(means: LevelMeans) -> CurveFit:
     gamma = _log_slope(means)
     straight = ((luminance - black) / (white - black)) ** (1 / gamma)
     fine = np.union1d(np.linspace(0, 1, _FINE + 1), level)
-    shares = np.clip(PchipInterpolator(level, straight)(fine), 0, 1) ** gamma
+    shares = np.clip(scipy.interpolate.PchipInterpolator(level, straight)(fine), 0, 1) ** gamma
     return CurveFit("pchip", Interpolated(fine, shares), black, white, {})
 
 
 def _rising(means: LevelMeans) -> tuple[Floats, Floats]:
     """Return strictly increasing levels and luminances, from level 0 to level 1."""
-    found = isotonic_regression(means.luminance, weights=means.sd**-2.0)
+    found = scipy.optimize.isotonic_regression(means.luminance, weights=means.sd**-2.0)
     starts, ends = found.blocks[:-1], found.blocks[1:] - 1
     level = np.array([means.level[i : j + 1].mean() for i, j in zip(starts, ends, strict=True)])
     level[0], level[-1] = means.level[0], means.level[-1]

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Literal, NamedTuple, get_args
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.optimize import minimize
 
 from pdpsych.errors import InputError, did_you_mean
 from pdpsych.study import read_text
@@ -116,7 +116,9 @@ class Measurements:
 
         bounds = [(np.log(1e-4), np.log(0.2)), (np.log(1e-5 * white), np.log(0.1 * white))]
         start = [np.log(_RELATIVE), np.log(1e-3 * white)]
-        relative, floor = np.exp(minimize(minus_log_likelihood, start, bounds=bounds).x)
+        relative, floor = np.exp(
+            scipy.optimize.minimize(minus_log_likelihood, start, bounds=bounds).x
+        )
         return ReadingNoise(float(relative), float(floor), "repeats")
 
     def means(self, channel: Channel) -> LevelMeans:
