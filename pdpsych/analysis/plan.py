@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-import os
-import signal
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import product
-from multiprocessing import get_context
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -21,6 +16,7 @@ from pdpsych.analysis import tables
 from pdpsych.analysis.binomial import wilson
 from pdpsych.analysis.conclusion import deciding_kind
 from pdpsych.analysis.definition import Analysis, open_analysis
+from pdpsych.analysis.processes import spread
 from pdpsych.analysis.simulated_study import Outcome, Size, World, simulate_study
 from pdpsych.errors import InputError, did_you_mean
 from pdpsych.experiments.design import Condition, arrange, conditions
@@ -269,55 +265,16 @@ def simulate(
     progress: bool = False,
 ) -> list[Outcome]:
     """Simulate studies, (truth, number) each, at all sizes; outcomes in the order of studies."""
-    count = min(jobs or os.cpu_count() or 1, len(todo))
-    one = partial(_simulate_one, world, sizes)
     outcomes: list[Outcome] = []
     with progress_bar(len(todo), "study", progress) as bar:
-        for found in map(one, todo) if count == 1 else _spread(one, todo, count):
+        for found in spread(partial(_simulate_one, world, sizes), todo, jobs):
             outcomes += found
             bar.update()
-    return sorted(outcomes, key=lambda outcome: outcome.study)
+    return outcomes
 
 
 def _simulate_one(world: World, sizes: Sequence[Size], study: tuple[str, int]) -> list[Outcome]:
     return simulate_study(world, *study, sizes)
-
-
-def _spread(
-    one: partial[list[Outcome]], todo: Sequence[tuple[str, int]], count: int
-) -> Iterator[list[Outcome]]:
-    """Yield the outcomes of studies in the order in which processes finish them."""
-    with (
-        _one_thread_each(),
-        ProcessPoolExecutor(count, get_context("spawn"), _ignore_interrupts) as pool,
-    ):
-        futures = [pool.submit(one, study) for study in todo]
-        try:
-            for future in as_completed(futures):
-                yield future.result()
-        finally:
-            pool.shutdown(cancel_futures=True)
-
-
-def _ignore_interrupts() -> None:
-    # Ctrl-C reaches every process of the terminal; the asking one ends the others.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-
-
-@contextmanager
-def _one_thread_each() -> Iterator[None]:
-    """Keep the numerical libraries of processes started within to one thread each."""
-    names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
-    before = {name: os.environ.get(name) for name in names}
-    os.environ.update(dict.fromkeys(names, "1"))
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
 
 
 def cells(studies: pd.DataFrame, pairs_per_image: float) -> pd.DataFrame:
