@@ -21,6 +21,8 @@ from pdpsych.drawing import new_axes
 _MAP = "cividis"
 # More cells than these get no numbers.
 _MOST_NUMBERS = 12
+# The scale of differences goes up to this at least, so that tiny ones do not look large; nats.
+_LEAST_SCALE = 0.5
 
 
 def plot_differences(scores: Scores, kind: str = "principal", ax: Axes | None = None) -> Axes:
@@ -34,14 +36,15 @@ def plot_differences(scores: Scores, kind: str = "principal", ax: Axes | None = 
     ax = ax or new_axes(2.4 + 0.5 * len(ranked), 1.6 + 0.4 * len(ranked))
     wide = rows.pivot(index="other", columns="model", values="difference")
     values = wide.reindex(index=ranked[1:], columns=ranked[:-1]).to_numpy(dtype=float)
-    drawn = ax.imshow(values, cmap=_MAP, vmin=0, aspect="auto")
+    most = float(np.nanmax(values, initial=_LEAST_SCALE))
+    drawn = ax.imshow(values, cmap=_MAP, vmin=0, vmax=most, aspect="auto")
     for row in rows.itertuples():
         place = ranked.index(row.model), ranked.index(row.other) - 1
         if row.separated:
             corner = place[0] - 0.46, place[1] - 0.46
             ax.add_patch(Rectangle(corner, 0.92, 0.92, fill=False, color="white", linewidth=1.5))
         if len(ranked) <= _MOST_NUMBERS:
-            dark = row.difference < np.nanmax(values) / 2
+            dark = row.difference < most / 2
             weight = "bold" if row.separated else "normal"
             colour = "white" if dark else "black"
             text = f"{row.difference:.2f}"

@@ -47,6 +47,16 @@ _BIBTEX = """@inproceedings{feather2025,
   number = {3},
   pages = {346--363},
   year = {2008},
+}
+@article{nili2014,
+  author = {Nili, Hamed and Wingfield, Cai and Walther, Alexander and Su, Li and
+            Marslen-Wilson, William and Kriegeskorte, Nikolaus},
+  title = {A toolbox for representational similarity analysis},
+  journal = {PLoS Computational Biology},
+  volume = {10},
+  number = {4},
+  pages = {e1003553},
+  year = {2014},
 }"""
 
 
@@ -153,6 +163,17 @@ def _score(fit: Fit, scores: Scores) -> str:
         f"and images ({settings['samples']} draws, seed {settings['seed']}); differences between "
         "models have simultaneous intervals over all pairs of models (max-t; Hothorn, Bretz &amp; "
         "Westfall 2008). With one participant or one image they do not extend to others."
+        + _ceiling(scores)
+    )
+
+
+def _ceiling(scores: Scores) -> str:
+    if scores.ceiling.empty:
+        return ""
+    return (
+        " The noise ceiling is the mean distance of single participants to the mean of all and to "
+        "that of the others (after Nili et al. 2014); its intervals are by a jackknife over "
+        "participants and images."
     )
 
 

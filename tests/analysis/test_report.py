@@ -84,10 +84,10 @@ def test_what_the_methods_cite_is_in_the_bibliography(page):
     text = " ".join(Tags(page).text)
     methods, bibliography = text[text.index("took part in") :].split("Citations")
     for author, year in re.findall(
-        r"(Feather|Berardino|DerSimonian|Hothorn)[^()]*?(\d{4})", methods
+        r"(Feather|Berardino|DerSimonian|Hothorn|Nili)[^()]*?(\d{4})", methods
     ):
         assert f"{author.lower()}{year}," in bibliography
-    assert bibliography.count("@") == 4
+    assert bibliography.count("@") == 5
 
 
 def test_the_noise_ceiling_has_an_interval_like_everything_else(page):
