@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import sys
+from typing import NoReturn
 
 from tqdm import tqdm
 
 
-def progress_bar(total: int, unit: str, shown: bool, initial: int = 0) -> tqdm:
+def progress_bar(total: int, unit: str, shown: bool, initial: int = 0) -> tqdm[NoReturn]:
     """Return a bar on standard error, silent unless ``shown``."""
     live = sys.stderr.isatty()
     return tqdm(

@@ -14,7 +14,8 @@ from pdpsych.analysis.findings import Findings
 from pdpsych.analysis.fit import Fit, fit_trials
 from pdpsych.analysis.markup import Gallery, Section, page
 from pdpsych.analysis.score import Scores, score_fit
-from pdpsych.analysis.trials import gather, read_logs
+from pdpsych.analysis.trials import gather
+from pdpsych.experiments.logs import read_logs
 
 SECTIONS: dict[str, Callable[[Findings], str]] = {
     "Scores": sections.ranking,

@@ -11,8 +11,9 @@ import numpy as np
 import pandas as pd
 
 from pdpsych.analysis.trials import COLUMNS
-from pdpsych.experiments.design import Condition, PlannedTrial, Position
+from pdpsych.experiments.design import Condition, PlannedTrial
 from pdpsych.experiments.placement import Placement
+from pdpsych.experiments.task import Position
 
 
 class Answers(Protocol):

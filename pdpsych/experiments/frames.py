@@ -9,9 +9,10 @@ from typing import Any
 
 from pdpsych.errors import InputError
 from pdpsych.experiments.lab import visual
-from pdpsych.experiments.phases import Levels, Place
+from pdpsych.experiments.phases import Place
 from pdpsych.experiments.screen import Screen, centre, texture
 from pdpsych.experiments.timing import LATE, Phase, TrialTiming, dropped_frames
+from pdpsych.stimuli.dither import Levels
 
 
 class Texture:

@@ -11,8 +11,9 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from pdpsych.errors import InputError, did_you_mean
-from pdpsych.experiments.design import Condition, PlannedTrial, Position, seed_of
+from pdpsych.experiments.design import Condition, PlannedTrial, seed_of
 from pdpsych.experiments.phases import PlannedPhase
+from pdpsych.experiments.task import Position
 from pdpsych.experiments.timing import TrialTiming
 from pdpsych.stimuli.shown import Shown
 from pdpsych.stimuli.stimulus_set import StimulusSet

@@ -2,32 +2,36 @@
 
 from __future__ import annotations
 
-from itertools import cycle
+from typing import Any, cast
 
 from matplotlib.axes import Axes
 
-from pdpsych.drawing import GREY, SERIES, clean, new_axes
+from pdpsych.drawing import BLUE, ORANGE, SERIES, clean, new_axes
 from pdpsych.experiments.session_log import SessionLog
-
-# More conditions than colours are drawn alike.
-_MOST_COLOURS = len(SERIES)
 
 
 def plot_session(log: SessionLog, ax: Axes | None = None) -> Axes:
-    """Draw the amplitude asked for in each trial, by condition; crosses are wrong answers."""
+    """Draw the amplitude asked for in each trial; crosses are wrong answers.
+
+    A line joins the trials of each condition, where there are colours to tell them apart.
+    """
     ax = ax or new_axes(8, 3.2)
     groups = log.trials.groupby(["image", "pair", "distortion"], sort=True)
-    colours = cycle(SERIES if groups.ngroups <= _MOST_COLOURS else (GREY,))
-    for ((image, pair, number), rows), colour in zip(groups, colours, strict=False):
-        ax.plot(rows["trial"], rows["amplitude"], "-", color=colour, linewidth=0.8, alpha=0.6)
-        for right, marker in ((True, "o"), (False, "x")):
-            own = rows[rows["correct"] == right]
-            label = f"{image} {pair} {'uv'[number - 1]}" if right else None
-            ax.plot(own["trial"], own["amplitude"], marker, color=colour, markersize=4, label=label)
+    if groups.ngroups <= len(SERIES):
+        for (condition, rows), colour in zip(groups, SERIES, strict=False):
+            image, pair, number = cast("tuple[str, str, int]", condition)
+            label = f"{image} {pair} {'uv'[number - 1]}"
+            ax.plot(rows["trial"], rows["amplitude"], "-", color=colour, linewidth=1, label=label)
+        ax.legend(frameon=False, fontsize="small", loc="upper left", bbox_to_anchor=(1, 1))
+    right = log.trials["correct"].astype(bool)
+    dot: dict[str, Any] = {"color": BLUE, "markersize": 3, "alpha": 0.5}
+    for rows, marker, look in (
+        (log.trials[right], "o", dot),
+        (log.trials[~right], "x", {"color": ORANGE, "markersize": 5}),
+    ):
+        ax.plot(rows["trial"], rows["amplitude"], marker, **look)
     ax.set_yscale("log")
     ax.set_xlabel("trial")
     ax.set_ylabel("amplitude α [L2 norm, model units]")
-    ax.set_title("crosses: wrong answers", fontsize="small")
-    if 0 < groups.ngroups <= _MOST_COLOURS:
-        ax.legend(frameon=False, fontsize="small", loc="upper left", bbox_to_anchor=(1, 1))
+    ax.set_title("dots: correct answers; crosses: wrong ones", fontsize="small")
     return clean(ax)
