@@ -26,7 +26,6 @@ def _displayed(writer: Any, node: nodes.math_block) -> None:
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
-    """Add the renderer and take it."""
+    """Add the renderer; Sphinx takes it, as the only one beside its own."""
     app.add_html_math_renderer("native", (_inline, None), (_displayed, None))
-    app.config.html_math_renderer_name = "native"  # type: ignore[attr-defined]
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,4 +1,4 @@
-r"""
+"""
 2. Run a session
 ================
 
@@ -35,8 +35,8 @@ easy_share: 0.1                    # clearly visible trials, which pin the lapse
 #
 # .. code-block:: console
 #
-#    $ pdpsych calibrate first-study/stimuli/sets/small --display
-#      first-study/experiments/displays/srgb-8bit.yaml
+#    $ pdpsych calibrate first-study/stimuli/sets/small \
+#      --display first-study/experiments/displays/srgb-8bit.yaml
 
 from pdpsych import stimuli
 
@@ -85,7 +85,7 @@ spread: 0.1   # standard deviation of log thresholds between participants
 # %%
 # .. code-block:: console
 #
-#    $ pdpsych run first-study/experiments/small.yaml --participant 01
+#    $ pdpsych run first-study/experiments/small.yaml --participant 01 \
 #      --simulate first-study/experiments/observers/like-lgn.yaml
 
 for participant in ("01", "02", "03"):

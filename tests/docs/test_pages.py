@@ -23,7 +23,7 @@ INLINE = re.compile(r"`(pdpsych [^`]*)`")
 
 
 def commands(page):
-    text = page.read_text(encoding="utf-8").replace("\n#      ", " ")
+    text = page.read_text(encoding="utf-8").replace("\\\n#      ", "")
     fenced = [line for block in FENCED.findall(text) for line in FENCED_LINE.findall(block)]
     return [*LINE.findall(text), *fenced, *INLINE.findall(FENCED.sub("", text))]
 
