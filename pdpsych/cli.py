@@ -13,6 +13,8 @@ import typer
 from pdpsych.errors import InputError
 
 if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
     from pdpsych.analysis import Analysis
 
 app = typer.Typer(
@@ -457,8 +459,17 @@ def display_show(
     last = verification.last_verification(described)
     typer.echo(f"last verification: {last or 'none since it was measured'}")
     path = figure or display.with_suffix(".png")
-    display_figures.figure(described, validations).savefig(path, dpi=150)
+    _save(display_figures.figure(described, validations), path)
     typer.echo(f"figure: {path}")
+
+
+def _save(figure: Figure, path: Path) -> None:
+    if path.suffix.lower() not in (".png", ".pdf", ".svg"):
+        raise InputError(f"{path}: a figure's file ends in .png, .pdf or .svg")
+    try:
+        figure.savefig(path, dpi=150)
+    except OSError as error:
+        raise InputError(f"{path}: cannot be written: {error.strerror}") from None
 
 
 @displays.command("import")
@@ -547,7 +558,7 @@ def display_measure(
         typer.echo(f"{stopped}; the same command goes on from there")
         return
     figure = display.with_suffix(".png")
-    display_figures.figure(done.display, done.validations).savefig(figure, dpi=150)
+    _save(display_figures.figure(done.display, done.validations), figure)
     typer.echo(display_summary.summary(done.display, done.validations))
     typer.echo(f"drift of white: {100 * done.drift:.2f} % (limit {100 * measure.DRIFT_LIMIT:g} %)")
     typer.echo(f"written: the curve into {display}, its figure into {figure}")

@@ -14,6 +14,11 @@ class InputError(ValueError):
     """
 
 
+def clipped(text: str, most: int = 200) -> str:
+    """Return a text, cut where it is longer than anybody reads in a message."""
+    return text if len(text) <= most else f"{text[:most]}… ({len(text)} characters)"
+
+
 def did_you_mean(value: object, allowed: Iterable[str]) -> str:
     """Say what is allowed, with the nearest name first where one is near."""
     names = list(allowed)

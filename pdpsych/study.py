@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, PrivateAttr, ValidationError
 
-from pdpsych.errors import InputError, did_you_mean
+from pdpsych.errors import InputError, clipped, did_you_mean
 from pdpsych.whole import whole
 
 P = TypeVar("P", bound="Part")
@@ -106,12 +106,12 @@ def _read_yaml(path: Path) -> Any:
         mark = getattr(error, "problem_mark", None)
         where = f"line {mark.line + 1}: " if mark else ""
         what = getattr(error, "problem", None) or str(error)
-        raise InputError(f"{path}: {where}not valid YAML: {_clipped(what)}") from None
+        raise InputError(f"{path}: {where}not valid YAML: {clipped(what)}") from None
     except RecursionError:
         raise InputError(f"{path}: not valid YAML: nested too deep") from None
     # Dates, numbers and text that Python cannot hold.
     except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
-        raise InputError(f"{path}: cannot be read: {_clipped(str(error))}") from None
+        raise InputError(f"{path}: cannot be read: {clipped(str(error))}") from None
 
 
 def read_text(path: Path) -> str:
@@ -158,31 +158,26 @@ def _problem(label: str, schema: type[BaseModel], problem: Any) -> str:
     if problem["type"] == "extra_forbidden":
         owner = _schema_at(schema, location[:-1])
         allowed = list(owner.model_fields) if owner else []
-        name = _clipped(str(location[-1]))
+        name = clipped(str(location[-1]))
         what = f'unknown key "{name}"; {did_you_mean(name, allowed)}'
-        return f"{label}: {_clipped(_dotted(schema, location))}: {what}"
+        return f"{label}: {clipped(_dotted(schema, location))}: {what}"
     message = problem["msg"].removeprefix("Value error, ").removeprefix("Assertion failed, ")
     message = message[:1].lower() + message[1:]
     given = problem.get("input")
     no_value = problem["type"] == "missing" or isinstance(given, dict)
-    shown = "" if no_value else f", got {_clipped(_repr(given))}"
+    shown = "" if no_value else f", got {clipped(_repr(given))}"
     if problem["type"] == "literal_error":
         choices = [
             c.strip("'") for c in problem["ctx"]["expected"].replace(" or ", ", ").split(", ")
         ]
         message = did_you_mean(_repr(given).strip("'"), choices)
     key = _dotted(schema, location)
-    return f"{label}: {_clipped(key) + ': ' if key else ''}{_clipped(message, 1000)}{shown}"
+    return f"{label}: {clipped(key) + ': ' if key else ''}{clipped(message, 1000)}{shown}"
 
 
 def _few(lines: list[str]) -> list[str]:
     more = len(lines) - _MOST_LINES
     return lines if more <= 0 else [*lines[:_MOST_LINES], f"and {more} problems more"]
-
-
-def _clipped(text: str, most: int = 200) -> str:
-    """Return a text, cut where it is longer than anybody reads."""
-    return text if len(text) <= most else f"{text[:most]}… ({len(text)} characters)"
 
 
 def _repr(value: Any) -> str:

@@ -8,7 +8,7 @@ import pandas as pd
 
 from pdpsych.analysis.definition import Analysis, select
 from pdpsych.analysis.exclusion import describe, exclude
-from pdpsych.errors import InputError
+from pdpsych.errors import InputError, clipped
 from pdpsych.experiments.logs import check_place, read_logs
 from pdpsych.experiments.records import Header
 from pdpsych.experiments.session_log import SessionLog
@@ -146,6 +146,7 @@ def _check_settings(logs: list[SessionLog]) -> None:
             here, there = log.header.config.get(key), reference.get(key)
             if here != there:
                 raise InputError(
-                    f"{log.path}: config.{key}: {here!r}, but {logs[0].path.name} was recorded "
-                    f"with {there!r}; allowed: sessions with the same settings"
+                    f"{log.path}: config.{key}: {clipped(repr(here))}, but {logs[0].path.name} "
+                    f"was recorded with {clipped(repr(there))}; allowed: sessions with the same "
+                    "settings"
                 )
