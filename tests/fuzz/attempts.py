@@ -29,6 +29,7 @@ Files = dict[str, tuple[int, int, int]]
 # Bytes that one command may take beyond what the process has.
 MEMORY = 2**30
 LONGEST_MESSAGE = 10_000
+_BUSY, _WAITING = signal.SIGPROF, signal.SIGALRM
 # Whole results that a refused command may leave: images that are made, for the next start; what
 # a command made before the one that is refused; locks.
 _KEPT = re.compile(r"/\.[^/]+\.units(/|$)|\.lock$|/sets$")
@@ -88,10 +89,10 @@ class Bench:
 
 
 def run(command: Command, root: Path, limit_s: float) -> Outcome:
-    """Run a command in a folder, with its time and memory bounded."""
+    """Run a command in a folder, with its time and memory bounded; seconds are the processor's."""
     out, err = (io.TextIOWrapper(io.BytesIO(), encoding="utf-8") for _ in range(2))
     err.reconfigure(errors="backslashreplace")
-    here, began = Path.cwd(), time.perf_counter()
+    here, began = Path.cwd(), time.process_time()
     status: int | str = 0
     os.chdir(root)
     try:
@@ -109,7 +110,7 @@ def run(command: Command, root: Path, limit_s: float) -> Outcome:
         status = traceback.format_exc(limit=-6)[-2000:]
     finally:
         os.chdir(here)
-    seconds = time.perf_counter() - began
+    seconds = time.process_time() - began
     said = "".join(_text(stream) for stream in (out, err))
     if isinstance(status, str):
         return Outcome("broken", seconds, status)
@@ -146,18 +147,22 @@ def _bounded(limit_s: float) -> Iterator[None]:
         raise _TooSlow
 
     former = resource.getrlimit(resource.RLIMIT_DATA)
-    handler = signal.signal(signal.SIGALRM, too_slow)
+    handlers = {number: signal.signal(number, too_slow) for number in (_BUSY, _WAITING)}
     # Ends what does not even come back to Python.
     faulthandler.dump_traceback_later(10 * limit_s, exit=True, file=sys.__stderr__)
     resource.setrlimit(resource.RLIMIT_DATA, (_data_bytes() + MEMORY, former[1]))
-    signal.setitimer(signal.ITIMER_REAL, limit_s)
+    # The processor's time, which other programs do not take; but waiting is a hang too.
+    signal.setitimer(signal.ITIMER_PROF, limit_s)
+    signal.setitimer(signal.ITIMER_REAL, 6 * limit_s)
     try:
         yield
     finally:
+        signal.setitimer(signal.ITIMER_PROF, 0)
         signal.setitimer(signal.ITIMER_REAL, 0)
         resource.setrlimit(resource.RLIMIT_DATA, former)
         faulthandler.cancel_dump_traceback_later()
-        signal.signal(signal.SIGALRM, handler)
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
 
 
 def _data_bytes() -> int:

@@ -23,4 +23,4 @@ def bench(broken_study: Path, tmp_path_factory: pytest.TempPathFactory):
     """Return what breaks the study and runs a command on it."""
     import attempts
 
-    return attempts.Bench(broken_study, tmp_path_factory.mktemp("work"), limit_s=60)
+    return attempts.Bench(broken_study, tmp_path_factory.mktemp("work"))

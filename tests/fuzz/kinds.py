@@ -119,13 +119,13 @@ def load_network(root: Path) -> None:
 def _read_fit(root: Path) -> None:
     from pdpsych.analysis import Fit
 
-    repr(Fit.from_json(root / RESULTS / "fit.json"))
+    Fit.from_json(root / RESULTS / "fit.json")
 
 
 def _read_scores(root: Path) -> None:
     from pdpsych.analysis import Scores
 
-    repr(Scores.from_json(root / RESULTS / "score.json"))
+    Scores.from_json(root / RESULTS / "score.json")
 
 
 def _add_to_board(root: Path) -> None:

@@ -12,7 +12,7 @@ if sys.platform == "win32":
 
 import kinds
 
-EACH = 12
+EACH = 8
 
 
 @pytest.mark.parametrize("name", kinds.DRAWS)
