@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pdpsych.errors import InputError
+from pdpsych.errors import InputError, clipped
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -597,5 +597,5 @@ def main() -> None:
     try:
         app()
     except InputError as error:
-        typer.echo(f"pdpsych: {error}", err=True)
+        typer.echo(f"pdpsych: {clipped(str(error), 5000)}", err=True)
         sys.exit(2)

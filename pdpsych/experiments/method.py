@@ -41,7 +41,7 @@ def _known(value: Any) -> Any:
     if not isinstance(value, dict):
         raise ValueError(f"a mapping with kind: {', '.join(METHODS)}")
     kind = value.get("kind", _DEFAULT)
-    if kind not in METHODS:
+    if not isinstance(kind, str) or kind not in METHODS:
         raise ValueError(f'kind: "{kind}"; {did_you_mean(kind, METHODS)}')
     return value
 

@@ -47,6 +47,8 @@ if TYPE_CHECKING:
 
 SCHEMA = Schema("set", 2, "generate it again: pdpsych generate RECIPE.yaml", {1: _with_records})
 MANIFEST = "manifest.json"
+# By how much the norm of a stored distortion may differ from 1.
+_UNIT = 1e-3
 SHOWN = 6
 _MOST_PAIRS = 10
 Sensitivity = Annotated[float, Field(ge=0)]
@@ -494,4 +496,11 @@ def _read_arrays(
     path: Path, shape: tuple[int, int, int], pairs: int
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     found = read_archive(path, {"image": shape, "distortions": (pairs, 2, *shape)})
-    return found["image"], found["distortions"]
+    image, distortions = found["image"], found["distortions"]
+    # Not a number is in no range either.
+    if not (image.min() >= 0 and image.max() <= 1):
+        raise InputError(f"{path}: image: has values outside [0, 1]; copy the set again")
+    norms = np.sqrt((distortions.astype(np.float64) ** 2).sum(axis=(2, 3, 4)))
+    if not np.allclose(norms, 1, atol=_UNIT):
+        raise InputError(f"{path}: distortions: are not of unit norm; copy the set again")
+    return image, distortions

@@ -54,10 +54,29 @@ _ONE_AT_A_TIME = threading.Lock()
 
 
 class UnitRecord(Section):
-    """``unit.json``: an image's entry of the manifest, and the SHA-256 of the unit's files."""
+    """``unit.json``: an image's entry of the manifest, and the SHA-256 of the unit's files.
+
+    ``sha256`` is that of both, so that a unit that was changed is made again.
+    """
 
     image: ImageEntry
     files: dict[str, str]
+    sha256: str
+
+    @classmethod
+    def of(cls, image: ImageEntry, files: dict[str, str]) -> UnitRecord:
+        """Return the record of a unit just made."""
+        return cls(image=image, files=files, sha256=_sha256(image, files))
+
+    @property
+    def whole(self) -> bool:
+        """Whether it is as it was made."""
+        return self.sha256 == _sha256(self.image, self.files)
+
+
+def _sha256(image: ImageEntry, files: dict[str, str]) -> str:
+    text = json.dumps([image.model_dump(mode="json"), files], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 @dataclass(frozen=True)
@@ -96,7 +115,7 @@ def find(folder: Path, unit: Unit) -> UnitRecord | None:
     try:
         data = json.loads((place / RECORD).read_text(encoding="utf-8"))
         record = validate(data, UnitRecord, str(place / RECORD))
-        whole = all(
+        whole = record.whole and all(
             sha256_of(place_in(place, file)) == sha256 for file, sha256 in record.files.items()
         )
     except (OSError, ValueError, RecursionError):
@@ -140,7 +159,7 @@ class Maker:
             entry = _make_image(part, self.recipe, self.device, unit.image, step)
             files = sorted(f for f in part.rglob("*") if f.is_file())
             sums = {f.relative_to(part).as_posix(): sha256_of(f) for f in files}
-            record = UnitRecord(image=entry, files=sums)
+            record = UnitRecord.of(entry, sums)
             (part / RECORD).write_text(record.model_dump_json(indent=1), encoding="utf-8")
             self._put_in_place(part, unit)
         finally:

@@ -122,7 +122,7 @@ def test_log_ratios_are_of_sensitivities_of_any_size(scale):
     assert ratios["log_ratio"].tolist() == pytest.approx([-np.log(2)])
 
 
-def _written(folder, **changes):
+def _written(folder, distortion=1 / 8, **changes):
     """Write a set of one image; ``changes`` are made to its entry, or to the manifest."""
     pairs = [{"name": "random-1", "kind": "random", "sensitivities": {"LN": [1.0, 2.0]}}]
     entry = {"name": "cat", "source": "cat.png", "source_sha256": "0", "shape": [1, 8, 8]}
@@ -131,7 +131,7 @@ def _written(folder, **changes):
     file = folder / "set" / "arrays" / "cat.npz"
     file.parent.mkdir(parents=True)
     image = np.zeros((1, 8, 8), np.float32)
-    np.savez(file, image=image, distortions=np.zeros((1, 2, 1, 8, 8), np.float32))
+    np.savez(file, image=image, distortions=np.full((1, 2, 1, 8, 8), distortion, np.float32))
     manifest = {"schema_version": 2, "name": "set", "created": "2026-01-01", "versions": {}}
     manifest |= {"recipe": {}, "floor": 0.0, "models": ["LN"], "representations": []}
     manifest |= {"images": [entry], "files": {"arrays/cat.npz": sha256_of(file)}}
@@ -167,6 +167,13 @@ def test_manifests_that_contradict_themselves_are_refused(tmp_path, changes, mes
     with pytest.raises(InputError, match=message) as refused:
         StimulusSet.open(folder)
     assert str(folder) in str(refused.value)
+
+
+@pytest.mark.parametrize("distortion", [0.0, np.nan, np.inf, 1.0])
+def test_distortions_that_are_not_of_unit_norm_are_refused(tmp_path, distortion):
+    opened = StimulusSet.open(_written(tmp_path, distortion))
+    with pytest.raises(InputError, match=r"cat\.npz: distortions: are not of unit norm"):
+        opened.base("cat")
 
 
 def test_links_that_lead_out_of_a_set_are_refused(tmp_path):

@@ -10,8 +10,8 @@ import pytest
 from pdpsych.stimuli import Recipe, unit
 from pdpsych.stimuli.images import base_images
 from pdpsych.stimuli.recipe import Preprocess, Random, Source
-from pdpsych.stimuli.stimulus_set import RepresentationRecord
-from pdpsych.stimuli.unit import Maker, find, units_of
+from pdpsych.stimuli.stimulus_set import ImageEntry, RepresentationRecord, sha256_of
+from pdpsych.stimuli.unit import Maker, UnitRecord, find, units_of
 
 RECORD = RepresentationRecord(
     name="LN",
@@ -169,3 +169,23 @@ def test_steps_are_told(maker, cat, tmp_path):
     )
     Maker(recipe, tmp_path, "cpu")(cat, lambda: steps.append(1))
     assert 1 <= len(steps) <= 4
+
+
+def test_a_record_that_was_changed_or_leads_elsewhere_is_made_again(maker, cat, tmp_path):
+    maker(cat)
+    place = tmp_path / cat.digest / "unit.json"
+    record = json.loads(place.read_text())
+    (tmp_path / "outside").write_text("x")
+    for change in (
+        {"image": record["image"] | {"encoding": "linear"}},
+        {"files": record["files"] | {"../outside": sha256_of(tmp_path / "outside")}},
+        {"files": {}},
+    ):
+        place.write_text(json.dumps(record | change))
+        assert find(tmp_path, cat) is None
+    files = record["files"] | {"../outside": sha256_of(tmp_path / "outside")}
+    entry = ImageEntry.model_validate(record["image"])
+    place.write_text(UnitRecord.of(entry, files).model_dump_json())
+    assert find(tmp_path, cat) is None
+    assert maker(cat).failure is None
+    assert find(tmp_path, cat) is not None
