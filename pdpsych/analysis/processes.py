@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from multiprocessing import get_context
 from typing import TypeVar
 
+from pdpsych.parent import end_with_parent
+
 Item = TypeVar("Item")
 Found = TypeVar("Found")
 
@@ -33,7 +35,7 @@ def spread(
         return
     with (
         _one_thread_each(),
-        ProcessPoolExecutor(count, get_context("spawn"), _ignore_interrupts) as pool,
+        ProcessPoolExecutor(count, get_context("spawn"), _begin) as pool,
     ):
         futures = [pool.submit(function, item) for item in items]
         try:
@@ -43,9 +45,10 @@ def spread(
             pool.shutdown(cancel_futures=True)
 
 
-def _ignore_interrupts() -> None:
+def _begin() -> None:
     # Ctrl-C reaches every process of the terminal; the asking one ends the others.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    end_with_parent()
 
 
 @contextmanager

@@ -6,9 +6,7 @@ Each kind of workers has one method, ``results``, which yields the outcome of ea
 from __future__ import annotations
 
 import multiprocessing
-import os
 import signal
-import threading
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -19,6 +17,7 @@ from typing import Any, Protocol
 import torch
 
 from pdpsych.errors import InputError
+from pdpsych.parent import end_with_parent
 from pdpsych.stimuli.recipe import Recipe
 from pdpsych.stimuli.unit import Maker, Outcome, Step, Unit
 
@@ -178,20 +177,12 @@ def _interrupts_blocked() -> Iterator[None]:
 def _serve(connection: Connection, make: Maker, threads: int) -> None:
     """Make units until the connection ends; runs in a process of its own."""
     torch.set_num_threads(threads)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    end_with_parent()
     try:
         while True:
             connection.send(make(connection.recv()))
     except (EOFError, OSError, KeyboardInterrupt):
         return
-
-
-def _end_with_parent() -> None:
-    """End this process when the one that started it is gone, even by SIGKILL."""
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        wait([parent.sentinel])
-        os._exit(1)
 
 
 @dataclass(frozen=True)
