@@ -247,14 +247,14 @@ def run(
 
             participant, session, run = dialog.ask(loaded, session, run)
         if dry_run:
-            who = participant or "01"
+            who = "01" if participant is None else participant
             typer.echo(
                 experiments.outline(loaded, who, session, run=run, uncalibrated=uncalibrated)
             )
             return
         log = experiments.run(
             loaded,
-            participant or "01",
+            "01" if participant is None else participant,
             session,
             simulate,
             run=run,

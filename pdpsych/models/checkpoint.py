@@ -141,7 +141,7 @@ def _read(path: Path) -> tuple[dict[str, Tensor], Format]:
         if isinstance(content, Mapping) and isinstance(content.get(key), Mapping):
             content = content[key]
             break
-    if not (content and isinstance(content, Mapping) and _all_tensors(content)):
+    if not (isinstance(content, Mapping) and content and _all_tensors(content)):
         raise InputError(
             f"{path}: holds no state dict; expected tensors by name, or these under "
             f"{' or '.join(_CONTAINERS)}; found {_described(content)}"

@@ -62,12 +62,12 @@ class Display(Section):
     ] = "srgb"
     bit_depth: Literal[8, 10, 16] = 8
     dither: Dither = "uniform"
-    width_px: int | None = Field(None, gt=0)
-    height_px: int | None = Field(None, gt=0)
-    width_cm: float | None = Field(None, gt=0)
-    height_cm: float | None = Field(None, gt=0)
-    distance_cm: float | None = Field(None, gt=0)
-    refresh_hz: float | None = Field(None, gt=0)
+    width_px: int | None = Field(None, gt=0, le=1_000_000)
+    height_px: int | None = Field(None, gt=0, le=1_000_000)
+    width_cm: float | None = Field(None, ge=0.1, le=100_000)
+    height_cm: float | None = Field(None, ge=0.1, le=100_000)
+    distance_cm: float | None = Field(None, ge=0.1, le=100_000)
+    refresh_hz: float | None = Field(None, ge=0.1, le=100_000)
     screen: int = Field(0, ge=0)
 
     @field_validator("curve", mode="before")

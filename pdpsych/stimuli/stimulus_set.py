@@ -352,7 +352,9 @@ class StimulusSet:
 
     def _arrays(self, image: str) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         entry = self.entry(image)
-        return _read_arrays(self.path / array_file(image), entry.shape, len(entry.pairs))
+        file = array_file(image)
+        sha256 = self.manifest.files[file]
+        return _read_arrays(self.path / file, sha256, entry.shape, len(entry.pairs))
 
     def _verify(self) -> None:
         needed = {array_file(image) for image in self.images}
@@ -493,8 +495,9 @@ def _read_manifest(folder: Path) -> bytes:
 
 @lru_cache(maxsize=64)
 def _read_arrays(
-    path: Path, shape: tuple[int, int, int], pairs: int
+    path: Path, sha256: str, shape: tuple[int, int, int], pairs: int
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Read the arrays of an image; by their SHA-256 those of a set made anew are others."""
     found = read_archive(path, {"image": shape, "distortions": (pairs, 2, *shape)})
     image, distortions = found["image"], found["distortions"]
     # Not a number is in no range either.

@@ -336,3 +336,9 @@ def test_tensors_that_no_network_can_be_given_are_refused(made, message, tmp_pat
     state["fc.weight"] = made(state["fc.weight"])
     with pytest.raises(InputError, match=rf"x\.pt: fc\.weight: {message}"):
         checkpoint.read_state(saved(state, tmp_path / "x.pt"))
+
+
+@pytest.mark.parametrize("content", [torch.ones(3), torch.zeros(0), None, 3, [], {}])
+def test_what_is_no_state_dict_is_described(content, tmp_path):
+    with pytest.raises(InputError, match=r"x\.pt: holds no state dict; .*found a"):
+        checkpoint.read_state(saved(content, tmp_path / "x.pt"))

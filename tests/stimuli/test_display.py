@@ -115,3 +115,12 @@ def test_measurements_that_are_missing_are_named(tmp_path):
     path.write_text("curve: {measurements: other.csv, model: pchip}\n")
     with pytest.raises(InputError, match=r"other.csv: no such file"):
         load(path, Display).curves(1)
+
+
+@pytest.mark.parametrize("field", ["width_cm", "height_cm", "distance_cm", "refresh_hz"])
+@pytest.mark.parametrize("value", ["0", "1e-320", "1e308", ".inf", ".nan"])
+def test_sizes_that_no_display_has_are_refused(tmp_path, field, value):
+    path = tmp_path / "lab.yaml"
+    path.write_text(f"{field}: {value}\n")
+    with pytest.raises(InputError, match=f"lab.yaml: {field}: "):
+        load(path, Display)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -187,3 +188,10 @@ def test_links_that_lead_out_of_a_set_are_refused(tmp_path):
     array.symlink_to(array)
     with pytest.raises(InputError, match=r"arrays/cat\.npz"):
         StimulusSet.open(folder)
+
+
+def test_a_set_made_anew_in_the_same_place_is_not_the_former(tmp_path):
+    former = StimulusSet.open(_written(tmp_path)).distortion("cat", "random-1", 1)
+    shutil.rmtree(tmp_path / "set")
+    anew = StimulusSet.open(_written(tmp_path, -1 / 8)).distortion("cat", "random-1", 1)
+    np.testing.assert_array_equal(anew, -former)
