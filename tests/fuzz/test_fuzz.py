@@ -12,7 +12,7 @@ if sys.platform == "win32":
 
 import kinds
 
-EACH = 8
+EACH = 5
 
 
 @pytest.mark.parametrize("name", kinds.DRAWS)
@@ -29,7 +29,6 @@ def test_broken_files_and_options_succeed_or_are_refused(bench, name):
 
 
 def test_what_is_not_broken_succeeds(bench):
-    for kind in kinds.KINDS:
-        for command in kind.commands:
-            outcome = bench.try_out(command, lambda root: None)
-            assert outcome.verdict == "succeeded", (kind.name, command, outcome.message)
+    for command in {str(command): command for k in kinds.KINDS for command in k.commands}.values():
+        outcome = bench.try_out(command, lambda root: None)
+        assert outcome.verdict == "succeeded", (command, outcome.message)
