@@ -224,7 +224,7 @@ class Fit:
             return cls(
                 data["analysis"],
                 data["source"],
-                **{name: pd.DataFrame(data[name]) for name in _TABLES},
+                **{name: tables.from_plain(data[name]) for name in _TABLES},
                 posteriors=posteriors,
             )
 

@@ -129,7 +129,7 @@ class Plan:
         """Read a plan written by :meth:`to_json`."""
         data = tables.read_json(Path(path), SCHEMA)
         del data["schema_version"]
-        return cls(**data | {name: pd.DataFrame(data[name]) for name in ("studies", "cells")})
+        return cls(**data | {name: tables.from_plain(data[name]) for name in ("studies", "cells")})
 
     @property
     def advice(self) -> str:

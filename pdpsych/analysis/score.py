@@ -132,7 +132,7 @@ class Scores:
         """Read scores written by :meth:`to_json`."""
         with tables.reading(Path(path), SCHEMA) as data:
             del data["schema_version"]
-            return cls(**data | {name: pd.DataFrame(data[name]) for name in _TABLES})
+            return cls(**data | {name: tables.from_plain(data[name]) for name in _TABLES})
 
     def write(self, folder: Path) -> list[Path]:
         """Write score.json, and each table as .csv with a data dictionary."""

@@ -36,8 +36,16 @@ def write_table(folder: Path, name: str, frame: pd.DataFrame, columns: Dictionar
 
 
 def to_plain(frame: pd.DataFrame) -> dict[str, list[Any]]:
-    """Return a table as plain lists, for JSON."""
-    return {str(column): frame[column].tolist() for column in frame.columns}
+    """Return a table as plain lists, for JSON; not-a-number becomes null."""
+    plain = frame.astype(object).where(frame.notna(), None)
+    return {str(column): plain[column].tolist() for column in frame.columns}
+
+
+def from_plain(lists: dict[str, list[Any]]) -> pd.DataFrame:
+    """Return the table of :func:`to_plain`."""
+    frame = pd.DataFrame(lists)
+    missing = frame.columns[frame.isna().all()] if len(frame) else []
+    return frame.astype(dict.fromkeys(missing, float))
 
 
 def to_json(data: dict[str, Any]) -> str:
