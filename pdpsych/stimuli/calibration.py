@@ -10,7 +10,6 @@ import hashlib
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING
-from typing import TYPE_CHECKING
 
 import pandas as pd
 from pydantic import Field
@@ -25,14 +24,9 @@ from pdpsych.whole import whole
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
 SCHEMA = Schema("calibration", 1, "calibrate again: pdpsych calibrate SET --display DISPLAY.yaml")
 FOLDER = "calibrations"
 FILE = "calibration.json"
-# More conditions than these are not listed.
-_MOST = 15
 # More conditions than these are not listed.
 _MOST = 15
 # What is shown faithfully has a gain this near to 1.
@@ -196,18 +190,6 @@ class Calibration(Section):
 
         return coverage(self)
 
-    def __str__(self) -> str:
-        """Say what can be shown: the range of the first conditions, and all that is wrong."""
-        return _summary(self)
-
-    __repr__ = __str__
-
-    def plot(self) -> Figure:
-        """Draw the range that each condition can have, and the thresholds expected in it."""
-        from pdpsych.stimuli.calibration_figures import coverage
-
-        return coverage(self)
-
 
 def _summary(calibration: Calibration) -> str:
     shown = [c for c in calibration.conditions if c.range]
@@ -226,7 +208,6 @@ def _summary(calibration: Calibration) -> str:
         lines.append(
             f"  {c.name:<{width}}  {span}  ({c.inside_gamut / root:.2g}; {c.most / root:.2g})"
         )
-    lines += [f"  and {more} more, in conditions.csv"] if more > 0 else []
     lines += [f"  and {more} more, in conditions.csv"] if more > 0 else []
     notes: dict[str, list[str]] = {}
     for c in calibration.conditions:
