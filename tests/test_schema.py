@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import sys
+from pathlib import Path
+
 import pytest
 
 from pdpsych.errors import InputError
@@ -55,3 +58,22 @@ def test_other_versions_are_refused_with_what_to_do(schema, version, message):
 def test_what_is_no_mapping_is_refused(data):
     with pytest.raises(InputError, match="expected a mapping"):
         RULER.version_of(data, "ruler.json")
+
+
+def test_the_page_on_upgrading_names_the_present_versions():
+    from pdpsych.analysis import fit, plan, score
+    from pdpsych.experiments import records
+    from pdpsych.stimuli import calibration, stimulus_set
+
+    page = (Path(__file__).parents[1] / "docs" / "upgrading.md").read_text(encoding="utf-8")
+    rows = [line.split("|")[1:3] for line in page.splitlines() if line.startswith("|")]
+    named = {file.strip(): version.strip() for file, version in rows[2:]}
+    modules = {
+        "stimulus set, `manifest.json`": stimulus_set,
+        "trial log, `sub-*_ses-*.jsonl`": records,
+        "calibration, `calibration.json`": calibration,
+        "fit, `fit.json`": sys.modules[fit.__module__],
+        "scores, `score.json`": sys.modules[score.__module__],
+        "plan, `planned.json`": sys.modules[plan.__module__],
+    }
+    assert named == {file: str(module.SCHEMA.version) for file, module in modules.items()}
