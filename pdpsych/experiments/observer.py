@@ -21,6 +21,8 @@ from pdpsych.stimuli.threshold import expected_thresholds
 from pdpsych.study import Section, load
 
 Thresholds = dict[Condition, float]
+# No display shows the least; nobody who is given the most sees anything.
+_LEAST_RMS, _MOST_RMS = 1e-6, 1e6
 
 
 class Progress(NamedTuple):
@@ -152,11 +154,11 @@ class ObserverSpec(Section):
 
     model: str | None = None
     thresholds_rms: dict[str, dict[str, tuple[float, float]]] | None = None
-    median_threshold_rms: float = Field(0.01, gt=0, le=1)
+    median_threshold_rms: float = Field(0.01, ge=_LEAST_RMS, le=1)
     exponent: float = Field(1.0, gt=0, le=10)
     lapse: float = Field(0.02, ge=0, lt=0.5)
-    bias: float = 0.0
-    spread: float = Field(0.0, ge=0)
+    bias: float = Field(0.0, ge=-10, le=10)
+    spread: float = Field(0.0, ge=0, le=5)
     seed: int = Field(0, ge=0)
 
     @model_validator(mode="after")
@@ -222,9 +224,10 @@ def _given_thresholds(spec: ObserverSpec, opened: StimulusSet) -> Thresholds:
         for pair, values in pairs.items():
             for number, value in enumerate(values, start=1):
                 opened.distortion(image, pair, number)
-                if value <= 0:
+                if not _LEAST_RMS <= value <= _MOST_RMS:
                     raise InputError(
-                        f"{spec.label}: thresholds_rms.{image}.{pair}: above 0, got {value}"
+                        f"{spec.label}: thresholds_rms.{image}.{pair}: from "
+                        f"{_LEAST_RMS:g} to {_MOST_RMS:g}, got {value}"
                     )
                 thresholds[Condition(image, pair, number)] = value * root
     return thresholds

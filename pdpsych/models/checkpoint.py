@@ -157,6 +157,9 @@ def _check_plain(tensor: Tensor, label: str) -> None:
     if tensor.layout != torch.strided or tensor.is_quantized or tensor.is_meta:
         kind = "quantised" if tensor.is_quantized else "empty" if tensor.is_meta else "sparse"
         raise InputError(f"{label}: is {kind}; give dense tensors of plain numbers")
+    held = tensor.untyped_storage().nbytes()
+    if held < tensor.numel() * tensor.element_size():
+        raise InputError(f"{label}: says that it has {tensor.numel()} numbers, in {held} bytes")
     if tensor.is_complex():
         raise InputError(f"{label}: is complex; give real numbers")
     if tensor.is_floating_point() and not torch.isfinite(tensor).all():

@@ -102,7 +102,11 @@ def test_given_thresholds_are_in_rms_contrast(small_set, tmp_path):
         ("model: LGM", '"LGM" is neither a model .*did you mean "LGN"'),
         ("thresholds_rms: {camle: {principal: [1, 1]}}", 'did you mean "camel"'),
         ("thresholds_rms: {camel: {principle: [1, 1]}}", 'did you mean "principal"'),
-        ("thresholds_rms: {camel: {principal: [0, 1]}}", "camel.principal: above 0, got 0"),
+        (
+            "thresholds_rms: {camel: {principal: [0, 1]}}",
+            "camel.principal: from 1e-06 to .*, got 0",
+        ),
+        ("model: LGN\nspread: 1e308", "spread: input should be less than"),
         ("model: LGN\nthresholds_rms: {}", "exactly one of model, thresholds_rms"),
         ("lapse: 0.1", "exactly one of model, thresholds_rms"),
         ("model: LGN\nlapse: 0.7", "lapse: "),

@@ -328,6 +328,7 @@ def test_a_published_name_leads_to_the_weights_in_the_file(tmp_path, monkeypatch
         (lambda t: t.to_sparse(), "is sparse"),
         (lambda t: torch.empty_like(t, device="meta"), "is empty"),
         (lambda t: t.to(torch.complex64), "is complex"),
+        (lambda t: t.flatten()[:1].clone().expand(10**12), "says that it has 10+ numbers, in 4 b"),
         (lambda t: t * torch.nan, "has values that are not finite"),
     ],
 )
