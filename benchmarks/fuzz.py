@@ -4,16 +4,20 @@
 10,000 times, runs a command that reads it, and prints how many inputs of each kind succeeded, were
 refused, or ended in anything else: a traceback, a hang of 10 s, 1 GB of memory, a partial result,
 a message that does not name the file. ``--kind`` tries one kind only, ``--seed`` draws others. Each
-broken one is printed with its number, and ``--only NUMBER`` tries it alone. Linux.
+broken one is printed with its number, and ``--only NUMBER`` tries it alone; ``--jobs`` processes
+share the work. Seconds are the processor's. Linux.
 """
 
 from __future__ import annotations
 
 import argparse
+import multiprocessing
 import sys
 import tempfile
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -25,11 +29,23 @@ import attempts  # noqa: E402
 import kinds  # noqa: E402
 import study  # noqa: E402
 
+Ended = tuple[str, attempts.Outcome]
 
-def inputs(count: int, names: list[str]) -> Iterator[tuple[int, str]]:
-    """Yield numbers of inputs, of each kind in turn."""
-    for number in range(count):
-        yield number, names[number % len(names)]
+
+def tried(numbers: Sequence[int], names: Sequence[str], seed: int, told: bool) -> list[Ended]:
+    """Try inputs by their numbers, each kind in turn, on a study of their own; print the broken."""
+    ended = []
+    with tempfile.TemporaryDirectory() as folder:
+        bench = attempts.Bench(study.build(Path(folder, "study")), Path(folder))
+        for number in numbers:
+            name = names[number % len(names)]
+            rng = np.random.default_rng([seed, list(kinds.DRAWS).index(name), number])
+            command, change, named = kinds.DRAWS[name](rng)
+            outcome = bench.try_out(command, change, named)
+            ended.append((name, outcome))
+            if outcome.verdict == "broken" or told:
+                print(f"--- {number} {name}: {str(command)[:200]}\n{outcome.message}", flush=True)
+    return ended
 
 
 def table(found: dict[str, list[attempts.Outcome]]) -> str:
@@ -51,20 +67,17 @@ def main() -> None:
     parser.add_argument("--kind", action="append", choices=list(kinds.DRAWS))
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--only", type=int)
+    parser.add_argument("--jobs", type=int, default=1)
     given = parser.parse_args()
     names = given.kind or list(kinds.DRAWS)
+    alone = given.only is not None
+    numbers = [given.only] if alone else range(given.count)
     found: dict[str, list[attempts.Outcome]] = defaultdict(list)
-    with tempfile.TemporaryDirectory() as folder:
-        bench = attempts.Bench(study.build(Path(folder, "study")), Path(folder))
-        for number, name in inputs(given.count, names):
-            if given.only not in (None, number):
-                continue
-            rng = np.random.default_rng([given.seed, list(kinds.DRAWS).index(name), number])
-            command, change, named = kinds.DRAWS[name](rng)
-            outcome = bench.try_out(command, change, named)
-            found[name].append(outcome)
-            if outcome.verdict == "broken" or given.only is not None:
-                print(f"--- {number} {name}: {str(command)[:200]}\n{outcome.message}", flush=True)
+    with ProcessPoolExecutor(given.jobs, multiprocessing.get_context("spawn")) as pool:
+        parts = [numbers[job :: given.jobs] for job in range(given.jobs)]
+        for ended in pool.map(partial(tried, names=names, seed=given.seed, told=alone), parts):
+            for name, outcome in ended:
+                found[name].append(outcome)
     print(table(found))
 
 

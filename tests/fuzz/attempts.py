@@ -68,7 +68,9 @@ class Bench:
     ) -> Outcome:
         """Run a command after a change of the study; one of ``named`` is in what it refuses."""
         root = self._fresh()
-        change(root)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            change(root)
         before = _files(root)
         outcome = run(command, root, self._limit)
         return _judged(outcome, before, _files(root), named)

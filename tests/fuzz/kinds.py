@@ -139,11 +139,16 @@ def _add_to_board(root: Path) -> None:
 _CALIBRATE = ["calibrate", SET, "--display"]
 _SHOW = ["display", "show"]
 _UNIT = f"stimuli/sets/.{UNFINISHED}.units/*"
+_IMAGES = ("a.png", "b.jpg", "c.npy")
 _SET_NAMES = ("manifest.json", SET, "arrays/", "set")
 
 KINDS = (
     Kind(
-        "recipe", [RECIPE], mutators.broken_yaml, [["check"], ["check", RECIPE], _generate(RECIPE)]
+        "recipe",
+        [RECIPE],
+        mutators.broken_yaml,
+        [["check"], ["check", RECIPE], _generate(RECIPE)],
+        _IMAGES,
     ),
     Kind(
         "experiment",
@@ -163,7 +168,7 @@ KINDS = (
         [MEASURED],
         mutators.broken_yaml,
         [[*_SHOW, MEASURED], ["display", "fit", MEASURED], [*_CALIBRATE, MEASURED]],
-        ("measured.csv",),
+        ("measured.csv", "displays"),
     ),
     Kind(
         "measurements",
@@ -246,7 +251,7 @@ KINDS = (
         ["stimuli/images/?.*", "stimuli/others/?.*"],
         mutators.broken_image,
         [_load_image, _load_image, _generate(RECIPE)],
-        ("a.png", "b.jpg", "c.npy", "d.tif", "e.bmp"),
+        (*_IMAGES, "d.tif", "e.bmp"),
     ),
     Kind(
         "checkpoint",
@@ -256,6 +261,10 @@ KINDS = (
     ),
 )
 
+_SMALL_PLAN = (
+    *("--studies", "1", "--jobs", "1", "--truth", "LN"),
+    *("--participants", "1", "--images", "2", "--trials", "8"),
+)
 # Commands with options, each of which takes one of the broken values by turns.
 _OPTIONS: dict[tuple[str, ...], tuple[str, ...]] = {
     ("generate", RECIPE): ("--out", "--jobs", "--shard", "--display", "--scheduler"),
@@ -263,7 +272,7 @@ _OPTIONS: dict[tuple[str, ...], tuple[str, ...]] = {
     ("run", EXPERIMENT, "--dry-run"): ("--participant", "--session", "--run", "--simulate"),
     ("run", EXPERIMENT, "--simulate", "LN"): ("--participant", "--session", "--run", "--simulate"),
     ("export", EXPERIMENT): ("--bids", "--psych-ds"),
-    ("plan", ANALYSIS, "--studies", "1", "--jobs", "1"): (
+    ("plan", ANALYSIS, *_SMALL_PLAN): (
         "--truth",
         "--participants",
         "--images",
