@@ -94,11 +94,18 @@ def test_yaml_that_is_more_than_text_is_refused(bench, file, raw):
     assert file in refused(bench, ["check", file], put(file, f"seed: {raw}\n"))
 
 
-@pytest.mark.parametrize("label", ["../x", "a/b", "a\\b", "=1", "+1", "-1", "@x", "\tx", "", "a b"])
-@pytest.mark.parametrize("option", ["--participant", "--session", "--run"])
+LABELS = ("../x", "a/b", "a\\b", "=1", "+1", "-1", "@x", "\tx", "a b", "")
+
+
+# An empty run is none.
+@pytest.mark.parametrize(
+    ("option", "label"),
+    [
+        *((option, label) for option in ("--participant", "--session") for label in LABELS),
+        *(("--run", label) for label in LABELS[:-1]),
+    ],
+)
 def test_labels_that_are_paths_or_formulas_are_refused(bench, option, label):
-    if (option, label) == ("--run", ""):
-        pytest.skip("no run")
     command = ["run", kinds.EXPERIMENT, "--simulate", "LN", f"{option}={label}"]
     message = refused(bench, command, lambda root: None)
     assert option.strip("-") in message
