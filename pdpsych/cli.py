@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
@@ -593,9 +593,21 @@ def display_verify(
 
 
 def main() -> None:
-    """Run the command line; what a user got wrong ends with a message and status 2."""
+    """Run the command line; what a user got wrong ends with a message and status 2.
+
+    So does what the file system refuses where no command expects it: a name that is too long, a
+    folder that may not be read.
+    """
     try:
         app()
     except InputError as error:
-        typer.echo(f"pdpsych: {clipped(str(error), 5000)}", err=True)
-        sys.exit(2)
+        _refuse(str(error))
+    except OSError as error:
+        if error.filename is None:
+            raise
+        _refuse(f"{clipped(str(error.filename))}: {error.strerror}")
+
+
+def _refuse(message: str) -> NoReturn:
+    typer.echo(f"pdpsych: {clipped(message, 5000)}", err=True)
+    sys.exit(2)

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -10,6 +11,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
+from pdpsych import cli
 
 RECIPE = """
 images: [{sample: cat}]
@@ -199,3 +202,12 @@ def test_control_c_ends_with_status_130_and_says_how_to_go_on(tmp_path):
     assert "Traceback" not in errors
     assert "interrupted; finished images are kept" in errors
     assert not (tmp_path / "sets" / "long").exists()
+
+
+def test_what_the_file_system_refuses_is_said(monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["pdpsych", "check", "x" * 5000])
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    assert ended.value.code == 2
+    told = capsys.readouterr().err
+    assert re.fullmatch(r"pdpsych: \S+x… \(\d+ characters\): .*too long\n", told)

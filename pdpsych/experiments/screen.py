@@ -179,7 +179,10 @@ def _open(display: Display, background: float, windowed: bool, label: str) -> An
 
 def _check_screen(display: Display, label: str) -> None:
     """Refuse a screen that is not there: PsychoPy would take the first instead."""
-    count = len(canvas.get_display().get_screens())
+    try:
+        count = len(canvas.get_display().get_screens())
+    except Exception as error:  # pyglet has no class of its own for it
+        raise InputError(f"{label}: display: no screen to open a window on: {error}") from None
     if display.screen >= count:
         raise InputError(
             f"{label}: display.screen: 0 to {count - 1} on this computer, got {display.screen}"
