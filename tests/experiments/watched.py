@@ -146,12 +146,13 @@ def be_program(connection: socket.socket) -> None:
 def main(path: str) -> None:
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     with socket.socket(socket.AF_UNIX) as server:
+        # PsychoPy has set a time-out for all sockets; a session may take longer.
+        server.settimeout(None)
         server.bind(path)
         server.listen()
         print("ready", flush=True)
         while True:
             connection, _ = server.accept()
-            # PsychoPy has set a time-out for all sockets.
             connection.settimeout(None)
             if os.fork() == 0:
                 be_program(connection)
