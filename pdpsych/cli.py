@@ -77,6 +77,7 @@ Settle = Annotated[
 ]
 Windowed = Annotated[bool, typer.Option("--windowed", help="Do not fill the screen.")]
 _NUMBERS = "N,N,…"
+_OF_MODELS = ("torch", "torchvision")
 
 
 @app.command()
@@ -596,12 +597,16 @@ def main() -> None:
     """Run the command line; what a user got wrong ends with a message and status 2.
 
     So does what the file system refuses where no command expects it: a name that is too long, a
-    folder that may not be read.
+    folder that may not be read; and PyTorch, where a command needs it and it is not installed.
     """
     try:
         app()
     except InputError as error:
         _refuse(str(error))
+    except ModuleNotFoundError as error:
+        if error.name not in _OF_MODELS:
+            raise
+        _refuse(f"this needs {error.name}, which is not installed; pip install 'pdpsych[models]'")
     except OSError as error:
         if error.filename is None:
             raise

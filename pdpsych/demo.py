@@ -51,10 +51,12 @@ def run(out: str | Path, quick: bool = False, observer: str = "LGN") -> analysis
     InputError
         If ``out`` holds something else, or the model is unknown.
     """
+    # Loads PyTorch: without it nothing is written.
+    generate = stimuli.generate
     folder, size = Path(out), QUICK if quick else FULL
     files = _write_study(folder, size, observer)
     _say(f"pdpsych generate {files['recipe']}")
-    opened = stimuli.generate(files["recipe"], progress=True)
+    opened = generate(files["recipe"], progress=True)
     print(opened)
     for number in range(1, size.participants + 1):
         participant = f"{number:02d}"

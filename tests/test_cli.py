@@ -211,3 +211,18 @@ def test_what_the_file_system_refuses_is_said(monkeypatch, capsys):
     assert ended.value.code == 2
     told = capsys.readouterr().err
     assert re.fullmatch(r"pdpsych: \S+x… \(\d+ characters\): .*too long\n", told)
+
+
+@pytest.mark.parametrize(
+    "command", [["generate", "r.yaml"], ["demo", "--out", "study"], ["models", "list"]]
+)
+def test_a_command_that_needs_torch_says_so_and_writes_nothing(tmp_path, command):
+    (tmp_path / "r.yaml").write_text(RECIPE)
+    script = "import sys; sys.modules['torch'] = None; from pdpsych import cli; cli.main()"
+    done = subprocess.run(
+        [sys.executable, "-c", script, *command], cwd=tmp_path, capture_output=True, text=True
+    )
+    assert done.returncode == 2
+    told = "pdpsych: this needs torch, which is not installed; pip install 'pdpsych[models]'\n"
+    assert done.stderr == told
+    assert [path.name for path in tmp_path.iterdir()] == ["r.yaml"]
