@@ -28,23 +28,20 @@ def conclude(ranking: pd.DataFrame, level: float) -> str:
     )
     if len(rows) < 2:
         return f"{best['model']} is the only model: {scored}."
-    candidates = possibly_closest(rows)
-    second = rows.iloc[1]
+    others = possibly_closest(rows)[1:]
+    next_ = rows[rows["model"] == others[0]].iloc[0] if others else rows.iloc[1]
     apart = (
-        f"{second['difference']:.2f} [{second['difference_low']:.2f}, "
-        f"{second['difference_high']:.2f}] nats, {100 * level:g} % interval"
+        f"{next_['model']} is further away by {next_['difference']:.2f} "
+        f"[{next_['difference_low']:.2f}, {next_['difference_high']:.2f}] nats, "
+        f"{100 * level:g} % interval"
         + (" simultaneous over all pairs of models" if len(rows) > 2 else "")
     )
-    if len(candidates) > 1:
-        names = _listed(candidates)
+    if others:
         return (
-            f"{best['model']} has the lowest score ({scored}), but {names} cannot be separated "
-            f"with these data: the next, {second['model']}, is further away by {apart}."
+            f"{best['model']} has the lowest score ({scored}), but with these data it cannot be "
+            f"separated from {_listed(others)}: {apart}, which includes 0."
         )
-    return (
-        f"{best['model']} is closest to the human: {scored}. "
-        f"The next, {second['model']}, is further away by {apart}."
-    )
+    return f"{best['model']} is closest to the human: {scored}. The next, {apart}."
 
 
 def deciding_kind(kinds: Iterable[str]) -> str:
@@ -65,7 +62,7 @@ def possibly_closest(rows: pd.DataFrame) -> list[str]:
 def _listed(names: list[str]) -> str:
     if len(names) > _MOST_NAMES:
         return f"{', '.join(names[: _MOST_NAMES - 1])} and {len(names) - _MOST_NAMES + 1} others"
-    return f"{', '.join(names[:-1])} and {names[-1]}"
+    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
 
 
 def caution(missing: int, wanted: int, participants: int, images: int) -> str:

@@ -20,7 +20,9 @@ def test_the_winner_is_named_only_if_all_others_are_separated():
     assert won.startswith("A is closest to the human: mean score 0.20 [0.10, 0.30] nats")
     assert "95 % interval simultaneous over all pairs of models" in won
     tied = conclude(ranking([0, 0.1, -0.2]), 0.95)
-    assert "but A and C cannot be separated" in tied
+    assert "but with these data it cannot be separated from C: C is further away by 2.00" in tied
+    assert "[-0.20, 9.00] nats" in tied
+    assert tied.endswith("which includes 0.")
 
 
 def test_a_difference_of_rounding_is_none():
@@ -35,7 +37,7 @@ def test_two_models_need_no_allowance_for_others():
 def test_many_tied_models_are_counted():
     names = [f"m{k}" for k in range(9)]
     text = conclude(ranking([0.0] * 9, names), 0.95)
-    assert "m0, m1, m2, m3, m4 and 4 others cannot be separated" in text
+    assert "it cannot be separated from m1, m2, m3, m4, m5 and 3 others: m1 is" in text
 
 
 @pytest.mark.parametrize(
