@@ -297,7 +297,7 @@ def fit(analysis: AnalysisFiles) -> None:
     from pdpsych import analysis as analyses
 
     for opened in _with_sessions(analysis):
-        typer.echo(analyses.fit(opened, progress=True))
+        typer.echo(f"{analyses.fit(opened, progress=True)}\ntables: {opened.results}")
 
 
 @app.command()
@@ -329,7 +329,8 @@ def score(
             added_models.add_to(opened, add_model, progress=True)
         fitted = analyses.fit(opened, progress=True)
         scores = analyses.score(opened, fitted, added=add_model or (), progress=True)
-        typer.echo(f"{scores}\nreport: {analyses.report(opened, fitted, scores)}")
+        page = analyses.report(opened, fitted, scores)
+        typer.echo(f"{fitted}\n\n{scores}\n\nreport: {page}")
         if leaderboard is not None:
             typer.echo(f"leaderboard: {board.append(opened, scores, leaderboard)}")
 
@@ -380,9 +381,11 @@ def plan(
 ) -> None:
     """Simulate the experiment, to see how many participants, images and trials are enough."""
     from pdpsych import analysis as analyses
+    from pdpsych.analysis.definition import open_analysis
 
+    opened = open_analysis(analysis)
     planned = analyses.plan(
-        analysis,
+        opened,
         truth,
         participants=_numbers("participants", participants),
         images=_numbers("images", images),
@@ -391,7 +394,7 @@ def plan(
         jobs=jobs,
         progress=True,
     )
-    typer.echo(planned)
+    typer.echo(f"{planned}\ntable: {opened.results / 'plan.csv'}, figure: plan.pdf beside it")
 
 
 def _numbers(name: str, text: str) -> list[int]:

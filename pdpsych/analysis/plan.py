@@ -96,19 +96,24 @@ class Plan:
     def __str__(self) -> str:
         """Give a line for each size, and the smallest study that is enough."""
         head = (
-            f"{self.analysis}: {self.cells['studies'].iloc[0]} simulated studies on {self.kind} "
-            "distortions; the true model is declared the closest in %, intervals in nats"
+            f"{self.analysis}: {self.cells['studies'].iloc[0]} simulated studies of each size, "
+            f"{self.kind} distortions\n"
+            "  right, wrong: the true model, another one is declared the closest\n"
+            "  score, ratio: mean width of the intervals of its score, of a human log ratio; nats"
         )
-        names = "participants  images  trials  trials each  right  (95 % int.)  wrong  score  ratio"
+        names = (
+            "participants  images  trials/distortion  trials/person  "
+            "right  (95 % int.)  wrong  score  ratio"
+        )
         lines = [
-            f"{row['participants']:>12}  {row['images']:>6}  {row['trials']:>6}  "
-            f"{row['trials_each']:>11}  {row['power']:>5.0%}  ({row['power_low']:>4.0%}, "
+            f"{row['participants']:>12}  {row['images']:>6}  {row['trials']:>17}  "
+            f"{row['trials_each']:>13}  {row['power']:>5.0%}  ({row['power_low']:>4.0%}, "
             f"{row['power_high']:>4.0%})  {row['wrong'] / row['studies']:>5.0%}  "
             f"{row['score_width']:>5.2f}  {row['ratio_width']:>5.2f}"
             for row in self.cells.to_dict("records")
         ]
         settings = ", ".join(f"{name} {value}" for name, value in self.observer.items())
-        return "\n".join([head, f"participants: {settings}", names, *lines, self.advice])
+        return "\n".join([head, f"  participants: {settings}", names, *lines, self.advice])
 
     __repr__ = __str__
 
@@ -139,7 +144,8 @@ class Plan:
             best = self.cells.iloc[int(self.cells["power"].argmax())]
             return (
                 f"No size reaches {WANTED:.0%}; {_described(best)}, comes closest with "
-                f"{best['power']:.0%}. Hardest to find there: {best['hardest']}."
+                f"{best['power']:.0%}. Hardest to find there: {best['hardest']}. "
+                "Try more images, or more participants."
             )
         total = enough["participants"] * enough["trials_each"]
         best = enough.iloc[int(total.argmin())]
@@ -338,7 +344,7 @@ def _participants(
 def _described(row: pd.Series) -> str:
     return (
         f"{_counted(row['participants'], 'participant')} × {_counted(row['images'], 'image')} × "
-        f"{row['trials']} trials of each distortion, {row['trials_each']} trials each"
+        f"{row['trials']} trials of each distortion, {row['trials_each']} for each participant"
     )
 
 

@@ -57,7 +57,7 @@ def test_it_is_written_and_told(planned, study):
     assert names <= {path.name for path in folder.iterdir()}
     pd.testing.assert_frame_equal(pd.read_csv(folder / "plan.csv"), planned.cells)
     text = str(planned)
-    assert "6 simulated studies on principal distortions" in text
+    assert "6 simulated studies of each size, principal distortions" in text
     assert planned.advice in text
 
 

@@ -89,6 +89,12 @@ def test_added_models_are_marked_in_what_is_printed_and_kept(study, finished):
     assert "did not take part in choosing the distortions" in page
 
 
+def test_it_says_whose_trials_were_fitted_and_where_the_report_is(study, finished):
+    output, _ = finished
+    assert "thresholds of main\n  01: " in output
+    assert f"report: {study.resolve() / 'analysis/results/main/report.html'}\n" in output
+
+
 def test_the_leaderboard_knows_set_models_and_who_took_no_part(study, finished):
     output, board = finished
     assert f"leaderboard: {board}" in output
