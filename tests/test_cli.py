@@ -66,6 +66,7 @@ def test_a_study_from_set_to_report(study):
         assert "complete, 48 trials" in ran.stdout
     fitted = _pdpsych("fit", study / "analysis" / "tiny.yaml")
     assert "8 thresholds of tiny" in fitted.stdout
+    assert f"tables: {study / 'analysis/results/tiny'}\n" in fitted.stdout
     scored = _pdpsych("score", study)
     assert scored.returncode == 0, scored.stderr
     results = study / "analysis" / "results" / "tiny"
@@ -142,7 +143,8 @@ def test_a_plan_says_what_is_enough(study):
     sizes = ["--participants", "1,2", "--images", "2", "--trials", "5", "--studies", "2"]
     done = _pdpsych("plan", study, *sizes, "--jobs", "1")
     assert done.returncode == 0, done.stderr
-    assert "2 simulated studies on principal distortions" in done.stdout
+    assert "2 simulated studies of each size, principal distortions" in done.stdout
+    assert f"table: {study / 'analysis/results/tiny/plan.csv'}, figure: plan.pdf" in done.stdout
     assert (study / "analysis/results/tiny/plan.pdf").exists()
     wrong = _pdpsych("plan", study, "--trials", "40-60")
     assert wrong.returncode == 2
