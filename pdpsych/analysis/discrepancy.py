@@ -30,14 +30,11 @@ class Discrepancy:
     ----------
     conditions
         Binomial deviance of each condition's counts in bins of d′, (S, 2, C).
-    curve
-        Binomial deviance of the counts of all conditions in bins of d′, (S, 2).
     blocks
         Mean over blocks of the squared deviation of the count over its variance, (S, 2).
     """
 
     conditions: Floats
-    curve: Floats
     blocks: Floats
 
 
@@ -49,17 +46,15 @@ def discrepancy(
 ) -> Discrepancy:
     """Draw posterior samples and compare answers with each; ``block`` numbers trials, (N,)."""
     given = (observations.sign + 1) / 2
-    conditions, curve, blocks = [], [], []
+    conditions, blocks = [], []
     for log_threshold, shared in zip(*posterior.draws(SAMPLES, rng), strict=True):
         expected = expected_correct(observations, log_threshold, shared)
         answers = np.stack([given, rng.random(given.size) < expected])
-        deviance, whole = _deviances(observations, log_threshold, shared, expected, answers)
-        conditions.append(deviance)
-        curve.append(whole)
+        conditions.append(_deviances(observations, log_threshold, shared, expected, answers))
         off = np.array([np.bincount(block, each - expected) for each in answers])
         variance = np.bincount(block, expected * (1 - expected))
         blocks.append((off**2 / variance).mean(axis=1))
-    return Discrepancy(np.array(conditions), np.array(curve), np.array(blocks))
+    return Discrepancy(np.array(conditions), np.array(blocks))
 
 
 def _deviances(
@@ -68,8 +63,8 @@ def _deviances(
     shared: Floats,
     expected: Floats,
     answers: Floats,
-) -> tuple[Floats, Floats]:
-    """Return deviances of each condition, (2, C), and of all together, (2,)."""
+) -> Floats:
+    """Return deviances of each condition, (2, C)."""
     width = len(EDGES) + 1
     level = np.searchsorted(EDGES, signal(observations, log_threshold, shared), side="right")
     cell = observations.condition * width + level
@@ -81,10 +76,7 @@ def _deviances(
 
     number, mean = counted(np.ones(cell.size)), counted(expected)
     correct = np.stack([counted(each) for each in answers])
-    return (
-        deviance(number, correct, mean).sum(axis=2),
-        deviance(number.sum(axis=0), correct.sum(axis=1), mean.sum(axis=0)).sum(axis=1),
-    )
+    return np.asarray(deviance(number, correct, mean).sum(axis=2))
 
 
 def deviance(number: Floats, correct: Floats, expected: Floats) -> Floats:

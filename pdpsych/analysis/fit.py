@@ -82,7 +82,7 @@ PARTICIPANT_COLUMNS: tables.Dictionary = {
     "trials": ("trials the fit rests on", "count"),
     "proportion_correct": ("share of correct answers", "none"),
     "converged": ("whether the fit found its maximum", "none"),
-    "curve_p": ("p value of the deviance of proportion correct by d′, see bins.csv", "none"),
+    "curve_p": ("p value of proportion correct by d′, see bins.csv", "none"),
     "learning": ("s, change of log threshold from the first to the last trial", "nat"),
     "learning_low": ("lower end of its interval", "nat"),
     "learning_high": ("upper end of its interval", "nat"),
@@ -129,7 +129,7 @@ class Fit:
     goodness
         Deviance with what is expected of it, per participant (image "all") and per condition.
     bins
-        Proportion correct by d′ per participant, counted and expected.
+        Proportion correct by predicted d′ per participant, counted and expected.
     excluded
         participant, reason, count of the trials left out.
     posteriors
@@ -425,9 +425,7 @@ def _misfits(row: dict[str, Any], checked: Goodness) -> list[str]:
         f"answers vary {row['overdispersion']:.1f} times as much between blocks as they should": (
             row["overdispersion_p"] < _FLAG_P
         ),
-        "proportion correct by d′ differs from the fitted curve": (
-            row["curve_p"] < _FLAG_DISCREPANCY_P
-        ),
+        "proportion correct by d′ differs from the fitted curve": (row["curve_p"] < _FLAG_P),
         "deviance larger than expected": (
             checked.conditions["deviance_p"].iloc[0] < _FLAG_DISCREPANCY_P
         ),

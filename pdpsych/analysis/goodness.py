@@ -10,9 +10,11 @@ from scipy.special import ndtr, ndtri
 
 from pdpsych.analysis import tables
 from pdpsych.analysis.binomial import wilson
+from pdpsych.analysis.curve import curve_p
 from pdpsych.analysis.discrepancy import EDGES, discrepancy, p_value
 from pdpsych.analysis.hierarchy import Posterior
-from pdpsych.analysis.likelihood import Floats, Observations, expected_correct, signal
+from pdpsych.analysis.likelihood import Floats, Observations, expected_correct
+from pdpsych.analysis.prediction import predicted_signal
 from pdpsych.analysis.trials import CONDITION
 
 EVERY = "all"
@@ -37,7 +39,7 @@ GOODNESS_COLUMNS: tables.Dictionary = {
 }
 BIN_COLUMNS: tables.Dictionary = {
     "participant": ("label of the participant", "none"),
-    "signal": ("mean d′ of the trials in a bin, by the fit", "none"),
+    "signal": ("mean d′ of the trials in a bin, by the trials before each", "none"),
     "trials": ("trials of all conditions in the bin", "count"),
     "proportion_correct": ("share of correct answers", "none"),
     "low": ("lower end of its interval, by the trials of the bin alone (Wilson)", "none"),
@@ -55,9 +57,9 @@ class Goodness:
     conditions
         A row for all trials and one for each condition: columns :data:`GOODNESS_COLUMNS`.
     bins
-        Columns :data:`BIN_COLUMNS`: proportion correct by d′ over all conditions.
+        Columns :data:`BIN_COLUMNS`: proportion correct by predicted d′ over all conditions.
     summary
-        For the table of participants: ``curve_p`` of the bins' deviance; ``first_share`` of
+        For the table of participants: ``curve_p``, the p value of the bins; ``first_share`` of
         answers for the first position if both were equally often right, with interval and
         ``first_p``; ``overdispersion``, the variance of counts in blocks of 50 trials over that
         of independent answers, and ``overdispersion_p``.
@@ -89,14 +91,15 @@ def goodness(
     found = discrepancy(observations, posterior, place // _BLOCK, rng)
     z = float(ndtri((1 + level) / 2))
     expected = expected_correct(observations, posterior.mean, posterior.shared)
-    size = signal(observations, posterior.mean, posterior.shared)
+    size = predicted_signal(observations, posterior)
+    bins = np.searchsorted(EDGES, size, side="right")
     summary = {
-        "curve_p": p_value(found.curve),
+        "curve_p": curve_p(observations, posterior, bins),
         **_first_share(rows, z),
         "overdispersion": float(np.divide(*found.blocks.mean(axis=0))),
         "overdispersion_p": p_value(found.blocks),
     }
-    data = rows.assign(expected=expected, signal=size)
+    data = rows.assign(expected=expected, signal=size, bin=bins)
     return Goodness(_deviances(data, found.conditions), _bins(data, level), summary)
 
 
@@ -121,8 +124,8 @@ def _deviances(data: pd.DataFrame, deviances: Floats) -> pd.DataFrame:
 
 
 def _bins(data: pd.DataFrame, level: float) -> pd.DataFrame:
-    """Return proportion correct in bins of d′."""
-    groups = data.groupby(np.searchsorted(EDGES, data["signal"], side="right"))
+    """Return proportion correct in bins of predicted d′."""
+    groups = data.groupby("bin")
     low, high = wilson(groups["correct"].sum(), groups.size(), level)
     return pd.DataFrame(
         {

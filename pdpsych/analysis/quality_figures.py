@@ -66,7 +66,7 @@ def plot_residuals_by_signal(fit: Fit, ax: Axes | None = None) -> Axes:
             markersize=4, linewidth=0.8,
         )  # fmt: skip
     _on_log_axis(ax)
-    ax.set_xlabel("d′ by the fit")
+    ax.set_xlabel("d′ by earlier trials")
     return _around_zero(ax)
 
 

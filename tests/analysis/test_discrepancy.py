@@ -21,7 +21,7 @@ def test_a_certain_posterior_gives_the_discrepancies_of_its_only_values(simulate
     solved = solve(observations)
     flat = np.zeros_like(solved.loadings)
     certain = replace(
-        solved, sd=0 * solved.sd, loadings=flat, covariance=1e-24 * np.eye(4), converged=True
+        solved, sd=0 * solved.sd, loadings=flat, covariance=1e-24 * np.eye(5), converged=True
     )
     block = np.random.default_rng(0).permutation(np.repeat(np.arange(5), 40))
     found = discrepancy(observations, certain, block, np.random.default_rng(1))
@@ -36,13 +36,12 @@ def test_a_certain_posterior_gives_the_discrepancies_of_its_only_values(simulate
         sum(of((observations.condition == c) & (level == k)) for k in range(8)) for c in range(4)
     ]
     np.testing.assert_allclose(found.conditions[:, 0], np.tile(conditions, (SAMPLES, 1)))
-    np.testing.assert_allclose(found.curve[:, 0], sum(of(level == k) for k in range(8)))
     squares = [
         (right - p)[block == b].sum() ** 2 / (p * (1 - p))[block == b].sum() for b in range(5)
     ]
     np.testing.assert_allclose(found.blocks[:, 0], np.mean(squares))
     # Drawn answers are drawn anew, and their blocks vary as independent answers do.
-    assert len(np.unique(found.curve[:, 1])) > SAMPLES / 2
+    assert len(np.unique(found.conditions[:, 1, 0])) > SAMPLES / 2
     assert found.blocks[:, 1].mean() == pytest.approx(1.0, abs=0.15)
 
 
@@ -53,7 +52,7 @@ def test_p_values_of_adaptive_trials_are_seldom_small_where_the_model_holds(simu
         observations = simulate(rng, 12, 60)[1]
         block = rng.integers(0, 14, 720)
         found = discrepancy(observations, solve(observations), block, rng)
-        several = found.conditions.sum(axis=2), found.curve, found.blocks
+        several = found.conditions.sum(axis=2), found.blocks
         values.append([p_value(each) for each in several])
     # Of 60, 3 are expected below 0.05; 9 or more come once in 500 times.
     assert (np.array(values) < 0.05).sum(axis=0).max() < 9
