@@ -74,7 +74,7 @@ def test_a_study_from_set_to_report(study):
     assert "1. " in scored.stdout
     for name in ("fit.json", "thresholds.csv", "scores.csv", "report.html"):
         assert (results / name).stat().st_size > 100
-    assert json.loads((results / "fit.json").read_text())["schema_version"] == 2
+    assert json.loads((results / "fit.json").read_text())["schema_version"] == 3
 
 
 def test_version_of_python_module_and_script_are_one_program():
