@@ -5,7 +5,7 @@ from __future__ import annotations
 import typing
 from collections.abc import Collection
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, PrivateAttr, ValidationError
@@ -18,6 +18,14 @@ S = TypeVar("S", bound="Section")
 
 # A study file has some hundred values; what is wrong with a few of them is enough to be told.
 _MOST_VALUES, _MOST_LINES = 100_000, 20
+# What pydantic names by Python's types, as it is written in YAML.
+_IN_YAML = {
+    "string_type": 'should be text; write it in quotes, as in "01"',
+    "tuple_type": "should be a list, as in [a, b]",
+    "list_type": "should be a list, as in [a, b]",
+    "bool_parsing": "should be true or false",
+    "bool_type": "should be true or false",
+}
 
 
 class Part(BaseModel):
@@ -27,8 +35,12 @@ class Part(BaseModel):
 
 
 class Section(Part):
-    """A part that can be a file of its own, and then knows which."""
+    """A part that can be a file of its own, and then knows which.
 
+    ``known_as`` says what such a file is and where it lies, for messages.
+    """
+
+    known_as: ClassVar[str] = "a YAML file"
     _file: Path | None = PrivateAttr(default=None)
 
     def resolve(self, path: str | Path) -> Path:
@@ -70,7 +82,9 @@ def load(source: str | Path | S, schema: type[S]) -> S:
     if isinstance(source, schema):
         return source
     path = Path(typing.cast("str | Path", source))
-    section = validate(_read_yaml(path), schema, str(path))
+    data = _read_yaml(path, schema.known_as)
+    _check_kind(data, schema, path)
+    section = validate(data, schema, str(path))
     section._file = path.resolve()
     return section
 
@@ -82,7 +96,7 @@ def validate(data: Any, schema: type[P], label: str) -> P:
     try:
         return schema.model_validate(data)
     except ValidationError as error:
-        lines = [_problem(label, schema, problem) for problem in error.errors()]
+        lines = [_problem(label, schema, problem) for problem in _told(error.errors())]
         raise InputError("\n".join(_few(list(dict.fromkeys(lines))))) from None
 
 
@@ -93,15 +107,26 @@ def dump(section: Section, path: Path) -> None:
         part.write_text(yaml.safe_dump(data, sort_keys=False, allow_unicode=True), encoding="utf-8")
 
 
-def _read_yaml(path: Path) -> Any:
+def _check_kind(data: Any, schema: type[Section], path: Path) -> None:
+    """Refuse a file of another kind at once: most of its keys are none of the schema's."""
+    keys = [clipped(str(key)) for key in data] if isinstance(data, dict) else []
+    unknown = [key for key in keys if key not in schema.model_fields]
+    if len(unknown) > max(2, len(keys) / 2):
+        raise InputError(
+            f"{path}: is not {schema.known_as}: {len(unknown)} of its {len(keys)} keys are "
+            f"unknown, {', '.join(unknown[:3])}, …; allowed: {', '.join(schema.model_fields)}"
+        )
+
+
+def _read_yaml(path: Path, known_as: str) -> Any:
     try:
         return _parse_yaml(read_text(path))
     except FileNotFoundError:
         near = [p.name for p in path.parent.glob("*.yaml")] if path.parent.is_dir() else []
-        hint = f"; {did_you_mean(path.name, sorted(near))}" if near else ""
-        raise InputError(f"{path}: no such file{hint}") from None
+        hint = did_you_mean(path.name, sorted(near)) if near else f"give {known_as}"
+        raise InputError(f"{path}: no such file; {hint}") from None
     except IsADirectoryError:
-        raise InputError(f"{path}: is a folder; give a YAML file") from None
+        raise InputError(f"{path}: is a folder; give {known_as}") from None
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         where = f"line {mark.line + 1}: " if mark else ""
@@ -153,6 +178,20 @@ def _count(node: yaml.Node, known: dict[int, int]) -> int:
     return known[id(node)]
 
 
+def _told(problems: list[Any]) -> list[Any]:
+    """Leave out that a list is too short where that is for its items, which are told."""
+    return [
+        problem
+        for problem in problems
+        if problem["type"] != "too_short"
+        or not any(_within(other["loc"], problem["loc"]) for other in problems)
+    ]
+
+
+def _within(inner: tuple[Any, ...], outer: tuple[Any, ...]) -> bool:
+    return len(inner) > len(outer) and inner[: len(outer)] == outer
+
+
 def _problem(label: str, schema: type[BaseModel], problem: Any) -> str:
     location = problem["loc"]
     if problem["type"] == "extra_forbidden":
@@ -163,6 +202,7 @@ def _problem(label: str, schema: type[BaseModel], problem: Any) -> str:
         return f"{label}: {clipped(_dotted(schema, location))}: {what}"
     message = problem["msg"].removeprefix("Value error, ").removeprefix("Assertion failed, ")
     message = message[:1].lower() + message[1:]
+    message = _IN_YAML.get(problem["type"], message)
     given = problem.get("input")
     no_value = problem["type"] == "missing" or isinstance(given, dict)
     shown = "" if no_value else f", got {clipped(_repr(given))}"

@@ -30,6 +30,27 @@ def _write(tmp_path: Path, text: str) -> Path:
     return path
 
 
+def test_file_of_another_kind(tmp_path):
+    path = _write(tmp_path, "images: [camel]\nstimulus_set: a\ndisplay: b\ntask: spatial")
+    with pytest.raises(InputError) as raised:
+        load(path, Recipe)
+    assert "\n" not in str(raised.value)
+    assert (
+        "is not a recipe, stimuli/NAME.yaml: 3 of its 4 keys are unknown, "
+        "stimulus_set, display, task, …; allowed: images, preprocess"
+    ) in str(raised.value)
+    # Two slips in a short file are told one by one.
+    with pytest.raises(InputError, match='did you mean "models"'):
+        load(_write(tmp_path, "image: [camel]\nmodel: [LN]"), Recipe)
+
+
+def test_says_what_is_wanted_where_there_is_nothing(tmp_path):
+    with pytest.raises(InputError, match=r"no such file; give a recipe, stimuli/NAME\.yaml"):
+        load(tmp_path / "mine", Recipe)
+    with pytest.raises(InputError, match=r"is a folder; give a recipe, stimuli/NAME\.yaml"):
+        load(tmp_path, Recipe)
+
+
 def test_round_trip(tmp_path):
     section = Outer(name="µ", parts=(Inner(depth=3),))
     dump(section, tmp_path / "outer.yaml")
@@ -63,6 +84,26 @@ def test_what_does_not_fit_is_named(tmp_path, text, message):
         load(_write(tmp_path, text), Outer)
     assert message in str(caught.value)
     assert str(tmp_path) in str(caught.value)
+
+
+class Labels(Section):
+    names: tuple[str, ...] = Field(min_length=1)
+    plain: bool = False
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("names: [01]", 'names[0]: should be text; write it in quotes, as in "01", got 1'),
+        ("names: chance", "names: should be a list, as in [a, b], got 'chance'"),
+        ("names: [a]\nplain: perhaps", "plain: should be true or false, got 'perhaps'"),
+    ],
+)
+def test_a_value_of_the_wrong_type_is_told_as_it_is_written_in_yaml(tmp_path, text, message):
+    path = _write(tmp_path, text)
+    with pytest.raises(InputError) as raised:
+        load(path, Labels)
+    assert str(raised.value) == f"{path}: {message}"
 
 
 def test_all_problems_are_reported_at_once(tmp_path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import ClassVar
 
 from pydantic import Field, model_validator
 
@@ -23,6 +24,7 @@ class Analysis(Section):
     ``seed`` what they are drawn with.
     """
 
+    known_as: ClassVar[str] = "an analysis, analysis/NAME.yaml"
     experiment: Path
     participants: tuple[str, ...] | None = Field(None, min_length=1)
     exclude: tuple[str, ...] = ()
@@ -53,7 +55,12 @@ class Analysis(Section):
 
     def open_experiment(self) -> Experiment:
         """Read the experiment whose logs are analysed."""
-        return load(self.resolve(self.experiment), Experiment)
+        path = self.resolve(self.experiment)
+        if not path.exists():
+            known = sorted(file.name for file in path.parent.glob("*.yaml"))
+            hint = f"; {did_you_mean(path.name, known)}" if known else ""
+            raise InputError(f"{self.label}: experiment: {self.experiment}: no such file{hint}")
+        return load(path, Experiment)
 
     @property
     def has_sessions(self) -> bool:

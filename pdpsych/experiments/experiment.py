@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import ConfigDict, Discriminator, Field, Tag, field_validator, model_validator
 
@@ -53,6 +53,7 @@ class Experiment(Section):
     ``consent`` is what a person agrees to before the first trial.
     """
 
+    known_as: ClassVar[str] = "an experiment, experiments/NAME.yaml"
     stimulus_set: Path
     display: Annotated[
         Annotated[Display, Tag("Display")] | Annotated[Path, Tag("Path")],

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple, Protocol, cast
+from typing import ClassVar, NamedTuple, Protocol, cast
 
 import numpy as np
 from pydantic import Field, model_validator
@@ -152,6 +152,7 @@ class ObserverSpec(Section):
     participants, in nats, drawn for each participant and condition.
     """
 
+    known_as: ClassVar[str] = "an observer, experiments/observers/NAME.yaml"
     model: str | None = None
     thresholds_rms: dict[str, dict[str, tuple[float, float]]] | None = None
     median_threshold_rms: float = Field(0.01, ge=_LEAST_RMS, le=1)

@@ -7,7 +7,7 @@ import hashlib
 import json
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 import numpy as np
 from pydantic import Discriminator, Field, Tag, field_validator, model_validator
@@ -54,6 +54,7 @@ class Display(Section):
     display's black and 1 its white.
     """
 
+    known_as: ClassVar[str] = "a display, experiments/displays/NAME.yaml"
     curve: Annotated[
         Annotated[Literal["srgb"], Tag("Srgb")]
         | Annotated[float, Field(gt=0.2, lt=5), Tag("Exponent")]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from itertools import pairwise
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, field_validator, model_validator
 
@@ -148,6 +148,7 @@ class Recipe(Section):
     ``source:model[@weights]/layer``, or mappings {source, name, weights, layers, …}.
     """
 
+    known_as: ClassVar[str] = "a recipe, stimuli/NAME.yaml"
     images: tuple[Source, ...] = Field(min_length=1)
     preprocess: Preprocess = Preprocess()
     mixed_sizes: bool = False
