@@ -48,6 +48,9 @@ def unseal(line: str, before: str) -> Link:
         If it is not JSON.
     """
     record = json.loads(line)
+    if "\\u" in line:
+        # Half a character, which JSON can name, and no file can hold.
+        json.dumps(record, ensure_ascii=False).encode()
     digest = record.pop(KEY, "") if isinstance(record, dict) else ""
     if not isinstance(digest, str):
         return Link(record, "", False)

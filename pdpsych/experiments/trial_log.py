@@ -14,7 +14,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from pdpsych.errors import InputError
+from pdpsych.errors import InputError, clipped
 from pdpsych.experiments import chain
 from pdpsych.experiments.log_contents import parse
 from pdpsych.experiments.log_file import LogFile
@@ -38,6 +38,8 @@ _IDENTITY = (
 
 # More than a line of a trial takes, by about three times.
 _TRIAL_BYTES = 4096
+# Two labels, a number and what is between them fit into a file's name on every system.
+_LONGEST_LABEL = 50
 
 
 class TrialLog:
@@ -164,7 +166,11 @@ def log_path(folder: Path, participant: str, session: str, run: str | None = Non
     labels = {"participant": participant, "session": session} | ({"run": run} if run else {})
     for name, label in labels.items():
         if name == "run" and not re.fullmatch("[0-9]+", label):
-            raise InputError(f'run: a number, got "{label}"; try "1"')
+            raise InputError(f'run: a number, got "{clipped(label)}"; try "1"')
+        if len(label) > _LONGEST_LABEL:
+            raise InputError(
+                f'{name}: at most {_LONGEST_LABEL} letters and digits, got "{clipped(label)}"'
+            )
         if not re.fullmatch("[A-Za-z0-9]+", label):
             nearest = re.sub("[^A-Za-z0-9]", "", label) or "01"
             raise InputError(f'{name}: letters and digits only, got "{label}"; try "{nearest}"')

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from pdpsych.analysis.definition import Analysis
-from pdpsych.errors import InputError
+from pdpsych.errors import InputError, clipped
 from pdpsych.experiments.experiment import Experiment
 from pdpsych.experiments.observer import ObserverSpec
 from pdpsych.stimuli.display import Display
@@ -76,8 +76,8 @@ class StudyFiles:
 
     def add_problem(self, text: str) -> None:
         """Keep what is wrong; the same only once."""
-        if text not in self.problems:
-            self.problems.append(text)
+        if clipped(text, 2000) not in self.problems:
+            self.problems.append(clipped(text, 2000))
 
     @contextmanager
     def collecting(self, where: str = "") -> Iterator[None]:

@@ -53,3 +53,13 @@ def test_a_line_without_a_chain_does_not_fit(line):
 def test_numbers_that_json_has_no_words_for_are_refused():
     with pytest.raises(ValueError, match="not JSON compliant"):
         seal({"a": float("nan")}, "")
+
+
+@pytest.mark.parametrize("line", [r'{"a": "\ud800"}', r'{"a": [{"\uDFFF": 1}]}'])
+def test_half_a_character_is_no_json(line):
+    with pytest.raises(ValueError, match="surrogates not allowed"):
+        unseal(line, "")
+
+
+def test_a_whole_character_in_escapes_is_read():
+    assert unseal(r'{"a": "\ud83d\ude00 \u00e9"}', "").record == {"a": "😀 é"}

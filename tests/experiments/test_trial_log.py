@@ -329,6 +329,16 @@ def test_labels_are_letters_and_digits(tmp_path, label):
         log_path(tmp_path, "01", label)
 
 
+@pytest.mark.parametrize(
+    "labels", [("9" * 51, "01", None), ("01", "9" * 51, None), ("01", "01", "9" * 51)]
+)
+def test_labels_fit_into_the_name_of_a_file(tmp_path, labels):
+    with pytest.raises(InputError, match="at most 50 letters and digits"):
+        log_path(tmp_path, *labels)
+    longest = log_path(tmp_path, *(label and label[:50] for label in labels))
+    assert len(longest.name) < 200
+
+
 def test_log_path_is_named_as_in_bids(tmp_path):
     assert log_path(tmp_path, "07", "A2") == tmp_path / "sub-07_ses-A2.jsonl"
 
