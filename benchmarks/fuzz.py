@@ -2,7 +2,7 @@
 
 ``python benchmarks/fuzz.py 10000`` builds a small study, breaks one of its files, or an option,
 10,000 times, runs a command that reads it, and prints how many inputs of each kind succeeded, were
-refused, or ended in anything else: a traceback, a hang of 10 s, 1 GB of memory, a partial result,
+refused, or ended in anything else: a traceback, a hang of 30 s, 1 GB of memory, a partial result,
 a message that does not name the file. ``--kind`` tries one kind only, ``--seed`` draws others. Each
 broken one is printed with its number, and ``--only NUMBER`` tries it alone; ``--jobs`` processes
 share the work. Seconds are the processor's. Linux.

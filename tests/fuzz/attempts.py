@@ -58,7 +58,7 @@ class Bench:
         Where the last attempt was, as it left it.
     """
 
-    def __init__(self, study: Path, work: Path, limit_s: float = 10.0) -> None:
+    def __init__(self, study: Path, work: Path, limit_s: float = 30.0) -> None:
         self._pristine, self._work, self._limit = study, work, limit_s
         self._number = 0
         self.root = work

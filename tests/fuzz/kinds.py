@@ -193,7 +193,9 @@ KINDS = (
         [_CHECK, [*_RUN[:-1], "experiments/observers/one.yaml"]],
         ("observer",),
     ),
-    Kind("analysis", [ANALYSIS], mutators.broken_yaml, [_CHECK, _STATUS, _FIT], (NAME,)),
+    Kind(
+        "analysis", [ANALYSIS], mutators.broken_yaml, [_CHECK, _STATUS, _FIT], (NAME, "/analysis/")
+    ),
     Kind(
         "manifest",
         [f"{SET}/manifest.json"],
@@ -283,7 +285,7 @@ _OPTIONS: dict[tuple[str, ...], tuple[str, ...]] = {
     ("models", "show", "torchvision:resnet18"): ("--shape", ""),
     ("models", "show"): ("",),
     ("models", "fetch"): ("",),
-    ("score", ANALYSIS): ("--add-model", "--leaderboard"),
+    ("score", ANALYSIS): ("--add-model",),
     ("display", "show", MEASURED): ("--figure",),
     ("display", "import", "experiments/displays/measured.csv", "--out", "new.yaml"): (
         "--bit-depth",
