@@ -52,6 +52,15 @@ def test_bad_definitions_are_refused_by_key(tmp_path, text, message):
         open_analysis(path)
 
 
+def test_a_missing_experiment_is_told_by_the_analysis_that_names_it(tmp_path):
+    path = tmp_path / "main.yaml"
+    path.write_text("experiment: erly.yaml\n")
+    (tmp_path / "early.yaml").touch()
+    message = f'{path}: experiment: erly.yaml: no such file; did you mean "early.yaml"'
+    with pytest.raises(InputError, match=re.escape(message)):
+        open_analysis(path).open_experiment()
+
+
 def test_select_takes_all_or_those_named_and_leaves_out_excluded():
     found = ["01", "02", "03"]
     assert select(Analysis(experiment="x"), found) == found
