@@ -8,6 +8,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.backends.backend_pdf import FigureCanvasPdf
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, LogLocator, NullFormatter
 
@@ -167,15 +169,16 @@ def _turned(models: pd.DataFrame, human: pd.DataFrame) -> tuple[pd.DataFrame, pd
 
 def save_figure(figure: Figure, stem: Path) -> list[Path]:
     """Write a figure as ``stem.png`` (200 dots an inch) and ``stem.pdf``; return their paths."""
-    # Both are laid out alike, once.
+    # Both are laid out alike, once, and drawn once each; savefig draws twice.
     figure.draw_without_rendering()
     figure.set_layout_engine("none")
-    paths = []
-    for kind in ("png", "pdf"):
-        paths.append(stem.with_name(f"{stem.name}.{kind}"))
-        with whole(paths[-1]) as part:
-            figure.savefig(part, format=kind, dpi=200)
-    return paths
+    figure.set_dpi(200)
+    png, pdf = (stem.with_name(f"{stem.name}.{kind}") for kind in ("png", "pdf"))
+    with whole(png) as part:
+        FigureCanvasAgg(figure).print_png(part)
+    with whole(pdf) as part:
+        FigureCanvasPdf(figure).print_pdf(part)
+    return [png, pdf]
 
 
 def _bins(contrast: Floats, correct: Floats, level: float) -> tuple[Floats, ...]:
