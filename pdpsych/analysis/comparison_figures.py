@@ -51,7 +51,7 @@ def plot_differences(scores: Scores, kind: str = "principal", ax: Axes | None = 
             ax.text(*place, text, ha="center", va="center", color=colour, weight=weight)
     ax.set_xticks(range(len(ranked) - 1), ranked[:-1], rotation=45, ha="right")
     ax.set_yticks(range(len(ranked) - 1), ranked[1:])
-    ax.set_title(f"further from the human by, {kind} distortions [nat]", fontsize="medium")
+    ax.set_title(f"how much further from the human, {kind} distortions", fontsize="medium")
     return _with_scale(ax, drawn, "difference in score [nat]")
 
 
@@ -73,7 +73,10 @@ def plot_threshold_map(fit: Fit, dimensions: Mapping[str, int], ax: Axes | None 
     wide = table.pivot(index="participant", columns=CONDITION[1:], values="contrast")
     rows, columns = wide.shape
     ax = ax or new_axes(min(2.5 + 0.28 * columns, 12), 2.8 + 0.3 * rows)
-    drawn = ax.imshow(wide.to_numpy(dtype=float), cmap=_MAP, norm=LogNorm(), aspect="auto")
+    # What the trials do not determine may be anything, and is not to set the scale.
+    sure = table["contrast"].where(table["measured"].astype(bool)).dropna()
+    limits = LogNorm(sure.min(), sure.max()) if sure.nunique() > 1 else LogNorm()
+    drawn = ax.imshow(wide.to_numpy(dtype=float), cmap=_MAP, norm=limits, aspect="auto")
     for flag, marker in ((~table["measured"], "x"), (table["outside_range"], ".")):
         where = table[flag.astype(bool)]
         y = wide.index.get_indexer(where["participant"])

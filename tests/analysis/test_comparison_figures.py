@@ -57,6 +57,15 @@ def test_what_trials_do_not_determine_is_crossed_out(fitted):
     np.testing.assert_array_equal(crosses.get_xydata(), [[2, 1]])
 
 
+def test_what_trials_do_not_determine_does_not_set_the_scale(fitted):
+    table = fitted.thresholds.copy()
+    table.loc[3, ["threshold", "measured"]] = [1e6, False]
+    changed = fitted.__class__(**(vars_of(fitted) | {"thresholds": table}))
+    ax = plot_threshold_map(changed, dict.fromkeys(table["image"].unique(), 256))
+    most = table["threshold"][table["measured"].astype(bool)].max() / 16
+    assert ax.images[0].norm.vmax == pytest.approx(most)
+
+
 def vars_of(fitted):
     return {name: getattr(fitted, name) for name in fitted.__dataclass_fields__}
 
