@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from pdpsych import __version__
 from pdpsych.analysis.exclusion import describe
 from pdpsych.analysis.fit import Fit
 from pdpsych.analysis.score import Scores
@@ -58,20 +59,54 @@ _BIBTEX = """@inproceedings{feather2025,
   pages = {e1003553},
   year = {2014},
 }"""
+PLACED = {
+    "adaptive": (
+        "each where the answer was expected to tell most about the threshold (Kontsevich & Tyler "
+        "1999)",
+        """@article{kontsevich1999,
+  author = {Kontsevich, Leonid L. and Tyler, Christopher W.},
+  title = {Bayesian adaptive estimation of psychometric slope and threshold},
+  journal = {Vision Research},
+  volume = {39},
+  number = {16},
+  pages = {2729--2737},
+  year = {1999},
+}""",
+    ),
+    "staircase": (
+        "by staircases (Levitt 1971)",
+        """@article{levitt1971,
+  author = {Levitt, Harry},
+  title = {Transformed up-down methods in psychoacoustics},
+  journal = {Journal of the Acoustical Society of America},
+  volume = {49},
+  number = {2B},
+  pages = {467--477},
+  year = {1971},
+}""",
+    ),
+    "constant": ("by the method of constant stimuli", ""),
+}
+"""How each method places amplitudes, and BibTeX of what that cites."""
 
 
 def methods(trials: Trials, fit: Fit, scores: Scores) -> str:
     """Return what was done as a paragraph ready to paste, and BibTeX of what it cites."""
+    config = fit.source["sessions"][0]["config"]
     sentences = [
         _people(fit),
         _stimuli(trials, fit),
-        _procedure(fit.source["sessions"][0]["config"]),
+        _procedure(config),
+        display(config.get("display") or {}),
         _data(trials, fit),
         _model(fit),
         _score(fit, scores),
+        f"The analysis was run with pdpsych {__version__}.",
     ]
     paragraph = " ".join(sentence for sentence in sentences if sentence)
-    return f'<p>{paragraph}</p>\n<h3>Citations</h3>\n<pre class="cite">{escape(_BIBTEX)}</pre>'
+    _, placed = PLACED.get(_placement(config), ("", ""))
+    cited = f"{_BIBTEX}\n{placed}".strip()
+    return f'<p>{paragraph}</p>\n<h3>Citations</h3>\n<pre class="cite">{escape(cited)}</pre>'
 
 
 def _people(fit: Fit) -> str:
@@ -82,7 +117,7 @@ def _people(fit: Fit) -> str:
         f"{_counted(len(names), 'participant')} took part in {_counted(len(sessions), 'session')}"
     )
     if simulated:
-        text += f" ({len(simulated)} of them simulated)"
+        text += f" ({len(simulated)} of the participants simulated)"
     return text + "."
 
 
@@ -114,12 +149,38 @@ def _procedure(config: dict[str, Any]) -> str:
             f"Images were shown for {timing['image']:g} ms, with {timing['blank']:g} ms between "
             "them where they followed each other."
         )
-    method = config.get("method") or {}
-    if "kind" in method:
-        parts.append(f"Amplitudes were placed by the method “{escape(method['kind'])}”.")
+    kind = _placement(config)
+    if kind:
+        words, _ = PLACED.get(kind, (f"by the method “{kind}”", ""))
+        parts.append(f"Amplitudes were placed {escape(words)}.")
     if config.get("easy_share"):
-        parts.append(f"{config['easy_share']:.0%} of the trials had a clearly visible amplitude.")
+        share = f"{100 * config['easy_share']:g} %"
+        parts.append(f"{share} of the trials had a clearly visible amplitude.")
     return " ".join(parts)
+
+
+def _placement(config: dict[str, Any]) -> str:
+    return str((config.get("method") or {}).get("kind", ""))
+
+
+def display(recorded: dict[str, Any]) -> str:
+    """Describe a display, as a log has it, as far as it is known, and how far away it was."""
+    known = {name: value for name, value in recorded.items() if value is not None}
+    words = {
+        "width_px": "{width_px} pixels wide",
+        "width_cm": "{width_cm:g} cm wide",
+        "refresh_hz": "{refresh_hz:g} Hz",
+        "bit_depth": "{bit_depth} bits a channel",
+    }
+    parts = [text.format(**known) for name, text in words.items() if name in known]
+    if isinstance(known.get("curve"), str):
+        parts.append(f"luminance taken to follow the curve {escape(known['curve'])}")
+    elif "curve" in known:
+        parts.append("luminance as measured")
+    if not parts:
+        return ""
+    far = f", seen from {known['distance_cm']:g} cm" if "distance_cm" in known else ""
+    return f"The display: {', '.join(parts)}{far}."
 
 
 def _data(trials: Trials, fit: Fit) -> str:
@@ -139,7 +200,7 @@ def _model(fit: Fit) -> str:
     exponent, lapse = people["exponent"], people["lapse"]
     flagged = int((people["flags"] != "").sum())
     return (
-        "P(correct) = ½ + (½ − λ)(2Φ(d′/√2) − 1) with d′ = (α/τ)<sup>b</sup> at the realised "
+        "P(correct) = ½ + (½ − λ)(2Φ(d′/√2) − 1) with d′ = (α/τ)ᵇ at the realised "
         "amplitude α was fitted to all trials of a participant; the threshold τ is the amplitude "
         "at which d′ = 1 (Berardino et al. 2017). Exponent b, lapse λ and a steady change of log "
         "thresholds from the first to the last trial (learning) are shared by the conditions of a "
@@ -162,8 +223,7 @@ def _score(fit: Fit, scores: Scores) -> str:
         f"({100 * scores.level:g} %) of mean scores carry the uncertainty of trials, participants "
         f"and images ({settings['samples']} draws, seed {settings['seed']}); differences between "
         "models have simultaneous intervals over all pairs of models (max-t; Hothorn, Bretz &amp; "
-        "Westfall 2008). With one participant or one image they do not extend to others."
-        + _ceiling(scores)
+        "Westfall 2008)." + _ceiling(scores)
     )
 
 

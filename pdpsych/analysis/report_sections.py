@@ -68,7 +68,11 @@ def _ranking_caption(scores: Scores, kind: str, first: pd.Series) -> str:
     if limits.empty:
         return text
     ends = [with_interval(limits, b, f"{b}_low", f"{b}_high").iloc[0] for b in BOUNDS]
-    return f"{text} Noise ceiling of the distance to single participants: {' to '.join(ends)}."
+    return (
+        f"{text} Noise ceiling, the distance of single participants to the mean of all and to that "
+        f"of the others: {' to '.join(ends)}. No model is expected to come closer to single "
+        "participants, the last column, than about that."
+    )
 
 
 def differences(found: Findings) -> str:

@@ -4,8 +4,10 @@ from html.parser import HTMLParser
 
 import pytest
 
+import pdpsych
 from pdpsych.analysis import report
 from pdpsych.analysis.markup import p_value
+from pdpsych.analysis.methods import PLACED, display
 from pdpsych.errors import InputError
 
 MODEL_OBSERVER = "simulated: model LGN, exponent 1.0, lapse 0.02, spread 0.2"
@@ -73,11 +75,25 @@ def test_figures_are_beside_the_page_for_print(folder, page):
 
 def test_the_methods_have_numbers_from_the_data(page):
     text = " ".join(" ".join(Tags(page).text).split())
-    assert "2 participants took part in 2 sessions (2 of them simulated)." in text
+    assert "2 participants took part in 2 sessions (2 of the participants simulated)." in text
     assert "3 images (16 × 16 pixels)" in text
     assert "3 principal and 3 random" in text
     assert "480 trials were analysed, 20 for each distortion" in text
     assert "The median response time was 0.50 s." in text
+    assert f"run with pdpsych {pdpsych.__version__}." in text
+
+
+def test_the_methods_name_the_display_as_far_as_it_is_known():
+    known = {"curve": "srgb", "bit_depth": 8, "width_px": 1920, "width_cm": 53.0}
+    known |= {"refresh_hz": 60.0, "distance_cm": 57.0}
+    assert display(known) == (
+        "The display: 1920 pixels wide, 53 cm wide, 60 Hz, 8 bits a channel, "
+        "luminance taken to follow the curve srgb, seen from 57 cm."
+    )
+    assert display({"curve": {"model": "table"}, "width_cm": None}) == (
+        "The display: luminance as measured."
+    )
+    assert display({}) == ""
 
 
 def test_what_the_methods_cite_is_in_the_bibliography(page):
@@ -90,10 +106,17 @@ def test_what_the_methods_cite_is_in_the_bibliography(page):
     assert bibliography.count("@") == 5
 
 
+@pytest.mark.parametrize("kind", PLACED)
+def test_each_way_to_place_amplitudes_is_named_and_cited(kind):
+    words, bibtex = PLACED[kind]
+    cited = re.findall(r"\((\w+)[^()]*?(\d{4})\)", words)
+    assert re.findall(r"@article{([a-z]+)(\d+),", bibtex) == [(n.lower(), y) for n, y in cited]
+
+
 def test_the_noise_ceiling_has_an_interval_like_everything_else(page):
     text = " ".join(" ".join(Tags(page).text).split())
     number = r"\d\.\d\d \[\d\.\d\d, \d+\.\d\d\]"
-    found = re.findall(rf"Noise ceiling of the distance[^:]*: {number} to {number}\.", text)
+    found = re.findall(rf"Noise ceiling, the distance[^:]*: {number} to {number}\.", text)
     assert len(found) == 2
 
 
