@@ -7,18 +7,23 @@ from typing import Literal
 from pdpsych.experiments.experiment import Experiment
 from pdpsych.experiments.observer import Progress, SessionStopped
 from pdpsych.experiments.screen import Screen
+from pdpsych.stimuli.display import Display
 
 Text = Literal["welcome", "practice_end", "rest", "pause", "stop", "end"]
 
 _SET_UP = """\
 For the experimenter
 
-Screen {screen}: {width} × {height} pixels of {bits} bits, {rate:.4g} Hz
+{who}
+{how_far}
 
+Screen {screen}: {width} × {height} pixels of {bits} bits, {rate:.4g} Hz
+{size}
+{go_on}: so it is        {pause}: stop"""
+_SIZE = """
 It should be {width_cm:g} cm wide, and {distance_cm:g} cm from the eyes
 ({per_degree:.1f} pixels a degree): measure both.
-
-{go_on}: so it is        {pause}: stop"""
+"""
 
 # Behind the consent, which may be in any language.
 _AGREE = "\n\n{go_on}: OK        {pause}: ×"
@@ -62,24 +67,30 @@ class Pages:
         if self._experiment.consent:
             self._show(self._experiment.consent + _AGREE.format(**self._keys), progress)
 
-    def set_up(self, progress: Progress, refresh_hz: float) -> None:
-        """Have the experimenter measure what the program cannot, where the display says it."""
-        display = self._experiment.screen()
+    def set_up(self, who: str, progress: Progress, refresh_hz: float) -> None:
+        """Have the experimenter see to what the program cannot: who sits there, and sizes."""
+        display, done = self._experiment.screen(), progress.done
+        width, height = self._screen.size
+        text = _SET_UP.format(
+            who=who,
+            how_far=f"goes on after {done} of {progress.total} trials" if done else "begins",
+            screen=display.screen,
+            width=width,
+            height=height,
+            bits=display.bit_depth,
+            rate=refresh_hz,
+            size=self._size(display),
+            **self._keys,
+        )
+        self._show(text, progress)
+
+    def _size(self, display: Display) -> str:
         per_degree = display.pixels_per_degree
-        if per_degree is not None:
-            width, height = self._screen.size
-            text = _SET_UP.format(
-                screen=display.screen,
-                width=width,
-                height=height,
-                bits=display.bit_depth,
-                rate=refresh_hz,
-                width_cm=display.width_cm,
-                distance_cm=display.distance_cm,
-                per_degree=per_degree,
-                **self._keys,
-            )
-            self._show(text, progress)
+        if per_degree is None:
+            return ""
+        return _SIZE.format(
+            width_cm=display.width_cm, distance_cm=display.distance_cm, per_degree=per_degree
+        )
 
     def _show(self, text: str, progress: Progress) -> None:
         while self._press(text) == self._keys["pause"]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import closing
+from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
 
@@ -31,6 +32,8 @@ from pdpsych.versions import versions
 __all__ = ["SessionStopped", "calibration_for", "occasion", "run"]
 
 Design = tuple[PlannedTrial, ...]
+
+_FINISHED = "finished before: nothing was run; another day of this participant is another --session"
 
 
 def run(
@@ -106,17 +109,20 @@ def run(
     )
     with closing(TrialLog.open(path, header)) as log:
         _replay(trials, stage, log)
+        finished = log.finished
         if observer is not None and not show:
             _answer(trials, stage, observer, log, _nothing, progress)
-        elif not log.finished:
+        elif not finished:
             from pdpsych.experiments.window import Window
 
-            shown = Window(experiment, stage.background(), windowed, observer)
+            who = f"Participant {participant}, session {session}" + (f", run {run}" if run else "")
+            shown = Window(experiment, who, stage.background(), windowed, observer)
             with closing(shown) as window:
                 log.describe(window.system)
                 _answer(trials, stage, window, log, window.answered, progress)
                 window.finish(stage.progress)
-    return read_log(path)
+    found = read_log(path)
+    return replace(found, notes=(*found.notes, _FINISHED)) if finished else found
 
 
 def occasion(session: str, run: str | None) -> str:

@@ -32,6 +32,8 @@ class Window:
 
     Parameters
     ----------
+    who
+        Participant and session, for the experimenter to see.
     background
         Level around the images, 0 to 1.
     windowed
@@ -54,11 +56,12 @@ class Window:
     def __init__(
         self,
         experiment: Experiment,
+        who: str,
         background: float,
         windowed: bool = False,
         answers: Observer | None = None,
     ) -> None:
-        self._experiment, self._answers = experiment, answers
+        self._experiment, self._who, self._answers = experiment, who, answers
         self._display = experiment.screen()
         check_keys(experiment.keys.model_dump(), experiment.label)
         self._screen = Screen(self._display, background, windowed, experiment.label)
@@ -164,7 +167,7 @@ class Window:
 
     def _begin(self, progress: Progress) -> None:
         if not self._windowed:
-            self._pages.set_up(progress, self.measured_hz)
+            self._pages.set_up(self._who, progress, self.measured_hz)
         if progress.done == 0:
             self._pages.consent(progress)
         self._pages.show("welcome", progress)

@@ -133,6 +133,8 @@ def test_a_finished_session_is_left_as_it_is(early, small_set):
     assert again.complete
     assert again.trials.equals(first.trials)
     assert log_file(early).read_bytes() == before
+    assert "nothing was run; another day of this participant is another --session" in str(again)
+    assert not first.notes
 
 
 def test_participants_and_sessions_differ(early):

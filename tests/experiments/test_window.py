@@ -338,6 +338,8 @@ def test_late_frames_are_recorded(person, short):
     )
     assert sitting.status == 0, sitting.said
     timings = {t["trial"]: TrialTiming(**t["timing"]) for t in records(path)}
+    first_page = next(moment.text for moment in sitting.moments if moment.text)
+    assert "Participant 01, session 01\nbegins\n\nScreen 0: 640 × 480" in first_page
     first = timings[1]
     assert first.refresh_hz == pytest.approx(25.2, rel=0.01)
     assert {name: phase.frames for name, phase in first.phases.items()} == {
