@@ -172,7 +172,7 @@ def log_path(folder: Path, participant: str, session: str, run: str | None = Non
                 f'{name}: at most {_LONGEST_LABEL} letters and digits, got "{clipped(label)}"'
             )
         if not re.fullmatch("[A-Za-z0-9]+", label):
-            nearest = re.sub("[^A-Za-z0-9]", "", label) or "01"
+            nearest = re.sub("[^A-Za-z0-9]", "", re.sub("^(sub|ses)-", "", label)) or "01"
             raise InputError(f'{name}: letters and digits only, got "{label}"; try "{nearest}"')
     return folder / f"sub-{participant}_ses-{session}{f'_run-{run}' if run else ''}.jsonl"
 

@@ -53,6 +53,7 @@ def test_a_person_is_asked_for_what_was_not_given(pdpsych_run, monkeypatch):
     ("options", "message"),
     [
         (("--participant", ""), 'participant: letters and digits only, got ""; try "01"'),
+        (("--participant", "sub-02"), 'letters and digits only, got "sub-02"; try "02"'),
         (("--participant", "a b"), 'participant: letters and digits only, got "a b"; try "ab"'),
         (("--participant", "01", "--run", "x"), "run: "),
         (("--participant", "01"), r"small\.yaml: display: .*not calibrated"),
