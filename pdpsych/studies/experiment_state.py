@@ -132,6 +132,9 @@ def _changes(
 ) -> list[str]:
     """Name what a session depends on that is not as it was; of what is there to compare."""
     header, changed = log.header, []
+    if log.trials.empty:
+        # Refused by the screen, or stopped on its first page: it begins anew.
+        return []
     if display is not None:
         was, now = header.config, experiment.resolved()
         # The set is known by its SHA-256: a folder may move.

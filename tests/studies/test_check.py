@@ -49,6 +49,11 @@ def test_an_interrupted_session_can_go_on_only_where_nothing_changed(done, edit)
     found = studies.check(done)
     assert not any("pdpsych run" in step.command for step in found.steps)
     assert f"experiment {NAME}: run before break_every changed: sub-01 ses-01" in found.outdated
+    # Without an answer it begins anew.
+    log.write_bytes(lines[0])
+    found = studies.check(done)
+    assert "0 of 90 trials are answered" in [step.why for step in found.steps]
+    assert not any(NAME in line for line in found.outdated if "experiment" in line)
 
 
 def test_all_problems_of_all_files_are_listed(done, edit):
