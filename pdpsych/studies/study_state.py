@@ -60,7 +60,27 @@ class StudyState:
             *self.experiments,
             *self.analyses,
         )
-        return tuple({step.command: step for state in states for step in state.steps}.values())
+        steps = [step for state in states for step in state.steps]
+        return tuple({step.command: step for step in (*steps, *self._to_write())}.values())
+
+    def _to_write(self) -> Iterator[Step]:
+        """Name the files that a study lacks to use what it has; a broken one may do it already."""
+        if self.study.problems or len(self.study.files) == 1:
+            return
+        shown = {
+            e.experiment.resolve(e.experiment.stimulus_set).resolve() for e in self.experiments
+        }
+        for made in self.sets:
+            name = made.recipe.stem
+            if made.opened is not None and made.opened.path.resolve() not in shown:
+                line = f"stimulus_set: ../stimuli/sets/{name}"
+                yield Step(f"write experiments/{name}.yaml, with {line}", "no experiment shows it")
+        analysed = {a.analysis.resolve(a.analysis.experiment).resolve() for a in self.analyses}
+        for run in self.experiments:
+            name = run.experiment.stem
+            if run.logs and Path(run.experiment.label) not in analysed:
+                line = f"experiment: ../experiments/{name}.yaml"
+                yield Step(f"write analysis/{name}.yaml, with {line}", "no analysis has its trials")
 
 
 def study_state(path: str | Path) -> StudyState:

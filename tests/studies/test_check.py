@@ -36,6 +36,21 @@ def test_each_step_follows_from_the_one_before(new, generated, tmp_path):
     assert commands(root) == ["pdpsych calibrate", "pdpsych score"]
 
 
+def test_what_nothing_uses_yet_is_named(done):
+    assert "write" not in str(studies.check(done))
+    (done / "analysis" / f"{NAME}.yaml").unlink()
+    [step] = studies.check(done).steps
+    wanted = f"write analysis/{NAME}.yaml, with experiment: ../experiments/{NAME}.yaml"
+    assert step == (wanted, "no analysis has its trials")
+    shutil.rmtree(done / "experiments" / "data")
+    (done / "experiments" / f"{NAME}.yaml").unlink()
+    [step] = studies.check(done).steps
+    wanted = f"write experiments/{NAME}.yaml, with stimulus_set: ../stimuli/sets/{NAME}"
+    assert step == (wanted, "no experiment shows it")
+    # One file is not the whole study.
+    assert not studies.check(done / "stimuli" / f"{NAME}.yaml").steps
+
+
 def test_an_interrupted_session_can_go_on_only_where_nothing_changed(done, edit):
     log = done / "experiments" / "data" / NAME / "sub-01_ses-01.jsonl"
     log.chmod(0o644)
