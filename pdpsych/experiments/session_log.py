@@ -33,6 +33,8 @@ class SessionLog:
         came and went, in s from the trial's first frame.
     notes
         What is to be said of the file: lines cut off in writing, lines changed afterwards.
+    change
+        Which lines were changed afterwards, empty if none was.
     timing
         Which of the trials were off, and by how much.
     """
@@ -41,6 +43,7 @@ class SessionLog:
     header: Header
     trials: pd.DataFrame
     notes: tuple[str, ...]
+    change: str
     timing: TimingSummary
 
     @property
@@ -78,10 +81,11 @@ def read_log(path: str | Path) -> SessionLog:
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror}") from None
     if contents.header is None:
-        raise InputError(f"{path}: empty: the session was not started")
+        raise InputError(f"{path}: empty: the session was not started; remove the file")
     timing = summarise({trial.trial: trial.timing for trial in contents.trials})
     trials = _table(contents.trials)
-    return SessionLog(path, contents.header, trials, _notes(contents, path), timing)
+    change = contents.change if contents.changed else ""
+    return SessionLog(path, contents.header, trials, _notes(contents, path), change, timing)
 
 
 def _notes(contents: Contents, path: Path) -> tuple[str, ...]:

@@ -120,6 +120,8 @@ def _logs(study: StudyFiles, experiment: Experiment) -> tuple[SessionLog, ...]:
             log = read_log(path)
             check_place(log, experiment)
             logs.append(log)
+            if log.change:
+                study.add_problem(f"{path}: {log.change}; fits use it")
     return tuple(logs)
 
 
