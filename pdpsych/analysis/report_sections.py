@@ -13,6 +13,7 @@ import pandas as pd
 from pdpsych.analysis.ceiling import BOUNDS
 from pdpsych.analysis.exclusion import describe
 from pdpsych.analysis.findings import Findings
+from pdpsych.analysis.fit import Fit
 from pdpsych.analysis.markup import Gallery, p_value, short, table, with_interval
 from pdpsych.analysis.methods import methods
 from pdpsych.analysis.score import Scores
@@ -242,7 +243,14 @@ def quality(found: Findings) -> str:
         "what the fit leaves over, by d′ and by the order of trials.",
     )
     checks = table(shown, f"{100 * fit.level:g} % intervals; learning below 0 is improvement.")
-    return "\n".join([panels, checks, _excluded(fit.excluded), _frames(found.logs, gallery)])
+    parts = [_notes(fit), panels, checks, _excluded(fit.excluded), _frames(found.logs, gallery)]
+    return "\n".join(parts)
+
+
+def _notes(fit: Fit) -> str:
+    """List what was noticed in reading the logs: unfinished sessions, lines changed later."""
+    lines = "".join(f"<li>{escape(note)}</li>" for note in fit.source["notes"])
+    return f"<ul>{lines}</ul>" if lines else ""
 
 
 def _excluded(excluded: pd.DataFrame) -> str:
@@ -343,7 +351,6 @@ def provenance(found: Findings) -> str:
         "Settings of the experiment": json.dumps(session["config"], ensure_ascii=False),
         "Versions that ran the sessions": _versions(session["versions"]),
         "Trials": f"{fit.source['trials']} in {len(fit.source['sessions'])} session(s)",
-        "Left out in reading": "; ".join(fit.source["notes"]) or "nothing",
     }
     lines = (f"<dt>{escape(k)}</dt><dd><code>{escape(v)}</code></dd>" for k, v in items.items())
     return f"<dl>{''.join(lines)}</dl>"
