@@ -184,7 +184,10 @@ def test_an_image_that_fails_ends_with_status_1_and_its_reason(tmp_path):
     done = _pdpsych("generate", recipe)
     assert done.returncode == 1
     assert "Traceback" not in done.stderr
-    assert "1 failed; the same command tries them again:" in done.stderr
+    assert (
+        "1 failed; the same command tries them again (or take them out of the recipe):"
+        in done.stderr
+    )
     assert "bad.npy: has 400 values that are not finite" in done.stderr
 
 

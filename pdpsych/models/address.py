@@ -127,8 +127,12 @@ def parse_network(text: str) -> NetworkAddress:
     Raises
     ------
     InputError
-        If there is no source, or it is not known.
+        If there is no source, it is not known, or the model is built in.
     """
+    if text in BUILT_IN:
+        raise InputError(
+            f'"{text}" is built in; it has no layers to choose and no weights to fetch'
+        )
     return validate(_split(text), NetworkAddress, text)
 
 

@@ -272,7 +272,8 @@ def _problems(found: ConditionCalibration, base: Array, max_clipped: float) -> t
         "(preprocess.range: [0.05, 0.95] in the recipe) or weight the distortion by headroom "
         "(space.headroom)"
         if best.clipped
-        else "take more bits (bit_depth), dither: uniform, or a band limit (space.cycles_per_image)"
+        else "take more bits (bit_depth), dither where there is none, or a band limit "
+        "(space.cycles_per_image)"
     )
     return (
         f"no range of amplitudes is shown within {100 * TOLERANCE:g} %: at best, at RMS contrast "
@@ -296,7 +297,7 @@ def _doubts(found: ConditionCalibration, ppd: float | None) -> tuple[str, ...]:
         if below:
             warnings.append(
                 f"the threshold expected under {below} is not {_ROOM:g} times above the smallest "
-                "amplitude; dither: uniform or more bits make that smaller"
+                "amplitude; more bits (bit_depth), or dither where there is none, make that smaller"
             )
         warnings += _direction(found, low, high)
     if ppd is not None and (found.above_eye or 0.0) > _TOO_MUCH_ABOVE:
@@ -319,7 +320,7 @@ def _direction(found: ConditionCalibration, low: float, high: float) -> list[str
     remedy = (
         "clip less (--max-clipped), or give more room (preprocess.range, space.headroom)"
         if poorest.clipped
-        else "dither: uniform or more bits help"
+        else "more bits (bit_depth), or dither where there is none, help"
     )
     return [
         "near the thresholds expected, what is shown has a cosine below "

@@ -483,6 +483,10 @@ def _read_manifest(folder: Path) -> bytes:
     try:
         return (folder / MANIFEST).read_bytes()
     except (FileNotFoundError, NotADirectoryError):
+        if folder.is_file():
+            raise InputError(
+                f"{folder}: is a file; give the folder of a set, stimuli/sets/NAME"
+            ) from None
         if not folder.is_dir():
             raise InputError(f"{folder}: no such stimulus set; run pdpsych generate") from None
         raise InputError(

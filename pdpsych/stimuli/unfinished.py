@@ -28,6 +28,9 @@ class SetUnfinished(Exception):
         if self.remaining:
             lines.append(f"{self.remaining} remain for other shards; the last one joins the set")
         if self.failed:
-            lines.append(f"{len(self.failed)} failed; the same command tries them again:")
+            lines.append(
+                f"{len(self.failed)} failed; the same command tries them again (or take them out "
+                "of the recipe):"
+            )
             lines += [f"  {image}: {reason}" for image, reason in self.failed.items()]
         return "\n".join(lines)

@@ -136,3 +136,8 @@ def test_reading_an_address_needs_no_torch():
         "parse('timm:a/b')\nassert not {'torch', 'timm', 'torchvision'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_a_built_in_model_has_nothing_to_fetch():
+    with pytest.raises(InputError, match='"LGN" is built in; it has no layers to choose'):
+        parse_network("LGN")

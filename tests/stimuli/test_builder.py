@@ -392,6 +392,9 @@ def test_a_folder_without_a_manifest_is_no_set(copied, tmp_path):
         StimulusSet.open(copied)
     with pytest.raises(InputError, match="no such stimulus set"):
         StimulusSet.open(tmp_path / "nothing")
+    (tmp_path / "mine.yaml").touch()
+    with pytest.raises(InputError, match="is a file; give the folder of a set, stimuli/sets/NAME"):
+        StimulusSet.open(tmp_path / "mine.yaml")
 
 
 def test_a_newer_schema_is_refused(copied):
