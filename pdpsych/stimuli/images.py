@@ -6,6 +6,7 @@ import hashlib
 import io
 import warnings
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -46,6 +47,23 @@ class BaseImage:
     source: str
     sha256: str
     file: Path | None = None
+
+    def check(self, preprocess: Preprocess) -> None:
+        """Refuse a photograph whose head tells that it cannot be used.
+
+        Raises
+        ------
+        InputError
+            If it is no image, has colours that are not read, or is too small.
+        """
+        if self.file is not None and self.file.suffix.lower() != ".npy":
+            with _photograph(self.file, self.file) as photograph:
+                width, height = photograph.size
+                try:
+                    _sizes(height, width, preprocess, str(self.file))
+                except InputError:
+                    # To see how it is held, a PNG is decoded: only where that decides.
+                    _sizes(*_upright(photograph), preprocess, str(self.file))
 
     def pixels(self, preprocess: Preprocess) -> NDArray[np.float32]:
         """Read the image, (C, H, W), float32 in [0, 1].
@@ -144,9 +162,7 @@ def _own_size(image: BaseImage) -> tuple[int, int] | None:
                 height, width = read_head(file).shape[:2]
         else:
             with Image.open(image.file, formats=_FORMATS) as photograph:
-                width, height = photograph.size
-                if photograph.getexif().get(ExifTags.Base.Orientation, 1) > 4:
-                    height, width = width, height
+                height, width = _upright(photograph)
     except Exception:  # a damaged file fails in any way
         return None
     return height - height % 2, width - width % 2
@@ -202,17 +218,25 @@ def _decoded(data: bytes, file: Path, preprocess: Preprocess) -> NDArray[np.floa
 
 
 def _linear_from_photograph(data: bytes, file: Path) -> Array:
+    with _photograph(io.BytesIO(data), file) as photograph:
+        top = _DEPTHS[photograph.mode]
+        pixels = np.asarray(ImageOps.exif_transpose(photograph), dtype=np.float64)
+    return linear_from_srgb(pixels / top)
+
+
+@contextmanager
+def _photograph(source: Path | io.BytesIO, file: Path) -> Iterator[Image.Image]:
+    """Open a photograph; what fails with it inside the block names the file, too."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", Image.DecompressionBombWarning)
-            photograph = Image.open(io.BytesIO(data), formats=_FORMATS)
-            if photograph.mode not in _DEPTHS:
-                raise InputError(
-                    f"{file}: is of mode {photograph.mode}; give a grey or RGB image without "
-                    "transparency (8 bits, or 16 bits grey)"
-                )
-            top = _DEPTHS[photograph.mode]
-            pixels = np.asarray(ImageOps.exif_transpose(photograph), dtype=np.float64)
+            with Image.open(source, formats=_FORMATS) as photograph:
+                if photograph.mode not in _DEPTHS:
+                    raise InputError(
+                        f"{file}: is of mode {photograph.mode}; give a grey or RGB image without "
+                        "transparency (8 bits, or 16 bits grey)"
+                    )
+                yield photograph
     except UnidentifiedImageError:
         raise InputError(f"{file}: is not an image; endings read: {', '.join(ENDINGS)}") from None
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
@@ -221,7 +245,13 @@ def _linear_from_photograph(data: bytes, file: Path) -> Array:
         raise
     except Exception as error:  # a damaged file fails in any way
         raise InputError(f"{file}: damaged or not an image: {error}") from None
-    return linear_from_srgb(pixels / top)
+
+
+def _upright(photograph: Image.Image) -> tuple[int, int]:
+    """Return height and width of a photograph the way it is held."""
+    width, height = photograph.size
+    turned = photograph.getexif().get(ExifTags.Base.Orientation, 1) > 4
+    return (width, height) if turned else (height, width)
 
 
 def _linear_from_array(data: bytes, file: Path, preprocess: Preprocess) -> Array:
@@ -259,6 +289,17 @@ def _prepared(linear: Array, preprocess: Preprocess, label: str) -> NDArray[np.f
 
 def _cropped(channels: Array, preprocess: Preprocess, label: str) -> Array:
     height, width = channels.shape[1:]
+    resized, target = _sizes(height, width, preprocess, label)
+    if resized != (height, width):
+        channels = np.stack([_resized(channel, resized) for channel in channels])
+    top, left = ((a - b) // 2 for a, b in zip(resized, target, strict=True))
+    return channels[:, top : top + target[0], left : left + target[1]]
+
+
+def _sizes(
+    height: int, width: int, preprocess: Preprocess, label: str
+) -> tuple[tuple[int, int], tuple[int, int]]:
+    """Return height and width after resizing and after cutting; nothing is enlarged."""
     size = preprocess.size
     if size is None:
         # Displays place images of even size on whole pixels.
@@ -277,10 +318,7 @@ def _cropped(channels: Array, preprocess: Preprocess, label: str) -> Array:
             f"{label}: {height}×{width} pixels is too small for preprocess (size {size}, resize "
             f"{preprocess.resize}); images are never enlarged"
         )
-    if scale != 1:
-        channels = np.stack([_resized(channel, resized) for channel in channels])
-    top, left = ((a - b) // 2 for a, b in zip(resized, target, strict=True))
-    return channels[:, top : top + target[0], left : left + target[1]]
+    return resized, target
 
 
 def _resized(channel: Array, size: tuple[int, int]) -> Array:

@@ -67,7 +67,7 @@ def _to_generate(study: StudyFiles, recipe: Recipe, kept: int) -> tuple[Step, ..
     why = f"interrupted; {kept} images are made" if kept else f"the set {recipe.stem} is not made"
     generate = Step(f"pdpsych generate {recipe.label}", why)
     try:
-        _own_images(recipe)
+        images = _own_images(recipe)
     except InputError as error:
         absent = [path for path in _own_paths(recipe) if not _holds_something(path)]
         if not absent:
@@ -75,6 +75,9 @@ def _to_generate(study: StudyFiles, recipe: Recipe, kept: int) -> tuple[Step, ..
             return ()
         put = f"put your images where the recipe looks for them: {some([str(p) for p in absent])}"
         return (Step(put, str(error)), generate)
+    for image in images:
+        with study.collecting():
+            image.check(recipe.preprocess)
     return (generate,)
 
 

@@ -4,7 +4,7 @@ import hashlib
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import ExifTags, Image
 from skimage import data
 
 from pdpsych.errors import InputError
@@ -127,6 +127,31 @@ def test_a_file_that_changes_after_it_was_listed_is_refused(tmp_path):
     _save(tmp_path, data.camera()[64:128, :64])
     with pytest.raises(InputError, match="changed while the set was being made"):
         image.pixels(OWN)
+
+
+def test_the_head_of_a_file_tells_what_cannot_be_used(tmp_path):
+    Image.new("CMYK", (32, 32)).save(tmp_path / "colours.tif")
+    Image.new("L", (20, 32)).save(tmp_path / "narrow.png")
+    # Lying, 20 high; held upright it is 20 wide.
+    turned = Image.Exif()
+    turned[ExifTags.Base.Orientation] = 6
+    Image.new("L", (32, 20)).save(tmp_path / "turned.jpg", exif=turned)
+    for name in ("cut.png", "whole.png"):
+        _save(tmp_path, data.camera()[:64, :64], name)
+    _damaged(tmp_path / "cut.png")
+    fits = Preprocess(size=(24, 16))
+    found = {}
+    for image in base_images(_recipe(Source(folder=tmp_path))):
+        try:
+            image.check(fits)
+        except InputError as error:
+            found[image.name] = str(error)
+    assert found.keys() == {"colours"}
+    assert "colours.tif: is of mode CMYK" in found["colours"]
+    for name in ("narrow.png", "turned.jpg"):
+        (image,) = base_images(_recipe(Source(file=tmp_path / name)))
+        with pytest.raises(InputError, match="32×20 pixels is too small"):
+            image.check(Preprocess(size=24))
 
 
 def _damaged(path):

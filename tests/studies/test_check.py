@@ -4,6 +4,7 @@ import shutil
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from pdpsych import experiments, studies
 from pdpsych.errors import InputError
@@ -69,6 +70,19 @@ def test_an_interrupted_session_can_go_on_only_where_nothing_changed(done, edit)
     found = studies.check(done)
     assert "0 of 90 trials are answered" in [step.why for step in found.steps]
     assert not any(NAME in line for line in found.outdated if "experiment" in line)
+
+
+def test_photographs_that_cannot_be_used_are_named_before_they_are_needed(new):
+    photographs = new / "stimuli" / "photographs"
+    photographs.mkdir()
+    for name, mode, side in [("ink", "CMYK", 300), ("small", "RGB", 100), ("good", "RGB", 300)]:
+        Image.new(mode, (side, side)).save(photographs / f"{name}.jpg")
+    (new / "stimuli" / "mine.yaml").write_text(
+        "images: [{folder: photographs}]\nmodels: [LN, LG]\n"
+    )
+    ink, small = studies.check(new / "stimuli" / "mine.yaml").problems
+    assert ink.startswith(f"{photographs / 'ink.jpg'}: is of mode CMYK")
+    assert small.startswith(f"{photographs / 'small.jpg'}: 100×100 pixels is too small")
 
 
 def test_all_problems_of_all_files_are_listed(done, edit):
