@@ -99,7 +99,7 @@ def gather(analysis: Analysis) -> Trials:
         stimulus_set,
         [log.header for log in logs],
         excluded,
-        [note for log in logs for note in _notes(log, analysis)],
+        [note for log in logs for note in _notes(log, analysis)] + _nothing_left(chosen, kept),
     )
 
 
@@ -124,8 +124,23 @@ def _notes(log: SessionLog, analysis: Analysis) -> list[str]:
         f"{log.path}: its trials have no timing: exclude_timing leaves none of them out": (
             analysis.exclude_timing and "off" not in log.trials
         ),
+        f"{log.path}: its trials have no response times: limits of them leave none out": (
+            (analysis.min_response_time or analysis.max_response_time) is not None
+            and len(log.trials) > 0
+            and bool(log.trials["response_time"].isna().all())
+        ),
     }
     return [*log.notes, *(note for note, applies in notes.items() if applies)]
+
+
+def _nothing_left(chosen: list[str], kept: pd.DataFrame) -> list[str]:
+    """Name those of whom the analysis has no trial."""
+    left = set(kept["participant"])
+    return [
+        f"participant {who}: no trial is left, and none is fitted"
+        for who in chosen
+        if who not in left
+    ]
 
 
 def _check_set(logs: list[SessionLog], stimulus_set: StimulusSet) -> None:

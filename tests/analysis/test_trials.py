@@ -136,6 +136,24 @@ def test_order_runs_over_sessions_as_they_were_run(write_study):
     assert trials["order"].is_monotonic_increasing
 
 
+def test_who_has_no_trial_left_is_named(write_study):
+    study = write_study(trials=10, min_response_time=0.4)
+    path = study / LOG.format("02")
+    path.write_text(path.read_text().replace('"response_time": 0.5', '"response_time": 0.3'))
+    trials = gather(open_analysis(study))
+    assert trials.table["participant"].unique().tolist() == ["01"]
+    assert trials.notes[-1] == "participant 02: no trial is left, and none is fitted"
+
+
+def test_limits_of_response_times_say_where_there_are_none(write_study):
+    study = write_study(trials=10, max_response_time=3)
+    path = study / LOG.format("02")
+    path.write_text(path.read_text().replace('"response_time": 0.5', '"response_time": null'))
+    said = [note for note in gather(open_analysis(study)).notes if "no response times" in note]
+    assert len(said) == 1
+    assert said[0].startswith(str(path))
+
+
 def test_rules_of_the_analysis_are_applied(write_study):
     study = write_study(trials=10, min_response_time=0.1, exclude_timing=True)
     path = study / LOG.format("01")
