@@ -61,7 +61,7 @@ def human_ratios(fit: Fit, pairs: pd.DataFrame) -> HumanRatios:
     if not measured.any():
         raise InputError(
             f"{fit.analysis['name']}: no pair has thresholds for both of its distortions that the "
-            "trials determine; run more sessions"
+            "trials determine; see the flags of pdpsych fit, or run more sessions"
         )
     return HumanRatios(
         pairs[measured].reset_index(drop=True), participants, samples[:, :, measured]
