@@ -1,9 +1,9 @@
 """Whether intervals and verdicts hold: 200 studies simulated from trials to the conclusion.
 
 ``python benchmarks/calibration.py`` simulates studies whose participants see like one model, are
-as far from two models, break the assumptions of the fit, or meet staircases, and prints a table of how often
-intervals cover the truth, how often models are declared the closest, how far log ratios are off,
-and how many participants are flagged. Answers come from placements as in a session.
+as far from two models, break the assumptions of the fit, or meet staircases, and prints a table of
+how often intervals cover the truth, how often models are declared the closest, how far log ratios
+are off, and how many participants are flagged. Answers come from placements as in a session.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ from psychopy import gui
 from pdpsych import experiments
 from pdpsych.errors import InputError
 from pdpsych.experiments import dialog
-from pdpsych.study import load
+from pdpsych.section import load
 
 FOLDER = Path(__file__).resolve().parent
 TITLE = "pdpsych"

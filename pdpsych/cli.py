@@ -156,7 +156,7 @@ def generate(
 ) -> None:
     """Make a stimulus set from a recipe; goes on where it was interrupted."""
     from pdpsych import stimuli
-    from pdpsych.study import load
+    from pdpsych.section import load
 
     if display is not None:
         load(display, stimuli.Display)
@@ -239,7 +239,7 @@ def run(
 ) -> None:
     """Run a session, or go on with one that was interrupted."""
     from pdpsych import experiments
-    from pdpsych.study import load
+    from pdpsych.section import load
 
     loaded = load(experiment, experiments.Experiment)
     try:
@@ -448,8 +448,8 @@ def display_show(
     ] = None,
 ) -> None:
     """Say what a display is, and draw its measurements, fits and their errors."""
+    from pdpsych.section import load
     from pdpsych.stimuli import Display, curve_fit, display_summary
-    from pdpsych.study import load
 
     described = load(display, Display)
     if described.measurements is None:
@@ -581,8 +581,8 @@ def display_verify(
 ) -> None:
     """Compare a display with its measured curve; status 1 if it has drifted."""
     from pdpsych.experiments import series, verification
+    from pdpsych.section import load
     from pdpsych.stimuli import Display
-    from pdpsych.study import load
 
     try:
         found = verification.verify(

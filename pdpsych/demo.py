@@ -7,8 +7,8 @@ from pathlib import Path
 
 from pdpsych import analysis, experiments, stimuli
 from pdpsych.errors import InputError
+from pdpsych.section import Section, dump, load
 from pdpsych.stimuli.recipe import Preprocess, Principal, Random, Recipe, Source, Space
-from pdpsych.study import Section, dump, load
 
 NAME = "demo"
 

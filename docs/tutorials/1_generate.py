@@ -59,7 +59,7 @@ seed: 0
 
 from pdpsych.errors import InputError
 from pdpsych.stimuli import Recipe
-from pdpsych.study import load
+from pdpsych.section import load
 
 wrong = study / "stimuli" / "wrong.yaml"
 wrong.write_text(recipe.read_text().replace("LGN]", "LGM]"))

@@ -40,7 +40,7 @@ print(fitted.thresholds[columns].head(6).round(3).to_string(index=False))
 import matplotlib.pyplot as plt
 
 from pdpsych.analysis import figures, trials
-from pdpsych.study import load
+from pdpsych.section import load
 
 gathered = trials.gather(load(definition, analysis.Analysis))
 dimension = gathered.stimulus_set.base("astronaut").size

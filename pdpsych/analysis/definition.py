@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 
 from pdpsych.errors import InputError, did_you_mean
 from pdpsych.experiments.experiment import Experiment
-from pdpsych.study import Section, load
+from pdpsych.section import Section, load
 
 
 class Analysis(Section):

@@ -27,9 +27,9 @@ from pdpsych.experiments.session import calibration_for
 from pdpsych.experiments.stage import Stage
 from pdpsych.progress import progress_bar
 from pdpsych.schema import Schema
+from pdpsych.section import load
 from pdpsych.stimuli.stimulus_set import StimulusSet
 from pdpsych.stimuli.threshold import expected_thresholds
-from pdpsych.study import load
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -17,7 +17,7 @@ from pdpsych.experiments.experiment import Keys
 from pdpsych.experiments.instructions import Instructions
 from pdpsych.experiments.records import Header
 from pdpsych.experiments.session_log import SessionLog
-from pdpsych.study import validate
+from pdpsych.section import validate
 from pdpsych.versions import versions
 
 BIDS_VERSION = "1.10.0"

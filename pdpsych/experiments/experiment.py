@@ -14,9 +14,9 @@ from pdpsych.experiments.method import Method
 from pdpsych.experiments.phases import Timing
 from pdpsych.experiments.task import Task
 from pdpsych.experiments.tasks import TASKS
+from pdpsych.section import Section, load, one_of
 from pdpsych.stimuli.display import Display
 from pdpsych.stimuli.stimulus_set import StimulusSet
-from pdpsych.study import Section, load, one_of
 
 
 class Keys(Section):

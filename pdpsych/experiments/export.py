@@ -15,7 +15,7 @@ from pdpsych.experiments.experiment import Experiment
 from pdpsych.experiments.logs import check_place, read_logs
 from pdpsych.experiments.psych_ds import write_psych_ds
 from pdpsych.experiments.session_log import SessionLog
-from pdpsych.study import load
+from pdpsych.section import load
 from pdpsych.whole import unfinished
 
 Layout = Literal["bids", "psych-ds"]

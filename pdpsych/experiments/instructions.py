@@ -8,7 +8,7 @@ from pydantic import model_validator
 
 from pdpsych.errors import did_you_mean
 from pdpsych.experiments.task import Task
-from pdpsych.study import Section
+from pdpsych.section import Section
 
 _KEYS = ("first", "second", "pause", "go_on")
 _DONE = ("done", "total")

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from pdpsych.errors import InputError
 from pdpsych.experiments import chain
 from pdpsych.experiments.records import SCHEMA, Header, Trial
-from pdpsych.study import validate
+from pdpsych.section import validate
 
 
 class Contents(NamedTuple):

@@ -15,6 +15,7 @@ import numpy as np
 from pdpsych.errors import InputError
 from pdpsych.experiments.design import seed_of
 from pdpsych.experiments.series import Step, drift, plan, take
+from pdpsych.section import load
 from pdpsych.stimuli.curve_fit import Validation, best, compare
 from pdpsych.stimuli.display import Display, MeasuredCurve
 from pdpsych.stimuli.display_file import replace_curve
@@ -27,7 +28,6 @@ from pdpsych.stimuli.measurement import (
     read,
     text,
 )
-from pdpsych.study import load
 
 if TYPE_CHECKING:
     from pdpsych.experiments.instrument import Instrument

@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 
 from pdpsych.errors import InputError, did_you_mean
+from pdpsych.section import load
 from pdpsych.stimuli.curve_fit import CurveFit, Model, fit
 from pdpsych.stimuli.display import Display, MeasuredCurve
 from pdpsych.stimuli.display_file import write
 from pdpsych.stimuli.measurement import CHANNELS, Measurements, Reading
-from pdpsych.study import load
 
 # The monitor centre's levels are those of 8 bits.
 _TOP = 255

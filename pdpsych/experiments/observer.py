@@ -15,10 +15,10 @@ from pdpsych.experiments.design import Condition, PlannedTrial, seed_of
 from pdpsych.experiments.phases import PlannedPhase
 from pdpsych.experiments.task import Position
 from pdpsych.experiments.timing import TrialTiming
+from pdpsych.section import Section, load
 from pdpsych.stimuli.shown import Shown
 from pdpsych.stimuli.stimulus_set import StimulusSet
 from pdpsych.stimuli.threshold import expected_thresholds
-from pdpsych.study import Section, load
 
 Thresholds = dict[Condition, float]
 # No display shows the least; nobody who is given the most sees anything.

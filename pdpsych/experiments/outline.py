@@ -12,8 +12,8 @@ from pdpsych.experiments.experiment import Experiment
 from pdpsych.experiments.session import occasion
 from pdpsych.experiments.stage import Stage
 from pdpsych.experiments.trial_log import log_path
+from pdpsych.section import load
 from pdpsych.stimuli.shown import Shown
-from pdpsych.study import load
 
 # Assumed: nobody knows beforehand how long a person takes.
 ANSWER_S = 1.0

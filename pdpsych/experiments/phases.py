@@ -8,8 +8,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from pdpsych.section import Section
 from pdpsych.stimuli.dither import Levels
-from pdpsych.study import Section
 
 Milliseconds = Annotated[float, Field(ge=0, le=60_000)]
 Place = Literal["centre", "left", "right"]

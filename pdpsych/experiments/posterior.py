@@ -9,7 +9,7 @@ import numpy as np
 from pydantic import Field, field_validator
 
 from pdpsych.experiments.psychometric import Floats, proportion_correct
-from pdpsych.study import Section
+from pdpsych.section import Section
 
 _STEP = 0.1
 _SPAN = 4.0

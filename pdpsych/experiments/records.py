@@ -8,7 +8,7 @@ from pydantic import Field
 
 from pdpsych.experiments.timing import TrialTiming
 from pdpsych.schema import Schema
-from pdpsych.study import Section
+from pdpsych.section import Section
 
 
 def _with_position(record: dict[str, Any]) -> dict[str, Any]:

@@ -23,10 +23,10 @@ from pdpsych.experiments.session_log import SessionLog, read_log
 from pdpsych.experiments.stage import Stage
 from pdpsych.experiments.trial_log import TrialLog, log_path
 from pdpsych.progress import progress_bar
+from pdpsych.section import load
 from pdpsych.stimuli.calibration import Calibration
 from pdpsych.stimuli.display import Display
 from pdpsych.stimuli.stimulus_set import StimulusSet
-from pdpsych.study import load
 from pdpsych.versions import versions
 
 __all__ = ["SessionStopped", "calibration_for", "occasion", "run"]

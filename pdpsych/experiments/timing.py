@@ -9,7 +9,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from pdpsych.study import Part
+from pdpsych.section import Part
 
 # Frames by which a phase may be longer or shorter than it should be.
 TOLERANCE = 1

@@ -19,7 +19,7 @@ from pdpsych.experiments import chain
 from pdpsych.experiments.log_contents import parse
 from pdpsych.experiments.log_file import LogFile
 from pdpsych.experiments.records import Header, Trial
-from pdpsych.study import Section
+from pdpsych.section import Section
 
 # What has to be the same when a session goes on, in the order it is best reported.
 _IDENTITY = (

@@ -13,10 +13,10 @@ from pdpsych.errors import InputError
 from pdpsych.experiments.design import seed_of
 from pdpsych.experiments.measure import opened
 from pdpsych.experiments.series import plan, take
+from pdpsych.section import Section, validate
 from pdpsych.stimuli.display import Display, MeasuredCurve
 from pdpsych.stimuli.display_file import read_measured
 from pdpsych.stimuli.measurement import Channel, Measurements, Reading
-from pdpsych.study import Section, validate
 from pdpsych.whole import whole
 
 _LEVELS = 5

@@ -14,7 +14,7 @@ from pydantic import Discriminator, Field, Tag, model_validator
 
 from pdpsych.errors import InputError, did_you_mean
 from pdpsych.models.registry import NOISE_MODELS, SOURCES
-from pdpsych.study import Part, one_of, validate
+from pdpsych.section import Part, one_of, validate
 
 BUILT_IN = ("LN", "LG", "LGG", "LGN", "identity")
 FORM = "source:model[@weights]/layer"

@@ -9,6 +9,7 @@ import torch
 
 from pdpsych import geometry, models
 from pdpsych.errors import InputError
+from pdpsych.section import validate
 from pdpsych.stimuli.calibration import ConditionCalibration
 from pdpsych.stimuli.display import Display
 from pdpsych.stimuli.encoding import Array
@@ -16,7 +17,6 @@ from pdpsych.stimuli.recipe import Recipe
 from pdpsych.stimuli.shown import shown_difference
 from pdpsych.stimuli.stimulus_set import StimulusSet
 from pdpsych.stimuli.unit import representations, to_tensor
-from pdpsych.study import validate
 
 
 def with_sensitivities(

@@ -20,6 +20,7 @@ from pdpsych import geometry, models
 from pdpsych.errors import InputError
 from pdpsych.geometry.memory import is_out_of_memory
 from pdpsych.progress import progress_bar
+from pdpsych.section import load
 from pdpsych.stimuli import stimulus_set, workers
 from pdpsych.stimuli.images import BaseImage, base_images
 from pdpsych.stimuli.recipe import Recipe
@@ -37,7 +38,6 @@ from pdpsych.stimuli.unit import (
     to_tensor,
     units_of,
 )
-from pdpsych.study import load
 from pdpsych.versions import versions
 
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from pdpsych.errors import InputError
 from pdpsych.progress import progress_bar
+from pdpsych.section import load
 from pdpsych.stimuli import calibration as schema
 from pdpsych.stimuli.calibration import TOLERANCE, Calibration, ConditionCalibration, Step
 from pdpsych.stimuli.display import Display
@@ -19,7 +20,6 @@ from pdpsych.stimuli.measurement import CHANNELS
 from pdpsych.stimuli.shown import Expected, agreement, expected, largest_amplitude
 from pdpsych.stimuli.stimulus_set import StimulusSet
 from pdpsych.stimuli.threshold import expected_thresholds
-from pdpsych.study import load
 from pdpsych.versions import versions
 
 # Amplitudes tried in each factor of ten, and bisections of what lies beside the range.

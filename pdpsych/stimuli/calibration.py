@@ -17,8 +17,8 @@ from pydantic import Field
 from pdpsych import spreadsheet
 from pdpsych.errors import InputError, did_you_mean
 from pdpsych.schema import Schema
+from pdpsych.section import Section, validate
 from pdpsych.stimuli.display import Display
-from pdpsych.study import Section, validate
 from pdpsych.whole import whole
 
 if TYPE_CHECKING:

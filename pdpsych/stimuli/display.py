@@ -13,12 +13,12 @@ import numpy as np
 from pydantic import Discriminator, Field, Tag, field_validator, model_validator
 
 from pdpsych.errors import InputError
+from pdpsych.section import Section
 from pdpsych.stimuli.curve import Curve, Power, Srgb
 from pdpsych.stimuli.curve_fit import CurveFit, Model, compare, fit
 from pdpsych.stimuli.dither import Dither
 from pdpsych.stimuli.encoding import Array
 from pdpsych.stimuli.measurement import CHANNELS, Channel, Measurements, check, read
-from pdpsych.study import Section
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

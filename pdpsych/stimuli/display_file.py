@@ -10,10 +10,10 @@ from typing import Any
 import yaml
 
 from pdpsych.errors import InputError
+from pdpsych.section import dump, load
 from pdpsych.stimuli.curve_fit import Model, Validation, best, compare
 from pdpsych.stimuli.display import Display, MeasuredCurve
 from pdpsych.stimuli.measurement import Measurements, check, read, text
-from pdpsych.study import dump, load
 from pdpsych.whole import whole
 
 

@@ -17,7 +17,7 @@ import scipy
 from numpy.typing import NDArray
 
 from pdpsych.errors import InputError, did_you_mean
-from pdpsych.study import read_text
+from pdpsych.files import read_text
 
 Channel = Literal["grey", "red", "green", "blue"]
 CHANNELS: tuple[Channel, ...] = get_args(Channel)

@@ -28,13 +28,13 @@ from pydantic import Field, field_validator, model_validator
 
 from pdpsych.errors import InputError, did_you_mean
 from pdpsych.schema import Schema
+from pdpsych.section import Section, validate
 from pdpsych.stimuli import calibration
 from pdpsych.stimuli.arrays import read_archive
 from pdpsych.stimuli.calibration import Calibration
 from pdpsych.stimuli.display import Display
 from pdpsych.stimuli.encoding import Encoding
 from pdpsych.stimuli.images import file_stem
-from pdpsych.study import Section, validate
 
 
 def _with_records(manifest: dict[str, Any]) -> dict[str, Any]:

@@ -28,6 +28,7 @@ from torch import Tensor
 from pdpsych import geometry, models
 from pdpsych.errors import InputError
 from pdpsych.geometry.memory import is_out_of_memory
+from pdpsych.section import Section, validate
 from pdpsych.stimuli.display import Display
 from pdpsych.stimuli.images import BaseImage, file_stem
 from pdpsych.stimuli.pairs import PairMaker
@@ -42,7 +43,6 @@ from pdpsych.stimuli.stimulus_set import (
     place_in,
     sha256_of,
 )
-from pdpsych.study import Section, validate
 
 PREVIEW_RMS = 0.05
 RECORD = "unit.json"

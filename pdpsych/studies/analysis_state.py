@@ -17,11 +17,11 @@ from pdpsych.analysis.trials import Trials, gather
 from pdpsych.errors import InputError
 from pdpsych.experiments.records import Header
 from pdpsych.experiments.trial_log import log_path
+from pdpsych.section import Part, validate
 from pdpsych.studies.experiment_state import ExperimentState
 from pdpsych.studies.some import some
 from pdpsych.studies.step import Step
 from pdpsych.studies.study_files import StudyFiles
-from pdpsych.study import Part, validate
 
 
 @dataclass(frozen=True)

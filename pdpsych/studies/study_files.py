@@ -11,10 +11,10 @@ from pdpsych.analysis.definition import Analysis
 from pdpsych.errors import InputError, clipped
 from pdpsych.experiments.experiment import Experiment
 from pdpsych.experiments.observer import ObserverSpec
+from pdpsych.section import Section, load
 from pdpsych.stimuli.display import Display
 from pdpsych.stimuli.recipe import Recipe
 from pdpsych.stimuli.stimulus_set import StimulusSet
-from pdpsych.study import Section, load
 
 S = TypeVar("S", bound=Section)
 T = TypeVar("T")

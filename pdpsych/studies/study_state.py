@@ -10,6 +10,7 @@ from pdpsych.analysis.definition import Analysis
 from pdpsych.errors import did_you_mean
 from pdpsych.experiments.experiment import Experiment
 from pdpsych.experiments.observer import ObserverSpec
+from pdpsych.section import Section
 from pdpsych.stimuli.display import Display
 from pdpsych.stimuli.recipe import Recipe
 from pdpsych.studies.analysis_state import AnalysisState, analysis_state
@@ -17,7 +18,6 @@ from pdpsych.studies.experiment_state import ExperimentState, experiment_state
 from pdpsych.studies.set_state import SetState, set_state
 from pdpsych.studies.step import Step
 from pdpsych.studies.study_files import StudyFiles
-from pdpsych.study import Section
 
 
 @dataclass(frozen=True)

@@ -11,9 +11,9 @@ import pytest
 import yaml
 from PIL import Image
 
+from pdpsych.section import load
 from pdpsych.stimuli import StimulusSet, generate
 from pdpsych.stimuli.recipe import Recipe
-from pdpsych.study import load
 
 ROOT = Path(__file__).parents[2]
 RECIPES = ("dnn-shape-bias", "dnn-adversarial")

@@ -7,7 +7,7 @@ from pdpsych.analysis.trials import COLUMNS
 from pdpsych.experiments import Experiment, SimulatedObserver, run
 from pdpsych.experiments.design import plan
 from pdpsych.experiments.stage import Stage
-from pdpsych.study import load
+from pdpsych.section import load
 
 
 @pytest.fixture(scope="module")

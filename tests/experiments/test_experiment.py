@@ -7,8 +7,8 @@ import yaml
 
 from pdpsych.errors import InputError
 from pdpsych.experiments.experiment import Experiment
+from pdpsych.section import load
 from pdpsych.stimuli.display import Display
-from pdpsych.study import load
 
 STUDY = Path(__file__).parents[2] / "experiments"
 

@@ -17,7 +17,7 @@ from pdpsych.experiments.bids import BIDS_VERSION
 from pdpsych.experiments.export import export
 from pdpsych.experiments.records import Header, Trial
 from pdpsych.experiments.trial_log import TrialLog, log_path
-from pdpsych.study import load
+from pdpsych.section import load
 
 
 def header(participant, session, run, observer, planned) -> Header:

@@ -11,9 +11,9 @@ from pdpsych.experiments import measure as measuring
 from pdpsych.experiments.measure import ReadingFile, measure
 from pdpsych.experiments.series import Stopped
 from pdpsych.experiments.verification import compare_readings, last_verification, verify
+from pdpsych.section import load
 from pdpsych.stimuli import Display
 from pdpsych.stimuli.measurement import Reading
-from pdpsych.study import load
 
 SHARE = {"grey": 1.0, "red": 0.2, "green": 0.72, "blue": 0.08}
 

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from pdpsych.experiments.verification import last_verification
+from pdpsych.section import load
 from pdpsych.stimuli import Display
-from pdpsych.study import load
 
 ASSISTANT = Path(__file__).with_name("assistant.py")
 SIZE = "width_px: 320\nheight_px: 241\n"

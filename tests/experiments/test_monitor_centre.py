@@ -10,9 +10,9 @@ import pytest
 
 from pdpsych.errors import InputError
 from pdpsych.experiments.monitor_centre import export_monitor, import_monitor
+from pdpsych.section import load
 from pdpsych.stimuli.display import Display
 from pdpsych.stimuli.measurement import CHANNELS, Reading, text
-from pdpsych.study import load
 
 GAMMAS = dict(zip(CHANNELS, (2.2, 2.0, 2.2, 2.4), strict=True))
 

@@ -45,8 +45,8 @@ def build(root: Path) -> Path:
 
 def _write_verification(display: Path) -> None:
     from pdpsych.experiments.verification import Verification
+    from pdpsych.section import load
     from pdpsych.stimuli import Display
-    from pdpsych.study import load
 
     measurements = load(display, Display).measurements
     assert measurements is not None

@@ -16,9 +16,9 @@ from PIL import Image
 
 from pdpsych import geometry, models, stimuli
 from pdpsych.errors import InputError
+from pdpsych.section import load
 from pdpsych.stimuli import Recipe, SetUnfinished, StimulusSet, builder
 from pdpsych.stimuli.stimulus_set import LinearityCheck
-from pdpsych.study import load
 
 RECIPE = """
 images: [{sample: astronaut}, {sample: coffee}]

@@ -11,12 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pdpsych.errors import InputError
+from pdpsych.section import load
 from pdpsych.stimuli import Display, StimulusSet, calibrate
 from pdpsych.stimuli.calibrate import share_above
 from pdpsych.stimuli.calibration_figures import coverage, draw, gain
 from pdpsych.stimuli.shown import show
 from pdpsych.stimuli.stimulus_set import MANIFEST, array_file, sha256_of
-from pdpsych.study import load
 
 SIDE = 48
 

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from pdpsych.errors import InputError
+from pdpsych.section import load
 from pdpsych.stimuli.display import Display
 from pdpsych.stimuli.shown import levels
-from pdpsych.study import load
 
 
 def _coloured(lcd_curve):

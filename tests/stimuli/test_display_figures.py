@@ -4,10 +4,10 @@ import io
 
 import numpy as np
 
+from pdpsych.section import load
 from pdpsych.stimuli.curve_fit import compare
 from pdpsych.stimuli.display import Display
 from pdpsych.stimuli.display_figures import figure
-from pdpsych.study import load
 
 
 def test_every_channel_has_its_measurements_residuals_and_slopes(measured_file, lcd_curve):

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from pdpsych.errors import InputError
+from pdpsych.section import load
 from pdpsych.stimuli.display import Display, MeasuredCurve
 from pdpsych.stimuli.display_file import choose_model, import_csv, replace_curve
 from pdpsych.stimuli.measurement import text
-from pdpsych.study import load
 
 
 @pytest.fixture

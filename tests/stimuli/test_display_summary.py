@@ -2,11 +2,11 @@ from __future__ import annotations
 
 import pytest
 
+from pdpsych.section import load
 from pdpsych.stimuli.curve_fit import compare
 from pdpsych.stimuli.display import Display
 from pdpsych.stimuli.display_summary import summary
 from pdpsych.stimuli.measurement import CHANNELS
-from pdpsych.study import load
 
 
 def test_stated_displays_say_so():

@@ -5,8 +5,8 @@ import json
 import pytest
 
 from pdpsych.errors import InputError
+from pdpsych.section import dump, load, validate
 from pdpsych.stimuli import Recipe
-from pdpsych.study import dump, load, validate
 
 HEAD = "images: [{sample: cat}]\n"
 MODELS = """

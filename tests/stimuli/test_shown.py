@@ -6,10 +6,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.ndimage import gaussian_filter
 
+from pdpsych.section import load
 from pdpsych.stimuli.display import Display
 from pdpsych.stimuli.encoding import linear_from_srgb, srgb_from_linear
 from pdpsych.stimuli.shown import expected, largest_amplitude, levels, quantise, show
-from pdpsych.study import load
 
 curves = st.one_of(st.just("srgb"), st.floats(1, 3))
 encodings = st.sampled_from(["srgb", "linear"])

@@ -13,12 +13,12 @@ import torch
 
 from pdpsych import stimuli
 from pdpsych.errors import InputError
+from pdpsych.section import load
 from pdpsych.stimuli import Recipe, workers
 from pdpsych.stimuli.images import base_images
 from pdpsych.stimuli.recipe import Source
 from pdpsych.stimuli.unit import Maker
 from pdpsych.stimuli.workers import InProcess, OnScheduler, Processes, choose
-from pdpsych.study import load
 
 IMAGES = ("astronaut", "camera", "cat", "coffee", "rocket")
 TEXT = """

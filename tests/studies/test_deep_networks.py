@@ -8,7 +8,7 @@ from typer.testing import CliRunner
 
 from pdpsych import analysis, cli, experiments, stimuli, studies
 from pdpsych.errors import InputError
-from pdpsych.study import load
+from pdpsych.section import load
 
 NAMES = ("dnn-adversarial", "dnn-shape-bias")
 

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from pydantic import Field
 
 from pdpsych.errors import InputError
+from pdpsych.section import Section, dump, load, validate
 from pdpsych.stimuli import Recipe
-from pdpsych.study import Section, dump, load, validate
 
 
 class Inner(Section):
