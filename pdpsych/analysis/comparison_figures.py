@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
+from matplotlib.patheffects import withStroke
 from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
 from pdpsych.analysis.fit import Fit
@@ -19,6 +20,8 @@ from pdpsych.drawing import new_axes
 
 # Perceptually even, readable in grey and with any colour vision; its ends leave text legible.
 _MAP = "cividis"
+# White marks are seen on its bright end too.
+_OUTLINE = withStroke(linewidth=3, foreground="black")
 # More cells than these get no numbers.
 _MOST_NUMBERS = 12
 # The scale of differences goes up to this at least, so that tiny ones do not look large; nats.
@@ -81,7 +84,7 @@ def plot_threshold_map(fit: Fit, dimensions: Mapping[str, int], ax: Axes | None 
         where = table[flag.astype(bool)]
         y = wide.index.get_indexer(where["participant"])
         x = wide.columns.get_indexer(pd.MultiIndex.from_frame(where[CONDITION[1:]]))
-        ax.plot(x, y, marker, color="white", markersize=6)
+        ax.plot(x, y, marker, color="white", markersize=6, path_effects=[_OUTLINE])
     ax.set_yticks(range(rows), list(wide.index))
     names = [f"{image} {pair} {'uv'[number - 1]}" for image, pair, number in wide.columns]
     step = -(-columns // 40)
