@@ -167,7 +167,7 @@ def display(recorded: dict[str, Any]) -> str:
     """Describe a display, as a log has it, as far as it is known, and how far away it was."""
     known = {name: value for name, value in recorded.items() if value is not None}
     words = {
-        "width_px": "{width_px} pixels wide",
+        "width_px": "{width_px} pixels across",
         "width_cm": "{width_cm:g} cm wide",
         "refresh_hz": "{refresh_hz:g} Hz",
         "bit_depth": "{bit_depth} bits a channel",

@@ -242,7 +242,11 @@ def quality(found: Findings) -> str:
         "Left: median, quartiles, and 5th to 95th percentile of response times. Middle and right: "
         "what the fit leaves over, by d′ and by the order of trials.",
     )
-    checks = table(shown, f"{100 * fit.level:g} % intervals; learning below 0 is improvement.")
+    checks = table(
+        shown,
+        f"{100 * fit.level:g} % intervals; learning below 0 is improvement. Overdispersion is 1 "
+        "where answers are independent; a small p of the curve says that its shape does not fit.",
+    )
     parts = [_notes(fit), panels, checks, _excluded(fit.excluded), _frames(found.logs, gallery)]
     return "\n".join(parts)
 

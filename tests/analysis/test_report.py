@@ -87,7 +87,7 @@ def test_the_methods_name_the_display_as_far_as_it_is_known():
     known = {"curve": "srgb", "bit_depth": 8, "width_px": 1920, "width_cm": 53.0}
     known |= {"refresh_hz": 60.0, "distance_cm": 57.0}
     assert display(known) == (
-        "The display: 1920 pixels wide, 53 cm wide, 60 Hz, 8 bits a channel, "
+        "The display: 1920 pixels across, 53 cm wide, 60 Hz, 8 bits a channel, "
         "luminance taken to follow the curve srgb, seen from 57 cm."
     )
     assert display({"curve": {"model": "table"}, "width_cm": None}) == (
