@@ -345,7 +345,10 @@ def _with_sessions(source: Path) -> Iterator[Analysis]:
         return
     begun = [analysis for analysis in found if analysis.has_sessions]
     if not begun:
-        raise InputError(f"{source}: nobody took part in any experiment of its analyses yet")
+        raise InputError(
+            f"{source}: nobody took part in any experiment of its analyses yet; "
+            "pdpsych check says what is next"
+        )
     for analysis in found:
         missing = "" if analysis in begun else ": no sessions yet"
         typer.echo(f"\n{analysis.stem}{missing}")
