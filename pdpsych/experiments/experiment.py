@@ -128,7 +128,9 @@ class Experiment(Section):
         InputError
             If the set is not whole, or has no such image or pair.
         """
-        opened = StimulusSet.open(self.resolve(self.stimulus_set))
+        # Without "..", in the commands that messages give; the set's own name may be a link.
+        path = self.resolve(self.stimulus_set)
+        opened = StimulusSet.open(path.parent.resolve() / path.name)
         check(self, opened)
         return opened
 
