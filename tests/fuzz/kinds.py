@@ -155,7 +155,7 @@ KINDS = (
         [EXPERIMENT],
         mutators.broken_yaml,
         [_CHECK, ["check", EXPERIMENT], _RUN, _OUTLINE, _FIT, EXPORT],
-        (NAME,),
+        (NAME, "/experiments/"),
     ),
     Kind(
         "display",
