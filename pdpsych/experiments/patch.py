@@ -13,9 +13,9 @@ from pdpsych.stimuli.display import Display
 # The level of half the luminance in sRGB: the display's own curve is not known yet.
 _SURROUND = 0.735
 _TEXT_FROM_EDGE_PX = 50
-_BEGIN = "Put the meter in front of the middle of the patch.  space: begin  escape: stop"
-_RAMP = """
-The system does not let the gamma ramp be set: switch off colour profiles and night light."""
+# Three lines have room below the patch.
+_BEGIN = "Put the meter in front of the middle of the patch.\nspace: begin  escape: stop"
+_RAMP = "\nThe gamma ramp cannot be set: no colour profile, no night light!"
 _PAUSE = "{done} of {total} readings are taken.  space: go on  escape: stop"
 _TYPING = "return: save  escape: interrupt"
 
