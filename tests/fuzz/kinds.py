@@ -140,7 +140,7 @@ _CALIBRATE = ["calibrate", SET, "--display"]
 _SHOW = ["display", "show"]
 _UNIT = f"stimuli/sets/.{UNFINISHED}.units/*"
 _IMAGES = ("a.png", "b.jpg", "c.npy")
-_SET_NAMES = ("manifest.json", SET, "arrays/")
+_SET_NAMES = ("manifest.json", SET, "arrays/", EXPERIMENT)
 
 KINDS = (
     Kind(
