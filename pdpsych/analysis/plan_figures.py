@@ -36,7 +36,9 @@ def plot_widths(cells: pd.DataFrame, trials: int, ax: Axes | None = None) -> Axe
     ax = ax or new_axes(4, 3)
     for label, rows, colour, marker in _series(cells, trials):
         ax.plot(rows["images"], rows["score_width"], f"{marker}-", color=colour, label=label)
-    ax.set_ylim(bottom=0)
+    # As high as all panels need, which share the axis; NaN where nothing was found.
+    most = cells["score_width"].max()
+    ax.set_ylim(0, 1.05 * most if most > 0 else None)
     ax.set_ylabel("width of the score's interval [nat]")
     return _by_images(cells, ax)
 
@@ -51,7 +53,8 @@ def plan_panels(cells: pd.DataFrame) -> Figure:
         plot_widths(cells, trials, widths)
     for ax in axes[:, 1:].ravel():
         ax.set_ylabel("")
-    axes[1, 0].legend(title="participants", frameon=False)
+    handles, labels = axes[1, 0].get_legend_handles_labels()
+    figure.legend(handles, labels, title="participants", loc="outside right upper", frameon=False)
     return figure
 
 

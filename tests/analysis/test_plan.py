@@ -138,3 +138,10 @@ def test_power_is_drawn_for_each_number_of_participants(planned):
     np.testing.assert_allclose(lines[1].get_ydata().astype(float), expected["power"])
     np.testing.assert_allclose(lines[1].get_xdata().astype(float), [2, 8], rtol=0.03)
     assert len(plan_panels(planned.cells).axes) == 4
+
+
+def test_no_width_is_cut_off_where_panels_share_an_axis(planned):
+    cells = planned.cells.assign(score_width=planned.cells["trials"] * 1.0)
+    below = plan_panels(cells).axes[2:]
+    assert all(ax.get_ylim()[1] > 30 for ax in below)
+    assert max(line.get_ydata().max() for ax in below for line in ax.lines) == 30
