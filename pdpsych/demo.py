@@ -31,7 +31,7 @@ FULL = Size(
     participants=4,
     trials=80,
 )
-QUICK = Size(("astronaut", "cat", "coffee"), 128, 10, participants=3, trials=80)
+QUICK = Size(("astronaut", "camera", "cat", "coffee"), 128, 10, participants=3, trials=80)
 
 
 def run(out: str | Path, quick: bool = False, observer: str = "LGN") -> analysis.Scores:
