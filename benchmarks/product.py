@@ -1,10 +1,10 @@
 """What every command costs, from a new study to its report, each in a process of its own.
 
-``python benchmarks/product.py`` makes the study of early visual models and goes through it; the
-table gives wall and processor time and peak memory. ``--peer FOLDER`` measures a checkout of
-another version beside it, command by command, and prints the ratio of processor times, which other
-work on the machine disturbs less. ``--networks`` generates one image of the deep-network recipe
-too, its weights random.
+``python benchmarks/product.py`` makes the study of early visual models, with one photograph, and
+goes through it; the table gives wall and processor time and peak memory. ``--peer FOLDER`` measures
+a checkout of another version beside it, command by command, and prints the ratio of processor
+times, which other work on the machine disturbs less. ``--networks`` generates one image of a
+deep-network recipe too, its weights random.
 """
 
 from __future__ import annotations
@@ -24,13 +24,14 @@ import yaml
 
 ROOT = Path(__file__).parents[1]
 PARTICIPANTS = ("01", "02")
-EXPERIMENT, ANALYSIS = "experiments/early-vision.yaml", "analysis/early-vision.yaml"
-SET, NETWORKS = "stimuli/sets/early-vision", "stimuli/networks.yaml"
+RECIPE, EXPERIMENT = "stimuli/early-vision.yaml", "experiments/early-vision.yaml"
+ANALYSIS = "analysis/early-vision.yaml"
+SET, NETWORKS = "stimuli/sets/early-vision", "stimuli/dnn-shape-bias.yaml"
 COMMANDS = (
     "--help",
     "init .",
     "check .",
-    "generate stimuli/early-vision.yaml",
+    f"generate {RECIPE}",
     f"inspect {SET}",
     f"calibrate {SET} --display experiments/displays/srgb-8bit.yaml",
     *(f"run {EXPERIMENT} --participant {who} --simulate LGN" for who in PARTICIPANTS),
@@ -73,12 +74,13 @@ def measure(command: str, folder: Path, checkout: Path) -> Cost:
     return Cost(wall, used.ru_utime + used.ru_stime, used.ru_maxrss / 1e3)
 
 
-def recipe_of_networks(path: Path) -> None:
-    """Write the deep-network recipe for one photograph and random weights."""
-    recipe = yaml.safe_load((ROOT / "stimuli/dnn-shape-bias.yaml").read_text())
+def one_image(path: Path) -> None:
+    """Write the recipe of that name for one photograph, and random weights of networks."""
+    recipe = yaml.safe_load((ROOT / "stimuli" / path.name).read_text())
     recipe["images"] = [{"sample": "cat"}]
     for model in recipe["models"]:
-        model["weights"] = "random"
+        if isinstance(model, dict):
+            model["weights"] = "random"
     path.write_text(yaml.safe_dump(recipe))
 
 
@@ -108,9 +110,12 @@ def main() -> None:
             folder.mkdir()
         for command in COMMANDS:
             compare(command, folders, checkouts)
+            if command == "init .":
+                for folder in folders:
+                    one_image(folder / RECIPE)
         if options.networks:
             for folder in folders:
-                recipe_of_networks(folder / NETWORKS)
+                one_image(folder / NETWORKS)
             compare(f"generate {NETWORKS}", folders, checkouts)
 
 
