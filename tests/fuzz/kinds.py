@@ -194,7 +194,7 @@ KINDS = (
         ("observer",),
     ),
     Kind(
-        "analysis", [ANALYSIS], mutators.broken_yaml, [_CHECK, _STATUS, _FIT], (NAME, "/analysis/")
+        "analysis", [ANALYSIS], mutators.broken_yaml, [_CHECK, _STATUS, _FIT], (NAME, "/analysis")
     ),
     Kind(
         "manifest",
