@@ -170,6 +170,17 @@ class Recipe(Section):
             raise ValueError("at least 2 representations are needed")
         return models
 
+    @field_validator("distortions")
+    @classmethod
+    def _once(cls, distortions: tuple[Distortion, ...]) -> tuple[Distortion, ...]:
+        # Pairs are named by these.
+        names = [d.model_dump(include={"kind", "model", "models"}) for d in distortions]
+        for name in names:
+            if names.count(name) > 1:
+                what = " ".join(map(str, name.values()))
+                raise ValueError(f"{what}: each kind, with its models, once; random takes pairs")
+        return distortions
+
     @model_validator(mode="after")
     def _models_named(self) -> Recipe:
         known = self.representation_names

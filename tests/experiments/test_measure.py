@@ -153,7 +153,10 @@ def test_readings_no_curve_fits_are_refused_and_kept(lab, path):
 
 @pytest.mark.parametrize(
     ("options", "message"),
-    [({"levels": 4}, "--levels: 5 to 1024, got 4"), ({"repeats": 0}, "--repeats: at least 1")],
+    [
+        ({"levels": 4}, "--levels: 5 to 1024, got 4"),
+        ({"repeats": 0}, "--repeats: 1 to 1000, got 0"),
+    ],
 )
 def test_bad_options(lab, path, options, message):
     with pytest.raises(InputError, match=message):

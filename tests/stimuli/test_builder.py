@@ -108,10 +108,10 @@ def test_the_linearity_check_can_be_chosen_and_switched_off(tmp_path):
     (pair,) = chosen.entry("cat").pairs
     assert pair.linearity.amplitudes_rms == (0.01, 3.0)
     assert pair.linearity.largest_rms["identity"] == (3.0, 3.0)
-    assert "within 10 % of linear, for ε₁ / ε₂, of 0.01, 3:" in str(chosen)
+    assert "within 10 % of linear, for ε₁ / ε₂, of 0.01, 3:" in chosen.describe()
     off = stimuli.generate(_recipe(tmp_path, text + "linearity: null\n"), tmp_path / "off")
     assert off.entry("cat").pairs[0].linearity is None
-    assert "of linear" not in str(off)
+    assert "of linear" not in off.describe()
 
 
 class Root(torch.nn.Module):
