@@ -86,3 +86,18 @@ def test_images_may_be_as_small_as_digits(tmp_path):
     assert _recipe(tmp_path, "models: [LN, LG]\npreprocess: {size: 8}\n").preprocess.size == 8
     with pytest.raises(InputError, match=r"preprocess.size: at least 8 pixels"):
         _recipe(tmp_path, "models: [LN, LG]\npreprocess: {size: 7}\n")
+
+
+@pytest.mark.parametrize(
+    ("distortions", "what"),
+    [
+        ("[{kind: random}, {kind: random, pairs: 2}]", "random"),
+        ("[{kind: principal}, {kind: principal, iterations: 2}]", "principal"),
+        ("[{kind: eigen, model: LN}, {kind: eigen, model: LN}]", "eigen LN"),
+    ],
+)
+def test_pairs_that_would_have_one_name_are_refused(tmp_path, distortions, what):
+    with pytest.raises(InputError, match=f"distortions: {what}: each kind, with its models, once"):
+        _recipe(tmp_path, f"models: [LN, LG]\ndistortions: {distortions}\n")
+    several = "[{kind: eigen, model: LN}, {kind: eigen, model: LG}]"
+    assert len(_recipe(tmp_path, f"models: [LN, LG]\ndistortions: {several}\n").distortions) == 2
