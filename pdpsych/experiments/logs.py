@@ -34,7 +34,10 @@ def check_place(log: SessionLog, experiment: Experiment) -> None:
             f'{log.path}: experiment: recorded in "{header.experiment}", not in '
             f'"{experiment.stem}"; analyse it with its own experiment, or move it away'
         )
-    recorded = log_path(experiment.logs, header.participant, header.session, header.run).name
+    try:
+        recorded = log_path(experiment.logs, header.participant, header.session, header.run).name
+    except InputError as error:
+        raise InputError(f"{log.path}: line 1: {error}") from None
     if recorded != log.path.name:
         raise InputError(
             f"{log.path}: recorded as {recorded}; give the file the name it was recorded with, or "

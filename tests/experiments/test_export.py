@@ -312,3 +312,16 @@ def test_a_log_whose_texts_were_tampered_with_is_refused(
     with pytest.raises(InputError, match=rf"sub-01_ses-01\.jsonl: line 1: config\.{problem}"):
         export(path, tmp_path / "out", "bids")
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("participant", ["../01", "=1+1", "a b", ""])
+def test_a_log_whose_participant_is_no_label_is_refused(write_experiment, tmp_path, participant):
+    path = write_experiment("early-1")
+    place = log_path(load(path, experiments.Experiment).logs, "01", "01")
+    head = header("01", "01", None, "person", 1).model_copy(update={"participant": participant})
+    with closing(TrialLog.open(place, head)) as log:
+        log.append(trial(1, timed=False))
+    wanted = r"sub-01_ses-01\.jsonl: line 1: participant: letters and digits only"
+    with pytest.raises(InputError, match=wanted):
+        export(path, tmp_path / "out", "bids")
+    assert not (tmp_path / "out").exists()
