@@ -130,7 +130,10 @@ def test_a_set_is_calibrated_for_a_display(study, tmp_path):
 def test_wrong_files_end_with_a_message(study, tmp_path):
     _failed(_pdpsych("generate", study / "stimuli" / "tny.yaml"), 'did you mean "tiny.yaml"')
     _failed(_pdpsych("inspect", tmp_path), "no manifest.json")
-    _failed(_pdpsych("run", study / "stimuli" / "tiny.yaml", "--participant", "01"), "unknown key")
+    _failed(
+        _pdpsych("run", study / "stimuli" / "tiny.yaml", "--participant", "01"),
+        "is not an experiment",
+    )
     _failed(_pdpsych("fit", tmp_path), "no analysis here")
     experiment = study / "experiments" / "tiny.yaml"
     done = _pdpsych("run", experiment, "--participant", "03", "--simulate", "LGM")
