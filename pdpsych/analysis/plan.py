@@ -18,7 +18,7 @@ from pdpsych.analysis.conclusion import deciding_kind
 from pdpsych.analysis.definition import Analysis, open_analysis
 from pdpsych.analysis.processes import spread
 from pdpsych.analysis.simulated_study import Outcome, Size, World, simulate_study
-from pdpsych.errors import InputError, did_you_mean
+from pdpsych.errors import InputError, clipped, did_you_mean
 from pdpsych.experiments.design import Condition, arrange, conditions
 from pdpsych.experiments.experiment import Experiment
 from pdpsych.experiments.observer import ObserverSpec
@@ -38,6 +38,8 @@ SCHEMA = Schema("plan", 1, "plan again: pdpsych plan ANALYSIS.yaml")
 
 # Of log thresholds between people, in nats, where no observer's file says otherwise.
 _SPREAD = 0.2
+# Participants, images or trials of a study that is simulated.
+_MOST = 1000
 # What a planned study should reach.
 WANTED = 0.95
 
@@ -314,8 +316,9 @@ def cells(studies: pd.DataFrame, pairs_per_image: float) -> pd.DataFrame:
 
 def _sizes(participants: Sequence[int], images: Sequence[int], trials: Sequence[int]) -> list[Size]:
     for name, values in (("participants", participants), ("images", images), ("trials", trials)):
-        if not values or min(values) < 1:
-            raise InputError(f"plan: {name}: numbers of at least 1, got {list(values)}")
+        if not values or min(values) < 1 or max(values) > _MOST:
+            given = clipped(str(list(values)))
+            raise InputError(f"plan: {name}: numbers from 1 to {_MOST}, got {given}")
     return [
         Size(*size)
         for size in product(sorted(set(participants)), sorted(set(images)), sorted(set(trials)))

@@ -101,8 +101,9 @@ def test_models_that_agree_with_the_truth_are_not_told_apart(study):
     ("options", "message"),
     [
         ({"truth": "LNG"}, 'plan: truth: "LNG"; did you mean "LN"?'),
-        ({"images": ()}, "plan: images: numbers of at least 1"),
-        ({"trials": (0, 10)}, "plan: trials: numbers of at least 1"),
+        ({"images": ()}, "plan: images: numbers from 1 to 1000"),
+        ({"trials": (0, 10)}, "plan: trials: numbers from 1 to 1000"),
+        ({"images": (2, 10**30)}, "plan: images: numbers from 1 to 1000"),
         ({"studies": 0}, "plan: studies: at least 1, got 0"),
     ],
 )
