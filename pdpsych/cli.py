@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 from collections.abc import Iterator
 from datetime import datetime
@@ -605,6 +606,10 @@ def main() -> None:
     So does what the file system refuses where no command expects it: a name that is too long, a
     folder that may not be read; and PyTorch, where a command needs it and it is not installed.
     """
+    for stream in (sys.stdout, sys.stderr):
+        # Text out of a file may hold characters that a terminal, or any encoding, has not.
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     try:
         app()
     except InputError as error:

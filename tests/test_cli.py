@@ -234,3 +234,9 @@ def test_a_command_that_needs_torch_says_so_and_writes_nothing(tmp_path, command
     told = "pdpsych: this needs torch, which is not installed; pip install 'pdpsych[models]'\n"
     assert done.stderr == told
     assert [path.name for path in tmp_path.iterdir()] == ["r.yaml"]
+
+
+def test_half_a_character_is_written_as_its_code(monkeypatch, capsys):
+    monkeypatch.setattr(cli, "app", lambda: print("half \ud800"))
+    cli.main()
+    assert r"half \ud800" in capsys.readouterr().out
