@@ -142,24 +142,29 @@ def sessions(
     typical = np.stack([common - human / 2, common + human / 2], axis=1).ravel()
     design = EXPERIMENT.model_copy(update={"trials_per_condition": size.trials})
     tables, truths = [], []
-    for person in range(size.participants):
+    for number in range(size.participants):
         own = typical + rng.normal(0, PERSON_SD, typical.size)
         trials = arrange(conditions, design, rng)
-        observer: Answers = SimulatedObserver(
-            dict(zip(conditions, np.exp(own).tolist(), strict=True)),
-            case.exponent,
-            case.lapse,
-            case.bias,
-            int(rng.integers(2**32)),
-        )
-        if case.learning:
-            observer = Learner(observer, case.learning, len(trials))
-        name = f"{person:02d}"
+        observer = person_of(case, dict(zip(conditions, np.exp(own), strict=True)), trials, rng)
+        name = f"{number:02d}"
         placements = dict.fromkeys(conditions, PLACEMENTS[case.method])
         tables.append(simulate_session(trials, placements, observer, name))
         index = pd.MultiIndex.from_tuples([(name, *c) for c in conditions], names=CONDITION)
         truths.append(pd.Series(own, index=index))
     return pd.concat(tables, ignore_index=True), pd.concat(truths)
+
+
+def person_of(
+    case: Case,
+    thresholds: dict[Condition, float],
+    trials: list[PlannedTrial],
+    rng: np.random.Generator,
+) -> Answers:
+    """Return somebody with these thresholds who takes part in a case."""
+    observer = SimulatedObserver(
+        thresholds, case.exponent, case.lapse, case.bias, int(rng.integers(2**32))
+    )
+    return Learner(observer, case.learning, len(trials)) if case.learning else observer
 
 
 def ratio_table(models: dict[str, np.ndarray], images: list[str]) -> pd.DataFrame:

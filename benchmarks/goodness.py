@@ -24,13 +24,13 @@ from calibration import (
     PLACEMENTS,
     RATIO_SD,
     Case,
-    Learner,
+    person_of,
 )
 
 from pdpsych.analysis.binomial import wilson
 from pdpsych.analysis.exclusion import EXCLUDED_COLUMNS
 from pdpsych.analysis.fit import fit_table
-from pdpsych.analysis.simulation import Answers, simulate_session
+from pdpsych.analysis.simulation import simulate_session
 from pdpsych.experiments import SimulatedObserver
 from pdpsych.experiments.constant import Constant
 from pdpsych.experiments.design import Condition, PlannedTrial, Position, arrange
@@ -101,15 +101,8 @@ def session(case: Case, method: str, rng: np.random.Generator) -> pd.DataFrame:
     trials = arrange(
         conditions, EXPERIMENT.model_copy(update={"trials_per_condition": TRIALS}), rng
     )
-    observer: Answers = SimulatedObserver(
-        dict(zip(conditions, np.exp(log_threshold).ravel().tolist(), strict=True)),
-        case.exponent,
-        case.lapse,
-        case.bias,
-        int(rng.integers(2**32)),
-    )
-    if case.learning:
-        observer = Learner(observer, case.learning, len(trials))
+    thresholds = dict(zip(conditions, np.exp(log_threshold).ravel(), strict=True))
+    observer = person_of(case, thresholds, trials, rng)
     if case == INATTENTIVE:
         blocks = len(trials) // BLOCK
         chosen = rng.choice(blocks, round(0.15 * blocks), replace=False)

@@ -38,18 +38,9 @@ import numpy as np
 
 # Of one run in the parent and in a child that may start threads of its own.
 os.environ["OMP_NUM_THREADS"] = "1"
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "studies"))
+from small import SMALLER
 
-SMALLER = {
-    "stimuli/early-vision.yaml": {
-        "size: 224": "size: 32",
-        "resize: 256": "resize: 40",
-        "iterations: 60": "iterations: 8",
-        "  - sample: camera\n": "",
-        "  - sample: coffee\n": "",
-    },
-    "experiments/early-vision.yaml": {"trials_per_condition: 60": "trials_per_condition: 10"},
-    "analysis/early-vision.yaml": {"samples: 2000": "samples: 200"},
-}
 TIMES = re.compile(
     rb'"(?:created|started|time)": ?"[^"]*"|, "sha256": "[0-9a-f]{64}"}$'
     rb"|,[0-9-]{10}T[0-9:+]{14},|,[0-9a-f]{64}\r?$|/CreationDate \([^)]*\)",

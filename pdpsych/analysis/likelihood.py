@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -68,7 +67,7 @@ class Observations:
         if not np.array_equal(found, np.arange(found.size)):
             raise ValueError("conditions are numbered from 0 without gaps")
         groups = np.zeros(found.size, int) if group is None else np.asarray(group)
-        progress = np.zeros(number.size) if order is None else _progress(np.asarray(order))
+        progress = np.zeros(number.size) if order is None else progress_of(order)
         return cls(log_amplitude, sign, starts, groups, progress[by_condition])
 
     @property
@@ -95,10 +94,11 @@ class Observations:
         return np.where(number > 0, total / np.maximum(number, 1.0), overall)
 
 
-def _progress(order: NDArray[Any]) -> Floats:
-    """Return the rank of each trial, from −½ to ½."""
-    rank = np.argsort(np.argsort(order, kind="stable"), kind="stable")
-    return rank / max(order.size - 1, 1) - 0.5
+def progress_of(order: ArrayLike) -> Floats:
+    """Return where among all trials each one came, from −½ the first to ½ the last, (N,)."""
+    numbers = np.asarray(order)
+    rank = np.argsort(np.argsort(numbers, kind="stable"), kind="stable")
+    return np.asarray(rank / max(numbers.size - 1, 1) - 0.5)
 
 
 def signal(observations: Observations, log_threshold: Floats, shared: Floats) -> Floats:

@@ -13,6 +13,7 @@ from matplotlib.ticker import LogLocator
 
 from pdpsych.analysis.binomial import wilson
 from pdpsych.analysis.fit import Fit
+from pdpsych.analysis.likelihood import progress_of
 from pdpsych.analysis.trials import CONDITION
 from pdpsych.drawing import BLACK, BLUE, GREY, MARKERS, SERIES, clean, new_axes
 from pdpsych.experiments.psychometric import proportion_correct
@@ -101,9 +102,7 @@ def with_expected(fit: Fit, trials: pd.DataFrame) -> pd.DataFrame:
     shared = fit.participants[["participant", "exponent", "lapse", "learning"]]
     thresholds = fit.thresholds[[*CONDITION, "threshold"]]
     table = trials.merge(thresholds, on=CONDITION).merge(shared, on="participant")
-    place = table.groupby("participant")["order"].rank(method="first") - 1
-    number = table.groupby("participant")["order"].transform("size")
-    progress = place / np.maximum(number - 1, 1) - 0.5
+    progress = table.groupby("participant")["order"].transform(progress_of)
     table["threshold"] *= np.exp(table["learning"] * progress)
     columns = (table[name].to_numpy() for name in ("amplitude", "threshold", "exponent", "lapse"))
     return table.assign(expected=proportion_correct(*columns))

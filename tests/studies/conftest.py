@@ -5,20 +5,12 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
-SMALLER = {
-    "stimuli/early-vision.yaml": {
-        "size: 224": "size: 32",
-        "resize: 256": "resize: 40",
-        "iterations: 60": "iterations: 8",
-        "  - sample: camera\n": "",
-        "  - sample: coffee\n": "",
-    },
-    "experiments/early-vision.yaml": {"trials_per_condition: 60": "trials_per_condition: 10"},
-    "analysis/early-vision.yaml": {"samples: 2000": "samples: 200"},
-}
+sys.path.insert(0, str(Path(__file__).parent))
+from small import SMALLER
 
 
 def _edit(path, *changes):
