@@ -132,6 +132,8 @@ def be_program(connection: socket.socket) -> None:
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     for descriptor in (0, 1, 2):
         os.dup2(connection.fileno(), descriptor)
+    # Streams made anew: those of the start-up remember what the descriptors were, a file, say.
+    sys.stdin, sys.stdout, sys.stderr = os.fdopen(0), os.fdopen(1, "w"), os.fdopen(2, "w")
     status = 1
     try:
         print(os.getpid(), flush=True)
