@@ -25,7 +25,7 @@ from pdpsych.geometry import disagreement, result_file
 from pdpsych.geometry.certificate import TOLERANCE, Budget, Certificate, Progress
 from pdpsych.geometry.local import LocalGeometry, RepresentationLike, squared_norms
 from pdpsych.geometry.preconditioner import Preconditioner
-from pdpsych.geometry.resistance import MAX_STEPS, Resistance
+from pdpsych.geometry.resistance import Resistance
 from pdpsych.geometry.space import DistortionSpace
 from pdpsych.geometry.subspace import Subspace, conventional, padded, resolved
 from pdpsych.schema import Schema
@@ -38,7 +38,8 @@ Floats = NDArray[np.float64]
 SIGNS = np.array([1.0, -1.0])
 LARGEST_SUBSPACE = 64
 KEPT_PAIRS = 4
-IDLE = 0.02
+IDLE = 0.2
+MOST_STEPS = 50
 FAST = 0.1
 BLIND = 100.0
 SAME = 1e-20
@@ -285,7 +286,7 @@ class _Climb:
             if stopped is None:
                 # While cheap steps still climb fast, longer inner solves are not worth their price.
                 if objective < (1 + FAST) * reached:
-                    steps = min(2 * steps + 2, MAX_STEPS)
+                    steps = min(2 * steps + 2, MOST_STEPS)
                 reached = objective
                 grown = state.grow(self._directions(gradients, weights, steps))
                 stopped = None if grown else "whole space"

@@ -48,7 +48,8 @@ class Resistance:
 
     def precondition(self, gradient: Tensor) -> Tensor:
         """Return an approximation of N⁻¹ g that runs no network, (C, H, W)."""
-        return self._divide(gradient)
+        undo = self._space.undo_weight
+        return undo(self._divide(undo(gradient)))
 
     def solve(self, gradient: Tensor, steps: int = MAX_STEPS) -> Tensor:
         """Return N⁻¹ g to a relative residual of TOLERANCE, by conjugate gradients, (C, H, W).
@@ -57,9 +58,9 @@ class Resistance:
         step is the preconditioned gradient.
         """
         if steps < 1:
-            return self._divide(gradient)
+            return self.precondition(gradient)
         solution, residual = torch.zeros_like(gradient), gradient
-        direction = preconditioned = self._divide(residual)
+        direction = preconditioned = self.precondition(residual)
         start = size = _inner(residual, preconditioned)
         for _ in range(steps):
             pushed = self._apply(direction)
@@ -68,7 +69,7 @@ class Resistance:
                 break
             solution = solution + size / curvature * direction
             residual = residual - size / curvature * pushed
-            preconditioned = self._divide(residual)
+            preconditioned = self.precondition(residual)
             before, size = size, _inner(residual, preconditioned)
             if not size > TOLERANCE**2 * start:
                 break

@@ -10,6 +10,7 @@ from pdpsych.geometry.cosine import CosineTransform
 
 NEAREST_STEPS = 60
 TINY = 1e-30
+LEAST_WEIGHT = 0.01
 
 
 class DistortionSpace:
@@ -82,6 +83,17 @@ class DistortionSpace:
     def adjoint(self, distortions: Tensor) -> Tensor:
         """Return Pᵀ g, (K, C, H, W)."""
         return self._limited(self._alike(self._weighted(distortions)))
+
+    def undo_weight(self, block: Tensor) -> Tensor:
+        """Divide (…, C, H, W) by window and headroom, for preconditioners.
+
+        What is allowed does not depend on how they fall off, only how fast it is found. Where
+        they are next to closed it is divided less, and by nothing where a band is limited, which
+        couples pixels.
+        """
+        if self._weight is None or self._band is not None:
+            return block
+        return torch.where(self._weight > 0, block / self._weight.clamp_min(LEAST_WEIGHT), 0.0)
 
     def nearest(self, distortions: Tensor) -> Tensor:
         """Return the nearest allowed distortions, (K, C, H, W), by conjugate gradients.

@@ -94,6 +94,22 @@ def test_solution_climbs(options, matrix_representations):
     climbs()
 
 
+@pytest.mark.parametrize("side", [24, 48])
+def test_a_soft_window_does_not_slow_the_solution(side, matrix_representations):
+    """All distortions inside it are allowed, however softly it ends."""
+    shape, size = (1, side, side), side**2
+    image = torch.full(shape, 0.5, dtype=torch.float64)
+    geometry = LocalGeometry(matrix_representations(np.eye(size)), image, 0.1)
+    space = DistortionSpace(image, window=1.0)
+    resistance = Resistance(geometry, space, Preconditioner(geometry), np.ones(1))
+    noise = torch.from_numpy(np.random.default_rng(1).standard_normal((1, *shape)))
+    gradient = space.adjoint(noise)
+    weight = space.apply(torch.ones_like(noise))
+    exact = torch.where(weight > 0, noise, 0) / (1 + float(geometry.floors[0]))
+    error = space.apply(resistance.solve(gradient[0], steps=3)[None]) - exact
+    assert error.norm() < 0.2 * exact.norm()
+
+
 def test_a_gradient_of_zero_gives_zero(matrix_representations):
     parts, _ = _built(matrix_representations, _matrices(0))
     resistance = Resistance(*parts, np.array([1.0, 1.0, 0.0]))

@@ -64,6 +64,23 @@ def noise():
     return torch.from_numpy(np.random.default_rng(1).standard_normal((4, CHANNELS, HEIGHT, WIDTH)))
 
 
+@pytest.mark.parametrize("options", OPTIONS.values(), ids=OPTIONS)
+def test_undoing_the_weight_is_symmetric_and_stays_inside(options, noise):
+    space = DistortionSpace(_image(), **options)
+    undone = space.undo_weight(noise)
+    matrix = undone.flatten(1) @ noise.flatten(1).T
+    torch.testing.assert_close(matrix, matrix.T)
+    allowed = space.apply(noise) != 0
+    assert torch.equal(undone[allowed] != 0, noise[allowed] != 0)
+
+
+def test_undoing_the_window_gives_back_what_it_took(noise):
+    space = DistortionSpace(_image(), window=1.0)
+    kept = space.apply(torch.ones_like(noise)) > 0.01
+    assert kept.any() and not kept.all()
+    torch.testing.assert_close(space.undo_weight(space.apply(noise))[kept], noise[kept])
+
+
 def test_without_options_nothing_changes(noise):
     assert torch.equal(DistortionSpace(_image()).apply(noise), noise)
 
