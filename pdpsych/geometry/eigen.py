@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 import scipy.linalg
@@ -13,11 +12,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from pdpsych.errors import InputError
-from pdpsych.geometry import result_file
 from pdpsych.geometry.certificate import TOLERANCE, Budget, Certificate, Progress
 from pdpsych.geometry.local import LocalGeometry, RepresentationLike, squared_norms
 from pdpsych.geometry.preconditioner import Preconditioner
 from pdpsych.geometry.resistance import Resistance
+from pdpsych.geometry.result_file import Result
 from pdpsych.geometry.space import DistortionSpace
 from pdpsych.geometry.subspace import Subspace, conventional, padded, resolved
 from pdpsych.schema import Schema
@@ -31,11 +30,10 @@ LARGEST_SUBSPACE = 48
 INVISIBLE = 1e-7
 GUARDS = 1
 GUARD_TOLERANCE = 0.1
-SCHEMA = Schema("eigen-distortions", 1, "solve for them again")
 
 
 @dataclass(frozen=True)
-class EigenDistortions:
+class EigenDistortions(Result):
     """The k distortions with the largest and the k with the smallest values.
 
     Attributes
@@ -49,6 +47,8 @@ class EigenDistortions:
     certificate
         How it was reached; ``gradient_norm`` is the largest relative residual.
     """
+
+    SCHEMA: ClassVar[Schema] = Schema("eigen-distortions", 1, "solve for them again")
 
     largest: Tensor
     smallest: Tensor
@@ -77,28 +77,6 @@ class EigenDistortions:
         from pdpsych.geometry.figures import plot_eigen_distortions
 
         return plot_eigen_distortions(self, ax)
-
-    def to_json(self, path: str | Path) -> Path:
-        """Write the result, with the versions that made it."""
-        values = vars(self) | {"certificate": self.certificate.to_dict()}
-        return result_file.write(path, SCHEMA, values)
-
-    @classmethod
-    def from_json(cls, path: str | Path) -> EigenDistortions:
-        """Read a result of :meth:`to_json`; tensors are on the CPU.
-
-        Raises
-        ------
-        InputError
-            If the file is not one.
-        """
-        return result_file.read(path, SCHEMA, cls._of)
-
-    @classmethod
-    def _of(cls, data: dict[str, Any]) -> EigenDistortions:
-        certificate = Certificate.from_dict(data["certificate"])
-        tensors = {end: result_file.tensor(data[end]) for end in ("largest", "smallest")}
-        return cls(**data | tensors | {"names": tuple(data["names"]), "certificate": certificate})
 
 
 def eigen_distortions(

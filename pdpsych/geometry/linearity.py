@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
-from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 import torch
@@ -14,13 +13,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from pdpsych.errors import InputError
-from pdpsych.geometry import result_file
 from pdpsych.geometry.local import (
     LocalGeometry,
     RepresentationLike,
     random_signs,
     squared_norms,
 )
+from pdpsych.geometry.result_file import Result
 from pdpsych.schema import Schema
 
 if TYPE_CHECKING:
@@ -31,11 +30,10 @@ Floats = NDArray[np.float64]
 SIGNS = (1.0, -1.0)
 BATCH = 8
 MOST_ROWS = 20
-SCHEMA = Schema("linearity", 1, "compare them again")
 
 
 @dataclass(frozen=True)
-class Linearity:
+class Linearity(Result):
     """Finite responses of N representations beside the linear ones, for K distortions.
 
     A finite sensitivity is ‖W (r(s ± αε) − r(s))‖/α, with the whitening W of the noise frozen at
@@ -63,6 +61,8 @@ class Linearity:
         The same from finite responses, (N, K, A): the mean square over both signs, which a
         session shows equally often, plus the floor's part of the local d².
     """
+
+    SCHEMA: ClassVar[Schema] = Schema("linearity", 1, "compare them again")
 
     names: tuple[str, ...]
     amplitudes: Floats
@@ -129,23 +129,6 @@ class Linearity:
         from pdpsych.geometry.figures import linearity_panels
 
         return linearity_panels(self)
-
-    def to_json(self, path: str | Path) -> Path:
-        """Write the result, with the versions that made it."""
-        return result_file.write(path, SCHEMA, dict(vars(self)))
-
-    @classmethod
-    def from_json(cls, path: str | Path) -> Linearity:
-        """Read a result of :meth:`to_json`.
-
-        Raises
-        ------
-        InputError
-            If the file is not one.
-        """
-        return result_file.read(
-            path, SCHEMA, lambda data: cls(**data | {"names": tuple(data["names"])})
-        )
 
 
 def linearity(

@@ -11,8 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import scipy.linalg
@@ -21,11 +20,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from pdpsych.errors import InputError
-from pdpsych.geometry import disagreement, result_file
+from pdpsych.geometry import disagreement
 from pdpsych.geometry.certificate import TOLERANCE, Budget, Certificate, Progress
 from pdpsych.geometry.local import LocalGeometry, RepresentationLike, squared_norms
 from pdpsych.geometry.preconditioner import Preconditioner
 from pdpsych.geometry.resistance import Resistance
+from pdpsych.geometry.result_file import Result
 from pdpsych.geometry.space import DistortionSpace
 from pdpsych.geometry.subspace import Subspace, conventional, padded, resolved
 from pdpsych.schema import Schema
@@ -45,11 +45,10 @@ BLIND = 100.0
 SAME = 1e-20
 SAME_DIRECTION = 0.99
 MOST_ROWS = 20
-SCHEMA = Schema("principal distortions", 1, "solve for them again")
 
 
 @dataclass(frozen=True)
-class PrincipalDistortions:
+class PrincipalDistortions(Result):
     """The two distortions, and what the representations make of them.
 
     Attributes
@@ -67,6 +66,8 @@ class PrincipalDistortions:
     certificate
         How it was reached.
     """
+
+    SCHEMA: ClassVar[Schema] = Schema("principal distortions", 1, "solve for them again")
 
     distortions: Tensor
     log_ratios: Floats
@@ -105,29 +106,6 @@ class PrincipalDistortions:
         from pdpsych.geometry.figures import principal_panels
 
         return principal_panels(self)
-
-    def to_json(self, path: str | Path) -> Path:
-        """Write the result, with the versions that made it."""
-        values = vars(self) | {"certificate": self.certificate.to_dict()}
-        return result_file.write(path, SCHEMA, values)
-
-    @classmethod
-    def from_json(cls, path: str | Path) -> PrincipalDistortions:
-        """Read a result of :meth:`to_json`; tensors are on the CPU.
-
-        Raises
-        ------
-        InputError
-            If the file is not one.
-        """
-        return result_file.read(path, SCHEMA, cls._of)
-
-    @classmethod
-    def _of(cls, data: dict[str, Any]) -> PrincipalDistortions:
-        certificate = Certificate.from_dict(data["certificate"])
-        distortions = result_file.tensor(data["distortions"])
-        own = {"names": tuple(data["names"]), "certificate": certificate}
-        return cls(**data | own | {"distortions": distortions})
 
 
 def principal_distortions(

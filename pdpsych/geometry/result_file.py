@@ -7,7 +7,7 @@ import json
 import math
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, get_type_hints
 
 import numpy as np
 import torch
@@ -15,57 +15,90 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from pdpsych.errors import InputError
+from pdpsych.geometry.certificate import Certificate
 from pdpsych.schema import Schema
 from pdpsych.versions import versions
 from pdpsych.whole import whole
 
-R = TypeVar("R")
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 _HEAD = ("schema_version", "kind", "versions")
 _DTYPES = ("float32", "float64", "bool")
 
 
-def write(path: str | Path, schema: Schema, values: dict[str, Any]) -> Path:
-    """Write a result with the versions that made it; tensors and arrays may be values."""
-    head = {"schema_version": schema.version, "kind": schema.kind}
-    made = {"versions": versions("numpy", "scipy", "torch")}
-    text = json.dumps(head | values | made, indent=1, ensure_ascii=False, default=_plain)
-    with whole(Path(path)) as part:
-        part.write_text(text + "\n", encoding="utf-8")
-    return Path(path)
+class Result:
+    """What the dataclasses of results share: they go to a file and come back the same.
 
-
-def read(path: str | Path, schema: Schema, build: Callable[[dict[str, Any]], R]) -> R:
-    """Read a result of :func:`write`; ``build`` makes it of its values, arrays as numpy's.
-
-    Raises
-    ------
-    InputError
-        If the file cannot be read, is not such a result, or of a version that cannot be read.
+    Fields are plain, or of a type in ``_RESTORED``.
     """
-    try:
-        data = json.loads(Path(path).read_text(encoding="utf-8"), object_hook=_array)
-    except (OSError, ValueError, TypeError, KeyError, RecursionError) as error:
-        raise InputError(f"{path}: not a result of pdpsych: {error}; {schema.remake}") from None
-    upgraded = schema.upgrade(data, schema.version_of(data, str(path)))
-    if upgraded.get("kind") != schema.kind:
-        raise InputError(
-            f"{path}: kind: {upgraded.get('kind')!r}; allowed here: {schema.kind}; {schema.remake}"
-        )
-    try:
-        return build({key: value for key, value in upgraded.items() if key not in _HEAD})
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise InputError(f"{path}: not a {schema.kind} result: {error}; {schema.remake}") from None
+
+    SCHEMA: ClassVar[Schema]
+
+    def to_json(self, path: str | Path) -> Path:
+        """Write the result, with the versions that made it; return the path."""
+        schema = self.SCHEMA
+        head = {"schema_version": schema.version, "kind": schema.kind}
+        made = {"versions": versions("numpy", "scipy", "torch")}
+        text = json.dumps(head | vars(self) | made, indent=1, ensure_ascii=False, default=_plain)
+        with whole(Path(path)) as part:
+            part.write_text(text + "\n", encoding="utf-8")
+        return Path(path)
+
+    @classmethod
+    def from_json(cls, path: str | Path) -> Self:
+        """Read a result of :meth:`to_json`; tensors are on the CPU.
+
+        Raises
+        ------
+        InputError
+            If the file cannot be read, is not such a result, or of a version that cannot be read.
+        """
+        schema = cls.SCHEMA
+        try:
+            data = json.loads(Path(path).read_text(encoding="utf-8"), object_hook=_array)
+        except (OSError, ValueError, TypeError, KeyError, RecursionError) as error:
+            raise InputError(f"{path}: not a result of pdpsych: {error}; {schema.remake}") from None
+        upgraded = schema.upgrade(data, schema.version_of(data, str(path)))
+        if upgraded.get("kind") != schema.kind:
+            raise InputError(
+                f"{path}: kind: {upgraded.get('kind')!r}; allowed here: {schema.kind}; "
+                f"{schema.remake}"
+            )
+        try:
+            return cls._of({key: value for key, value in upgraded.items() if key not in _HEAD})
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise InputError(
+                f"{path}: not a {schema.kind} result: {error}; {schema.remake}"
+            ) from None
+
+    @classmethod
+    def _of(cls, values: dict[str, Any]) -> Self:
+        types = get_type_hints(cls)
+        restored = {name: _RESTORED.get(types[name], _same)(v) for name, v in values.items()}
+        return cls(**restored)
 
 
-def tensor(values: NDArray[Any]) -> Tensor:
-    """Return an array that was read as a tensor on the CPU."""
+def _same(value: Any) -> Any:
+    return value
+
+
+def _tensor(values: NDArray[Any]) -> Tensor:
     return torch.from_numpy(values.copy())
+
+
+_RESTORED: dict[Any, Callable[[Any], Any]] = {
+    Tensor: _tensor,
+    Certificate: Certificate.from_dict,
+    tuple[str, ...]: tuple,
+}
 
 
 def _plain(value: Any) -> Any:
     if isinstance(value, Tensor):
         value = value.detach().cpu().numpy()
+    if isinstance(value, Certificate):
+        return value.to_dict()
     if not isinstance(value, np.ndarray):
         raise TypeError(f"a {type(value).__name__} cannot be written as JSON")
     order = np.ascontiguousarray(value, value.dtype.newbyteorder("<"))

@@ -11,7 +11,6 @@ import torch
 
 from pdpsych import geometry, models
 from pdpsych.errors import InputError
-from pdpsych.geometry import result_file
 
 MODELS = models.load(["LN", "LG", "LGN"])
 IMAGE = torch.rand(1, 16, 16, generator=torch.Generator().manual_seed(0))
@@ -129,7 +128,7 @@ def test_what_is_no_result_is_refused(tmp_path, text, message):
 
 def test_only_plain_data_and_arrays_are_written(tmp_path):
     with pytest.raises(TypeError, match="a complex cannot be written"):
-        result_file.write(tmp_path / "a.json", geometry.principal.SCHEMA, {"a": 1j})
+        dataclasses.replace(_linearity(), tolerance=1j).to_json(tmp_path / "a.json")
     assert not list(tmp_path.iterdir())
 
 
