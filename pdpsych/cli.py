@@ -326,10 +326,9 @@ def score(
     if leaderboard is not None:
         board.check(leaderboard)
     for opened in _with_sessions(analysis):
-        if add_model:
-            added_models.add_to(opened, add_model, progress=True)
+        added = added_models.add_to(opened, add_model, progress=True) if add_model else ()
         fitted = analyses.fit(opened, progress=True)
-        scores = analyses.score(opened, fitted, added=add_model or (), progress=True)
+        scores = analyses.score(opened, fitted, added)
         page = analyses.report(opened, fitted, scores)
         typer.echo(f"{fitted}\n\n{scores}\n\nreport: {page}")
         if leaderboard is not None:

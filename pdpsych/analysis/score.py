@@ -146,7 +146,7 @@ class Scores:
 def score(
     analysis: str | Path | Analysis,
     fit: Fit | None = None,
-    added: Sequence[ModelName] = (),
+    added: Sequence[ModelName] | AddedModels = (),
     progress: bool = False,
 ) -> Scores:
     """Score the models of an analysis's stimulus set and write its results folder.
@@ -158,8 +158,9 @@ def score(
     fit
         Its fit, made anew if not given.
     added
-        Other models to score on the same distortions, as :func:`pdpsych.models.load` takes them.
-        They did not take part in choosing the distortions, and are marked so.
+        Other models to score on the same distortions, as :func:`pdpsych.models.load` takes them,
+        or what :func:`pdpsych.analysis.added_models.add_to` made of them. They did not take part
+        in choosing the distortions, and are marked so.
     progress
         Whether to show a progress bar over images for added models.
 
@@ -170,7 +171,10 @@ def score(
     """
     opened = open_analysis(analysis)
     # Before the fit, which takes longer than to find that a model cannot be had.
-    others = add_to(opened, added, progress) if added else None
+    if isinstance(added, AddedModels):
+        others: AddedModels | None = added
+    else:
+        others = add_to(opened, added, progress) if added else None
     fitted = fit_analysis(opened) if fit is None else fit
     scored = score_fit(fitted, opened.open_experiment().open_set(), others)
     scored.write(opened.results)
