@@ -440,6 +440,7 @@ def _source(trials: Trials) -> dict[str, Any]:
         "set": {"name": opened.name, "sha256": opened.sha256, "path": str(opened.path)},
         "sessions": [header.model_dump(mode="json") for header in trials.sessions],
         "trials": len(trials.table),
+        "trials_sha256": trials.sha256,
         "notes": trials.notes,
     }
 

@@ -24,9 +24,7 @@ from pdpsych.analysis import tables
 from pdpsych.analysis.definition import Analysis, open_analysis
 from pdpsych.analysis.score import Scores
 from pdpsych.errors import InputError
-from pdpsych.experiments.trial_log import log_path
 from pdpsych.spreadsheet import harmless
-from pdpsych.stimuli.stimulus_set import sha256_of
 from pdpsych.versions import versions
 
 FILE = "leaderboard.csv"
@@ -37,7 +35,7 @@ COLUMNS: tables.Dictionary = {
     "analysis_sha256": ("of the settings of the analysis", "none"),
     "stimulus_set": ("name of the stimulus set", "none"),
     "stimulus_set_sha256": ("of the set", "none"),
-    "trials_sha256": ("of the trial logs", "none"),
+    "trials_sha256": ("of the trials scored", "none"),
     "participants": ("number of participants", "count"),
     "trials": ("number of trials", "count"),
     "simulated": ("whether any session was simulated", "none"),
@@ -118,7 +116,7 @@ def _rows(analysis: Analysis, scores: Scores) -> list[dict[str, str]]:
         "analysis_sha256": _digest(analysis.model_dump(mode="json")),
         "stimulus_set": source["set"]["name"],
         "stimulus_set_sha256": source["set"]["sha256"],
-        "trials_sha256": _trials_sha256(analysis, source["sessions"]),
+        "trials_sha256": source["trials_sha256"],
         "participants": len({session["participant"] for session in source["sessions"]}),
         "trials": source["trials"],
         "simulated": any(session["observer"] != "person" for session in source["sessions"]),
@@ -140,15 +138,6 @@ def _cell(value: Any) -> str:
 
 def _weights(source: dict[str, Any], row: dict[Any, Any]) -> dict[str, str]:
     return {"weights_sha256": source["models"][row["model"]]["weights_sha256"]}
-
-
-def _trials_sha256(analysis: Analysis, sessions: list[dict[str, Any]]) -> str:
-    logs = analysis.open_experiment().logs
-    paths = [log_path(logs, s["participant"], s["session"], s.get("run")) for s in sessions]
-    for path in paths:
-        if not path.is_file():
-            raise InputError(f"{path}: the log of a scored session is not there; score again")
-    return _digest({path.name: sha256_of(path) for path in paths})
 
 
 def _digest(data: Any) -> str:

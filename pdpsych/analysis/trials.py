@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 
 import pandas as pd
@@ -67,6 +68,14 @@ class Trials:
     sessions: list[Header]
     excluded: pd.DataFrame
     notes: list[str]
+
+    @property
+    def sha256(self) -> str:
+        """SHA-256 of the table: other for other answers to the same trials."""
+        digest = hashlib.sha256()
+        for name in COLUMNS:
+            digest.update("\n".join([name, *map(str, self.table[name].tolist())]).encode())
+        return digest.hexdigest()
 
 
 def gather(analysis: Analysis) -> Trials:

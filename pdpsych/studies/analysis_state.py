@@ -90,6 +90,7 @@ class _Source(_Recorded):
     set: _Set
     sessions: tuple[Header, ...]
     trials: int
+    trials_sha256: str
     analysis: dict[str, Any] = Field(default_factory=dict)
 
 
@@ -145,6 +146,8 @@ def _since_fit(fit: _Fit, analysis: Analysis, trials: Trials | None) -> Iterator
     yield from _since_sessions(fit.source.sessions, trials.sessions)
     if fit.source.trials != len(trials.table):
         yield f"{fit.source.trials} trials were fitted, now there are {len(trials.table)}"
+    elif fit.source.trials_sha256 != trials.sha256:
+        yield "answers changed"
 
 
 def _since_sessions(was: Sequence[Header], now: Sequence[Header]) -> Iterator[str]:

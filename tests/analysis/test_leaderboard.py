@@ -2,7 +2,6 @@ import csv
 import io
 import json
 import multiprocessing
-import shutil
 from dataclasses import replace
 
 import pytest
@@ -109,14 +108,6 @@ def test_a_text_without_a_line_end_is_no_leaderboard_to_cut(study, scores, tmp_p
     with pytest.raises(InputError, match="not a leaderboard"):
         leaderboard.append(study, scores, tmp_path)
     assert path.read_text() == "notes of mine"
-
-
-def test_a_missing_log_is_named(study, scores, tmp_path):
-    copied = tmp_path / "study"
-    shutil.copytree(study, copied)
-    (copied / "experiments/data/early/sub-02_ses-01.jsonl").unlink()
-    with pytest.raises(InputError, match=r"sub-02_ses-01\.jsonl: the log of a scored session"):
-        leaderboard.append(copied, scores, tmp_path)
 
 
 @pytest.mark.parametrize(

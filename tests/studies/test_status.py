@@ -106,6 +106,20 @@ def test_a_session_more_makes_the_results_out_of_date(done):
     assert studies.status(done).state.outdated == ()
 
 
+def test_another_answer_makes_the_results_out_of_date(done):
+    log = done / "experiments" / "data" / NAME / "sub-01_ses-01.jsonl"
+    *before, last = log.read_text(encoding="utf-8").splitlines()
+    right = '"correct": true' in last
+    other = last.replace(f'"correct": {str(right).lower()}', f'"correct": {str(not right).lower()}')
+    for one, two in ((1, 2), (2, 1)):
+        if f'"response": {one}' in last:
+            other = other.replace(f'"response": {one}', f'"response": {two}')
+    log.chmod(0o644)
+    log.write_text("\n".join([*before, other]) + "\n", encoding="utf-8")
+    found = studies.status(done).state
+    assert f"analysis {NAME}: fit: answers changed" in found.outdated
+
+
 def test_another_set_under_the_same_sessions(done):
     manifest = done / "stimuli" / "sets" / NAME / "manifest.json"
     data = json.loads(manifest.read_text(encoding="utf-8"))
