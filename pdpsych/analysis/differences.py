@@ -24,7 +24,8 @@ def differences(
     choice of the best model after seeing the scores is covered. Each difference has a standard
     error of its own, whose uncertainty is drawn for each independently, which errs to the safe
     side. ``p_value`` is adjusted accordingly; ``separated`` are models whose interval leaves 0
-    out.
+    out. Both keep a standard error of the draws to the safe side, so that a verdict does not
+    hang on the seed.
     """
     order = np.argsort(means.mean, kind="stable")
     first, second = np.triu_indices(len(order), k=1)
@@ -32,10 +33,13 @@ def differences(
     difference = means.mean[b] - means.mean[a]
     errors, largest = _studentised(means, a, b, rng)
     usable = errors > NEGLIGIBLE
-    reach = np.where(usable, errors, 0.0) * np.quantile(largest, level)
+    largest.sort()
+    chance = _chance(len(largest))
+    rare = np.searchsorted(chance, 1 - level, side="right")
+    reach = np.where(usable, errors, 0.0) * largest[-max(rare, 1)]
     observed = difference / np.where(usable, errors, 1.0)
-    as_large = len(largest) - np.searchsorted(np.sort(largest), observed)
-    adjusted = np.where(usable, (1 + as_large) / (1 + len(largest)), difference < NEGLIGIBLE)
+    as_large = len(largest) - np.searchsorted(largest, observed)
+    adjusted = np.where(usable, chance[as_large], difference < NEGLIGIBLE)
     names = np.array(models, dtype=object)
     return pd.DataFrame(
         {
@@ -50,6 +54,12 @@ def differences(
             "separated": difference - reach > NEGLIGIBLE,
         }
     )
+
+
+def _chance(draws: int) -> Floats:
+    """Return the probability of what 0, 1, … of the draws are as large as, and a standard error."""
+    share = np.arange(1, draws + 2) / (draws + 1)
+    return np.asarray(share + np.sqrt(share * (1 - share) / draws)).clip(max=1.0)
 
 
 def _studentised(
