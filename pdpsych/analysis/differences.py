@@ -35,7 +35,7 @@ def differences(
     usable = errors > NEGLIGIBLE
     largest.sort()
     chance = _chance(len(largest))
-    rare = np.searchsorted(chance, 1 - level, side="right")
+    rare = int(np.searchsorted(chance, 1 - level, side="right"))
     reach = np.where(usable, errors, 0.0) * largest[-max(rare, 1)]
     observed = difference / np.where(usable, errors, 1.0)
     as_large = len(largest) - np.searchsorted(largest, observed)
