@@ -8,12 +8,12 @@ import pandas as pd
 from pandas.api.types import is_numeric_dtype
 
 # A spreadsheet takes a cell that begins so, or so after blanks, for a formula and computes it.
-_FORMULA = re.compile(r"\s*[=+\-@]|[\t\r\n]")
+_FORMULA = re.compile(r"\s*[=+\-@]|[\0\t\r\n]")
 
 
 def harmless(text: str) -> str:
     """Return text as a cell of one line, with an apostrophe before what would be a formula."""
-    flat = re.sub(r"[\t\r\n]+", " ", text)
+    flat = re.sub(r"[\0\t\r\n]+", " ", text)
     return f"'{flat}" if _FORMULA.match(text) else flat
 
 

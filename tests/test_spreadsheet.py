@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from pdpsych.spreadsheet import harmless, to_csv
 
-FORMULAS = ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "\n-1", "  =1", "\u00a0@x"]
+FORMULAS = ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "\n-1", "\0=1", "  =1", "\u00a0@x"]
 
 
 @pytest.mark.parametrize("text", FORMULAS)
@@ -23,7 +23,7 @@ def test_formulas_are_marked_as_text(text):
 def test_any_text_is_one_line_that_no_spreadsheet_computes(text):
     cell = harmless(text)
     assert not cell.lstrip().startswith(("=", "+", "-", "@"))
-    assert not set("\t\r\n") & set(cell)
+    assert not set("\0\t\r\n") & set(cell)
     assert harmless(cell) == cell
 
 

@@ -17,6 +17,8 @@ ROOT = Path(__file__).parents[1]
     ids=" ".join,
 )
 def test_passes(command):
+    if command[0] == "mypy" and sys.version_info < (3, 11):
+        pytest.skip("the last NumPy and pandas for Python 3.10 declare other types")
     done = subprocess.run(
         [sys.executable, "-m", *command], cwd=ROOT, capture_output=True, text=True
     )

@@ -104,6 +104,8 @@ def _simple(annotation: type) -> str:
         return "`null`"
     if annotation in names:
         return names[annotation]
+    if annotation is Any:
+        return "anything"
     if issubclass(annotation, PurePath):
         return "path"
     if issubclass(annotation, BaseModel):

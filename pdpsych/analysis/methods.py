@@ -185,7 +185,7 @@ def display(recorded: dict[str, Any]) -> str:
 
 def _data(trials: Trials, fit: Fit) -> str:
     each = fit.thresholds["trials"]
-    seconds = trials.table["response_time"].median()
+    seconds = trials.table["response_time"].dropna().median()
     text = (
         f"{fit.source['trials']} trials were analysed, {each.median():g} for each distortion and "
         f"participant (median); {escape(describe(fit.excluded))}."

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from itertools import cycle
 
+import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -23,7 +24,8 @@ def plot_power(cells: pd.DataFrame, trials: int, ax: Axes | None = None) -> Axes
     for place, (label, rows, colour, marker) in enumerate(_series(cells, trials)):
         # Side by side, so that their intervals can be told apart.
         images = rows["images"] * (1 + 0.02 * place)
-        error = [rows["power"] - rows["power_low"], rows["power_high"] - rows["power"]]
+        ends = rows[["power_low", "power_high"]].to_numpy().T
+        error = np.abs(ends - rows["power"].to_numpy())
         ax.errorbar(images, rows["power"], error, fmt=f"{marker}-", color=colour, label=label)
     ax.set_ylim(-0.03, 1.03)
     ax.set_ylabel("true model declared closest")
