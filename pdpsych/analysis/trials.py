@@ -73,7 +73,7 @@ class Trials:
     def sha256(self) -> str:
         """SHA-256 of the table: other for other answers to the same trials."""
         digest = hashlib.sha256()
-        for name in self.table:
+        for name in map(str, self.table):
             digest.update("\n".join([name, *map(str, self.table[name].tolist())]).encode())
         return digest.hexdigest()
 
