@@ -121,10 +121,10 @@ def same_lines(wreck: Path, final: Path) -> bool:
 
 
 def same_units(wreck: Path, final: Path) -> bool:
-    """Return whether finished images were not made again."""
-    kept = {p.name for unit in wreck.glob("**/unit.json") for p in unit.parent.glob("arrays/*")}
+    """Return whether finished images, which are in their place, were not made again."""
+    units = [p.parent for p in wreck.glob("**/unit.json") if p.parent.suffix != ".part"]
+    before = {p.name: p.stat() for unit in units for p in unit.glob("arrays/*")}
     arrays = {p.name: p.stat() for p in (final / SET / "arrays").iterdir()}
-    before = {p.name: p.stat() for p in wreck.glob("**/arrays/*") if p.name in kept}
     return all(arrays[name].st_mtime_ns == stat.st_mtime_ns for name, stat in before.items())
 
 

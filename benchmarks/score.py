@@ -54,11 +54,11 @@ def made_fit(
     posteriors = {}
     for p in range(participants):
         noisy = mean + rng.normal(0, 0.25, mean.size)
-        flat, group = np.zeros((mean.size, 4)), np.zeros(mean.size, int)
+        flat, group = np.zeros((mean.size, 5)), np.zeros(mean.size, int)
         # A prior so wide that it says nothing.
-        shared = np.array([0.0, 0.0, 20.0, 0.0])
+        shared = np.array([0.0, 0.0, 0.0, 20.0, 0.0])
         posteriors[f"{p:02}"] = Posterior(
-            noisy, np.full(mean.size, 0.2), flat, group, shared, np.eye(4), True
+            noisy, np.full(mean.size, 0.2), flat, group, shared, np.eye(5), True
         )
     analysis = {"name": "made", "level": LEVEL, "samples": samples, "seed": 0}
     unused = {name: pd.DataFrame() for name in ("participants", "goodness", "bins", "excluded")}

@@ -75,6 +75,16 @@ def test_an_image_made_again_is_noticed(kill, tmp_path, again):
     assert kill.same_units(tmp_path / "wreck", tmp_path / "final") == (not again)
 
 
+def test_an_image_not_yet_in_its_place_may_be_made_again(kill, tmp_path):
+    part, final = tmp_path / "wreck" / ".units" / "digest.0.part", tmp_path / "final" / kill.SET
+    for folder in (part, final):
+        (folder / "arrays").mkdir(parents=True)
+    (part / "unit.json").write_text("{}")
+    (part / "arrays" / "cat.npz").write_text("made")
+    (final / "arrays" / "cat.npz").write_text("made")
+    assert kill.same_units(tmp_path / "wreck", tmp_path / "final")
+
+
 def test_only_times_may_differ(kill):
     def plain(text: str) -> bytes:
         return kill.TIMES.sub(b"", text.encode())
