@@ -28,8 +28,8 @@ from digits_training import (
     trained_networks,
 )
 
-from pdpsych.analysis.layers import LayerRatios, layer_ratios
-from pdpsych.errors import InputError
+from pdpsych.analysis.layers.layers import LayerRatios, layer_ratios
+from pdpsych.common.errors import InputError
 from pdpsych.stimuli import StimulusSet, generate
 
 EACH = 3

@@ -18,8 +18,8 @@ import torch
 from digits_networks import ARCHITECTURES, read_weights
 from torch import Tensor, nn
 
-from pdpsych.errors import InputError
-from pdpsych.progress import progress_bar
+from pdpsych.common.errors import InputError
+from pdpsych.common.progress import progress_bar
 
 TRAININGS = ("standard", "adversarial")
 SPLIT_SEED = 0

@@ -14,11 +14,11 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
-from pdpsych.analysis import tables
-from pdpsych.analysis.layer_figures import example_figure, layer_figure
-from pdpsych.analysis.layers import LAYER_COLUMNS, layer_ratios
-from pdpsych.analysis.variance import VARIANCE_COLUMNS, conclude, variance_shares
-from pdpsych.errors import InputError
+from pdpsych.analysis.layers.figures import example_figure, layer_figure
+from pdpsych.analysis.layers.layers import LAYER_COLUMNS, layer_ratios
+from pdpsych.analysis.layers.variance import VARIANCE_COLUMNS, conclude, variance_shares
+from pdpsych.common import tables
+from pdpsych.common.errors import InputError
 from pdpsych.stimuli import StimulusSet
 
 

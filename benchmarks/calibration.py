@@ -20,21 +20,21 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from pdpsych.analysis.binomial import wilson
-from pdpsych.analysis.conclusion import possibly_closest
 from pdpsych.analysis.definition import Analysis
-from pdpsych.analysis.exclusion import EXCLUDED_COLUMNS
-from pdpsych.analysis.fit import Fit, fit_table
-from pdpsych.analysis.human import EVERYONE
-from pdpsych.analysis.plan import simulate
-from pdpsych.analysis.score import Scores, score_ratios
-from pdpsych.analysis.simulated_study import Size, World
-from pdpsych.analysis.simulation import Answers, simulate_session
-from pdpsych.analysis.trials import CONDITION
+from pdpsych.analysis.fitting.binomial import wilson
+from pdpsych.analysis.fitting.exclusion import EXCLUDED_COLUMNS
+from pdpsych.analysis.fitting.fit import Fit, fit_table
+from pdpsych.analysis.fitting.trials import CONDITION
+from pdpsych.analysis.planning.plan import simulate
+from pdpsych.analysis.planning.simulated_study import Size, World
+from pdpsych.analysis.planning.simulation import Answers, simulate_session
+from pdpsych.analysis.scoring.conclusion import possibly_closest
+from pdpsych.analysis.scoring.human import EVERYONE
+from pdpsych.analysis.scoring.score import Scores, score_ratios
 from pdpsych.experiments import Experiment, ObserverSpec, SimulatedObserver
 from pdpsych.experiments.design import Condition, PlannedTrial, Position, arrange
-from pdpsych.experiments.method import METHODS
-from pdpsych.experiments.placement import Showable
+from pdpsych.experiments.placement.methods import METHODS
+from pdpsych.experiments.placement.placement import Showable
 from pdpsych.stimuli import Display
 
 SIZE = Size(participants=4, images=24, trials=40)

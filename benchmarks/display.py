@@ -16,10 +16,10 @@ from typing import get_args
 
 import numpy as np
 
+from pdpsych.displays.dither import Dither
+from pdpsych.displays.encoding import linear_from_srgb, srgb_from_linear
+from pdpsych.displays.rendering import show
 from pdpsych.stimuli import Display, StimulusSet, calibrate
-from pdpsych.stimuli.dither import Dither
-from pdpsych.stimuli.encoding import linear_from_srgb, srgb_from_linear
-from pdpsych.stimuli.shown import show
 from pdpsych.stimuli.stimulus_set import MANIFEST, array_file, sha256_of
 
 WAYS = (("srgb", "srgb"), ("srgb", 2.2), ("linear", 2.2))

@@ -18,10 +18,10 @@ import psignifit
 from scipy.optimize import minimize
 from scipy.special import expit, logit
 
-from pdpsych.analysis.bootstrap import bootstrap, bootstrap_interval
-from pdpsych.analysis.hierarchy import Posterior, solve
-from pdpsych.analysis.likelihood import Observations
-from pdpsych.experiments.psychometric import proportion_correct
+from pdpsych.analysis.fitting.bootstrap import bootstrap, bootstrap_interval
+from pdpsych.analysis.fitting.hierarchy import Posterior, solve
+from pdpsych.analysis.fitting.likelihood import Observations
+from pdpsych.experiments.placement.psychometric import proportion_correct
 
 Trials = tuple[np.ndarray, np.ndarray]
 

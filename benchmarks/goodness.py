@@ -27,14 +27,14 @@ from calibration import (
     person_of,
 )
 
-from pdpsych.analysis.binomial import wilson
-from pdpsych.analysis.exclusion import EXCLUDED_COLUMNS
-from pdpsych.analysis.fit import fit_table
-from pdpsych.analysis.simulation import simulate_session
+from pdpsych.analysis.fitting.binomial import wilson
+from pdpsych.analysis.fitting.exclusion import EXCLUDED_COLUMNS
+from pdpsych.analysis.fitting.fit import fit_table
+from pdpsych.analysis.planning.simulation import simulate_session
 from pdpsych.experiments import SimulatedObserver
-from pdpsych.experiments.constant import Constant
 from pdpsych.experiments.design import Condition, PlannedTrial, Position, arrange
-from pdpsych.experiments.placement import Showable
+from pdpsych.experiments.placement.constant import Constant
+from pdpsych.experiments.placement.placement import Showable
 
 IMAGES, TRIALS, BLOCK = 8, 60, 50
 METHODS = PLACEMENTS | {

@@ -447,11 +447,11 @@ def _import_all() -> None:
     import scipy.optimize
     import scipy.stats  # noqa: F401
 
-    import pdpsych.analysis.report
+    import pdpsych.analysis.reporting.report
     import pdpsych.cli
-    import pdpsych.experiments.session
-    import pdpsych.stimuli.builder
-    import pdpsych.stimuli.calibration_figures
+    import pdpsych.experiments.sessions.session
+    import pdpsych.stimuli.calibration.figures
+    import pdpsych.stimuli.generation.builder
     import pdpsych.studies  # noqa: F401
 
 

@@ -26,8 +26,8 @@ from torchvision.models.feature_extraction import create_feature_extractor
 
 from pdpsych import geometry, models
 from pdpsych.geometry.local import squared_norms
-from pdpsych.geometry.principal import LARGEST_SUBSPACE
-from pdpsych.geometry.subspace import Subspace
+from pdpsych.geometry.solvers.principal import LARGEST_SUBSPACE
+from pdpsych.geometry.solvers.subspace import Subspace
 from pdpsych.models import Representation
 
 LAYERS = {

@@ -15,13 +15,13 @@ import time
 import numpy as np
 import pandas as pd
 
-from pdpsych.analysis.differences import differences
-from pdpsych.analysis.fit import Fit
-from pdpsych.analysis.hierarchy import Posterior
-from pdpsych.analysis.mean_score import Distances, mean_interval, mean_scores
-from pdpsych.analysis.pooling import pool
-from pdpsych.analysis.score import score_ratios
-from pdpsych.analysis.trials import CONDITION
+from pdpsych.analysis.fitting.fit import Fit
+from pdpsych.analysis.fitting.hierarchy import Posterior
+from pdpsych.analysis.fitting.trials import CONDITION
+from pdpsych.analysis.scoring.differences import differences
+from pdpsych.analysis.scoring.mean_score import Distances, mean_interval, mean_scores
+from pdpsych.analysis.scoring.pooling import pool
+from pdpsych.analysis.scoring.score import score_ratios
 
 LEVEL = 0.95
 # images, participants, trial noise of a ratio, sd between participants on each image and on all,

@@ -52,7 +52,8 @@ def timed(target: object, name: str, spent: dict[str, list[float]], label: str) 
 
 def work_between_flips(spent: dict[str, list[float]]) -> None:
     """Note the processor's time from each flip of a phase to the next, in ms."""
-    from pdpsych.experiments import frames, screen
+    from pdpsych.displays.lab import screen
+    from pdpsych.experiments.person import frames
 
     show, flip = frames.Phases.show, screen.Screen.flip
     since: list[float] = []
@@ -80,8 +81,10 @@ def inside(experiment: str, started: float) -> None:
     import watched
 
     from pdpsych import experiments
-    from pdpsych.experiments import read_log, stage, window
-    from pdpsych.experiments.timing import TrialTiming, summarise
+    from pdpsych.experiments import read_log
+    from pdpsych.experiments.logs.timing import TrialTiming, summarise
+    from pdpsych.experiments.person import window
+    from pdpsych.experiments.sessions import stage
 
     watched.keep_time(60, {})
     spent: dict[str, list[float]] = defaultdict(list)
@@ -117,7 +120,7 @@ def inside(experiment: str, started: float) -> None:
 
 def measure(environment: dict[str, str], folder: Path) -> None:
     """Print what a session of many large images costs."""
-    from conftest import SENSITIVITIES, write_set
+    from stimulus_sets import SENSITIVITIES, write_set
 
     contents = {f"image{n:02}": SENSITIVITIES["camel"] for n in range(IMAGES)}
     write_set(folder / "set", 3, SIDE, contents)
@@ -147,7 +150,7 @@ def measure(environment: dict[str, str], folder: Path) -> None:
 
 def kill(environment: dict[str, str], folder: Path, count: int, seed: int) -> None:
     """Kill sessions at random moments and print what was left of them."""
-    from conftest import write_set
+    from stimulus_sets import write_set
     from person import Moment, Person
 
     write_set(folder / "set")
@@ -205,7 +208,7 @@ def main() -> None:
     options = parser.parse_args()
     if options.inside:
         return inside(options.inside[0], float(options.inside[1]))
-    from conftest import virtual_screen
+    from screens import virtual_screen
 
     with tempfile.TemporaryDirectory() as name, virtual_screen() as display:
         folder = Path(name)

@@ -9,9 +9,9 @@ from pathlib import Path
 from psychopy import gui
 
 from pdpsych import experiments
-from pdpsych.errors import InputError
-from pdpsych.experiments import dialog
-from pdpsych.section import load
+from pdpsych.common.errors import InputError
+from pdpsych.common.section import load
+from pdpsych.experiments.person import dialog
 
 FOLDER = Path(__file__).resolve().parent
 TITLE = "pdpsych"

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
-from pdpsych.errors import InputError, clipped
+from pdpsych.common.errors import InputError, clipped
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -157,7 +157,7 @@ def generate(
 ) -> None:
     """Make a stimulus set from a recipe; goes on where it was interrupted."""
     from pdpsych import stimuli
-    from pdpsych.section import load
+    from pdpsych.common.section import load
 
     if display is not None:
         load(display, stimuli.Display)
@@ -195,7 +195,7 @@ def calibrate(
 ) -> None:
     """Find out which amplitudes of a set's distortions a display shows faithfully."""
     from pdpsych import stimuli
-    from pdpsych.stimuli import calibration_figures
+    from pdpsych.stimuli.calibration import figures
 
     found = stimuli.calibrate(
         stimulus_set,
@@ -205,7 +205,7 @@ def calibrate(
         models=models,
         progress=True,
     )
-    drawn = calibration_figures.draw(found)
+    drawn = figures.draw(found)
     typer.echo(f"{found}\nwritten: {found.label}, {', '.join(map(str, drawn))}")
 
 
@@ -240,12 +240,12 @@ def run(
 ) -> None:
     """Run a session, or go on with one that was interrupted."""
     from pdpsych import experiments
-    from pdpsych.section import load
+    from pdpsych.common.section import load
 
     loaded = load(experiment, experiments.Experiment)
     try:
         if participant is None and not (simulate or dry_run):
-            from pdpsych.experiments import dialog
+            from pdpsych.experiments.person import dialog
 
             participant, session, run = dialog.ask(loaded, session, run)
         if dry_run:
@@ -319,8 +319,8 @@ def score(
 ) -> None:
     """Score the models against the human and write the report."""
     from pdpsych import analysis as analyses
-    from pdpsych.analysis import added_models
-    from pdpsych.analysis import leaderboard as board
+    from pdpsych.analysis.scoring import added_models
+    from pdpsych.analysis.scoring import leaderboard as board
 
     # What cannot be used is refused before the fit, which takes longer than to find that.
     if leaderboard is not None:
@@ -436,7 +436,8 @@ def fetch_models(
     networks: Annotated[list[str], typer.Argument(help="source:model[@weights] …")],
 ) -> None:
     """Download weights beforehand, and check that the networks take them."""
-    from pdpsych.models import address, source
+    from pdpsych.models import address
+    from pdpsych.models.sources import source
 
     for network in networks:
         source.build(address.parse_network(network))
@@ -451,22 +452,23 @@ def display_show(
     ] = None,
 ) -> None:
     """Say what a display is, and draw its measurements, fits and their errors."""
-    from pdpsych.section import load
-    from pdpsych.stimuli import Display, curve_fit, display_summary
+    from pdpsych.common.section import load
+    from pdpsych.displays import curve_fit, display_summary
+    from pdpsych.stimuli import Display
 
     described = load(display, Display)
     if described.measurements is None:
         typer.echo(display_summary.summary(described))
         return
-    from pdpsych.experiments import verification
-    from pdpsych.stimuli import display_figures
+    from pdpsych.displays import figures
+    from pdpsych.displays.measuring import verification
 
     validations = curve_fit.compare(described.measurements)
     typer.echo(display_summary.summary(described, validations))
     last = verification.last_verification(described)
     typer.echo(f"last verification: {last or 'none since it was measured'}")
     path = figure or display.with_suffix(".png")
-    _save(display_figures.figure(described, validations), path)
+    _save(figures.figure(described, validations), path)
     typer.echo(f"figure: {path}")
 
 
@@ -500,8 +502,8 @@ def display_import(
     ] = None,
 ) -> None:
     """Make a display of measured luminances; chooses the curve by cross-validation."""
-    from pdpsych.experiments import monitor_centre
-    from pdpsych.stimuli import display_file, display_summary
+    from pdpsych.displays import display_file, display_summary
+    from pdpsych.displays.measuring import monitor_centre
 
     if (table is None) == (monitor is None):
         raise InputError("display import: give either a CSV file or --monitor NAME")
@@ -521,7 +523,7 @@ def display_export(
     ] = None,
 ) -> None:
     """Add a display to PsychoPy's monitor centre, as a new calibration."""
-    from pdpsych.experiments import monitor_centre
+    from pdpsych.displays.measuring import monitor_centre
 
     typer.echo(monitor_centre.export_monitor(display, monitor))
 
@@ -529,7 +531,7 @@ def display_export(
 @displays.command("fit")
 def display_fit(display: DisplayFile) -> None:
     """Compare the models of a measured display's curve and write the best into its file."""
-    from pdpsych.stimuli import display_file, display_summary
+    from pdpsych.displays import display_file, display_summary
 
     validations, model = display_file.choose_model(display)
     typer.echo(f"{display_summary.table(validations, model)}\n{display}: curve.model: {model}")
@@ -547,11 +549,11 @@ def display_measure(
     windowed: Windowed = False,
 ) -> None:
     """Measure a display with a light meter; goes on where it was interrupted."""
-    from pdpsych.experiments import measure, series
-    from pdpsych.stimuli import display_figures, display_summary
+    from pdpsych.displays import display_summary, figures
+    from pdpsych.displays.measuring import measuring, readings
 
     try:
-        done = measure.measure(
+        done = measuring.measure(
             display,
             instrument,
             levels=levels,
@@ -561,13 +563,15 @@ def display_measure(
             settle=settle,
             windowed=windowed,
         )
-    except series.Stopped as stopped:
+    except readings.Stopped as stopped:
         typer.echo(f"{stopped}; the same command goes on from there")
         return
     figure = display.with_suffix(".png")
-    _save(display_figures.figure(done.display, done.validations), figure)
+    _save(figures.figure(done.display, done.validations), figure)
     typer.echo(display_summary.summary(done.display, done.validations))
-    typer.echo(f"drift of white: {100 * done.drift:.2f} % (limit {100 * measure.DRIFT_LIMIT:g} %)")
+    typer.echo(
+        f"drift of white: {100 * done.drift:.2f} % (limit {100 * measuring.DRIFT_LIMIT:g} %)"
+    )
     typer.echo(f"written: the curve into {display}, its figure into {figure}")
 
 
@@ -583,15 +587,15 @@ def display_verify(
     windowed: Windowed = False,
 ) -> None:
     """Compare a display with its measured curve; status 1 if it has drifted."""
-    from pdpsych.experiments import series, verification
-    from pdpsych.section import load
+    from pdpsych.common.section import load
+    from pdpsych.displays.measuring import readings, verification
     from pdpsych.stimuli import Display
 
     try:
         found = verification.verify(
             display, instrument, limit=limit, patch=patch, settle=settle, windowed=windowed
         )
-    except series.Stopped as stopped:
+    except readings.Stopped as stopped:
         typer.echo(f"{stopped}; nothing was verified")
         raise typer.Exit(1) from None
     typer.echo(verification.table(load(display, Display), found))

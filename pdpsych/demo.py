@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pdpsych import analysis, experiments, stimuli
-from pdpsych.errors import InputError
-from pdpsych.section import Section, dump, load
+from pdpsych.common.errors import InputError
+from pdpsych.common.section import Section, dump, load
 from pdpsych.stimuli.recipe import Preprocess, Principal, Random, Recipe, Source, Space
 
 NAME = "demo"

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import copy
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import hypothesis
 import numpy as np
 import pytest
+
+# Modules that tests of several packages use.
+sys.path.insert(0, str(Path(__file__).parent / "support"))
+pytest_plugins = ["screens", "simulated_displays", "stimulus_sets"]
 
 # A slow machine is no failure.
 hypothesis.settings.register_profile("pdpsych", deadline=None)

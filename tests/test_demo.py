@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from pdpsych import demo
-from pdpsych.errors import InputError
+from pdpsych.common.errors import InputError
 
 
 @pytest.fixture(scope="module")

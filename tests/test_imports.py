@@ -15,7 +15,7 @@ import pytest
 import pdpsych
 
 PACKAGE = Path(pdpsych.__file__).parent
-ORDER = ["geometry", "models", "stimuli", "experiments", "analysis", "studies"]
+ORDER = ["common", "geometry", "models", "displays", "stimuli", "experiments", "analysis", "studies"]
 HEAVY = {"torch", "psychopy", "matplotlib", "pandas", "scipy", "skimage"}
 
 
@@ -102,8 +102,8 @@ def test_packages_import_only_those_before_them(package):
 
 
 def test_only_what_makes_sets_and_measures_models_needs_torch():
-    files = [PACKAGE / "section.py", PACKAGE / "cli.py", PACKAGE / "demo.py"]
-    files += [path for package in ORDER[2:] for path in (PACKAGE / package).rglob("*.py")]
+    files = [*(PACKAGE / "common").rglob("*.py"), PACKAGE / "cli.py", PACKAGE / "demo.py"]
+    files += [path for package in ORDER[3:] for path in (PACKAGE / package).rglob("*.py")]
     needed = {str(p.relative_to(PACKAGE)) for p in files if _needs_torch(p, set())}
     page = (PACKAGE.parent / "CONTRIBUTING.md").read_text(encoding="utf-8")
     said = page.partition("and in stimuli")[2].partition("never torch:")[0]
@@ -113,7 +113,7 @@ def test_only_what_makes_sets_and_measures_models_needs_torch():
 @pytest.mark.parametrize("module", ["address", "registry"])
 def test_names_of_models_are_checked_without_torch(module):
     assert not _needs_torch(PACKAGE / "models" / f"{module}.py", set())
-    assert _needs_torch(PACKAGE / "models" / "source.py", set())
+    assert _needs_torch(PACKAGE / "models" / "sources" / "source.py", set())
 
 
 def test_the_page_for_contributors_has_the_layers_in_their_order():

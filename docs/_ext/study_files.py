@@ -21,7 +21,7 @@ from pydantic_core import PydanticUndefined
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
-from pdpsych.experiments.columns import Column
+from pdpsych.common.columns import Column
 
 Row = tuple[str, ...]
 

@@ -57,9 +57,9 @@ seed: 0
 # %%
 # A mistake in it is told with its place, and what was probably meant:
 
-from pdpsych.errors import InputError
+from pdpsych.common.errors import InputError
 from pdpsych.stimuli import Recipe
-from pdpsych.section import load
+from pdpsych.common.section import load
 
 wrong = study / "stimuli" / "wrong.yaml"
 wrong.write_text(recipe.read_text().replace("LGN]", "LGM]"))

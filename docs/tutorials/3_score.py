@@ -39,14 +39,15 @@ print(fitted.thresholds[columns].head(6).round(3).to_string(index=False))
 
 import matplotlib.pyplot as plt
 
-from pdpsych.analysis import figures, trials
-from pdpsych.section import load
+from pdpsych.analysis.figures import scores
+from pdpsych.analysis.fitting import trials
+from pdpsych.common.section import load
 
 gathered = trials.gather(load(definition, analysis.Analysis))
 dimension = gathered.stimulus_set.base("astronaut").size
 condition = ("01", "astronaut", "principal", 1)
 _, axes = plt.subplots(figsize=(5, 3.4), layout="constrained")
-figures.plot_psychometric(fitted, gathered.table, condition, dimension, ax=axes)
+scores.plot_psychometric(fitted, gathered.table, condition, dimension, ax=axes)
 plt.show()
 
 # %%
@@ -68,14 +69,14 @@ print(scores)
 # score with these data, which is not 0, because trials are finite:
 
 _, axes = plt.subplots(figsize=(6, 3), layout="constrained")
-figures.plot_scores(scores, "principal", ax=axes)
+scores.plot_scores(scores, "principal", ax=axes)
 plt.show()
 
 # %%
 # And why they score so: a dot is an image. LGN has its dots where the human has them.
 
 _, axes = plt.subplots(figsize=(6, 3), layout="constrained")
-figures.plot_log_ratios(scores, "principal", ax=axes)
+scores.plot_log_ratios(scores, "principal", ax=axes)
 plt.show()
 
 # %%

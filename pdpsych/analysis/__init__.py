@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from pdpsych.analysis.definition import Analysis
-from pdpsych.analysis.fit import Fit, fit
-from pdpsych.analysis.plan import Plan, plan
-from pdpsych.analysis.report import report
-from pdpsych.analysis.score import Scores, score
+from pdpsych.analysis.fitting.fit import Fit, fit
+from pdpsych.analysis.planning.plan import Plan, plan
+from pdpsych.analysis.reporting.report import report
+from pdpsych.analysis.scoring.score import Scores, score
 
 __all__ = ["Analysis", "Fit", "Plan", "Scores", "fit", "plan", "report", "score"]

@@ -7,9 +7,9 @@ from typing import ClassVar
 
 from pydantic import Field, model_validator
 
-from pdpsych.errors import InputError, did_you_mean
+from pdpsych.common.errors import InputError, did_you_mean
+from pdpsych.common.section import Section, load
 from pdpsych.experiments.experiment import Experiment
-from pdpsych.section import Section, load
 
 
 class Analysis(Section):

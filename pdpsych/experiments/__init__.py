@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from pdpsych.experiments.experiment import Experiment
-from pdpsych.experiments.export import export
+from pdpsych.experiments.exports.exporting import export
+from pdpsych.experiments.logs.session_log import SessionLog, read_log
 from pdpsych.experiments.observer import ObserverSpec, SimulatedObserver, observer_from
-from pdpsych.experiments.outline import Outline, outline
-from pdpsych.experiments.psychometric import amplitude_at, proportion_correct
-from pdpsych.experiments.session import SessionStopped, run
-from pdpsych.experiments.session_log import SessionLog, read_log
+from pdpsych.experiments.placement.psychometric import amplitude_at, proportion_correct
+from pdpsych.experiments.sessions.outline import Outline, outline
+from pdpsych.experiments.sessions.session import SessionStopped, run
 
 __all__ = [
     "Experiment",

@@ -11,9 +11,9 @@ from typing import Literal, NamedTuple, cast
 
 import numpy as np
 
-from pdpsych.errors import InputError
+from pdpsych.common.errors import InputError
 from pdpsych.experiments.experiment import Experiment
-from pdpsych.experiments.task import Position
+from pdpsych.experiments.tasks.task import Position
 from pdpsych.stimuli.stimulus_set import StimulusSet
 
 Sign = Literal[1, -1]

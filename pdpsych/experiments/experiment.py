@@ -7,15 +7,15 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import ConfigDict, Discriminator, Field, Tag, field_validator, model_validator
 
-from pdpsych.errors import InputError, did_you_mean
-from pdpsych.experiments.adaptive import Adaptive
-from pdpsych.experiments.instructions import Instructions
-from pdpsych.experiments.method import Method
-from pdpsych.experiments.phases import Timing
-from pdpsych.experiments.task import Task
-from pdpsych.experiments.tasks import TASKS
-from pdpsych.section import Section, load, one_of
-from pdpsych.stimuli.display import Display
+from pdpsych.common.errors import InputError, did_you_mean
+from pdpsych.common.section import Section, load, one_of
+from pdpsych.displays.display import Display
+from pdpsych.experiments.placement.adaptive import Adaptive
+from pdpsych.experiments.placement.methods import Method
+from pdpsych.experiments.tasks.instructions import Instructions
+from pdpsych.experiments.tasks.phases import Timing
+from pdpsych.experiments.tasks.registry import TASKS
+from pdpsych.experiments.tasks.task import Task
 from pdpsych.stimuli.stimulus_set import StimulusSet
 
 

@@ -10,15 +10,15 @@ from typing import ClassVar, NamedTuple, Protocol, cast
 import numpy as np
 from pydantic import Field, model_validator
 
-from pdpsych.errors import InputError, did_you_mean
+from pdpsych.common.errors import InputError, did_you_mean
+from pdpsych.common.section import Section, load
+from pdpsych.displays.rendering import Shown
 from pdpsych.experiments.design import Condition, PlannedTrial, seed_of
-from pdpsych.experiments.phases import PlannedPhase
-from pdpsych.experiments.task import Position
-from pdpsych.experiments.timing import TrialTiming
-from pdpsych.section import Section, load
-from pdpsych.stimuli.shown import Shown
+from pdpsych.experiments.logs.timing import TrialTiming
+from pdpsych.experiments.tasks.phases import PlannedPhase
+from pdpsych.experiments.tasks.task import Position
 from pdpsych.stimuli.stimulus_set import StimulusSet
-from pdpsych.stimuli.threshold import expected_thresholds
+from pdpsych.stimuli.thresholds import expected_thresholds
 
 Thresholds = dict[Condition, float]
 # No display shows the least; nobody who is given the most sees anything.

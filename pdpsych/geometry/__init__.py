@@ -1,13 +1,6 @@
 """Local geometry of representations: sensitivities, the metric, and the solvers."""
 
-from pdpsych.geometry.certificate import Certificate
-from pdpsych.geometry.eigen import (
-    EigenDistortions,
-    eigen_distortions,
-    eigen_distortions_at,
-    generalized_eigen_distortions,
-)
-from pdpsych.geometry.linearity import Linearity, linearity, linearity_at
+from pdpsych.geometry.linear_range import Linearity, linearity, linearity_at
 from pdpsych.geometry.linearization import AutogradLinearization, Linearization
 from pdpsych.geometry.local import LocalGeometry
 from pdpsych.geometry.metric import log_ratio, metric
@@ -19,12 +12,19 @@ from pdpsych.geometry.noise import (
     Poisson,
     ResponseVariance,
 )
-from pdpsych.geometry.principal import (
+from pdpsych.geometry.sensitivities import sensitivity
+from pdpsych.geometry.solvers.certificate import Certificate
+from pdpsych.geometry.solvers.eigen import (
+    EigenDistortions,
+    eigen_distortions,
+    eigen_distortions_at,
+    generalized_eigen_distortions,
+)
+from pdpsych.geometry.solvers.principal import (
     PrincipalDistortions,
     principal_distortions,
     principal_distortions_at,
 )
-from pdpsych.geometry.sensitivity import sensitivity
 from pdpsych.geometry.space import DistortionSpace
 
 __all__ = [

@@ -11,10 +11,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from pdpsych.drawing import BLUE, GREY, MARKERS, SERIES, clean, mosaic, new_axes, saturated
-from pdpsych.geometry.eigen import EigenDistortions
-from pdpsych.geometry.linearity import Linearity
-from pdpsych.geometry.principal import PrincipalDistortions
+from pdpsych.common.drawing import BLUE, GREY, MARKERS, SERIES, clean, mosaic, new_axes, saturated
+from pdpsych.geometry.linear_range import Linearity
+from pdpsych.geometry.solvers.eigen import EigenDistortions
+from pdpsych.geometry.solvers.principal import PrincipalDistortions
 
 
 def plot_distortions(distortions: Tensor, names: Sequence[str], ax: Axes | None = None) -> Axes:

@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from pdpsych.errors import InputError
+from pdpsych.common.errors import InputError
 from pdpsych.geometry.linearization import Linearization
 from pdpsych.geometry.noise import NoiseModel
 

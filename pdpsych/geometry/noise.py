@@ -16,7 +16,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from pdpsych.errors import InputError
+from pdpsych.common.errors import InputError
 
 SMALLEST_RATE = 1e-6
 SUM_TOLERANCE = 1e-4

@@ -14,11 +14,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from pdpsych.errors import InputError
-from pdpsych.geometry.certificate import Certificate
-from pdpsych.schema import Schema
-from pdpsych.versions import versions
-from pdpsych.whole import whole
+from pdpsych.common.documents import Schema
+from pdpsych.common.errors import InputError
+from pdpsych.common.files.atomic import whole
+from pdpsych.common.versions import versions
+from pdpsych.geometry.solvers.certificate import Certificate
 
 if TYPE_CHECKING:
     from typing_extensions import Self

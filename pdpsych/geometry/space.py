@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from pdpsych.errors import InputError
+from pdpsych.common.errors import InputError
 from pdpsych.geometry.cosine import CosineTransform
 
 NEAREST_STEPS = 60

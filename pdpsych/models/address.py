@@ -12,9 +12,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Discriminator, Field, Tag, model_validator
 
-from pdpsych.errors import InputError, did_you_mean
+from pdpsych.common.errors import InputError, did_you_mean
+from pdpsych.common.section import Part, one_of, validate
 from pdpsych.models.registry import NOISE_MODELS, SOURCES
-from pdpsych.section import Part, one_of, validate
 
 BUILT_IN = ("LN", "LG", "LGG", "LGN", "identity")
 FORM = "source:model[@weights]/layer"

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from pdpsych.errors import InputError, did_you_mean
+from pdpsych.common.errors import InputError, did_you_mean
 from pdpsych.geometry.linearization import tolerance
 from pdpsych.geometry.memory import is_out_of_memory
 

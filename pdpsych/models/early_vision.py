@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from pdpsych.errors import InputError
+from pdpsych.common.errors import InputError
 
 Padding = Literal["replicate", "reflect"]
 TAPS = 31

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.nn.modules.conv import _ConvNd
 
-from pdpsych.errors import InputError
+from pdpsych.common.errors import InputError
 from pdpsych.geometry.linearization import Linearization, first_line, linearize
 from pdpsych.geometry.memory import is_out_of_memory
 from pdpsych.models.checks import (

@@ -7,14 +7,14 @@ from pathlib import Path
 
 import torch
 
-from pdpsych.errors import InputError
+from pdpsych.common.errors import InputError
 from pdpsych.models.address import BUILT_IN, FORM, parse_network
-from pdpsych.models.cache import folder as checkpoint_folder
-from pdpsych.models.cache import on_disk
-from pdpsych.models.catalogue import checkpoints
 from pdpsych.models.network import LayerUse, ModuleNetwork
 from pdpsych.models.registry import SOURCES
-from pdpsych.models.source import build
+from pdpsych.models.sources.cache import folder as checkpoint_folder
+from pdpsych.models.sources.cache import on_disk
+from pdpsych.models.sources.catalogue import checkpoints
+from pdpsych.models.sources.source import build
 
 
 def known() -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from pdpsych.errors import InputError
+from pdpsych.common.errors import InputError
 from pdpsych.models.address import Encoding, NetworkInput
 
 

@@ -10,10 +10,10 @@ import importlib
 from typing import Any
 
 SOURCES: dict[str, str] = {
-    "torchvision": "pdpsych.models.from_torchvision:build",
-    "timm": "pdpsych.models.from_timm:build",
-    "file": "pdpsych.models.from_file:build",
-    "python": "pdpsych.models.from_python:build",
+    "torchvision": "pdpsych.models.sources.from_torchvision:build",
+    "timm": "pdpsych.models.sources.from_timm:build",
+    "file": "pdpsych.models.sources.from_file:build",
+    "python": "pdpsych.models.sources.from_python:build",
 }
 """Functions that build the network of an address, with what relative paths are relative to."""
 

@@ -19,7 +19,7 @@ from pdpsych.models.early_vision import CHANNELS, EarlyVisualModel, Padding
 from pdpsych.models.network import ModuleNetwork
 from pdpsych.models.preprocessing import InputFormat, Preprocessing
 from pdpsych.models.registry import NOISE_MODELS, find
-from pdpsych.models.source import build, fingerprint
+from pdpsych.models.sources.source import build, fingerprint
 
 
 @dataclass(frozen=True)

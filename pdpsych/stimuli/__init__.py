@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from pdpsych.stimuli.calibrate import calibrate
-from pdpsych.stimuli.calibration import Calibration
-from pdpsych.stimuli.display import Display
+from pdpsych.displays.display import Display
+from pdpsych.displays.rendering import Shown, show
+from pdpsych.stimuli.calibration.calibrating import calibrate
+from pdpsych.stimuli.calibration.calibration import Calibration
 from pdpsych.stimuli.images import load_image, sample_names
 from pdpsych.stimuli.recipe import Preprocess, Recipe
-from pdpsych.stimuli.shown import Shown, show
 from pdpsych.stimuli.stimulus_set import StimulusSet
 from pdpsych.stimuli.unfinished import SetUnfinished
 
 if TYPE_CHECKING:
-    from pdpsych.stimuli.builder import generate
+    from pdpsych.stimuli.generation.builder import generate
 
 __all__ = [
     "Calibration",
@@ -35,7 +35,7 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     # What needs torch is loaded when asked for.
     if name == "generate":
-        from pdpsych.stimuli.builder import generate
+        from pdpsych.stimuli.generation.builder import generate
 
         return generate
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
-from pdpsych.errors import InputError, did_you_mean
-from pdpsych.stimuli.arrays import read_array, read_head
-from pdpsych.stimuli.encoding import Array, linear_from_srgb, srgb_from_linear
+from pdpsych.common.errors import InputError, did_you_mean
+from pdpsych.common.files.arrays import read_array, read_head
+from pdpsych.displays.encoding import Array, linear_from_srgb, srgb_from_linear
 from pdpsych.stimuli.recipe import Preprocess, Recipe, Source
 
 SAMPLES = ("astronaut", "brick", "camera", "cat", "coffee", "grass", "gravel", "rocket")

@@ -8,10 +8,10 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from pdpsych.errors import did_you_mean
+from pdpsych.common.errors import did_you_mean
+from pdpsych.common.section import Section
+from pdpsych.displays.encoding import Encoding
 from pdpsych.models.address import Model, representation_names
-from pdpsych.section import Section
-from pdpsych.stimuli.encoding import Encoding
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Iterations = Annotated[int, Field(gt=0, le=1_000_000)]

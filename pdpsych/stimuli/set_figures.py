@@ -6,8 +6,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
-from pdpsych.drawing import mosaic, new_axes, saturated
-from pdpsych.stimuli.encoding import Encoding, srgb_from_linear
+from pdpsych.common.drawing import mosaic, new_axes, saturated
+from pdpsych.displays.encoding import Encoding, srgb_from_linear
 from pdpsych.stimuli.stimulus_set import StimulusSet
 
 

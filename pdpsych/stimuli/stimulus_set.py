@@ -26,14 +26,14 @@ import pandas as pd
 from numpy.typing import NDArray
 from pydantic import Field, field_validator, model_validator
 
-from pdpsych.errors import InputError, did_you_mean
-from pdpsych.schema import Schema
-from pdpsych.section import Section, validate
-from pdpsych.stimuli import calibration
-from pdpsych.stimuli.arrays import read_archive
-from pdpsych.stimuli.calibration import Calibration
-from pdpsych.stimuli.display import Display
-from pdpsych.stimuli.encoding import Encoding
+from pdpsych.common.documents import Schema
+from pdpsych.common.errors import InputError, did_you_mean
+from pdpsych.common.files.arrays import read_archive
+from pdpsych.common.section import Section, validate
+from pdpsych.displays.display import Display
+from pdpsych.displays.encoding import Encoding
+from pdpsych.stimuli.calibration import calibration
+from pdpsych.stimuli.calibration.calibration import Calibration
 from pdpsych.stimuli.images import file_stem
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from pdpsych.studies.check import Check, check
-from pdpsych.studies.status import Status, status
-from pdpsych.studies.template import TEMPLATES, init
+from pdpsych.studies.checking import Check, check
+from pdpsych.studies.standing import Status, status
+from pdpsych.studies.templates import TEMPLATES, init
 
 __all__ = ["TEMPLATES", "Check", "Status", "check", "init", "status"]

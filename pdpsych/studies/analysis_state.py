@@ -9,15 +9,15 @@ from typing import Any
 
 from pydantic import ConfigDict, Field
 
-from pdpsych.analysis import tables
 from pdpsych.analysis.definition import Analysis
-from pdpsych.analysis.fit import SCHEMA as FIT
-from pdpsych.analysis.score import SCHEMA as SCORE
-from pdpsych.analysis.trials import Trials, gather
-from pdpsych.errors import InputError
-from pdpsych.experiments.records import Header
-from pdpsych.experiments.trial_log import log_path
-from pdpsych.section import Part, validate
+from pdpsych.analysis.fitting.fit import SCHEMA as FIT
+from pdpsych.analysis.fitting.trials import Trials, gather
+from pdpsych.analysis.scoring.score import SCHEMA as SCORE
+from pdpsych.common import tables
+from pdpsych.common.errors import InputError
+from pdpsych.common.section import Part, validate
+from pdpsych.experiments.logs.records import Header
+from pdpsych.experiments.logs.trial_log import log_path
 from pdpsych.studies.experiment_state import ExperimentState
 from pdpsych.studies.some import some
 from pdpsych.studies.step import Step

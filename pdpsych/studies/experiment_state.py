@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pdpsych.errors import did_you_mean
+from pdpsych.common.errors import did_you_mean
+from pdpsych.displays.display import Display
 from pdpsych.experiments.design import plan
 from pdpsych.experiments.experiment import Experiment, check
-from pdpsych.experiments.logs import check_place
-from pdpsych.experiments.session_log import SessionLog, read_log
-from pdpsych.experiments.stage import Stage
-from pdpsych.stimuli.calibration import Calibration
-from pdpsych.stimuli.display import Display
+from pdpsych.experiments.logs.collected import check_place
+from pdpsych.experiments.logs.session_log import SessionLog, read_log
+from pdpsych.experiments.sessions.stage import Stage
+from pdpsych.stimuli.calibration.calibration import Calibration
 from pdpsych.stimuli.stimulus_set import StimulusSet
 from pdpsych.studies.some import some
 from pdpsych.studies.step import Step

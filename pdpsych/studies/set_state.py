@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pdpsych.errors import InputError, did_you_mean
+from pdpsych.common.errors import InputError, did_you_mean
 from pdpsych.stimuli.images import BaseImage, base_images, sample_names
 from pdpsych.stimuli.recipe import Recipe
 from pdpsych.stimuli.stimulus_set import StimulusSet

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from pdpsych.analysis.definition import Analysis
-from pdpsych.errors import InputError, clipped
+from pdpsych.common.errors import InputError, clipped
+from pdpsych.common.section import Section, load
+from pdpsych.displays.display import Display
 from pdpsych.experiments.experiment import Experiment
 from pdpsych.experiments.observer import ObserverSpec
-from pdpsych.section import Section, load
-from pdpsych.stimuli.display import Display
 from pdpsych.stimuli.recipe import Recipe
 from pdpsych.stimuli.stimulus_set import StimulusSet
 

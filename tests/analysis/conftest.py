@@ -11,13 +11,13 @@ import pandas as pd
 import pytest
 import yaml
 
-from pdpsych.analysis.fit import Fit
-from pdpsych.analysis.hierarchy import Posterior
-from pdpsych.analysis.likelihood import Observations
-from pdpsych.analysis.trials import CONDITION
-from pdpsych.experiments import chain
-from pdpsych.experiments.psychometric import proportion_correct
-from pdpsych.experiments.records import Header, Trial
+from pdpsych.analysis.fitting.fit import Fit
+from pdpsych.analysis.fitting.hierarchy import Posterior
+from pdpsych.analysis.fitting.likelihood import Observations
+from pdpsych.analysis.fitting.trials import CONDITION
+from pdpsych.experiments.logs import hash_chain
+from pdpsych.experiments.logs.records import Header, Trial
+from pdpsych.experiments.placement.psychometric import proportion_correct
 from pdpsych.stimuli.stimulus_set import MANIFEST, array_file, sha256_of
 
 SIDE = 16
@@ -276,7 +276,7 @@ def _write_log(
     path.parent.mkdir(parents=True, exist_ok=True)
     text, digest = "", ""
     for line in lines:
-        sealed, digest = chain.seal(line.model_dump(mode="json"), digest)
+        sealed, digest = hash_chain.seal(line.model_dump(mode="json"), digest)
         text += sealed + "\n"
     path.write_text(text)
 

@@ -3,7 +3,7 @@ import re
 import pytest
 
 from pdpsych.analysis.definition import Analysis, open_analysis, select
-from pdpsych.errors import InputError
+from pdpsych.common.errors import InputError
 
 
 def test_a_study_folder_opens_its_only_analysis(write_study):

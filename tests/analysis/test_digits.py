@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from pdpsych.errors import InputError
+from pdpsych.common.errors import InputError
 
 ANALYSIS = Path(__file__).parents[2] / "analysis"
 
@@ -75,8 +75,8 @@ def test_principal_distortions_separate_what_random_ones_do_not(done):
 def test_shares_are_those_of_the_analysis_of_variance(done):
     import digits
 
-    from pdpsych.analysis.layers import layer_ratios
-    from pdpsych.analysis.variance import variance_shares
+    from pdpsych.analysis.layers.layers import layer_ratios
+    from pdpsych.analysis.layers.variance import variance_shares
 
     found = digits.summary(done[1])
     shares = ["training", "architecture", "interaction", "within"]

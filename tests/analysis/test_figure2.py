@@ -11,7 +11,7 @@ import pytest
 import yaml
 from PIL import Image
 
-from pdpsych.section import load
+from pdpsych.common.section import load
 from pdpsych.stimuli import StimulusSet, generate
 from pdpsych.stimuli.recipe import Recipe
 
@@ -66,7 +66,7 @@ def test_the_recipes_name_26_layers_of_two_architectures_in_two_trainings(name):
 
 @pytest.mark.parametrize("name", RECIPES)
 def test_the_weights_of_the_recipes_are_known(name):
-    from pdpsych.models.catalogue import find
+    from pdpsych.models.sources.catalogue import find
 
     for model in load(ROOT / "stimuli" / f"{name}.yaml", Recipe).models:
         assert find(model.name, model.weights).architecture == model.name

@@ -10,9 +10,9 @@ import pytest
 
 from pdpsych.analysis import Plan, fit, score
 from pdpsych.analysis.definition import open_analysis
-from pdpsych.analysis.plan import cells
-from pdpsych.analysis.trials import gather
-from pdpsych.errors import InputError
+from pdpsych.analysis.fitting.trials import gather
+from pdpsych.analysis.planning.plan import cells
+from pdpsych.common.errors import InputError
 
 
 @pytest.fixture(scope="module")

@@ -7,8 +7,8 @@ import pytest
 from typer.testing import CliRunner
 
 from pdpsych import cli
-from pdpsych.analysis import leaderboard
-from pdpsych.errors import InputError
+from pdpsych.analysis.scoring import leaderboard
+from pdpsych.common.errors import InputError
 
 RUNNER = CliRunner()
 MODULE = """
@@ -38,7 +38,7 @@ def score(patch, *arguments):
         stem.with_suffix(".png").write_bytes(b"")
         return [stem.with_suffix(".png")]
 
-    patch.setattr("pdpsych.analysis.figures.save_figure", save)
+    patch.setattr("pdpsych.analysis.figures.scores.save_figure", save)
     done = RUNNER.invoke(cli.app, ["score", *map(str, arguments)])
     assert done.exception is None
     return done.output

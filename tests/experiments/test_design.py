@@ -6,7 +6,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pdpsych.errors import InputError
+from pdpsych.common.errors import InputError
 from pdpsych.experiments.design import Condition, conditions, digest, group_of, plan, seed_of
 from pdpsych.experiments.experiment import Experiment
 

@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 import yaml
 
-from pdpsych.errors import InputError
+from pdpsych.common.errors import InputError
+from pdpsych.common.section import load
+from pdpsych.displays.display import Display
 from pdpsych.experiments.experiment import Experiment
-from pdpsych.section import load
-from pdpsych.stimuli.display import Display
 
 STUDY = Path(__file__).parents[2] / "experiments"
 

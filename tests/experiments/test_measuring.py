@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pdpsych.experiments.verification import last_verification
-from pdpsych.section import load
+from pdpsych.common.section import load
+from pdpsych.displays.measuring.verification import last_verification
 from pdpsych.stimuli import Display
 
 ASSISTANT = Path(__file__).with_name("assistant.py")

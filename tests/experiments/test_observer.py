@@ -4,7 +4,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from pdpsych.errors import InputError
+from pdpsych.common.errors import InputError
+from pdpsych.displays.rendering import Shown
 from pdpsych.experiments.design import Condition, PlannedTrial
 from pdpsych.experiments.observer import (
     ObserverSpec,
@@ -13,8 +14,7 @@ from pdpsych.experiments.observer import (
     SimulatedObserver,
     observer_from,
 )
-from pdpsych.experiments.psychometric import proportion_correct
-from pdpsych.stimuli.shown import Shown
+from pdpsych.experiments.placement.psychometric import proportion_correct
 
 CAMEL = Condition("camel", "principal", 1)
 FRAME = np.zeros((1, 2, 2), np.uint16)

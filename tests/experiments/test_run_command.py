@@ -4,9 +4,9 @@ import pytest
 from typer.testing import CliRunner
 
 from pdpsych.cli import app
-from pdpsych.errors import InputError
+from pdpsych.common.errors import InputError
 from pdpsych.experiments import read_log
-from pdpsych.experiments.dialog import Labels
+from pdpsych.experiments.person.dialog import Labels
 
 
 @pytest.fixture
@@ -43,7 +43,7 @@ def test_a_person_is_asked_for_what_was_not_given(pdpsych_run, monkeypatch):
         asked.append((experiment.stem, session, run))
         return Labels("09", "03", "2")
 
-    monkeypatch.setattr("pdpsych.experiments.dialog.ask", ask)
+    monkeypatch.setattr("pdpsych.experiments.person.dialog.ask", ask)
     with pytest.raises(InputError, match=r"not calibrated .*--uncalibrated"):
         pdpsych_run("--session", "03")
     assert asked == [("small", "03", None)]

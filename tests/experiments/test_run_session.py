@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from pdpsych.experiments.session_log import read_log
+from pdpsych.experiments.logs.session_log import read_log
 
 SCRIPT = Path(__file__).parents[2] / "experiments" / "run_session.py"
 # Takes the answers to the dialogs in turn: texts for the fields, or None to cancel.

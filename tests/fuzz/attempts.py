@@ -21,7 +21,7 @@ from types import FrameType
 from typing import Literal
 
 from pdpsych import cli
-from pdpsych.errors import InputError
+from pdpsych.common.errors import InputError
 
 Command = Sequence[str] | Callable[[Path], object]
 Files = dict[str, tuple[int, int, int]]

@@ -67,12 +67,12 @@ def sha256(path: Path) -> str:
 
 def sealed(records: Sequence[Any]) -> bytes:
     """Return a trial log of records as it would have been written; their own seals are dropped."""
-    from pdpsych.experiments import chain
+    from pdpsych.experiments.logs import hash_chain
 
     lines, digest = [], ""
     for record in records:
-        record.pop(chain.KEY, None)
-        line, digest = chain.seal(record, digest)
+        record.pop(hash_chain.KEY, None)
+        line, digest = hash_chain.seal(record, digest)
         lines.append(line)
     return "\n".join([*lines, ""]).encode()
 
@@ -110,7 +110,7 @@ def _load_image(root: Path) -> None:
 
 
 def load_network(root: Path) -> None:
-    from pdpsych.models import checkpoint
+    from pdpsych.models.sources import checkpoint
 
     path = root / "networks" / "one.pt"
     checkpoint.load_into(network(), checkpoint.read_state(path), str(path))
@@ -129,7 +129,8 @@ def _read_scores(root: Path) -> None:
 
 
 def _add_to_board(root: Path) -> None:
-    from pdpsych.analysis import Scores, leaderboard
+    from pdpsych.analysis import Scores
+    from pdpsych.analysis.scoring import leaderboard
 
     leaderboard.append(
         root / ANALYSIS, Scores.from_json(root / RESULTS / "score.json"), root / "board"

@@ -262,7 +262,7 @@ def _with_raw(text: str, quoted: str, raws: tuple[str, ...]) -> bytes:
 
 def broken_log(data: bytes, rng: Rng) -> bytes:
     """Break one line of a trial log; half of the time its chain is made whole again."""
-    from pdpsych.experiments import chain
+    from pdpsych.experiments.logs import hash_chain
 
     if rng.random() < 0.15:
         return broken_bytes(data, rng)
@@ -277,8 +277,8 @@ def broken_log(data: bytes, rng: Rng) -> bytes:
     digest, sealed = "", []
     for line in lines:
         try:
-            record = chain.unseal(line.decode(), "").record
-            whole, digest = chain.seal(record, digest)
+            record = hash_chain.unseal(line.decode(), "").record
+            whole, digest = hash_chain.seal(record, digest)
             sealed.append(whole.encode())
         except (ValueError, TypeError, AttributeError, RecursionError):
             sealed.append(line)

@@ -20,7 +20,7 @@ UNFINISHED = "unfinished"
 def build(root: Path) -> Path:
     """Write a study, run it to its scores with the program itself, and return its folder."""
     from pdpsych import analysis, experiments, stimuli
-    from pdpsych.analysis import leaderboard
+    from pdpsych.analysis.scoring import leaderboard
 
     _write_images(root / "stimuli" / "images")
     _write_files(root)
@@ -44,8 +44,8 @@ def build(root: Path) -> Path:
 
 
 def _write_verification(display: Path) -> None:
-    from pdpsych.experiments.verification import Verification
-    from pdpsych.section import load
+    from pdpsych.common.section import load
+    from pdpsych.displays.measuring.verification import Verification
     from pdpsych.stimuli import Display
 
     measurements = load(display, Display).measurements

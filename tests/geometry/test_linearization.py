@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from pdpsych.errors import InputError
+from pdpsych.common.errors import InputError
 from pdpsych.geometry import linearization
 from pdpsych.geometry.affine import AffineOperations
 from pdpsych.geometry.linearization import AutogradLinearization, ForwardLinearization, linearize

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from pdpsych import geometry, models
-from pdpsych.errors import InputError
+from pdpsych.common.errors import InputError
 from pdpsych.geometry.linearization import AutogradLinearization
 from pdpsych.geometry.local import PROBES, LocalGeometry
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from torch.distributions import Categorical, MultivariateNormal, Normal, Poisson
 
 from pdpsych import geometry, models
-from pdpsych.errors import InputError
+from pdpsych.common.errors import InputError
 
 PIXELS, RESPONSES, SAMPLES = 6, 4, 200_000
 GENERATOR = torch.Generator().manual_seed(5)

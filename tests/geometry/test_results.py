@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from pdpsych import geometry, models
-from pdpsych.errors import InputError
+from pdpsych.common.errors import InputError
 
 MODELS = models.load(["LN", "LG", "LGN"])
 IMAGE = torch.rand(1, 16, 16, generator=torch.Generator().manual_seed(0))

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from pdpsych import geometry, models
-from pdpsych.errors import InputError
+from pdpsych.common.errors import InputError
 
 FLOOR = 0.1
 

@@ -8,7 +8,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from pdpsych import geometry
-from pdpsych.errors import InputError
+from pdpsych.common.errors import InputError
 from pdpsych.geometry.cosine import CosineTransform
 from pdpsych.geometry.local import LocalGeometry
 from pdpsych.geometry.space import DistortionSpace

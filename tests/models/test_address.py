@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pdpsych.errors import InputError
+from pdpsych.common.errors import InputError
 from pdpsych.models import CHANNELS
 from pdpsych.models.address import (
     BUILT_IN,

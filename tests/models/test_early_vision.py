@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from pdpsych import models
-from pdpsych.errors import InputError
+from pdpsych.common.errors import InputError
 from pdpsych.geometry.linearization import AutogradLinearization
 from pdpsych.models.early_vision import blur_matrix
 

@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from pdpsych import models
-from pdpsych.errors import InputError
+from pdpsych.common.errors import InputError
 from pdpsych.geometry.linearization import AutogradLinearization
 from pdpsych.models import ModuleNetwork
 

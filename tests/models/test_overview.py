@@ -5,8 +5,9 @@ import torch
 from typer.testing import CliRunner
 
 from pdpsych import cli
-from pdpsych.errors import InputError
-from pdpsych.models import catalogue, overview
+from pdpsych.common.errors import InputError
+from pdpsych.models import overview
+from pdpsych.models.sources import catalogue
 
 RUNNER = CliRunner()
 

@@ -9,7 +9,8 @@ from torch.autograd import gradcheck, gradgradcheck
 from torchvision.models import get_model_weights
 from torchvision.transforms.v2 import functional
 
-from pdpsych.errors import InputError
+from pdpsych.common.errors import InputError
+from pdpsych.displays import encoding
 from pdpsych.models.address import NetworkInput
 from pdpsych.models.preprocessing import (
     InputFormat,
@@ -17,7 +18,6 @@ from pdpsych.models.preprocessing import (
     linear_from_srgb,
     srgb_from_linear,
 )
-from pdpsych.stimuli import encoding
 
 IMAGENET = InputFormat(3, (8, 8), (0.485, 0.456, 0.406), (0.229, 0.224, 0.225), "srgb")
 

@@ -8,8 +8,8 @@ import torch
 from torchvision.models import alexnet
 
 from pdpsych import geometry, models
-from pdpsych.errors import InputError
-from pdpsych.models.source import fingerprint
+from pdpsych.common.errors import InputError
+from pdpsych.models.sources.source import fingerprint
 from pdpsych.stimuli.stimulus_set import RepresentationRecord
 
 

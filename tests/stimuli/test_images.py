@@ -7,9 +7,9 @@ import pytest
 from PIL import ExifTags, Image
 from skimage import data
 
-from pdpsych.errors import InputError
+from pdpsych.common.errors import InputError
+from pdpsych.displays.encoding import linear_from_srgb
 from pdpsych.stimuli import Recipe, load_image, sample_names
-from pdpsych.stimuli.encoding import linear_from_srgb
 from pdpsych.stimuli.images import base_images
 from pdpsych.stimuli.recipe import Preprocess, Source
 

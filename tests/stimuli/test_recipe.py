@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from pdpsych.errors import InputError
-from pdpsych.section import dump, load, validate
+from pdpsych.common.errors import InputError
+from pdpsych.common.section import dump, load, validate
 from pdpsych.stimuli import Recipe
 
 HEAD = "images: [{sample: cat}]\n"

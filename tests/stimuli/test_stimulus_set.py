@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pdpsych.errors import InputError
+from pdpsych.common.errors import InputError
 from pdpsych.stimuli.stimulus_set import (
     ImageEntry,
     LinearityCheck,

@@ -8,7 +8,7 @@ import json
 import numpy as np
 import pytest
 
-from pdpsych.errors import InputError
+from pdpsych.common.errors import InputError
 from pdpsych.stimuli import StimulusSet
 
 

@@ -7,8 +7,8 @@ import yaml
 from typer.testing import CliRunner
 
 from pdpsych import analysis, cli, experiments, stimuli, studies
-from pdpsych.errors import InputError
-from pdpsych.section import load
+from pdpsych.common.errors import InputError
+from pdpsych.common.section import load
 
 NAMES = ("dnn-adversarial", "dnn-shape-bias")
 

@@ -1,0 +1,1 @@
+"""Figures of tables and arrays; nothing here knows a result."""

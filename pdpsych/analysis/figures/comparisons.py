@@ -1,0 +1,104 @@
+"""Figures of how models and people differ: all pairs of models, all thresholds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.colors import LogNorm
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+from matplotlib.patheffects import withStroke
+from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
+
+from pdpsych.analysis.fitting.fit import Fit
+from pdpsych.analysis.fitting.trials import CONDITION
+from pdpsych.analysis.scoring.score import Scores
+from pdpsych.common.drawing import new_axes
+
+# Perceptually even, readable in grey and with any colour vision; its ends leave text legible.
+_MAP = "cividis"
+# White marks are seen on its bright end too.
+_OUTLINE = withStroke(linewidth=3, foreground="black")
+# More cells than these get no numbers.
+_MOST_NUMBERS = 12
+# The scale of differences goes up to this at least, so that tiny ones do not look large; nats.
+_LEAST_SCALE = 0.5
+
+
+def plot_differences(scores: Scores, kind: str = "principal", ax: Axes | None = None) -> Axes:
+    """Draw the difference in score of all pairs of models, those separated framed and bold.
+
+    Rows and columns are in the order of the ranking: a cell says how much further from the human
+    the model of its row is than that of its column, in nats.
+    """
+    rows = scores.differences[scores.differences["kind"] == kind]
+    ranked = scores.ranking[scores.ranking["kind"] == kind]["model"].tolist()
+    ax = ax or new_axes(2.4 + 0.5 * len(ranked), 1.6 + 0.4 * len(ranked))
+    wide = rows.pivot(index="other", columns="model", values="difference")
+    values = wide.reindex(index=ranked[1:], columns=ranked[:-1]).to_numpy(dtype=float)
+    most = float(np.nanmax(values, initial=_LEAST_SCALE))
+    drawn = ax.imshow(values, cmap=_MAP, vmin=0, vmax=most, aspect="auto")
+    for row in rows.itertuples():
+        place = ranked.index(row.model), ranked.index(row.other) - 1
+        if row.separated:
+            corner = place[0] - 0.46, place[1] - 0.46
+            ax.add_patch(Rectangle(corner, 0.92, 0.92, fill=False, color="white", linewidth=1.5))
+        if len(ranked) <= _MOST_NUMBERS:
+            dark = row.difference < most / 2
+            weight = "bold" if row.separated else "normal"
+            colour = "white" if dark else "black"
+            text = f"{row.difference:.2f}"
+            ax.text(*place, text, ha="center", va="center", color=colour, weight=weight)
+    ax.set_xticks(range(len(ranked) - 1), ranked[:-1], rotation=45, ha="right")
+    ax.set_yticks(range(len(ranked) - 1), ranked[1:])
+    ax.set_title(f"how much further from the human, {kind} distortions", fontsize="medium")
+    return _with_scale(ax, drawn, "difference in score [nat]")
+
+
+def plot_threshold_map(fit: Fit, dimensions: Mapping[str, int], ax: Axes | None = None) -> Axes:
+    """Draw the thresholds of all participants (rows) and conditions (columns).
+
+    Thresholds are in RMS contrast. A cross marks those that the trials do not determine, a dot
+    those outside the amplitudes shown; what a participant has not seen is left white.
+
+    Parameters
+    ----------
+    dimensions
+        D = C·H·W of each image: RMS contrast is α/√D.
+    """
+    table = fit.thresholds.assign(
+        contrast=fit.thresholds["threshold"]
+        / np.sqrt(fit.thresholds["image"].map(dict(dimensions)).astype(float))
+    )
+    wide = table.pivot(index="participant", columns=CONDITION[1:], values="contrast")
+    rows, columns = wide.shape
+    ax = ax or new_axes(min(2.5 + 0.28 * columns, 12), 2.8 + 0.3 * rows)
+    # What the trials do not determine may be anything, and is not to set the scale.
+    sure = table["contrast"].where(table["measured"].astype(bool)).dropna()
+    limits = LogNorm(sure.min(), sure.max()) if sure.nunique() > 1 else LogNorm()
+    drawn = ax.imshow(wide.to_numpy(dtype=float), cmap=_MAP, norm=limits, aspect="auto")
+    for flag, marker in ((~table["measured"], "x"), (table["outside_range"], ".")):
+        where = table[flag.astype(bool)]
+        y = wide.index.get_indexer(where["participant"])
+        x = wide.columns.get_indexer(pd.MultiIndex.from_frame(where[CONDITION[1:]]))
+        ax.plot(x, y, marker, color="white", markersize=6, path_effects=[_OUTLINE])
+    ax.set_yticks(range(rows), list(wide.index))
+    names = [f"{image} {pair} {'uv'[number - 1]}" for image, pair, number in wide.columns]
+    step = -(-columns // 40)
+    ax.set_xticks(range(0, columns, step), names[::step], rotation=90, fontsize="small")
+    ax.set_ylabel("participant")
+    return _with_scale(ax, drawn, "threshold, RMS contrast α/√D")
+
+
+def _with_scale(ax: Axes, drawn: object, label: str) -> Axes:
+    figure = ax.figure
+    assert isinstance(figure, Figure)
+    scale = figure.colorbar(drawn, ax=ax, label=label)  # type: ignore[arg-type]
+    if isinstance(getattr(drawn, "norm", None), LogNorm):
+        scale.ax.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+        scale.ax.yaxis.set_major_formatter(StrMethodFormatter("{x:.3g}"))
+        scale.ax.yaxis.set_minor_formatter(NullFormatter())
+    return ax

@@ -1,0 +1,225 @@
+"""Figures; each function draws into one Axes and returns it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.backends.backend_pdf import FigureCanvasPdf
+from matplotlib.figure import Figure
+from matplotlib.ticker import FixedLocator, LogLocator, NullFormatter
+
+from pdpsych.analysis.fitting.binomial import wilson
+from pdpsych.analysis.fitting.fit import Fit
+from pdpsych.analysis.fitting.likelihood import Floats
+from pdpsych.analysis.fitting.trials import CONDITION
+from pdpsych.analysis.scoring.human import EVERYONE
+from pdpsych.analysis.scoring.score import Scores
+from pdpsych.common.drawing import BLACK, BLUE, GREY, ORANGE, clean, new_axes
+from pdpsych.common.files.atomic import whole
+from pdpsych.experiments.placement.psychometric import proportion_correct
+
+_BAND = "#E9E4D4"
+Condition = tuple[str, str, str, int]
+
+
+def plot_log_ratios(scores: Scores, kind: str = "principal", ax: Axes | None = None) -> Axes:
+    """Draw log sensitivity ratios of all models and the human on one kind of distortion.
+
+    One row each; a dot is an image (its pairs averaged), always at the same height in its row,
+    a bar the mean over images. The human's dots have the intervals of the analysis. Which of a
+    pair's distortions is u changes signs only; other than random pairs are turned so that models
+    deviate from their mean as on the first image.
+    """
+    ax = ax or new_axes(5, 3.2)
+    models = scores.scores[scores.scores["kind"] == kind]
+    human = scores.human[(scores.human["kind"] == kind) & (scores.human["participant"] == EVERYONE)]
+    if kind != "random":
+        models, human = _turned(models, human)
+    columns = ["log_ratio", "low", "high"]
+    names = [*dict.fromkeys(models["model"]), "Human"]
+    ax.axvline(0, color=GREY, linewidth=0.8, zorder=0)
+    for row, name in enumerate(names):
+        rows = human if name == "Human" else models[models["model"] == name]
+        by_image = rows.groupby("image", sort=True)[columns].mean()
+        x = by_image["log_ratio"].to_numpy()
+        y = row + np.linspace(-0.28, 0.28, len(x)) if len(x) > 1 else np.array([float(row)])
+        colour = ORANGE if name == "Human" else BLUE
+        if name == "Human":
+            ax.hlines(y, by_image["low"], by_image["high"], color=colour, linewidth=1.2)
+        ax.vlines(x.mean(), row - 0.38, row + 0.38, color=BLACK, linewidth=2)
+        ax.plot(x, y, "o", color=colour, markersize=5, markeredgecolor="white", zorder=3)
+    ax.set_yticks(range(len(names)), names)
+    ax.set_ylim(len(names) - 0.45, -0.55)
+    ax.set_xlabel("log sensitivity ratio  log d(u)/d(v)  [nat]")
+    ax.set_title(f"{kind} distortions")
+    return clean(ax)
+
+
+def log_ratio_panels(scores: Scores) -> Figure:
+    """Draw :func:`plot_log_ratios` for each kind side by side, on one x axis (figure 1C)."""
+    kinds = list(dict.fromkeys(scores.ranking["kind"]))
+    rows = scores.scores["model"].nunique() + 1
+    size = (max(4.2 * len(kinds), 6), 1.3 + 0.42 * rows)
+    figure = Figure(figsize=size, layout="constrained")
+    axes = figure.subplots(1, len(kinds), sharex=True, sharey=True, squeeze=False)
+    for kind, ax in zip(kinds, axes[0], strict=True):
+        plot_log_ratios(scores, kind, ax)
+    return figure
+
+
+def plot_scores(scores: Scores, kind: str = "principal", ax: Axes | None = None) -> Axes:
+    """Draw each model's mean score with its interval, and how close it could have come.
+
+    The band ends at the score of a perfect model. With several participants, open squares are
+    mean distances to single participants, to be compared with the noise ceiling, the hatched
+    band: participants predicted by the mean of the others, or of all. The shade around it goes
+    from the lower end of the interval of one to the upper end of that of the other.
+    """
+    table = scores.ranking[scores.ranking["kind"] == kind]
+    ax = ax or new_axes(6, 1.9 + 0.38 * len(table))
+    y = np.arange(len(table))
+    perfect = float(table["expected_perfect"].iloc[0])
+    ax.axvspan(0, perfect, color=_BAND, zorder=0, label=f"a perfect model: {perfect:.2f}")
+    _draw_ceiling(scores, kind, ax)
+    ax.hlines(y, table["low"], table["high"], color=BLUE, linewidth=2)
+    ax.plot(table["score"], y, "o", color=BLUE, markersize=7, label="to the mean of all")
+    names = [
+        name + ("" if taken else " (added)")
+        for name, taken in zip(table["model"], table["took_part"], strict=True)
+    ]
+    ax.set_yticks(y, names)
+    ax.set_ylim(len(table) - 0.5, -0.5)
+    ax.set_xlim(left=0)
+    ax.set_xlabel("mean |log ratio of model − log ratio of human|  [nat]")
+    ax.set_title(f"distance to the human, {kind} distortions")
+    ax.legend(frameon=False, fontsize="small", loc="upper left", bbox_to_anchor=(1, 1))
+    return clean(ax)
+
+
+def _draw_ceiling(scores: Scores, kind: str, ax: Axes) -> None:
+    limits = scores.ceiling[scores.ceiling["kind"] == kind]
+    if limits.empty:
+        return
+    table, limit = scores.ranking[scores.ranking["kind"] == kind], limits.iloc[0]
+    ax.axvspan(
+        limit["everyone"], limit["others"], zorder=0, facecolor="none", edgecolor=ORANGE,
+        hatch="////", linewidth=0, label="noise ceiling",
+    )  # fmt: skip
+    ax.axvspan(
+        limit["everyone_low"], limit["others_high"], zorder=0, facecolor=ORANGE, alpha=0.12,
+        linewidth=0, label=f"its {100 * scores.level:g} % interval",
+    )  # fmt: skip
+    # Beside the dots, which they would cover.
+    ax.plot(
+        table["individual"], np.arange(len(table)) + 0.22, "s", color=ORANGE, markersize=5,
+        markerfacecolor="white", label="to single participants",
+    )  # fmt: skip
+
+
+def plot_psychometric(
+    fit: Fit, trials: pd.DataFrame, condition: Condition, dimension: int, ax: Axes | None = None
+) -> Axes:
+    """Draw proportion correct against RMS contrast, with the fitted curve and its band.
+
+    Parameters
+    ----------
+    trials
+        The table of :class:`pdpsych.analysis.fitting.trials.Trials`.
+    condition
+        (participant, image, pair, distortion).
+    dimension
+        D = C·H·W of the image: RMS contrast is α/√D.
+    """
+    ax = ax or new_axes(3.6, 2.8)
+    participant, image, pair, number = condition
+    rows = trials[_matches(trials, CONDITION, condition) & (trials["amplitude"] > 0)]
+    contrast = rows["amplitude"].to_numpy() / np.sqrt(dimension)
+    if len(contrast):
+        middle, share, below, above = _bins(contrast, rows["correct"].to_numpy(float), fit.level)
+        ax.errorbar(
+            middle, share, np.array([below, above]), fmt="o", color=BLACK, markersize=4, linewidth=1
+        )
+        _draw_curve(ax, fit, condition, contrast, dimension)
+    ax.axhline(0.5, color=GREY, linewidth=0.8, linestyle=":")
+    ax.set_xscale("log")
+    ax.set_ylim(0, 1.03)
+    _log_ticks(ax)
+    ax.set_xlabel("RMS contrast α/√D")
+    ax.set_ylabel("proportion correct")
+    ax.set_title(f"{participant} · {image} · {pair} {'uv'[number - 1]}", fontsize="small")
+    return clean(ax)
+
+
+def _turned(models: pd.DataFrame, human: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Swap u and v of the pairs on which models deviate opposite to the first pair."""
+    wide = models.pivot(index="model", columns=["image", "pair"], values="log_ratio")
+    deviation = wide - wide.mean()
+    sign = np.sign(deviation.T @ deviation.iloc[:, 0]).replace(0.0, 1.0).rename("sign")
+    turned = []
+    for table in (models, human):
+        signs = table.join(sign, on=["image", "pair"])["sign"]
+        turned.append(table.assign(**{c: table[c] * signs for c in ("log_ratio", "low", "high")}))
+    return turned[0], turned[1]
+
+
+def save_figure(figure: Figure, stem: Path) -> list[Path]:
+    """Write a figure as ``stem.png`` (200 dots an inch) and ``stem.pdf``; return their paths."""
+    # Both are laid out alike, once, and drawn once each; savefig draws twice.
+    figure.draw_without_rendering()
+    figure.set_layout_engine("none")
+    figure.set_dpi(200)
+    png, pdf = (stem.with_name(f"{stem.name}.{kind}") for kind in ("png", "pdf"))
+    with whole(png) as part:
+        FigureCanvasAgg(figure).print_png(part)
+    with whole(pdf) as part:
+        FigureCanvasPdf(figure).print_pdf(part)
+    return [png, pdf]
+
+
+def _bins(contrast: Floats, correct: Floats, level: float) -> tuple[Floats, ...]:
+    """Return mean contrast, proportion, and Wilson's interval of bins with as many trials each."""
+    number = int(np.clip(len(contrast) // 10, 1, 8))
+    parts = np.array_split(np.argsort(contrast, kind="stable"), number)
+    middle = np.array([np.exp(np.log(contrast[part]).mean()) for part in parts])
+    count = np.array([len(part) for part in parts])
+    share = np.array([correct[part].mean() for part in parts])
+    low, high = wilson(share * count, count, level)
+    return middle, share, np.maximum(share - low, 0), np.maximum(high - share, 0)
+
+
+def _draw_curve(ax: Axes, fit: Fit, condition: Condition, contrast: Floats, dimension: int) -> None:
+    own = fit.thresholds[fit.thresholds["participant"] == condition[0]]
+    column = np.flatnonzero(_matches(own, CONDITION, condition))
+    log_threshold, shared = fit.draws(condition[0])
+    x = np.geomspace(contrast.min() * 0.8, contrast.max() * 1.25, 200)
+    curves = proportion_correct(
+        x * np.sqrt(dimension),
+        np.exp(log_threshold[:, column]),
+        np.exp(shared[:, [0]]),
+        0.5 / (1 + np.exp(-shared[:, [1]])),
+    )
+    low, middle, high = np.quantile(curves, [(1 - fit.level) / 2, 0.5, (1 + fit.level) / 2], axis=0)
+    ax.fill_between(x, low, high, color=BLUE, alpha=0.2, linewidth=0)
+    ax.plot(x, middle, color=BLUE)
+
+
+def _matches(table: pd.DataFrame, columns: list[str], values: Sequence[str | int]) -> pd.Series:
+    return (table[columns] == list(values)).all(axis=1)
+
+
+def _log_ticks(ax: Axes) -> None:
+    """Label 1, 2, 5 of each decade in plain numbers, every decade only over more than two."""
+    low, high = ax.get_xlim()
+    steps: Sequence[float] = (1.0, 2.0, 5.0) if high / low < 50 else (1.0,)
+    decades = range(int(np.floor(np.log10(low))), int(np.ceil(np.log10(high))) + 1)
+    ticks = [step * 10.0**decade for decade in decades for step in steps]
+    shown = [tick for tick in ticks if low <= tick <= high]
+    ax.xaxis.set_major_locator(FixedLocator(shown))
+    ax.set_xticks(shown, [f"{tick:.3g}" for tick in shown])
+    ax.xaxis.set_minor_locator(LogLocator(subs="all"))
+    ax.xaxis.set_minor_formatter(NullFormatter())

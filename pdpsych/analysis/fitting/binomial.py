@@ -1,0 +1,19 @@
+"""Intervals of shares of correct answers."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy.special import ndtri
+
+from pdpsych.analysis.fitting.likelihood import Floats
+
+
+def wilson(successes: ArrayLike, number: ArrayLike, level: float) -> tuple[Floats, Floats]:
+    """Return low and high of Wilson's (1927) interval of successes / number; they broadcast."""
+    n = np.asarray(number, dtype=float)
+    share = np.asarray(successes, dtype=float) / n
+    z2 = float(ndtri((1 + level) / 2)) ** 2
+    middle = (share + z2 / (2 * n)) / (1 + z2 / n)
+    reach = np.sqrt(z2 * (share * (1 - share) / n + z2 / (4 * n**2))) / (1 + z2 / n)
+    return np.maximum(middle - reach, 0.0), np.minimum(middle + reach, 1.0)

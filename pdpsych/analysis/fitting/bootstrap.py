@@ -1,0 +1,79 @@
+"""Errors of the fit by simulating the experiment and fitting it anew."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+
+import numpy as np
+
+from pdpsych.analysis.fitting.hierarchy import Posterior, solve
+from pdpsych.analysis.fitting.likelihood import Floats, Observations, expected_correct
+from pdpsych.common.parallel import spread
+from pdpsych.common.progress import progress_bar
+
+# Experiments that one process simulates at a time.
+_BLOCK = 20
+# Simulated trials from which processes, which take some seconds to start, save time.
+_WORTH_PROCESSES = 500_000
+
+
+def bootstrap(
+    observations: Observations,
+    posterior: Posterior,
+    number: int,
+    rng: np.random.Generator,
+    jobs: int | None = None,
+    progress: bool = False,
+) -> Floats:
+    """Return errors of the estimates of log τ in simulated experiments, (number, C).
+
+    Thresholds and what they share are drawn from the posterior, answers from them at the
+    amplitudes shown. Drawing them at the estimate instead would leave out that estimates are
+    drawn together by their prior.
+
+    Parameters
+    ----------
+    jobs
+        Processes; by default one for each core where there is much to do. They change nothing
+        but the time: answers are drawn in blocks, each with a generator of its own.
+    progress
+        Whether to show a progress bar over experiments.
+    """
+    thresholds, shared = posterior.draws(number, rng)
+    starts = range(0, number, _BLOCK)
+    blocks = [
+        (thresholds[start : start + _BLOCK], shared[start : start + _BLOCK], own)
+        for start, own in zip(starts, rng.spawn(len(starts)), strict=True)
+    ]
+    little = number * observations.sign.size < _WORTH_PROCESSES
+    found = []
+    with progress_bar(number, "experiment", progress) as bar:
+        count = 1 if jobs is None and little else jobs
+        for errors in spread(partial(_errors, observations), blocks, count):
+            found.append(errors)
+            bar.update(len(errors))
+    return np.concatenate(found)
+
+
+def _errors(
+    observations: Observations, block: tuple[Floats, Floats, np.random.Generator]
+) -> Floats:
+    """Return the errors in a block of experiments: its thresholds, what they share, its draws."""
+    thresholds, shared, rng = block
+    errors = np.empty_like(thresholds)
+    for k, (truth, numbers) in enumerate(zip(thresholds, shared, strict=True)):
+        chance = expected_correct(observations, truth, numbers)
+        sign = np.where(rng.random(chance.size) < chance, 1.0, -1.0)
+        errors[k] = solve(replace(observations, sign=sign)).mean - truth
+    return errors
+
+
+def bootstrap_interval(mean: Floats, errors: Floats, level: float) -> tuple[Floats, Floats]:
+    """Return the ends of the interval of each log τ: the estimate ± a quantile of |error|.
+
+    Not by the quantiles of the signed errors: amplitudes that were placed by the real answers and
+    not by the simulated ones give errors a bias that estimates do not have.
+    """
+    reach = np.quantile(np.abs(errors), level, axis=0)
+    return mean - reach, mean + reach

@@ -1,0 +1,159 @@
+"""Whether the fit describes the trials, and what else moved the answers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from scipy.special import ndtr, ndtri
+
+from pdpsych.analysis.fitting.binomial import wilson
+from pdpsych.analysis.fitting.curve import curve_p
+from pdpsych.analysis.fitting.discrepancy import EDGES, discrepancy, p_value
+from pdpsych.analysis.fitting.hierarchy import Posterior
+from pdpsych.analysis.fitting.likelihood import Floats, Observations, expected_correct
+from pdpsych.analysis.fitting.prediction import predicted_signal
+from pdpsych.analysis.fitting.trials import CONDITION
+from pdpsych.common import tables
+
+EVERY = "all"
+# A block of consecutive trials in which a state of the person lasts, some minutes.
+_BLOCK = 50
+
+GOODNESS_COLUMNS: tables.Dictionary = {
+    "participant": ("label of the participant", "none"),
+    "image": ('base image; "all": all trials of the participant', "none"),
+    "pair": ("pair of distortions of the image", "none"),
+    "distortion": ("1 is u, 2 is v of the pair (u, v); 0: all", "none"),
+    "trials": ("trials the fit rests on", "count"),
+    "proportion_correct": ("share of correct answers", "none"),
+    "expected_correct": ("share of correct answers that the fit expects", "none"),
+    "deviance": (
+        f"binomial deviance of the counts in bins of d′ with edges {', '.join(map(str, EDGES))}, "
+        "mean over posterior samples",
+        "none",
+    ),
+    "deviance_expected": ("the same of answers drawn from the samples", "none"),
+    "deviance_p": ("share of samples in which drawn answers deviate as much", "none"),
+}
+BIN_COLUMNS: tables.Dictionary = {
+    "participant": ("label of the participant", "none"),
+    "signal": ("mean d′ of the trials in a bin, by the trials before each", "none"),
+    "trials": ("trials of all conditions in the bin", "count"),
+    "proportion_correct": ("share of correct answers", "none"),
+    "low": ("lower end of its interval, by the trials of the bin alone (Wilson)", "none"),
+    "high": ("upper end of its interval, by the trials of the bin alone (Wilson)", "none"),
+    "expected_correct": ("share of correct answers that the fit expects", "none"),
+}
+
+
+@dataclass(frozen=True)
+class Goodness:
+    """How one participant's trials agree with the fit.
+
+    Attributes
+    ----------
+    conditions
+        A row for all trials and one for each condition: columns :data:`GOODNESS_COLUMNS`.
+    bins
+        Columns :data:`BIN_COLUMNS`: proportion correct by predicted d′ over all conditions.
+    summary
+        For the table of participants: ``curve_p``, the p value of the bins; ``first_share`` of
+        answers for the first position if both were equally often right, with interval and
+        ``first_p``; ``overdispersion``, the variance of counts in blocks of 50 trials over that
+        of independent answers, and ``overdispersion_p``.
+    """
+
+    conditions: pd.DataFrame
+    bins: pd.DataFrame
+    summary: dict[str, float]
+
+
+def goodness(
+    rows: pd.DataFrame,
+    observations: Observations,
+    posterior: Posterior,
+    level: float,
+    rng: np.random.Generator,
+) -> Goodness:
+    """Compare the trials of one participant with the fit.
+
+    Parameters
+    ----------
+    rows
+        The trials, sorted by condition as the observations are: participant, image, pair,
+        distortion, order, response, correct.
+    level
+        Probability of the intervals.
+    """
+    place = rows["order"].rank(method="first").to_numpy(int) - 1
+    found = discrepancy(observations, posterior, place // _BLOCK, rng)
+    z = float(ndtri((1 + level) / 2))
+    expected = expected_correct(observations, posterior.mean, posterior.shared)
+    size = predicted_signal(observations, posterior)
+    bins = np.searchsorted(EDGES, size, side="right")
+    summary = {
+        "curve_p": curve_p(observations, posterior, bins),
+        **_first_share(rows, z),
+        "overdispersion": float(np.divide(*found.blocks.mean(axis=0))),
+        "overdispersion_p": p_value(found.blocks),
+    }
+    data = rows.assign(expected=expected, signal=size, bin=bins)
+    return Goodness(_deviances(data, found.conditions), _bins(data, level), summary)
+
+
+def _deviances(data: pd.DataFrame, deviances: Floats) -> pd.DataFrame:
+    """Return a row for all conditions together, then one for each."""
+    both = np.concatenate([deviances.sum(axis=2, keepdims=True), deviances], axis=2)
+    each = data.groupby(CONDITION, sort=True, as_index=False)
+    whole = data.assign(image=EVERY, pair=EVERY, distortion=0)
+    parts = [
+        groups.agg(
+            trials=("correct", "size"),
+            proportion_correct=("correct", "mean"),
+            expected_correct=("expected", "mean"),
+        )
+        for groups in (whole.groupby(CONDITION, as_index=False), each)
+    ]
+    return pd.concat(parts, ignore_index=True).assign(
+        deviance=both[:, 0].mean(axis=0),
+        deviance_expected=both[:, 1].mean(axis=0),
+        deviance_p=[p_value(both[:, :, k]) for k in range(both.shape[2])],
+    )
+
+
+def _bins(data: pd.DataFrame, level: float) -> pd.DataFrame:
+    """Return proportion correct in bins of predicted d′."""
+    groups = data.groupby("bin")
+    low, high = wilson(groups["correct"].sum(), groups.size(), level)
+    return pd.DataFrame(
+        {
+            "participant": data["participant"].iloc[0],
+            "signal": groups["signal"].mean(),
+            "trials": groups.size(),
+            "proportion_correct": groups["correct"].mean(),
+            "low": low,
+            "high": high,
+            "expected_correct": groups["expected"].mean(),
+        }
+    ).reset_index(drop=True)
+
+
+def _first_share(rows: pd.DataFrame, z: float) -> dict[str, float]:
+    """Return the share of answers for the first position, both positions given equal weight."""
+    first = rows["response"].to_numpy() == 1
+    there = first == rows["correct"].to_numpy(bool)
+    chosen = np.array([first[there].sum(), first[~there].sum()]) + 0.5
+    number = np.array([there.sum(), (~there).sum()]) + 1.0
+    share = chosen / number
+    middle = float(share.mean())
+    # Where one position never came, nothing is known of it.
+    spread = np.where(number > 1, share * (1 - share) / number, 0.25)
+    sd = float(np.sqrt(spread.sum()) / 2)
+    return {
+        "first_share": middle,
+        "first_low": max(middle - z * sd, 0.0),
+        "first_high": min(middle + z * sd, 1.0),
+        "first_p": float(2 * ndtr(-abs(middle - 0.5) / sd)),
+    }

@@ -1,0 +1,1 @@
+"""Layers of networks: log ratios, and what separates them."""

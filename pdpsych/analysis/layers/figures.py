@@ -1,0 +1,164 @@
+"""Figures of networks' layers (figure 2); each ``plot_`` draws into one Axes and returns it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from pdpsych.analysis.fitting.likelihood import Floats
+from pdpsych.analysis.layers.layers import LayerRatios
+from pdpsych.common.drawing import BLACK, BLUE, GREY, ORANGE, clean, new_axes
+from pdpsych.stimuli.set_figures import plot_stimuli
+from pdpsych.stimuli.stimulus_set import StimulusSet
+
+# Okabe & Ito's again; with more trainings or architectures than these they repeat.
+_COLOURS = (BLUE, ORANGE, "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
+_MARKERS = ("o", "s", "^", "D", "v", "P")
+_FAINT = "#ADADAD"
+_BESIDE: dict[str, Any] = {
+    "loc": "upper left",
+    "bbox_to_anchor": (1, 1),
+    "fontsize": "small",
+    "frameon": False,
+}
+# Of a layer and a small letter, in inches; between networks, in layers.
+_LAYER_WIDTH, _LETTER_WIDTH, _GAP = 0.3, 0.067, 1.3
+
+
+def plot_layers(
+    ratios: LayerRatios, baseline: LayerRatios | None = None, ax: Axes | None = None
+) -> Axes:
+    """Draw the mean log sensitivity ratio of each layer, grouped by network (figure 2).
+
+    Colour is training, marker architecture. The thin bar is the standard deviation over images,
+    the thick one the 95 % interval of the mean. ``baseline``, as of random distortions, is drawn
+    faintly beside it.
+    """
+    ax = ax or new_axes(_width(ratios) + 2, 3.8)
+    places = _places(ratios.layers)
+    colours = _styles(ratios.layers["training"], _COLOURS)
+    markers = _styles(ratios.layers["architecture"], _MARKERS)
+    ax.axhline(0, color=GREY, linewidth=0.8, zorder=0)
+    if baseline:
+        _draw(ax, places + 0.25, baseline.summary(), _FAINT, ".")
+    for _, rows in ratios.summary().groupby("network", sort=False):
+        first = rows.iloc[0]
+        colour, marker = colours[first["training"]], markers[first["architecture"]]
+        _draw(ax, places[rows.index], rows, colour, marker)
+    ax.set_xticks(places, ratios.layers["layer"], rotation=90, fontsize="small")
+    ax.set_xlim(places[0] - 1, places[-1] + 1)
+    ax.set_ylabel("log sensitivity ratio\nlog d(u)/d(v)  [nat]")
+    _write_networks(ax, ratios.layers, places)
+    _add_legend(ax, colours, markers, baseline is not None)
+    return clean(ax)
+
+
+def plot_shares(shares: pd.DataFrame, ax: Axes | None = None) -> Axes:
+    """Draw the shares of variance that factors explain, beside chance."""
+    ax = ax or new_axes(4, 0.8 + 0.5 * len(shares))
+    y = np.arange(len(shares))
+    low, high = shares["chance_low"], shares["chance_high"]
+    bars = ax.barh(y, shares["share"], 0.5, color=BLUE, alpha=0.6)
+    spread = ax.hlines(y, shares["low"], shares["high"], color=BLACK, linewidth=1.5)
+    (alone,) = ax.plot(shares["alone"], y, "D", color=BLACK, fillstyle="none", markersize=5)
+    chance = ax.hlines(y + 0.36, low, high, color=GREY, linewidth=3)
+    ax.set_yticks(y, shares["factor"])
+    ax.set_ylim(len(shares) - 0.4, -0.6)
+    ax.set_xlim(0, 1)
+    ax.set_xlabel("share of variance over layers")
+    names = ["share", "interval over images", "explained alone", "chance"]
+    ax.legend([bars, spread, alone, chance], names, **_BESIDE)
+    return clean(ax)
+
+
+def layer_figure(
+    ratios: LayerRatios, shares: pd.DataFrame, pair: str, baseline: LayerRatios | None = None
+) -> Figure:
+    """Draw :func:`plot_layers` and below it :func:`plot_shares`."""
+    figure = Figure(figsize=(max(_width(ratios), 4) + 2.2, 6.4), layout="constrained")
+    above, below = figure.subplots(2, 1, height_ratios=(2.4, 1))
+    plot_layers(ratios, baseline, above)
+    number = len(ratios.images)
+    over = f"mean over {number} images" if number > 1 else "one image"
+    turned = ", pairs turned alike" if (ratios.signs < 0).any() else ""
+    figure.suptitle(f"{pair} distortions, {over}{turned}", fontsize="medium")
+    plot_shares(shares, below)
+    return figure
+
+
+def example_figure(
+    stimulus_set: StimulusSet, ratios: LayerRatios, pair: str, count: int = 3, rms: float = 0.05
+) -> Figure:
+    """Draw the first images with their distortions, u and v as in :func:`plot_layers`.
+
+    One row each of :func:`pdpsych.stimuli.set_figures.plot_stimuli`.
+    """
+    images = ratios.images[:count]
+    figure = Figure(figsize=(9, 2.3 * len(images)), layout="constrained")
+    axes = figure.subplots(len(images), 1, squeeze=False)[:, 0]
+    for image, sign, ax in zip(images, ratios.signs, axes, strict=False):
+        order = (1, 2) if sign > 0 else (2, 1)
+        plot_stimuli(stimulus_set, image, pair, rms, ax, order)
+    return figure
+
+
+def _draw(ax: Axes, x: Floats, rows: pd.DataFrame, colour: str, marker: str) -> None:
+    mean, sd = rows["log_ratio"], rows["sd"].fillna(0)
+    ax.vlines(x, mean - sd, mean + sd, color=colour, linewidth=1)
+    ax.vlines(x, rows["low"].fillna(mean), rows["high"].fillna(mean), color=colour, linewidth=3)
+    ax.plot(x, mean, marker, color=colour, markersize=6, markeredgecolor="white", zorder=3)
+
+
+def _places(layers: pd.DataFrame) -> Floats:
+    """Return where each layer stands, 1 apart and a gap between networks."""
+    network = layers["network"].to_numpy()
+    return np.arange(len(layers)) + _GAP * np.cumsum(np.r_[False, network[1:] != network[:-1]])
+
+
+def _width(ratios: LayerRatios) -> float:
+    return _LAYER_WIDTH * float(_places(ratios.layers)[-1] + 2)
+
+
+def _write_networks(ax: Axes, layers: pd.DataFrame, places: Floats) -> None:
+    """Write each network above its layers; upright where one would run into the next."""
+    rows = layers.groupby("network", sort=False)
+    groups = [(str(name), places[members.index]) for name, members in rows]
+    room = [_LAYER_WIDTH * (at[-1] - at[0] + _GAP + 0.7) for _, at in groups]
+    fits = all(
+        _LETTER_WIDTH * len(name) < width for (name, _), width in zip(groups, room, strict=True)
+    )
+    for name, at in groups:
+        ax.text(
+            at.mean(),
+            1.02,
+            name,
+            transform=ax.get_xaxis_transform(),
+            ha="center",
+            va="bottom",
+            fontsize="small",
+            rotation="horizontal" if fits else "vertical",
+        )
+
+
+def _styles(labels: pd.Series, styles: Sequence[str]) -> dict[str, str]:
+    names = dict.fromkeys(labels)
+    return {str(name): styles[i % len(styles)] for i, name in enumerate(names)}
+
+
+def _add_legend(ax: Axes, colours: dict[str, str], markers: dict[str, str], baseline: bool) -> None:
+    handles = [
+        Line2D([], [], color=c, marker="o", linewidth=2, label=n) for n, c in colours.items()
+    ]
+    handles += [
+        Line2D([], [], color=BLACK, marker=m, linestyle="none", fillstyle="none", label=n)
+        for n, m in markers.items()
+    ]
+    if baseline:
+        handles.append(Line2D([], [], color=_FAINT, marker=".", linewidth=2, label="random"))
+    ax.legend(handles=handles, **_BESIDE)

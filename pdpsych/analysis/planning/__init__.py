@@ -1,0 +1,1 @@
+"""How much data a study needs, by simulation."""

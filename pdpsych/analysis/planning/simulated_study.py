@@ -1,0 +1,181 @@
+"""One simulated study: who would be declared the closest, by how much data."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from pdpsych.analysis.definition import Analysis
+from pdpsych.analysis.fitting.fit import Fit, estimate
+from pdpsych.analysis.fitting.trials import CONDITION
+from pdpsych.analysis.planning.simulation import first_passes, simulate_session
+from pdpsych.analysis.scoring.conclusion import possibly_closest
+from pdpsych.analysis.scoring.human import EVERYONE
+from pdpsych.analysis.scoring.score import score_ratios
+from pdpsych.common.errors import InputError
+from pdpsych.experiments.design import Condition, arrange, seed_of
+from pdpsych.experiments.experiment import Experiment
+from pdpsych.experiments.observer import ObserverSpec, SimulatedObserver
+from pdpsych.experiments.placement.placement import Placement
+
+
+class Size(NamedTuple):
+    """How much data a study has: people, images, and trials of each condition and person."""
+
+    participants: int
+    images: int
+    trials: int
+
+
+class Outcome(NamedTuple):
+    """What a simulated study of one size found.
+
+    ``closest`` is the model declared the closest, "" where none is; widths are those of the
+    interval of the true model's score, and of the human log ratio, mean over pairs; in nats.
+    """
+
+    study: int
+    truth: str
+    participants: int
+    images: int
+    trials: int
+    closest: str
+    score_width: float
+    ratio_width: float
+
+
+@dataclass(frozen=True)
+class World:
+    """What a study is drawn from.
+
+    Attributes
+    ----------
+    analysis, experiment
+        How sessions are designed and analysed.
+    observer
+        Exponent, lapse, bias, seed of the participants, and the spread of their log thresholds.
+    thresholds
+        Of each model, the thresholds of people who see like it, in model units.
+    ratios
+        image, pair, kind, model, log_ratio of the models, on one kind of distortion.
+    placements
+        Of each condition before the first trial.
+    """
+
+    analysis: Analysis
+    experiment: Experiment
+    observer: ObserverSpec
+    thresholds: dict[str, dict[Condition, float]]
+    ratios: pd.DataFrame
+    placements: dict[Condition, Placement]
+
+
+def simulate_study(world: World, truth: str, number: int, sizes: Sequence[Size]) -> list[Outcome]:
+    """Simulate the largest study, and analyse it as well as smaller studies within it.
+
+    Parameters
+    ----------
+    truth
+        The model that participants see like.
+    number
+        Of the study: another number, other images, participants and answers.
+    """
+    most = Size(*(max(values) for values in zip(*sizes, strict=True)))
+    images = _draw_images(world, most.images, number)
+    table = _sessions(world, truth, number, most, images)
+    outcomes = []
+    for count, trials in dict.fromkeys((size.images, size.trials) for size in sizes):
+        chosen = dict(list(images.items())[:count])
+        fitted = _fit(world, first_passes(table[table["image"].isin(chosen)], trials), number)
+        ratios = _ratios(world, chosen)
+        for size in sizes:
+            if size[1:] == (count, trials):
+                found = _score(_first_participants(fitted, size.participants), ratios, truth)
+                outcomes.append(Outcome(number, truth, *size, *found))
+    return outcomes
+
+
+def _draw_images(world: World, count: int, number: int) -> dict[str, str]:
+    """Return ``count`` images as name → image of the set, each as often as any other."""
+    rng = np.random.default_rng(seed_of(world.observer.seed, number, "images"))
+    known = list(dict.fromkeys(condition.image for condition in world.placements))
+    rounds = [rng.permutation(len(known)) for _ in range(-(-count // len(known)))]
+    order = np.concatenate(rounds)[:count]
+    return {f"{known[i]}#{place // len(known)}": known[i] for place, i in enumerate(order)}
+
+
+def _sessions(
+    world: World, truth: str, number: int, size: Size, images: dict[str, str]
+) -> pd.DataFrame:
+    experiment = world.experiment.model_copy(
+        update={"trials_per_condition": size.trials, "practice_trials": 0}
+    )
+    of_set = {
+        condition._replace(image=name): condition
+        for name, image in images.items()
+        for condition in world.placements
+        if condition.image == image
+    }
+    placements = {c: world.placements[original] for c, original in of_set.items()}
+    typical = np.array([world.thresholds[truth][original] for original in of_set.values()])
+    tables, spec = [], world.observer
+    for person in range(size.participants):
+        rng = np.random.default_rng(seed_of(spec.seed, number, person, "person"))
+        own = typical * np.exp(spec.spread * rng.standard_normal(len(typical)))
+        observer = SimulatedObserver(
+            dict(zip(of_set, own.tolist(), strict=True)),
+            spec.exponent,
+            spec.lapse,
+            spec.bias,
+            seed_of(spec.seed, number, person, "answers"),
+        )
+        trials = arrange(list(of_set), experiment, rng)
+        tables.append(simulate_session(trials, placements, observer, f"{person + 1:03d}"))
+    return pd.concat(tables, ignore_index=True)
+
+
+def _fit(world: World, table: pd.DataFrame, number: int) -> Fit:
+    """Fit without the checks of the fit, which take most of its time."""
+    analysis = world.analysis
+    # What is drawn in the analysis differs between studies too.
+    settings = {"name": "", "level": analysis.level, "samples": analysis.samples, "seed": number}
+    thresholds, posteriors = [], {}
+    for name, rows in table.groupby("participant", sort=True):
+        ordered = rows.sort_values([*CONDITION, "order"], kind="stable")
+        _, posteriors[str(name)], own = estimate(ordered, analysis.level)
+        thresholds.append(own)
+    every, none = pd.concat(thresholds, ignore_index=True), pd.DataFrame()
+    return Fit(settings, {}, every, none, none, none, none, posteriors)
+
+
+def _first_participants(fit: Fit, count: int) -> Fit:
+    posteriors = dict(list(fit.posteriors.items())[:count])
+    thresholds = fit.thresholds[fit.thresholds["participant"].isin(posteriors)]
+    return replace(fit, thresholds=thresholds.reset_index(drop=True), posteriors=posteriors)
+
+
+def _ratios(world: World, images: dict[str, str]) -> pd.DataFrame:
+    tables = [
+        world.ratios[world.ratios["image"] == image].assign(image=name)
+        for name, image in images.items()
+    ]
+    return pd.concat(tables, ignore_index=True)
+
+
+def _score(fit: Fit, ratios: pd.DataFrame, truth: str) -> tuple[str, float, float]:
+    """Return who is declared the closest, and the widths of intervals."""
+    try:
+        scores = score_ratios(fit, ratios)
+    except InputError:
+        # Too few trials to determine any ratio: nothing is declared.
+        return "", np.nan, np.nan
+    closest = possibly_closest(scores.ranking)
+    right = scores.ranking.set_index("model").loc[truth]
+    human = scores.human[scores.human["participant"] == EVERYONE]
+    ratio_width = float((human["high"] - human["low"]).mean())
+    declared = closest[0] if len(closest) == 1 else ""
+    return declared, float(right["high"] - right["low"]), ratio_width

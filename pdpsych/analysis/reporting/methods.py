@@ -1,0 +1,245 @@
+"""The methods paragraph, with numbers from the data, and what to cite."""
+
+from __future__ import annotations
+
+from html import escape
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from pdpsych import __version__
+from pdpsych.analysis.fitting.exclusion import describe
+from pdpsych.analysis.fitting.fit import Fit
+from pdpsych.analysis.fitting.trials import Trials
+from pdpsych.analysis.scoring.score import Scores
+
+_BIBTEX = """@inproceedings{feather2025,
+  author = {Feather, Jenelle and Lipshutz, David and Harvey, Sarah E. and Williams, Alex H. and
+            Simoncelli, Eero P.},
+  title = {Discriminating image representations with principal distortions},
+  booktitle = {International Conference on Learning Representations},
+  year = {2025},
+  note = {arXiv:2410.15433},
+}
+@inproceedings{berardino2017,
+  author = {Berardino, Alexander and Ball{\\'e}, Johannes and Laparra, Valero and
+            Simoncelli, Eero P.},
+  title = {Eigen-distortions of hierarchical representations},
+  booktitle = {Advances in Neural Information Processing Systems},
+  volume = {30},
+  year = {2017},
+  note = {arXiv:1710.02266},
+}
+@article{dersimonian1986,
+  author = {DerSimonian, Rebecca and Laird, Nan},
+  title = {Meta-analysis in clinical trials},
+  journal = {Controlled Clinical Trials},
+  volume = {7},
+  number = {3},
+  pages = {177--188},
+  year = {1986},
+}
+@article{hothorn2008,
+  author = {Hothorn, Torsten and Bretz, Frank and Westfall, Peter},
+  title = {Simultaneous inference in general parametric models},
+  journal = {Biometrical Journal},
+  volume = {50},
+  number = {3},
+  pages = {346--363},
+  year = {2008},
+}
+@article{nili2014,
+  author = {Nili, Hamed and Wingfield, Cai and Walther, Alexander and Su, Li and
+            Marslen-Wilson, William and Kriegeskorte, Nikolaus},
+  title = {A toolbox for representational similarity analysis},
+  journal = {PLoS Computational Biology},
+  volume = {10},
+  number = {4},
+  pages = {e1003553},
+  year = {2014},
+}"""
+PLACED = {
+    "adaptive": (
+        "each where the answer was expected to tell most about the threshold (Kontsevich & Tyler "
+        "1999)",
+        """@article{kontsevich1999,
+  author = {Kontsevich, Leonid L. and Tyler, Christopher W.},
+  title = {Bayesian adaptive estimation of psychometric slope and threshold},
+  journal = {Vision Research},
+  volume = {39},
+  number = {16},
+  pages = {2729--2737},
+  year = {1999},
+}""",
+    ),
+    "staircase": (
+        "by staircases (Levitt 1971)",
+        """@article{levitt1971,
+  author = {Levitt, Harry},
+  title = {Transformed up-down methods in psychoacoustics},
+  journal = {Journal of the Acoustical Society of America},
+  volume = {49},
+  number = {2B},
+  pages = {467--477},
+  year = {1971},
+}""",
+    ),
+    "constant": ("by the method of constant stimuli", ""),
+}
+"""How each method places amplitudes, and BibTeX of what that cites."""
+
+
+def methods(trials: Trials, fit: Fit, scores: Scores) -> str:
+    """Return what was done as a paragraph ready to paste, and BibTeX of what it cites."""
+    config = fit.source["sessions"][0]["config"]
+    sentences = [
+        _people(fit),
+        _stimuli(trials, fit),
+        _procedure(config),
+        display(config.get("display") or {}),
+        _data(trials, fit),
+        _model(fit),
+        _score(fit, scores),
+        f"The analysis was run with pdpsych {__version__}.",
+    ]
+    paragraph = " ".join(sentence for sentence in sentences if sentence)
+    _, placed = PLACED.get(_placement(config), ("", ""))
+    cited = f"{_BIBTEX}\n{placed}".strip()
+    return f'<p>{paragraph}</p>\n<h3>Citations</h3>\n<pre class="cite">{escape(cited)}</pre>'
+
+
+def _people(fit: Fit) -> str:
+    sessions = fit.source["sessions"]
+    names = {session["participant"] for session in sessions}
+    simulated = {s["participant"] for s in sessions if s["observer"] != "person"}
+    text = (
+        f"{_counted(len(names), 'participant')} took part in {_counted(len(sessions), 'session')}"
+    )
+    if simulated:
+        text += f" ({len(simulated)} of the participants simulated)"
+    return text + "."
+
+
+def _stimuli(trials: Trials, fit: Fit) -> str:
+    opened = trials.stimulus_set
+    pairs = fit.thresholds[["image", "pair"]].drop_duplicates()
+    kinds = {(e.name, p.name): p.kind for e in opened.manifest.images for p in e.pairs}
+    shown = [kinds[key] for key in zip(pairs["image"], pairs["pair"], strict=True)]
+    counts = pd.Series(shown).value_counts(sort=False)
+    listed = " and ".join(f"{count} {escape(str(kind))}" for kind, count in counts.items())
+    shapes = {opened.entry(image).shape[-2:] for image in pairs["image"].unique()}
+    sizes = ", ".join(f"{width} × {height}" for height, width in sorted(shapes))
+    return (
+        f"Stimuli were {_counted(pairs['image'].nunique(), 'image')} ({sizes} pixels), each with "
+        f"pairs of distortions ({listed} in all); principal distortions maximise the variance of "
+        f"the log sensitivity ratio over {_counted(len(opened.models), 'model')} (Feather et al. "
+        f"2025), with a floor of η = {opened.manifest.floor:g} on sensitivities."
+    )
+
+
+def _procedure(config: dict[str, Any]) -> str:
+    """Describe a session as its log says it was set up; settings of older logs may be missing."""
+    parts = []
+    if "task" in config:
+        parts.append(f"The task was a two-alternative forced choice ({escape(config['task'])}).")
+    timing = config.get("timing") or {}
+    if {"image", "blank"} <= timing.keys():
+        parts.append(
+            f"Images were shown for {timing['image']:g} ms, with {timing['blank']:g} ms between "
+            "them where they followed each other."
+        )
+    kind = _placement(config)
+    if kind:
+        words, _ = PLACED.get(kind, (f"by the method “{kind}”", ""))
+        parts.append(f"Amplitudes were placed {escape(words)}.")
+    if config.get("easy_share"):
+        share = f"{100 * config['easy_share']:g} %"
+        parts.append(f"{share} of the trials had a clearly visible amplitude.")
+    return " ".join(parts)
+
+
+def _placement(config: dict[str, Any]) -> str:
+    return str((config.get("method") or {}).get("kind", ""))
+
+
+def display(recorded: dict[str, Any]) -> str:
+    """Describe a display, as a log has it, as far as it is known, and how far away it was."""
+    known = {name: value for name, value in recorded.items() if value is not None}
+    words = {
+        "width_px": "{width_px} pixels across",
+        "width_cm": "{width_cm:g} cm wide",
+        "refresh_hz": "{refresh_hz:g} Hz",
+        "bit_depth": "{bit_depth} bits a channel",
+    }
+    parts = [text.format(**known) for name, text in words.items() if name in known]
+    if isinstance(known.get("curve"), str):
+        parts.append(f"luminance taken to follow the curve {escape(known['curve'])}")
+    elif "curve" in known:
+        parts.append("luminance as measured")
+    if not parts:
+        return ""
+    far = f", seen from {known['distance_cm']:g} cm" if "distance_cm" in known else ""
+    return f"The display: {', '.join(parts)}{far}."
+
+
+def _data(trials: Trials, fit: Fit) -> str:
+    each = fit.thresholds["trials"]
+    seconds = trials.table["response_time"].dropna().median()
+    text = (
+        f"{fit.source['trials']} trials were analysed, {each.median():g} for each distortion and "
+        f"participant (median); {escape(describe(fit.excluded))}."
+    )
+    if np.isfinite(seconds):
+        text += f" The median response time was {seconds:.2f} s."
+    return text
+
+
+def _model(fit: Fit) -> str:
+    people = fit.participants
+    exponent, lapse = people["exponent"], people["lapse"]
+    flagged = int((people["flags"] != "").sum())
+    return (
+        "P(correct) = ½ + (½ − λ)(2Φ(d′/√2) − 1) with d′ = (α/τ)ᵇ at the realised "
+        "amplitude α was fitted to all trials of a participant; the threshold τ is the amplitude "
+        "at which d′ = 1 (Berardino et al. 2017). Exponent b, lapse λ and a steady change of log "
+        "thresholds from the first to the last trial (learning) are shared by the conditions of a "
+        "participant, whose log thresholds have a normal prior with means for each distortion and "
+        f"a spread estimated from the data. Exponents were {_range(exponent)}, "
+        f"lapses {_range(lapse)}; {flagged} of {len(people)} participants were flagged by the "
+        "checks of the fit."
+    )
+
+
+def _score(fit: Fit, scores: Scores) -> str:
+    settings = fit.analysis
+    return (
+        "The human log sensitivity ratio of a pair (u, v) is log τ(v) − log τ(u), with the prior "
+        "of thresholds taken off, pooled over participants as random effects (DerSimonian &amp; "
+        "Laird 1986). The score of a model on a pair is the absolute difference between its log "
+        "sensitivity ratio and the human’s "
+        "(equation 1 of Feather et al. 2025); noise makes it larger, never smaller, so it is to be "
+        "read beside the expected score of a perfect model. Intervals "
+        f"({100 * scores.level:g} %) of mean scores carry the uncertainty of trials, participants "
+        f"and images ({settings['samples']} draws, seed {settings['seed']}); differences between "
+        "models have simultaneous intervals over all pairs of models (max-t; Hothorn, Bretz &amp; "
+        "Westfall 2008)." + _ceiling(scores)
+    )
+
+
+def _ceiling(scores: Scores) -> str:
+    if scores.ceiling.empty:
+        return ""
+    return (
+        " The noise ceiling is the mean distance of single participants to the mean of all and to "
+        "that of the others (after Nili et al. 2014); its intervals are by a jackknife over "
+        "participants and images."
+    )
+
+
+def _range(values: pd.Series) -> str:
+    return f"{values.min():.2g} to {values.max():.2g}" if len(values) > 1 else f"{values[0]:.2g}"
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}{'s' if number != 1 else ''}"

@@ -1,0 +1,96 @@
+"""One self-contained page: what was found, on what data, and how."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from html import escape
+from pathlib import Path
+from typing import Any
+
+from pdpsych.analysis.definition import Analysis, open_analysis
+from pdpsych.analysis.fitting.fit import Fit, fit_trials
+from pdpsych.analysis.fitting.trials import gather
+from pdpsych.analysis.reporting import sections
+from pdpsych.analysis.reporting.findings import Findings
+from pdpsych.analysis.reporting.markup import Gallery, Section, page
+from pdpsych.analysis.scoring.score import Scores, score_fit
+from pdpsych.common import tables
+from pdpsych.experiments.logs.collected import read_logs
+
+SECTIONS: dict[str, Callable[[Findings], str]] = {
+    "Scores": sections.ranking,
+    "Differences between models": sections.differences,
+    "Log sensitivity ratios": sections.ratios,
+    "Stimuli": sections.stimuli,
+    "Participants": sections.participants,
+    "Thresholds": sections.thresholds,
+    "Psychometric functions": sections.curves,
+    "Data quality": sections.quality,
+    "Methods": sections.method,
+    "How far the models are linear": sections.linearity,
+    "Certificates of the solver": sections.certificates,
+    "Settings": sections.provenance,
+}
+"""The sections of every report in their order; one that gives "" is left out."""
+
+
+def report(
+    analysis: str | Path | Analysis, fit: Fit | None = None, scores: Scores | None = None
+) -> Path:
+    """Write ``report.html`` into the results folder of an analysis and return its path.
+
+    Its figures are written too, as PNG and PDF, into the folder ``figures`` beside it.
+
+    Parameters
+    ----------
+    analysis
+        An analysis, its YAML file, or the folder of a study that has exactly one.
+    fit, scores
+        Its fit and scores, made anew if not given.
+
+    Raises
+    ------
+    InputError
+        If the analysis, its experiment, a log or the stimulus set cannot be used.
+    """
+    opened = open_analysis(analysis)
+    trials = gather(opened)
+    fitted = fit or fit_trials(trials, opened)
+    scored = scores or score_fit(fitted, trials.stimulus_set)
+    logs = [
+        log
+        for log in read_logs(opened.open_experiment())
+        if log.header.participant in fitted.posteriors
+    ]
+    found = Findings(trials, logs, fitted, scored, Gallery(opened.results / "figures"))
+    return tables.write_text(opened.results / "report.html", _page(found))
+
+
+def _page(found: Findings) -> str:
+    top = f'<p class="conclusion">{escape(found.scores.conclusion)}</p>\n' + _simulated(
+        found.fit.source["sessions"]
+    )
+    parts = [Section(heading, body(found)) for heading, body in SECTIONS.items()]
+    return page(f"{found.fit.analysis['name']}: models against the human", top, parts)
+
+
+def _simulated(sessions: list[dict[str, Any]]) -> str:
+    """Say prominently which sessions nobody sat in front of."""
+    made = [s for s in sessions if s["observer"] != "person"]
+    if not made:
+        return ""
+    groups: dict[str, list[str]] = {}
+    for session in made:
+        groups.setdefault(session["observer"], []).append(
+            f"{session['participant']} (session {session['session']})"
+        )
+    lines = "".join(
+        f"<li>{escape(', '.join(who))}: {escape(description)}.</li>"
+        for description, who in groups.items()
+    )
+    share = "All" if len(made) == len(sessions) else f"{len(made)} of {len(sessions)}"
+    return (
+        f'<div class="simulated"><p><strong>{share} sessions are simulated.</strong> No person '
+        "answered them; they test the method, and say nothing about human vision.</p>"
+        f"<ul>{lines}</ul></div>"
+    )

@@ -1,0 +1,369 @@
+"""The sections of a report, each a function from what was found to its HTML."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from html import escape
+from typing import TYPE_CHECKING, cast
+
+import numpy as np
+import pandas as pd
+
+from pdpsych.analysis.fitting.exclusion import describe
+from pdpsych.analysis.fitting.fit import Fit
+from pdpsych.analysis.fitting.trials import CONDITION
+from pdpsych.analysis.reporting.findings import Findings
+from pdpsych.analysis.reporting.markup import Gallery, p_value, short, table, with_interval
+from pdpsych.analysis.reporting.methods import methods
+from pdpsych.analysis.scoring.ceiling import BOUNDS
+from pdpsych.analysis.scoring.score import Scores
+from pdpsych.analysis.scoring.separation import bought
+from pdpsych.experiments.logs.session_log import SessionLog
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+# More would be scrolled past; the results folder has the numbers of all.
+_MOST_STIMULI = 6
+_MOST_CURVES = 12
+_MOST_PAIRS_OF_MODELS = 15
+
+
+def ranking(found: Findings) -> str:
+    """Rank the models by their mean distance to the human."""
+    from pdpsych.analysis.figures.scores import plot_scores
+
+    scores, gallery = found.scores, found.gallery
+    parts = []
+    for kind, rows in scores.ranking.groupby("kind", sort=False):
+        shown = pd.DataFrame(
+            {
+                "rank": rows["rank"],
+                "model": rows["model"].where(rows["took_part"], rows["model"] + " (added)"),
+                "mean score [nat]": with_interval(rows, "score", "low", "high"),
+                "median score [nat]": with_interval(rows, "median", "median_low", "median_high"),
+                "difference to the closest [nat]": with_interval(
+                    rows, "difference", "difference_low", "difference_high"
+                ).where(rows["rank"] > 1, "–"),
+                "probability to be the closest": rows["probability_closest"].map("{:.2f}".format),
+                "to single participants [nat]": rows["individual"].map("{:.2f}".format),
+            }
+        )
+        parts.append(table(shown, _ranking_caption(scores, str(kind), rows.iloc[0])))
+        drawn = _of(plot_scores(scores, str(kind)))
+        parts.append(gallery.show(drawn, f"scores-{kind}", f"Scores, {kind} distortions."))
+    return "\n".join([*parts, f"<p>{escape(bought(scores.separation))}</p>"])
+
+
+def _ranking_caption(scores: Scores, kind: str, first: pd.Series) -> str:
+    text = (
+        f"{kind.capitalize()} distortions; images: {first['images']}; "
+        f"{100 * scores.level:g} % intervals. With data as noisy as these a perfect model "
+        f"would score about {first['expected_perfect']:.2f}."
+    )
+    if not scores.ranking["took_part"].all():
+        text += " (added): did not take part in choosing the distortions."
+    limits = scores.ceiling[scores.ceiling["kind"] == kind]
+    if limits.empty:
+        return text
+    ends = [with_interval(limits, b, f"{b}_low", f"{b}_high").iloc[0] for b in BOUNDS]
+    return (
+        f"{text} Noise ceiling, the distance of single participants to the mean of all and to that "
+        f"of the others: {' to '.join(ends)}. No model is expected to come closer to single "
+        "participants, the last column, than about that."
+    )
+
+
+def differences(found: Findings) -> str:
+    """Compare all pairs of models."""
+    from pdpsych.analysis.figures.comparisons import plot_differences
+
+    scores, gallery = found.scores, found.gallery
+    parts = []
+    for kind, rows in scores.differences.groupby("kind", sort=False):
+        drawn = _of(plot_differences(scores, str(kind)))
+        parts.append(
+            gallery.show(
+                drawn,
+                f"differences-{kind}",
+                f"Differences in score of all pairs of models, {kind} distortions.",
+                "How much further from the human the model of a row is than that of a column. "
+                "Framed: separated, the simultaneous interval leaves 0 out.",
+            )
+        )
+        shown = rows.head(_MOST_PAIRS_OF_MODELS)
+        parts.append(
+            table(
+                pd.DataFrame(
+                    {
+                        "closer": shown["model"],
+                        "further": shown["other"],
+                        "difference [nat]": with_interval(shown, "difference", "low", "high"),
+                        "p, adjusted": shown["p_value"].map(p_value),
+                        "separated": shown["separated"].map({True: "yes", False: "no"}),
+                    }
+                ),
+                f"{str(kind).capitalize()} distortions; {100 * scores.level:g} % intervals, "
+                f"simultaneous over all pairs of models; {len(shown)} of {len(rows)} pairs, all "
+                "are in differences.csv.",
+            )
+        )
+    return "\n".join(parts)
+
+
+def ratios(found: Findings) -> str:
+    """Draw the log sensitivity ratios of the models and the human."""
+    from pdpsych.analysis.figures.scores import log_ratio_panels
+
+    scores = found.scores
+    return found.gallery.show(
+        log_ratio_panels(scores),
+        "log-ratios",
+        "Log sensitivity ratios by model and kind of distortion",
+        "Log sensitivity ratios of the models and the human. A dot is an image, a bar the mean "
+        f"over images; human with {100 * scores.level:g} % intervals. Which of a pair "
+        "is called u changes the sign only; it is chosen so that images agree.",
+    )
+
+
+def stimuli(found: Findings) -> str:
+    """Show some of the measured pairs of distortions."""
+    from pdpsych.stimuli.set_figures import plot_stimuli
+
+    opened, fit, gallery = found.opened, found.fit, found.gallery
+    measured = (
+        fit.thresholds[["image", "pair"]].drop_duplicates().itertuples(index=False, name=None)
+    )
+    kinds = {(e.name, p.name): p.kind for e in opened.manifest.images for p in e.pairs}
+    first: dict[tuple[str, str], tuple[str, str]] = {}
+    for image, pair in measured:
+        first.setdefault((image, kinds[image, pair]), (image, pair))
+    every = sorted(first.values(), key=lambda row: kinds[row] != "principal")
+    shown = every[:_MOST_STIMULI]
+    note = f"{len(shown)} of {len(kinds)} pairs of the set; all are in its previews."
+    drawn = [
+        gallery.show(_of(plot_stimuli(opened, image, pair)), f"stimuli-{n}", f"{image}, {pair}")
+        for n, (image, pair) in enumerate(shown, start=1)
+    ]
+    return "\n".join([f'<p class="dim">{note}</p>', *drawn])
+
+
+def participants(found: Findings) -> str:
+    """List the participants with what they share over conditions, and flags."""
+    fit = found.fit
+    rows = fit.participants
+    shown = pd.DataFrame(
+        {
+            "participant": rows["participant"],
+            "exponent b": with_interval(rows, "exponent", "exponent_low", "exponent_high"),
+            "lapse λ": with_interval(rows, "lapse", "lapse_low", "lapse_high", 3),
+            "trials": rows["trials"],
+            "correct": rows["proportion_correct"].map("{:.0%}".format),
+            "flags": rows["flags"].where(rows["flags"] != "", "none"),
+        }
+    )
+    caption = f"{100 * fit.level:g} % intervals; trials {describe(fit.excluded)}."
+    return table(shown, caption)
+
+
+def thresholds(found: Findings) -> str:
+    """Map the thresholds of participants and conditions."""
+    from pdpsych.analysis.figures.comparisons import plot_threshold_map
+
+    opened, fit = found.opened, found.fit
+    dimensions = {
+        image: int(np.prod(opened.entry(image).shape)) for image in fit.thresholds["image"].unique()
+    }
+    return found.gallery.show(
+        _of(plot_threshold_map(fit, dimensions)),
+        "thresholds",
+        "Thresholds of participants and conditions",
+        "Thresholds in RMS contrast. Cross: not determined by the trials; dot: outside the "
+        "amplitudes shown. All are in thresholds.csv, with intervals.",
+    )
+
+
+def curves(found: Findings) -> str:
+    """Draw some of the psychometric functions."""
+    from matplotlib.figure import Figure
+
+    from pdpsych.analysis.figures.scores import plot_psychometric
+
+    trials, fit = found.trials, found.fit
+    every = list(fit.thresholds[CONDITION].itertuples(index=False, name=None))
+    # Whole pairs, evenly over participants and images: u beside v.
+    pairs = list(dict.fromkeys(condition[:3] for condition in every))
+    pick = np.linspace(0, len(pairs) - 1, min(_MOST_CURVES // 2, len(pairs))).astype(int)
+    shown = [c for c in every if c[:3] in {pairs[i] for i in pick}]
+    columns = min(4, len(shown))
+    rows = -(-len(shown) // columns)
+    figure = Figure(figsize=(3.0 * columns, 2.6 * rows), layout="constrained")
+    axes = figure.subplots(rows, columns, squeeze=False).ravel()
+    for ax in axes[len(shown) :]:
+        ax.set_axis_off()
+    for ax, condition in zip(axes, shown, strict=False):
+        shape = trials.stimulus_set.entry(condition[1]).shape
+        plot_psychometric(fit, trials.table, condition, int(np.prod(shape)), ax)
+    return found.gallery.show(
+        figure,
+        "psychometric",
+        "Proportion correct against RMS contrast with fitted curves",
+        f"{len(shown)} of {len(every)} conditions. Dots: trials in bins of equal number, with "
+        f"{100 * fit.level:g} % binomial intervals. Curve: median of the fit, with its "
+        f"{100 * fit.level:g} % band.",
+    )
+
+
+def quality(found: Findings) -> str:
+    """Check the trials: learning, biases, response times, residuals, frames."""
+    from pdpsych.analysis.figures.quality import quality_panels
+
+    fit, gallery = found.fit, found.gallery
+    people = fit.participants
+    shown = pd.DataFrame(
+        {
+            "participant": people["participant"],
+            "learning, first to last trial [nat]": with_interval(
+                people, "learning", "learning_low", "learning_high"
+            ),
+            "answers for position 1": with_interval(
+                people, "first_share", "first_low", "first_high"
+            ),
+            "overdispersion": people["overdispersion"].map("{:.2f}".format),
+            "p of the curve": people["curve_p"].map(p_value),
+        }
+    )
+    panels = gallery.show(
+        quality_panels(fit, found.trials.table),
+        "quality",
+        "Response times, and residuals against d′ and against the order of trials",
+        "Left: median, quartiles, and 5th to 95th percentile of response times. Middle and right: "
+        "what the fit leaves over, by d′ and by the order of trials.",
+    )
+    checks = table(
+        shown,
+        f"{100 * fit.level:g} % intervals; learning below 0 is improvement. Overdispersion is 1 "
+        "where answers are independent; a small p of the curve says that its shape does not fit.",
+    )
+    parts = [_notes(fit), panels, checks, _excluded(fit.excluded), _frames(found.logs, gallery)]
+    return "\n".join(parts)
+
+
+def _notes(fit: Fit) -> str:
+    """List what was noticed in reading the logs: unfinished sessions, lines changed later."""
+    lines = "".join(f"<li>{escape(note)}</li>" for note in fit.source["notes"])
+    return f"<ul>{lines}</ul>" if lines else ""
+
+
+def _excluded(excluded: pd.DataFrame) -> str:
+    wide = excluded.pivot(index="participant", columns="reason", values="count")
+    order = list(dict.fromkeys(excluded["reason"]))
+    return table(wide[order].reset_index(), "Trials left out, by the first reason that applies.")
+
+
+def _frames(logs: Sequence[SessionLog], gallery: Gallery) -> str:
+    """Say how the frames of the sessions came, where somebody timed them."""
+    from pdpsych.analysis.figures.quality import plot_dropped_frames
+
+    timed = {
+        f"{log.header.participant}, session {log.header.session}": log.trials
+        for log in logs
+        if "dropped" in log.trials and log.trials["dropped"].notna().any()
+    }
+    if not timed:
+        return '<p class="dim">The frames of the sessions were not timed.</p>'
+    dropped = pd.concat(
+        [
+            rows["dropped"].dropna().set_axis([name] * rows["dropped"].count())
+            for name, rows in timed.items()
+        ]
+    )
+    shown = pd.DataFrame(
+        {
+            "participant, session": list(timed),
+            "trials timed": [rows["dropped"].count() for rows in timed.values()],
+            "with dropped frames": [(rows["dropped"] > 0).sum() for rows in timed.values()],
+            "dropped frames": [int(rows["dropped"].sum()) for rows in timed.values()],
+            "off by more than a frame": [rows["off"].eq(True).sum() for rows in timed.values()],
+        }
+    )
+    return table(shown, "Frames as measured.") + gallery.show(
+        _of(plot_dropped_frames(dropped)), "frames", "Trials with dropped frames by session"
+    )
+
+
+def method(found: Findings) -> str:
+    """Say in words how it was done."""
+    return methods(found.trials, found.fit, found.scores)
+
+
+def linearity(found: Findings) -> str:
+    """Say up to which amplitude the models are linear."""
+    checks = [
+        (entry.name, pair.name, pair.linearity)
+        for entry in found.opened.manifest.images
+        for pair in entry.pairs
+        if pair.linearity
+    ]
+    if not checks:
+        return ""
+    rows = pd.DataFrame(
+        {"image": image, "pair": pair}
+        | {model: check.extent(model) for model in check.largest_rms}
+        | {"order of the models": check.order()}
+        for image, pair, check in checks
+    )
+    first = checks[0][2]
+    return table(
+        rows,
+        "Largest RMS contrast up to which a model’s response is within "
+        f"{100 * first.tolerance:g} % of what its sensitivity predicts, to distortion 1 / 2, and "
+        "where the models keep the order of their log sensitivity ratios. Checked at "
+        f"{', '.join(f'{a:g}' for a in first.amplitudes_rms)}, both signs, on images that are not "
+        "clipped.",
+    )
+
+
+def certificates(found: Findings) -> str:
+    """List how the solver ended at each pair."""
+    rows = [
+        {"image": entry.name, "pair": pair.name}
+        | {k: short(v) for k, v in pair.certificate.items() if not isinstance(v, dict | list)}
+        for entry in found.opened.manifest.images
+        for pair in entry.pairs
+        if pair.certificate
+    ]
+    if not rows:
+        return ""
+    shown = pd.DataFrame(rows).fillna("–").rename(columns=lambda name: name.replace("_", " "))
+    return table(shown, f"Floor η = {found.opened.manifest.floor:g}.")
+
+
+def provenance(found: Findings) -> str:
+    """Say what all of it was made from."""
+    fit, opened = found.fit, found.opened
+    session = fit.source["sessions"][0]
+    items = {
+        "Analysis": json.dumps(fit.analysis, ensure_ascii=False),
+        "Stimulus set": f"{opened.name}, made {opened.manifest.created}",
+        "SHA-256 of the set": opened.sha256,
+        "Models": ", ".join(opened.models),
+        "Versions that made the set": _versions(opened.manifest.versions),
+        "Experiment": fit.source["experiment"],
+        "Settings of the experiment": json.dumps(session["config"], ensure_ascii=False),
+        "Versions that ran the sessions": _versions(session["versions"]),
+        "Trials": f"{fit.source['trials']} in {len(fit.source['sessions'])} session(s)",
+    }
+    lines = (f"<dt>{escape(k)}</dt><dd><code>{escape(v)}</code></dd>" for k, v in items.items())
+    return f"<dl>{''.join(lines)}</dl>"
+
+
+def _versions(versions: dict[str, str]) -> str:
+    return ", ".join(f"{name} {version}" for name, version in versions.items())
+
+
+def _of(ax: Axes) -> Figure:
+    """Return the figure that an Axes is alone in."""
+    return cast("Figure", ax.figure)

@@ -1,0 +1,1 @@
+"""From thresholds to the distance of each model to the human."""

@@ -1,0 +1,1 @@
+"""How files are read, written, appended to and known by their content."""

@@ -1,0 +1,67 @@
+"""Independent pieces of work, spread over processes."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
+from multiprocessing import get_context
+from typing import TypeVar
+
+from pdpsych.common.parent import end_with_parent
+
+Item = TypeVar("Item")
+Found = TypeVar("Found")
+
+
+def spread(
+    function: Callable[[Item], Found], items: Sequence[Item], jobs: int | None = None
+) -> Iterator[Found]:
+    """Yield what a function makes of each item, in their order.
+
+    Parameters
+    ----------
+    function, items
+        Both travel to the processes: a function of a module, or a partial of one.
+    jobs
+        Processes, by default one for each core; none are started for one. A script that asks for
+        several must do so under ``if __name__ == "__main__"``, since each of them imports it.
+    """
+    count = min(jobs or os.cpu_count() or 1, len(items))
+    if count <= 1:
+        yield from map(function, items)
+        return
+    with (
+        _one_thread_each(),
+        ProcessPoolExecutor(count, get_context("spawn"), _begin) as pool,
+    ):
+        futures = [pool.submit(function, item) for item in items]
+        try:
+            for future in futures:
+                yield future.result()
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def _begin() -> None:
+    # Ctrl-C reaches every process of the terminal; the asking one ends the others.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    end_with_parent()
+
+
+@contextmanager
+def _one_thread_each() -> Iterator[None]:
+    """Keep the numerical libraries of processes started within to one thread each."""
+    names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+    before = {name: os.environ.get(name) for name in names}
+    os.environ.update(dict.fromkeys(names, "1"))
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value

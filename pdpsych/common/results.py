@@ -1,0 +1,77 @@
+"""What results have in common: a line, prose, equality, a hash, and a face in notebooks."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import html
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+
+class Result:
+    """A result: a frozen dataclass that is made with ``eq=False, repr=False``.
+
+    It is printed in one line, without reading any file; :meth:`describe` says it in prose. Two
+    results are equal if their fields are, arrays bit by bit and tables cell by cell; fields with
+    ``compare=False`` are passed over. A subclass has :meth:`describe` and ``_line``.
+    """
+
+    def describe(self) -> str:
+        """Say the result in prose, some lines."""
+        raise TypeError(f"{type(self).__name__} describes itself")
+
+    def _line(self) -> str:
+        """Say the result in some words."""
+        raise TypeError(f"{type(self).__name__} has a line")
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}: {self._line()}>"
+
+    def _repr_html_(self) -> str:
+        return f"<pre>{html.escape(self.describe())}</pre>"
+
+    def __eq__(self, other: object) -> bool:
+        if type(self) is not type(other):
+            return NotImplemented
+        return self is other or content_sha256(self) == content_sha256(other)
+
+    def __hash__(self) -> int:
+        return int(content_sha256(self)[:15], 16)
+
+
+def content_sha256(value: Any) -> str:
+    """Return the SHA-256 of what a result, an array, a table or plain data holds."""
+    return hashlib.sha256(json.dumps(_plain(value), sort_keys=True).encode()).hexdigest()
+
+
+def _plain(value: Any) -> Any:
+    """Return a value as plain data that is equal exactly where the value is."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        compared = [f.name for f in dataclasses.fields(value) if f.compare]
+        return {name: _plain(getattr(value, name)) for name in compared}
+    if hasattr(value, "model_dump"):
+        return _plain(value.model_dump())
+    if isinstance(value, dict):
+        return {str(key): _plain(inner) for key, inner in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(inner) for inner in value]
+    if isinstance(value, (set, frozenset)):
+        return sorted(map(str, value))
+    if hasattr(value, "detach"):
+        value = value.detach().cpu().numpy()
+    if hasattr(value, "columns") and hasattr(value, "to_numpy"):
+        return {str(name): _plain(value[name].tolist()) for name in value.columns}
+    if isinstance(value, np.ndarray) and value.dtype.kind != "O":
+        order = np.ascontiguousarray(value, value.dtype.newbyteorder("<"))
+        return [value.dtype.name, list(value.shape), hashlib.sha256(order.tobytes()).hexdigest()]
+    if isinstance(value, np.ndarray):
+        return [_plain(inner) for inner in value.tolist()]
+    if isinstance(value, np.generic):
+        return _plain(value.item())
+    if isinstance(value, (str, bool, int, type(None))):
+        return value
+    return value.as_posix() if isinstance(value, Path) else repr(value)

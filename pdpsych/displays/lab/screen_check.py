@@ -1,0 +1,63 @@
+"""Whether a screen is the one its display file describes."""
+
+from __future__ import annotations
+
+from pdpsych.common.errors import InputError
+from pdpsych.displays.display import Display
+
+# Share by which a measured refresh rate may differ: 59.94 Hz is called 60.
+RATE_TOLERANCE = 0.02
+# Where flips do not wait for the screen, they come in any number.
+_SLOWEST, _FASTEST = 20.0, 500.0
+_USUAL = 60.0
+
+
+def check_size(display: Display, size: tuple[int, int], label: str) -> None:
+    """Refuse a screen of another resolution than the display's, where that says one."""
+    for field, wanted, there in zip(
+        ("width_px", "height_px"), (display.width_px, display.height_px), size, strict=True
+    ):
+        if wanted is not None and wanted != there:
+            raise InputError(
+                f"{label}: display.{field}: {wanted}, but screen {display.screen} has "
+                f"{size[0]}×{size[1]} pixels; set its resolution, choose another screen, or "
+                "describe this one (--windowed is for trying out)"
+            )
+
+
+def check_depth(display: Display, bits: int, label: str) -> None:
+    """Refuse a frame buffer of other bits a channel than the display's."""
+    if bits != display.bit_depth:
+        raise InputError(
+            f"{label}: display.bit_depth: {display.bit_depth}, but the window has {bits} bits a "
+            "channel; set the depth of the desktop, or describe the display as it is"
+        )
+
+
+def frame_rate(display: Display, measured: float, windowed: bool, label: str) -> float:
+    """Return the refresh rate in Hz by which durations become frames.
+
+    The measured one, which has to be the display's within :data:`RATE_TOLERANCE`. A window for
+    trying out takes what the display says, or 60, where the measured one is another.
+
+    Raises
+    ------
+    InputError
+        If flips come at another rate, or do not wait for the screen.
+    """
+    waits = _SLOWEST <= measured <= _FASTEST
+    stated = display.refresh_hz
+    if waits and (stated is None or abs(measured / stated - 1) <= RATE_TOLERANCE):
+        return measured
+    if windowed:
+        return stated or _USUAL
+    if not waits:
+        raise InputError(
+            f"{label}: display: {measured:.4g} flips a second do not follow the screen; switch on "
+            "vertical synchronisation in the graphics driver (--windowed is for trying out)"
+        )
+    raise InputError(
+        f"{label}: display.refresh_hz: {stated:g}, but the screen has {measured:.4g} (more than "
+        f"{RATE_TOLERANCE:.0%} off); set its rate, or describe it as it is (--windowed is for "
+        "trying out)"
+    )

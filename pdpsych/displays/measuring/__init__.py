@@ -1,0 +1,1 @@
+"""Measuring a display: instruments, series of readings, verification."""

@@ -1,0 +1,156 @@
+"""What reads luminances: a light meter that PsychoPy knows, or a person with one in hand."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any, Protocol
+
+from pdpsych.common.errors import InputError, did_you_mean
+
+if TYPE_CHECKING:
+    from pdpsych.displays.measuring.patch import Patch
+
+_PSYCHOPY = "psychopy"
+_ATTEMPTS = 3
+# What the screen buffer calls white, in cd/m².
+_BUFFER_WHITE = 100.0
+
+
+class Instrument(Protocol):
+    """Reads the luminance of what is shown now."""
+
+    name: str
+
+    def read(self) -> float:
+        """Return a luminance in cd/m², at least 0, when the display has settled."""
+        ...
+
+
+class Typed:
+    """A person reads a hand-held meter and types its numbers."""
+
+    name = "typed"
+
+    def __init__(self, patch: Patch) -> None:
+        self._patch = patch
+
+    def read(self) -> float:
+        """Return the number typed."""
+        return self._patch.typed()
+
+
+class Photometer:
+    """A photometer of PsychoPy or of one of its plugins.
+
+    Parameters
+    ----------
+    device
+        Has ``getLum()``.
+    settle
+        Seconds from showing a level to its reading.
+    unit
+        cd/m² of the device's 1.
+    """
+
+    def __init__(
+        self, name: str, device: Any, patch: Patch, settle: float, unit: float = 1.0
+    ) -> None:
+        self.name = name
+        self._device, self._patch = device, patch
+        self._settle, self._unit = settle, unit
+
+    def read(self) -> float:
+        """Wait, then read; a reading that fails is tried again twice."""
+        self._patch.hold(self._settle)
+        problem = ""
+        for _ in range(_ATTEMPTS):
+            try:
+                value = float(self._device.getLum()) * self._unit
+            except Exception as error:
+                problem = str(error) or type(error).__name__
+                continue
+            if math.isfinite(value) and value >= 0:
+                return value
+            problem = f"it says {value:g}"
+        raise InputError(
+            f"--instrument: {self.name} gave no luminance in {_ATTEMPTS} attempts ({problem}); "
+            "what was read before is kept: check the cable and the meter's settings (absolute "
+            "luminance in cd/m²), then run the same command to go on"
+        )
+
+
+def open_instrument(name: str, patch: Patch, settle: float) -> Instrument:
+    """Return the instrument of a name; another kind of instrument is added here.
+
+    Parameters
+    ----------
+    name
+        ``typed``: numbers typed from a hand-held meter. ``psychopy:CLASS`` or
+        ``psychopy:CLASS:PORT``: a photometer that PsychoPy or a plugin of it knows.
+        ``buffer``: PsychoPy's emulator, which reads the window's memory and no light.
+    settle
+        Seconds from showing a level to its reading; a person decides this for themselves.
+
+    Raises
+    ------
+    InputError
+        If there is no such instrument, or it does not answer.
+    """
+    kind, _, rest = name.partition(":")
+    if name == Typed.name:
+        return Typed(patch)
+    if name == "buffer":
+        return Photometer(name, _buffer_device(patch), patch, settle, unit=_BUFFER_WHITE)
+    if kind == _PSYCHOPY and rest:
+        return Photometer(name, _device(rest), patch, settle)
+    allowed = (Typed.name, "buffer", *(f"{_PSYCHOPY}:{known}" for known in _photometers()))
+    raise InputError(f'--instrument: no instrument "{name}"; {did_you_mean(name, allowed)}')
+
+
+def _photometers() -> dict[str, Any]:
+    """Return the photometer classes that work by themselves, those of plugins too."""
+    from psychopy import plugins
+    from psychopy.hardware import photometer
+
+    plugins.activatePlugins()
+    emulator = photometer.ScreenBufferPhotometerDevice
+    return {k: v for k, v in photometer.getAllPhotometers().items() if v is not emulator}
+
+
+def _device(name: str) -> Any:
+    """Connect to ``CLASS`` or ``CLASS:PORT``."""
+    wanted, _, port = name.partition(":")
+    known = _photometers()
+    if wanted not in known:
+        installed = did_you_mean(wanted, known) if known else "none is installed"
+        raise InputError(
+            f'--instrument: PsychoPy has no photometer "{wanted}"; {installed}. Meters of Minolta, '
+            "Photo Research, CRS and others come with plugins, such as pip install psychopy-minolta"
+        )
+    try:
+        return known[wanted](port) if port else known[wanted]()
+    except Exception as error:
+        hint = "" if port else f"; if it needs a port, write {_PSYCHOPY}:{wanted}:PORT"
+        raise InputError(
+            f"--instrument: {_PSYCHOPY}:{name} cannot be connected to ({error}){hint}"
+        ) from error
+
+
+def _buffer_device(patch: Patch) -> Any:
+    from psychopy.hardware.photometer import ScreenBufferPhotometerDevice
+
+    class Drawn:
+        """The window as the device sees it: the frame drawn anew.
+
+        The frame on screen, which the device asks for, cannot be read with every driver.
+        """
+
+        def __getattr__(self, attribute: str) -> Any:
+            return getattr(patch.win, attribute)
+
+        def _getPixels(self, **options: Any) -> Any:
+            patch.draw()
+            return patch.win._getPixels(**{**options, "buffer": "back"})
+
+    half = [length / 2 for length in patch.size]
+    return ScreenBufferPhotometerDevice(Drawn(), pos=(0, 0), size=half, units="pix")

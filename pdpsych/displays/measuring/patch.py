@@ -1,0 +1,169 @@
+"""A uniform patch on a display, for a light meter to look at. Importing it imports PsychoPy."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from pdpsych.common.errors import InputError
+from pdpsych.displays.display import Display
+from pdpsych.displays.lab.psychopy import visual
+from pdpsych.displays.lab.screen import Screen, centre, texture
+from pdpsych.displays.measuring.readings import CHANNEL_PLANES, Paused, Step, Stopped
+
+# The level of half the luminance in sRGB: the display's own curve is not known yet.
+_SURROUND = 0.735
+_TEXT_FROM_EDGE_PX = 50
+# Three lines have room below the patch.
+_BEGIN = "Put the meter in front of the middle of the patch.\nspace: begin  escape: stop"
+_RAMP = "\nThe gamma ramp cannot be set: no colour profile, no night light!"
+_PAUSE = "{done} of {total} readings are taken.  space: go on  escape: stop"
+_TYPING = "return: save  escape: interrupt"
+
+_CHARACTERS = {
+    **{name: digit for digit in "0123456789" for name in (digit, f"num_{digit}")},
+    **dict.fromkeys(("period", "comma", "num_decimal", "num_separator"), "."),
+}
+_BACK, _ENTER, _ESCAPE, _GO_ON = "backspace", ("return", "num_enter"), "escape", "space"
+
+
+class Patch:
+    """A patch of one channel and level on a surround of about half the white's luminance.
+
+    Parameters
+    ----------
+    side
+        Of the patch in pixels, half the screen's height if None. Where it is larger than the
+        screen, the patch fills it but for a line of text.
+    windowed
+        Leave the rest of the screen free, for trying out.
+
+    Raises
+    ------
+    InputError
+        If no window can be opened, or it changes the levels it is given.
+    """
+
+    def __init__(self, display: Display, side: int | None = None, windowed: bool = False) -> None:
+        if side is not None and side < 1:
+            raise InputError(f"--patch: at least 1 pixel, got {side}")
+        self._display = display
+        surround = float(np.round(_SURROUND * display.top)) / display.top
+        self._screen = Screen(display, surround, windowed, display.label)
+        self.win = self._screen.win
+        width, height = (int(length) for length in self.win.size)
+        side = height // 2 if side is None else side
+        self.size = min(side, width), min(side, height - 4 * _TEXT_FROM_EDGE_PX)
+        self._screen.text.pos = (0, _TEXT_FROM_EDGE_PX - height / 2)
+        self._stimulus = visual.ImageStim(
+            self.win,
+            image=self._texture(Step("grey", display.top)),
+            units="pix",
+            size=self.size,
+            pos=centre(self.size, (width, height)),
+            interpolate=False,
+        )
+        self._since = 0.0
+        self.caption = ""
+
+    def begin(self) -> None:
+        """Show a white patch until the meter is in place."""
+        note = "" if self._screen.ramp_is_linear else _RAMP
+        self._choose(_BEGIN + note, "stopped before the first reading")
+
+    def show(self, step: Step) -> None:
+        """Show a level of a channel, once it is certain that the window leaves it as it is."""
+        self._stimulus.image = self._texture(step)
+        self.draw()
+        frame = np.asarray(self.win.getMovieFrame(buffer="back"))
+        self.win.movieFrames.clear()
+        seen = frame[frame.shape[0] // 2, frame.shape[1] // 2]
+        wanted = np.zeros(3)
+        wanted[CHANNEL_PLANES[step.channel]] = step.level * 255 / self._display.top
+        # The frame is read back with 8 bits.
+        if (np.abs(seen - wanted) > (0 if self._display.bit_depth == 8 else 1)).any():
+            raise InputError(
+                f"{self._display.label}: the window shows {seen.tolist()} where "
+                f"{wanted.tolist()} of 255 was asked for; switch off whatever changes colours "
+                "between PsychoPy and the screen"
+            )
+        self.win.flip()
+
+    def draw(self) -> None:
+        """Draw the patch into the next frame."""
+        self._stimulus.draw()
+
+    def hold(self, seconds: float) -> None:
+        """Keep the patch for a time; the escape key raises :class:`Paused`."""
+        onset: float | None = None
+        while True:
+            self._write(self.caption)
+            now = self.win.flip()
+            onset = now if onset is None else onset
+            self._check_escape()
+            if now - onset >= seconds:
+                return
+
+    def typed(self) -> float:
+        """Return the number that a person types; the escape key raises :class:`Paused`."""
+        names = (*_CHARACTERS, _BACK, *_ENTER, _ESCAPE)
+        typed, note = "", _TYPING
+        while True:
+            self._write(f"{self.caption}: {typed}_ cd/m²   {note}")
+            self.win.flip()
+            for key in self._screen.keyboard.pressed(names, self._since):
+                self._since = key.tDown
+                if key.name == _ESCAPE:
+                    raise Paused
+                if key.name not in _ENTER:
+                    typed, note = edited(typed, key.name), _TYPING
+                elif (value := luminance(typed)) is not None:
+                    return value
+                else:
+                    typed, note = "", f'"{typed}" is no luminance, such as 12.5'
+
+    def pause(self, done: int, total: int) -> None:
+        """Wait until somebody goes on; the escape key raises :class:`Stopped`."""
+        self._choose(
+            _PAUSE.format(done=done, total=total),
+            f"stopped after {done} of {total} readings",
+        )
+
+    def close(self) -> None:
+        """Close the window."""
+        self._screen.close()
+
+    def _choose(self, text: str, stopped: str) -> None:
+        while True:
+            self._write(text)
+            self.win.flip()
+            for key in self._screen.keyboard.pressed((_GO_ON, _ESCAPE), self._since):
+                self._since = key.tDown
+                if key.name == _ESCAPE:
+                    raise Stopped(stopped)
+                return
+
+    def _check_escape(self) -> None:
+        if keys := self._screen.keyboard.pressed((_ESCAPE,), self._since):
+            self._since = keys[0].tDown
+            raise Paused
+
+    def _write(self, text: str) -> None:
+        """Draw the patch with a line of text near the lower edge, off the meter's field."""
+        self.draw()
+        self._screen.text.text = text
+        self._screen.text.draw()
+
+    def _texture(self, step: Step) -> np.ndarray:
+        frame = np.zeros((3, 2, 2), dtype=np.uint16)
+        frame[CHANNEL_PLANES[step.channel]] = step.level
+        return texture(frame, self._display.top)
+
+
+def edited(typed: str, key: str) -> str:
+    """Return a number being typed after one more key."""
+    return typed[:-1] if key == _BACK else typed + _CHARACTERS[key]
+
+
+def luminance(typed: str) -> float | None:
+    """Return the number that was typed, None if it is none."""
+    return float(typed) if typed.strip(".") and typed.count(".") <= 1 else None

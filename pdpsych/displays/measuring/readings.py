@@ -1,0 +1,131 @@
+"""A series of luminance readings: which levels, in which order, taken one after the other."""
+
+from __future__ import annotations
+
+import datetime
+import math
+from collections.abc import Callable, Sequence
+from typing import NamedTuple, Protocol
+
+import numpy as np
+
+from pdpsych.displays.measurements import Channel, Reading
+from pdpsych.displays.measuring.instrument import Instrument
+
+# The planes of a colour image that make up a channel.
+CHANNEL_PLANES: dict[Channel, list[int]] = {
+    "grey": [0, 1, 2],
+    "red": [0],
+    "green": [1],
+    "blue": [2],
+}
+# White is read again after so many readings.
+_REFERENCE_EVERY = 20
+_FAR = 0.1
+
+
+class Paused(Exception):
+    """Somebody interrupts a reading."""
+
+
+class Stopped(Exception):
+    """Somebody ends a series before its last reading; what was read is kept."""
+
+
+class Step(NamedTuple):
+    """A level of a channel to be read; ``reference`` where it is there to find drift."""
+
+    channel: Channel
+    level: int
+    reference: bool = False
+
+
+class Target(Protocol):
+    """What shows a step to an instrument, and talks to whoever sits before it."""
+
+    caption: str
+
+    def show(self, step: Step) -> None:
+        """Show a step."""
+        ...
+
+    def pause(self, done: int, total: int) -> None:
+        """Return to go on; raise :class:`Stopped` to end."""
+        ...
+
+
+def plan(
+    levels: Sequence[int], channels: Sequence[Channel], repeats: int, top: int, seed: int
+) -> tuple[Step, ...]:
+    """Return a series: every level of every channel once a pass, each pass in a new order.
+
+    White is read first, last and after every 20 readings besides.
+    """
+    rng = np.random.default_rng(seed)
+    every = [Step(channel, level) for channel in channels for level in levels]
+    white = Step("grey", top, reference=True)
+    steps = [every[i] for _ in range(repeats) for i in rng.permutation(len(every))]
+    planned = [white]
+    for start in range(0, len(steps), _REFERENCE_EVERY):
+        planned += [*steps[start : start + _REFERENCE_EVERY], white]
+    return tuple(planned)
+
+
+def take(
+    steps: Sequence[Step],
+    target: Target,
+    instrument: Instrument,
+    readings: Sequence[Reading],
+    keep: Callable[[Reading], None],
+) -> None:
+    """Take the readings of a series that are missing, and keep each as soon as it is taken.
+
+    Parameters
+    ----------
+    readings
+        Of the first steps, taken already.
+    keep
+        Saves a reading. One that is :func:`out_of_order` is taken again, and the second counts.
+
+    Raises
+    ------
+    Stopped
+        If somebody ends the series.
+    """
+    total, taken = len(steps), list(readings)
+    for order, step in list(enumerate(steps, start=1))[len(taken) :]:
+        while True:
+            target.caption = f"reading {order} of {total}"
+            try:
+                target.show(step)
+                luminance = instrument.read()
+                if out_of_order(step, luminance, taken):
+                    target.caption += f", once more ({luminance:g} does not fit those before)"
+                    luminance = instrument.read()
+                break
+            except Paused:
+                target.pause(order - 1, total)
+        now = datetime.datetime.now().astimezone().isoformat(timespec="seconds")
+        taken.append(
+            Reading(order, now, step.channel, step.level, float(f"{luminance:.6g}")),
+        )
+        keep(taken[-1])
+
+
+def out_of_order(step: Step, luminance: float, readings: Sequence[Reading]) -> bool:
+    """Return whether a lower level of the channel was far brighter, or a higher one far darker.
+
+    Far is 10 % and 0.1 cd/m²: a slip in typing, or something in the light's way.
+    """
+    own = [r for r in readings if r.channel == step.channel]
+    below = max((r.luminance for r in own if r.level <= step.level), default=0.0)
+    above = min((r.luminance for r in own if r.level >= step.level), default=math.inf)
+    return luminance < (1 - _FAR) * below - _FAR or luminance > (1 + _FAR) * above + _FAR
+
+
+def drift(steps: Sequence[Step], readings: Sequence[Reading]) -> float:
+    """Return the largest departure of the white readings from their mean, as a share of it."""
+    white = np.array(
+        [r.luminance for step, r in zip(steps, readings, strict=True) if step.reference]
+    )
+    return float(np.max(np.abs(white / white.mean() - 1))) if white.any() else 0.0

@@ -1,0 +1,1 @@
+"""Sessions as datasets that other programs read."""

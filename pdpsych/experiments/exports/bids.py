@@ -1,0 +1,128 @@
+"""Sessions as a BIDS dataset of behaviour (BIDS 1.10, ``beh``)."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from pdpsych.common.columns import Column, trial_column
+from pdpsych.common.delimited import write_delimited
+from pdpsych.common.section import validate
+from pdpsych.common.versions import versions
+from pdpsych.experiments.experiment import Keys
+from pdpsych.experiments.logs.records import Header
+from pdpsych.experiments.logs.session_log import SessionLog
+from pdpsych.experiments.tasks.instructions import Instructions
+
+BIDS_VERSION = "1.10.0"
+_README = """\
+# {name}
+
+Thresholds of people for small distortions of photographs, measured in two-alternative forced choice
+with pdpsych. Each trial shows an image with a distortion and the image without it; the participant
+says which of the two is distorted. Models of vision disagree most on how visible these distortions
+are, or they are there to compare with (Feather, Lipshutz, Harvey, Williams & Simoncelli, ICLR
+2025).
+
+`sub-*/ses-*/beh/*_beh.tsv` has a row for each trial; `*_beh.json` beside it says what the columns
+mean and how the session was run. `sourcedata/` holds the logs as they were recorded. The whole
+dataset is made from these logs, so changes belong there: an export replaces what is here.
+"""
+_PARTICIPANT = {
+    "participant_id": Column("participant, sub- and the label"),
+    "observer": Column("a person, or what answered in place of one"),
+    "group": Column("group of participants, each of which sees its share of the images"),
+    "sessions": Column("number of logs, one for each run of a session", "count"),
+}
+
+
+def write_bids(folder: Path, name: str, logs: Sequence[SessionLog]) -> None:
+    """Write a dataset of the sessions of the experiment ``name`` into a new folder."""
+    (folder / "README.md").write_text(_README.format(name=name), encoding="utf-8")
+    _write_json(
+        folder / "dataset_description.json",
+        {
+            "Name": name,
+            "BIDSVersion": BIDS_VERSION,
+            "DatasetType": "raw",
+            "GeneratedBy": [{"Name": "pdpsych", "Version": versions()["pdpsych"]}],
+        },
+    )
+    _write_participants(folder, logs)
+    for log in logs:
+        _write_session(folder, log)
+
+
+def _write_participants(folder: Path, logs: Sequence[SessionLog]) -> None:
+    rows = [log.header.model_dump(include={"participant", "observer", "group"}) for log in logs]
+    grouped = pd.DataFrame(rows).groupby("participant", sort=True)
+    table = grouped.agg(
+        observer=("observer", _all), group=("group", _all), sessions=("group", "size")
+    )
+    table.insert(0, "participant_id", "sub-" + table.index)
+    write_delimited(table, folder / "participants.tsv", "\t", "n/a")
+    columns = {name: _described(column) for name, column in _PARTICIPANT.items()}
+    _write_json(folder / "participants.json", columns)
+
+
+def _all(found: pd.Series[Any]) -> str:
+    """Return all values, each once."""
+    return "; ".join(map(str, dict.fromkeys(found)))
+
+
+def _write_session(folder: Path, log: SessionLog) -> None:
+    header = log.header
+    place = Path(f"sub-{header.participant}", f"ses-{header.session}", "beh")
+    # A task's label is its name without what is not a letter or digit.
+    task = re.sub("[^A-Za-z0-9]", "", header.experiment) or "task"
+    run = f"_run-{header.run}" if header.run else ""
+    stem = f"sub-{header.participant}_ses-{header.session}_task-{task}{run}_beh"
+    write_delimited(log.trials, folder / place / f"{stem}.tsv", "\t", "n/a")
+    columns = {name: _described(trial_column(name)) for name in map(str, log.trials)}
+    _write_json(
+        folder / place / f"{stem}.json", _session(header, f"{log.path}: line 1: config") | columns
+    )
+    source = folder / "sourcedata" / place / log.path.name
+    source.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(log.path, source)
+
+
+def _session(header: Header, label: str) -> dict[str, Any]:
+    """Return what BIDS wants to know of a session."""
+    config = header.config
+    # Checked again: what a text names in braces is filled in.
+    texts = validate(config.get("instructions", {}), Instructions, f"{label}.instructions")
+    keys = validate(config.get("keys", {}), Keys, f"{label}.keys")
+    welcome = texts.welcome or "n/a"
+    # Without a window there is no system that showed the session.
+    software = "PsychoPy" if header.system else "pdpsych"
+    return {
+        "TaskName": header.experiment,
+        "TaskDescription": "Two-alternative forced choice between an image with a distortion and "
+        f"the image without it ({config.get('task', 'two-interval')})",
+        "Instructions": welcome.format(total=header.planned, **keys.model_dump()),
+        "StimulusPresentation": {
+            "OperatingSystem": header.system.get("os", "n/a"),
+            "SoftwareName": software,
+            "SoftwareVersion": header.versions.get(software.lower(), "n/a"),
+        },
+    }
+
+
+def _described(column: Column) -> dict[str, Any]:
+    described = {
+        "Description": column.description,
+        "Units": column.units,
+        "Levels": column.levels,
+    }
+    return {key: value for key, value in described.items() if value}
+
+
+def _write_json(path: Path, data: dict[str, Any]) -> None:
+    path.write_text(json.dumps(data, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")

@@ -1,0 +1,100 @@
+"""Exports: the sessions of an experiment in a layout that others read."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Literal
+
+from pdpsych.common.errors import InputError
+from pdpsych.common.files.atomic import unfinished
+from pdpsych.common.section import load
+from pdpsych.experiments.experiment import Experiment
+from pdpsych.experiments.exports.bids import write_bids
+from pdpsych.experiments.exports.psych_ds import write_psych_ds
+from pdpsych.experiments.logs.collected import check_place, read_logs
+from pdpsych.experiments.logs.session_log import SessionLog
+
+Layout = Literal["bids", "psych-ds"]
+_WRITERS: dict[Layout, Callable[[Path, str, Sequence[SessionLog]], None]] = {
+    "bids": write_bids,
+    "psych-ds": write_psych_ds,
+}
+
+
+def export(experiment: str | Path | Experiment, out: str | Path, layout: Layout) -> Path:
+    """Write all sessions of an experiment as a dataset, and return its folder.
+
+    The folder is made under another name and then renamed, so it is never there half written. A
+    former export of the same sessions is replaced.
+
+    Parameters
+    ----------
+    out
+        Folder of the dataset.
+    layout
+        ``bids``: Brain Imaging Data Structure, behaviour; ``psych-ds``: Psych-DS.
+
+    Raises
+    ------
+    InputError
+        If there is no log or one cannot be read, or ``out`` holds anything but such an export.
+    """
+    experiment, out = load(experiment, Experiment), Path(out)
+    logs = read_logs(experiment)
+    for log in logs:
+        check_place(log, experiment)
+    try:
+        with unfinished(out.absolute()) as work:
+            made = work / "new"
+            made.mkdir(parents=True)
+            _WRITERS[layout](made, experiment.stem, logs)
+            _check_replaceable(out, made)
+            _put(made, out, work / "former")
+    except OSError as error:
+        raise InputError(f"{out}: cannot be written: {error.strerror}") from None
+    return out
+
+
+def _check_replaceable(out: Path, made: Path) -> None:
+    """Refuse to replace anything but an export whose every file the new one has too."""
+    if not out.exists():
+        return
+    if not out.is_dir():
+        raise InputError(f"{out}: is a file; name a folder for the export")
+    if any(out.iterdir()) and not _is_export(out):
+        raise InputError(f"{out}: is no export of pdpsych; name another folder, or a new one")
+    foreign = sorted(_files(out) - _files(made))
+    if foreign:
+        raise InputError(
+            f"{out}: holds {foreign[0]}{' and others' * (len(foreign) > 1)}, which this export "
+            "does not write; move it away, or name another folder"
+        )
+
+
+def _files(folder: Path) -> set[str]:
+    return {p.relative_to(folder).as_posix() for p in folder.rglob("*") if not p.is_dir()}
+
+
+def _is_export(folder: Path) -> bool:
+    try:
+        text = (folder / "dataset_description.json").read_text(encoding="utf-8")
+        return bool(json.loads(text)["GeneratedBy"][0]["Name"] == "pdpsych")
+    except (OSError, ValueError, LookupError, TypeError):
+        return False
+
+
+def _put(made: Path, out: Path, former: Path) -> None:
+    """Rename a folder to its name; what has the name is set aside, and back on an error."""
+    if not out.exists():
+        os.rename(made, out)
+        return
+    shutil.move(out, former)
+    try:
+        os.rename(made, out)
+    except OSError:
+        shutil.move(former, out)
+        raise

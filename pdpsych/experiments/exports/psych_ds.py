@@ -1,0 +1,54 @@
+"""Sessions as a Psych-DS dataset: CSV files and one description of all their columns."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from pdpsych.common.columns import trial_column
+from pdpsych.common.delimited import write_delimited
+from pdpsych.common.versions import versions
+from pdpsych.experiments.logs.session_log import SessionLog
+
+
+def write_psych_ds(folder: Path, name: str, logs: Sequence[SessionLog]) -> None:
+    """Write a dataset of the sessions of the experiment ``name`` into a new folder."""
+    study = re.sub("[^A-Za-z0-9]", "", name) or "study"
+    columns: dict[str, None] = {}
+    for log in logs:
+        header = log.header
+        labels = {"participant": header.participant, "session": header.session}
+        labels |= {"run": header.run} if header.run else {}
+        table = pd.concat([pd.DataFrame(labels, index=log.trials.index), log.trials], axis=1)
+        stem = f"study-{study}_{log.path.stem}_data"
+        write_delimited(table, folder / "data" / f"{stem}.csv", ",", "")
+        columns |= dict.fromkeys(table)
+    description = {
+        "@context": "https://schema.org",
+        "@type": "Dataset",
+        "name": name,
+        "description": "Two-alternative forced choice between images with and without a small "
+        "distortion; a file for each session, a row for each trial",
+        "variableMeasured": [_variable(column) for column in columns],
+        "GeneratedBy": [{"Name": "pdpsych", "Version": versions()["pdpsych"]}],
+    }
+    text = json.dumps(description, indent=2, ensure_ascii=False)
+    (folder / "dataset_description.json").write_text(text + "\n", encoding="utf-8")
+
+
+def _variable(name: str) -> dict[str, Any]:
+    column = trial_column(name)
+    described = {
+        "@type": "PropertyValue",
+        "name": name,
+        "description": column.description,
+        "unitText": column.units,
+    }
+    if column.levels:
+        described["valueReference"] = "; ".join(f"{k}: {v}" for k, v in column.levels.items())
+    return {key: value for key, value in described.items() if value}

@@ -1,0 +1,1 @@
+"""Trial logs: their records, writing and reading."""

@@ -1,0 +1,79 @@
+"""The lines of a trial log: one for the session, and one for each answered trial."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import Field
+
+from pdpsych.common.documents import Schema
+from pdpsych.common.section import Section
+from pdpsych.experiments.logs.timing import TrialTiming
+
+
+def _with_position(record: dict[str, Any]) -> dict[str, Any]:
+    """Return a trial of version 1, which has the interval and onsets only, as of version 2."""
+    kept = {name: value for name, value in record.items() if name not in ("interval", "timing")}
+    return kept | ({"position": record["interval"]} if "interval" in record else {})
+
+
+# The header keeps the version it was recorded with: logs of version 1 have no chain.
+SCHEMA = Schema("log", 2, "restore it from a copy", {1: _with_position})
+
+
+class Header(Section):
+    """First line of a log: what is run, on which set, by whom, with which design.
+
+    ``calibration`` is the SHA-256 of the set's calibration for the display, None where there was
+    none; ``windowed`` says that the window did not fill the screen; ``system`` is what showed the
+    session.
+    """
+
+    record: Literal["session"] = "session"
+    schema_version: int = SCHEMA.version
+    experiment: str
+    config: dict[str, Any]
+    stimulus_set: str
+    stimulus_set_sha256: str
+    calibration: str | None = None
+    design: str
+    planned: int
+    participant: str
+    session: str
+    run: str | None = None
+    group: int = 1
+    observer: str
+    windowed: bool = False
+    system: dict[str, str] = Field(default_factory=dict)
+    versions: dict[str, str]
+    started: str
+
+
+class Trial(Section):
+    """A line of a log: what was shown and what was answered.
+
+    ``position`` and ``response`` are 1 for the first interval or the left, 2 for the second or the
+    right. Amplitudes and ``residual_rms`` are in model units (see
+    :class:`pdpsych.stimuli.Shown`), ``response_time`` is in seconds, ``dither_seed`` seeds the
+    generator of the frames' dither. ``timing`` is None where nobody timed the trial.
+    """
+
+    record: Literal["trial"] = "trial"
+    trial: int
+    image: str
+    pair: str
+    distortion: Literal[1, 2]
+    sign: Literal[1, -1]
+    position: Literal[1, 2]
+    easy: bool
+    practice: bool
+    amplitude: float
+    realised: float
+    residual_rms: float
+    clipped: float
+    response: Literal[1, 2]
+    correct: bool
+    response_time: float | None
+    dither_seed: int
+    timing: TrialTiming | None = None
+    time: str

@@ -1,0 +1,120 @@
+"""A session as read from its trial log."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from pdpsych.common.errors import InputError
+from pdpsych.common.files.append_only import torn_path
+from pdpsych.experiments.logs.parsing import Contents, parse
+from pdpsych.experiments.logs.records import Header, Trial
+from pdpsych.experiments.logs.timing import TimingSummary, summarise
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+
+@dataclass(frozen=True)
+class SessionLog:
+    """A session as read from its log.
+
+    Attributes
+    ----------
+    path, header
+        Where it is, and its first line.
+    trials
+        One row a trial, columns as the fields of :class:`Trial` but for ``timing``. Where trials
+        were timed, ``off`` says whether a phase was off by more than one frame, ``dropped`` how
+        many frames did not come in time, and ``PHASE_onset`` and ``PHASE_offset`` when a phase
+        came and went, in s from the trial's first frame.
+    notes
+        What is to be said of the file: lines cut off in writing, lines changed afterwards.
+    change
+        Which lines were changed afterwards, empty if none was.
+    timing
+        Which of the trials were off, and by how much.
+    """
+
+    path: Path
+    header: Header
+    trials: pd.DataFrame
+    notes: tuple[str, ...]
+    change: str
+    timing: TimingSummary
+
+    @property
+    def complete(self) -> bool:
+        """Whether every planned trial was answered."""
+        return len(self.trials) == self.header.planned
+
+    def plot(self, ax: Axes | None = None) -> Axes:
+        """Draw the amplitude of each trial and whether its answer was correct."""
+        from pdpsych.experiments.logs.figures import plot_session
+
+        return plot_session(self, ax)
+
+    def __str__(self) -> str:
+        done, planned = len(self.trials), self.header.planned
+        state = f"complete, {done} trials" if self.complete else f"{done} of {planned} trials"
+        timing = [str(self.timing)] if self.timing.timed else []
+        return "\n".join([f"{self.path}: {state}", *timing, *self.notes])
+
+    __repr__ = __str__
+
+
+def read_log(path: str | Path) -> SessionLog:
+    """Read a session's log.
+
+    Raises
+    ------
+    InputError
+        If there is none, a newer pdpsych wrote it, or a line other than a cut-off last one is
+        damaged; the message names the line.
+    """
+    path = Path(path)
+    try:
+        contents = parse(path.read_bytes(), path)
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror}") from None
+    if contents.header is None:
+        raise InputError(f"{path}: empty: the session was not started; remove the file")
+    timing = summarise({trial.trial: trial.timing for trial in contents.trials})
+    trials = _table(contents.trials)
+    change = contents.change if contents.changed else ""
+    return SessionLog(path, contents.header, trials, _notes(contents, path), change, timing)
+
+
+def _notes(contents: Contents, path: Path) -> tuple[str, ...]:
+    lines = len(contents.trials) + 2
+    torn = torn_path(path)
+    notes = {
+        f"{path}: line {lines} was cut off in writing and is left out": contents.torn,
+        f"{torn}: holds what was cut off in writing; that trial was shown again": torn.exists(),
+        f"{path}: {contents.change}": bool(contents.changed),
+    }
+    return tuple(note for note, applies in notes.items() if applies)
+
+
+def _table(trials: list[Trial]) -> pd.DataFrame:
+    rows = [trial.model_dump(exclude={"record", "timing"}) | _timed(trial) for trial in trials]
+    fields = [name for name in Trial.model_fields if name not in ("record", "timing")]
+    table = pd.DataFrame(
+        rows, columns=list(dict.fromkeys([*fields, *(n for r in rows for n in r)]))
+    )
+    return table.astype({"response_time": float})
+
+
+def _timed(trial: Trial) -> dict[str, bool | int | float]:
+    timing = trial.timing
+    if timing is None:
+        return {}
+    times = {
+        f"{name}_{moment}": getattr(phase, moment)
+        for name, phase in timing.phases.items()
+        for moment in ("onset", "offset")
+    }
+    return {"off": timing.off, "dropped": timing.dropped, **times}

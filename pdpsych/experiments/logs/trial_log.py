@@ -1,0 +1,199 @@
+"""The trial log: one JSON line a trial, on disk before the next trial starts.
+
+``DATA/EXPERIMENT/sub-01_ses-01.jsonl`` begins with a line that says what was run, on what and
+by whom; every answered trial adds a line. Lines are never changed, and chained by SHA-256 so
+that one changed by hand is noticed. A line that a crash cut short, which can only be the last, is
+set aside. A finished log is read-only.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from pathlib import Path
+from typing import Any
+
+from pdpsych.common.errors import InputError, clipped
+from pdpsych.common.files.append_only import LogFile
+from pdpsych.common.section import Section
+from pdpsych.experiments.logs import hash_chain
+from pdpsych.experiments.logs.parsing import parse
+from pdpsych.experiments.logs.records import Header, Trial
+
+# What has to be the same when a session goes on, in the order it is best reported.
+_IDENTITY = (
+    "schema_version",
+    "experiment",
+    "participant",
+    "session",
+    "run",
+    "observer",
+    "stimulus_set_sha256",
+    "calibration",
+    "config",
+    "design",
+)
+
+
+# More than a line of a trial takes, by about three times.
+_TRIAL_BYTES = 4096
+# Two labels, a number and what is between them fit into a file's name on every system.
+_LONGEST_LABEL = 50
+
+
+class TrialLog:
+    """An open log that trials are appended to; one process at a time.
+
+    Attributes
+    ----------
+    trials
+        The trials answered so far.
+    """
+
+    def __init__(self, file: LogFile, header: Header) -> None:
+        self.path = file.path
+        self.trials: list[Trial] = []
+        self._file = file
+        self._header = header
+        self._digest = ""
+
+    @classmethod
+    def open(cls, path: Path, header: Header) -> TrialLog:
+        """Begin a log, or go on with the one that is there.
+
+        Raises
+        ------
+        InputError
+            If another process has the log open, the log there belongs to another experiment,
+            participant, set or design, a line of it is damaged or changed, or the disk has less
+            room than the session needs.
+        """
+        log = cls(LogFile(path), header)
+        try:
+            log._begin()
+        except BaseException:
+            log._file.close()
+            raise
+        return log
+
+    def _begin(self) -> None:
+        contents = parse(self.path.read_bytes(), self.path)
+        # Without an answer there is nothing to go on with: the session begins anew.
+        if contents.header and contents.trials:
+            _check_same(self.path, contents.header, self._header)
+            if contents.changed:
+                raise InputError(
+                    f"{self.path}: {contents.change}; a session goes on only from the answers "
+                    "as given: restore the log from a copy, or use another session label"
+                )
+            self.trials, self._digest = contents.trials, contents.digest
+        if self.finished:
+            return
+        self._check_writable()
+        self._file.set_aside(contents.end)
+        if not self.trials:
+            self._write_header()
+
+    def describe(self, system: dict[str, str]) -> None:
+        """Say in the first line what shows the session, if no trial follows it yet."""
+        if not self.trials:
+            self._header = self._header.model_copy(update={"system": system})
+            self._write_header()
+
+    @property
+    def finished(self) -> bool:
+        """Whether every planned trial was answered; nothing can be added then."""
+        return len(self.trials) == self._header.planned
+
+    def append(self, trial: Trial) -> None:
+        """Write a trial; when this returns, it is on disk.
+
+        Raises
+        ------
+        InputError
+            If it cannot be written, for example on a full disk; the log then ends with the
+            trial before. Also if the session is finished.
+        """
+        if self.finished:
+            raise InputError(
+                f"{self.path}: the session is finished and its log read-only; use another "
+                "session label"
+            )
+        self._write(trial, f"trial {trial.trial}")
+        self.trials.append(trial)
+
+    def close(self) -> None:
+        """Close the file, which lets go of the lock; a finished one becomes read-only."""
+        if self.finished:
+            self._file.finish()
+        self._file.close()
+
+    def _write_header(self) -> None:
+        self._file.cut(0)
+        self._digest = ""
+        self._write(self._header, "the session's first line")
+
+    def _write(self, record: Section, what: str) -> None:
+        line, digest = hash_chain.seal(record.model_dump(mode="json"), self._digest)
+        try:
+            self._file.append(line)
+        except OSError as error:
+            raise InputError(
+                f"{self.path}: {what} could not be saved ({error.strerror}); all "
+                f"{len(self.trials)} trials before it are. Make room on the disk, then run the "
+                "same command to go on"
+            ) from None
+        self._digest = digest
+
+    def _check_writable(self) -> None:
+        if not self._file.writable:
+            raise InputError(
+                f"{self.path}: the file is read-only, but the session is not finished; make it "
+                "writable, or use another session label"
+            )
+        need = _TRIAL_BYTES * (self._header.planned - len(self.trials) + 1)
+        free = shutil.disk_usage(self.path.parent).free
+        if free < need:
+            raise InputError(
+                f"{self.path}: the disk has {free / 1e6:.1f} MB free, the session needs "
+                f"{need / 1e6:.1f} MB; make room, or move the study to another disk"
+            )
+
+
+def log_path(folder: Path, participant: str, session: str, run: str | None = None) -> Path:
+    """Return where a session's log is; labels as in BIDS, letters and digits only."""
+    labels = {"participant": participant, "session": session} | ({"run": run} if run else {})
+    for name, label in labels.items():
+        if name == "run" and not re.fullmatch("[0-9]+", label):
+            raise InputError(f'run: a number, got "{clipped(label)}"; try "1"')
+        if len(label) > _LONGEST_LABEL:
+            raise InputError(
+                f'{name}: at most {_LONGEST_LABEL} letters and digits, got "{clipped(label)}"'
+            )
+        if not re.fullmatch("[A-Za-z0-9]+", label):
+            nearest = re.sub("[^A-Za-z0-9]", "", re.sub("^(sub|ses)-", "", label)) or "01"
+            raise InputError(f'{name}: letters and digits only, got "{label}"; try "{nearest}"')
+    return folder / f"sub-{participant}_ses-{session}{f'_run-{run}' if run else ''}.jsonl"
+
+
+def _check_same(path: Path, there: Header, wanted: Header) -> None:
+    for field in _IDENTITY:
+        difference = _difference(getattr(there, field), getattr(wanted, field), field)
+        if difference:
+            raise InputError(
+                f"{path}: {difference}; a session goes on only as it began. Use another session "
+                "label, or move this log away"
+            )
+
+
+def _difference(there: Any, wanted: Any, key: str) -> str:
+    """Say where two values differ first, or nothing."""
+    if isinstance(there, dict) and isinstance(wanted, dict):
+        # The set is known by its SHA-256: a folder may move.
+        keys = [k for k in {**there, **wanted} if k != "stimulus_set"]
+        found = (_difference(there.get(k), wanted.get(k), f"{key}.{k}") for k in keys)
+        return next((text for text in found if text), "")
+    if there == wanted:
+        return ""
+    return f"{key}: the log has {json.dumps(there)}, this run has {json.dumps(wanted)}"

@@ -1,0 +1,127 @@
+"""Frames on the graphics card, and phases that show them for a count of flips."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from pdpsych.common.errors import InputError
+from pdpsych.displays.dither import Levels
+from pdpsych.displays.lab.psychopy import visual
+from pdpsych.displays.lab.screen import Screen, centre, texture
+from pdpsych.experiments.logs.timing import LATE, Phase, TrialTiming, dropped_frames
+from pdpsych.experiments.tasks.phases import Place
+
+
+class Texture:
+    """A frame on the graphics card, drawn pixel for pixel.
+
+    At its own size, on whole pixels, without interpolation. One texture serves frame after frame.
+
+    Parameters
+    ----------
+    top
+        The display's highest level.
+    label
+        The experiment, for messages.
+    """
+
+    def __init__(self, screen: Screen, top: int, label: str) -> None:
+        self._screen, self._top, self._label = screen, top, label
+        self._stimulus: Any = None
+
+    def load(self, frame: Levels, aside: int = 0) -> None:
+        """Take in a frame (C, H, W), to be drawn in the middle or so many pixels to its right.
+
+        Raises
+        ------
+        InputError
+            If it does not fit the window.
+        """
+        size = frame.shape[-1], frame.shape[-2]
+        window = self._screen.size
+        if size[0] + 2 * abs(aside) > window[0] or size[1] > window[1]:
+            where = f", {abs(aside)} pixels from the middle," if aside else ""
+            raise InputError(
+                f"{self._label}: display: an image of {size[0]}×{size[1]} pixels{where} does not "
+                f"fit the window of {window[0]}×{window[1]}"
+            )
+        array = texture(frame, self._top)
+        if self._stimulus is None:
+            self._stimulus = visual.ImageStim(
+                self._screen.win, image=array, units="pix", interpolate=False, autoLog=False
+            )
+        across, up = centre(size, window)
+        self._stimulus.size = size
+        self._stimulus.pos = across + aside, up
+        self._stimulus.image = array
+
+    def draw(self) -> None:
+        """Draw it into the next frame."""
+        self._stimulus.draw()
+
+
+def offset(place: Place, width: int, separation: int) -> int:
+    """Return by how much an image of a width is right of the middle, all in pixels."""
+    left = -((width + separation) // 2)
+    return {"centre": 0, "left": left, "right": left + width + separation}[place]
+
+
+class Phases:
+    """The phases of one trial: each is shown for so many flips, and its flips are noted.
+
+    Parameters
+    ----------
+    refresh_hz
+        Rate at which flips should come.
+    check
+        Called after every flip; what it raises ends the trial.
+    """
+
+    def __init__(self, screen: Screen, refresh_hz: float, check: Callable[[], None]) -> None:
+        self._screen, self._rate, self._check = screen, refresh_hz, check
+        self._flips: list[float] = []
+        self._shown: dict[str, tuple[float, int | None]] = {}
+
+    def show(self, name: str, draw: Callable[[], object], milliseconds: float) -> None:
+        """Show something for a time, rounded to whole frames, at least one unless it is 0."""
+        count = max(round(milliseconds / 1000 * self._rate), int(milliseconds > 0))
+        for _ in range(count):
+            draw()
+            self._flips.append(self._screen.flip())
+            self._shown.setdefault(name, (self._flips[-1], count))
+            self._check()
+
+    def ended(self, name: str, onset: float, offset: float) -> TrialTiming:
+        """Return the timing of the trial, whose last phase an answer ended."""
+        start = self._flips[0]
+        shown = {**self._shown, name: (onset, None)}
+        moments = [moment - start for moment, _ in shown.values()] + [offset - start]
+        phases = {
+            name: Phase(onset=came, offset=went, frames=count)
+            for (name, (_, count)), came, went in zip(
+                shown.items(), moments, moments[1:], strict=False
+            )
+        }
+        return TrialTiming(
+            start=start,
+            phases=phases,
+            dropped=dropped_frames([*self._flips, onset], self._rate),
+            refresh_hz=self._rate,
+            late=LATE / self._rate,
+            keyboard=self._screen.keyboard.backend,
+            clock=self._screen.keyboard.clock,
+        )
+
+
+@contextmanager
+def undisturbed() -> Iterator[None]:
+    """Keep Python from collecting garbage, which takes longer than a frame, for some time."""
+    gc.collect()
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()

@@ -1,0 +1,112 @@
+"""The pages of text of a session, each there until a key is pressed."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pdpsych.displays.display import Display
+from pdpsych.displays.lab.screen import Screen
+from pdpsych.experiments.experiment import Experiment
+from pdpsych.experiments.observer import Progress, SessionStopped
+
+Text = Literal["welcome", "practice_end", "rest", "pause", "stop", "end"]
+
+_SET_UP = """\
+For the experimenter
+
+{who}
+{how_far}
+
+Screen {screen}: {width} × {height} pixels of {bits} bits, {rate:.4g} Hz
+{size}
+{go_on}: so it is        {pause}: stop"""
+_SIZE = """
+It should be {width_cm:g} cm wide, and {distance_cm:g} cm from the eyes
+({per_degree:.1f} pixels a degree): measure both.
+"""
+
+# Behind the consent, which may be in any language.
+_AGREE = "\n\n{go_on}: OK        {pause}: ×"
+
+
+class Pages:
+    """Shows the experiment's texts, and lets the person stop.
+
+    Attributes
+    ----------
+    turned
+        When the last page was left, in s.
+    """
+
+    def __init__(self, screen: Screen, experiment: Experiment) -> None:
+        self._screen, self._experiment = screen, experiment
+        self._texts, self._keys = experiment.texts, experiment.keys.model_dump()
+        self.turned = 0.0
+
+    @property
+    def question(self) -> str:
+        """What is asked in each trial."""
+        return str(self._texts.question).format(**self._keys)
+
+    def feedback(self, correct: bool) -> str:
+        """Return what is said of an answer."""
+        return str(self._texts.right if correct else self._texts.wrong)
+
+    def show(self, name: Text, progress: Progress) -> None:
+        """Show one of the experiment's texts until the person goes on.
+
+        Raises
+        ------
+        SessionStopped
+            If the person presses the pause key, and once more when asked.
+        """
+        self._show(self._filled(name, progress), progress)
+
+    def consent(self, progress: Progress) -> None:
+        """Show what a person has to agree to, if anything."""
+        if self._experiment.consent:
+            self._show(self._experiment.consent + _AGREE.format(**self._keys), progress)
+
+    def set_up(self, who: str, progress: Progress, refresh_hz: float) -> None:
+        """Have the experimenter see to what the program cannot: who sits there, and sizes."""
+        display, done = self._experiment.screen(), progress.done
+        width, height = self._screen.size
+        text = _SET_UP.format(
+            who=who,
+            how_far=f"goes on after {done} of {progress.total} trials" if done else "begins",
+            screen=display.screen,
+            width=width,
+            height=height,
+            bits=display.bit_depth,
+            rate=refresh_hz,
+            size=self._size(display),
+            **self._keys,
+        )
+        self._show(text, progress)
+
+    def _size(self, display: Display) -> str:
+        per_degree = display.pixels_per_degree
+        if per_degree is None:
+            return ""
+        return _SIZE.format(
+            width_cm=display.width_cm, distance_cm=display.distance_cm, per_degree=per_degree
+        )
+
+    def _show(self, text: str, progress: Progress) -> None:
+        while self._press(text) == self._keys["pause"]:
+            if self._press(self._filled("stop", progress)) == self._keys["pause"]:
+                raise SessionStopped(f"stopped after {progress.done} of {progress.total} trials")
+
+    def _press(self, text: str) -> str:
+        self._screen.text.text = text
+        _, key = self._screen.wait(self._screen.text, (self._keys["go_on"], self._keys["pause"]))
+        self.turned = key.tDown
+        return str(key.name)
+
+    def _filled(self, name: Text, progress: Progress) -> str:
+        done, total, practice, correct = progress
+        part, whole = (done, total) if name == "rest" else (correct, practice)
+        percent = round(100 * part / whole) if whole else 0
+        numbers = {"done": done, "total": total, "practice": practice, "correct": correct}
+        text: str = getattr(self._texts, name)
+        return text.format(percent=percent, **numbers, **self._keys)

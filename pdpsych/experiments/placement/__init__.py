@@ -1,0 +1,1 @@
+"""Where the amplitudes of trials are placed."""

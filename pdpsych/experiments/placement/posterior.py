@@ -1,0 +1,118 @@
+"""What is known of a condition's threshold: a posterior that any trial updates."""
+
+from __future__ import annotations
+
+import copy
+from typing import Annotated, NamedTuple
+
+import numpy as np
+from pydantic import Field, field_validator
+
+from pdpsych.common.section import Section
+from pdpsych.experiments.placement.psychometric import Floats, proportion_correct
+
+_STEP = 0.1
+_SPAN = 4.0
+
+Weight = Annotated[float, Field(gt=0)]
+# Shapes that human 2AFC data take, with what one expects of them before any trial; the
+# threshold is what a session is for, so these only have to be coarse.
+_EXPONENTS = {0.7: 0.2, 1.0: 0.45, 1.4: 0.25, 2.0: 0.1}
+_LAPSES = {0.005: 0.35, 0.02: 0.45, 0.06: 0.2}
+
+
+class Prior(Section):
+    """What is known of every threshold before the first trial.
+
+    Its log is normal: ``threshold_rms`` is the median in RMS contrast, α/√D; ``sd`` is in nats.
+    ``exponents`` b and ``lapses`` λ of the psychometric function are grids, each value with its
+    weight.
+    """
+
+    threshold_rms: float = Field(0.01, gt=0, le=1)
+    sd: float = Field(1.5, gt=0, le=5)
+    exponents: dict[Annotated[float, Field(gt=0, le=10)], Weight] = Field(
+        _EXPONENTS, min_length=1, max_length=20
+    )
+    lapses: dict[Annotated[float, Field(ge=0, lt=0.5)], Weight] = Field(
+        _LAPSES, min_length=1, max_length=20
+    )
+
+    @field_validator("exponents", "lapses", mode="before")
+    @classmethod
+    def _weighted(cls, grid: object) -> object:
+        if not isinstance(grid, dict):
+            raise ValueError("a mapping of values to their weights, such as {0.02: 1}")
+        return grid
+
+
+class Estimate(NamedTuple):
+    """Posterior mean and standard deviation of the natural log of the threshold."""
+
+    log_threshold: float
+    sd: float
+
+
+class Posterior:
+    """Posterior on a condition's log threshold, exponent and lapse rate, on a grid.
+
+    Of :func:`~pdpsych.experiments.placement.psychometric.proportion_correct`, after answers to
+    whatever amplitudes: what was shown need not be what was asked for.
+
+    Parameters
+    ----------
+    prior
+        What is known before.
+    unit
+        Amplitude of RMS contrast 1, √D.
+
+    Attributes
+    ----------
+    log_thresholds
+        Grid of log τ in model units, (T,).
+    exponents, lapses
+        Grids of b and λ, (E,) and (L,).
+    joint
+        Probabilities, (T, E·L).
+    """
+
+    def __init__(self, prior: Prior, unit: float) -> None:
+        offsets = np.arange(-_SPAN * prior.sd, _SPAN * prior.sd, _STEP)
+        self.log_thresholds: Floats = np.log(prior.threshold_rms * unit) + offsets
+        self.exponents: Floats = np.array(list(prior.exponents))
+        self.lapses: Floats = np.array(list(prior.lapses))
+        weights = np.outer(list(prior.exponents.values()), list(prior.lapses.values()))
+        joint = np.exp(-0.5 * (offsets / prior.sd) ** 2)[:, None] * weights.ravel()
+        self.joint: Floats = joint / joint.sum()
+
+    @property
+    def grid(self) -> tuple[Floats, Floats, Floats]:
+        """Log thresholds (T,), exponents (E,) and lapse rates (L,)."""
+        return self.log_thresholds, self.exponents, self.lapses
+
+    def after(self, amplitude: float, correct: bool) -> Posterior:
+        """Return the posterior after one more answer, to a realised amplitude in model units."""
+        likely = likelihood(np.array([amplitude]), *self.grid)[0]
+        joint = self.joint * (likely if correct else 1 - likely)
+        later = copy.copy(self)
+        later.joint = joint / joint.sum()
+        return later
+
+    def estimate(self) -> Estimate:
+        """Return posterior mean and standard deviation of the log threshold, in nats."""
+        weight = self.joint.sum(axis=1)
+        mean = float(weight @ self.log_thresholds)
+        return Estimate(mean, float(np.sqrt(weight @ (self.log_thresholds - mean) ** 2)))
+
+
+def likelihood(
+    amplitudes: Floats, log_thresholds: Floats, exponents: Floats, lapses: Floats
+) -> Floats:
+    """Return P(correct), (A, T, E·L), of (A,) amplitudes on a grid of (T,), (E,) and (L,)."""
+    found = proportion_correct(
+        amplitudes[:, None, None, None],
+        np.exp(log_thresholds)[:, None, None],
+        exponents[:, None],
+        lapses,
+    )
+    return found.reshape(len(amplitudes), len(log_thresholds), -1)

@@ -1,0 +1,1 @@
+"""A session: prepared once, outlined, run trial by trial."""

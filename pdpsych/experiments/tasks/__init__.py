@@ -1,0 +1,1 @@
+"""Types of trials: what is shown when, and what an answer means."""

@@ -1,0 +1,1 @@
+"""Solvers: eigen-distortions and principal distortions."""

@@ -1,0 +1,135 @@
+"""Where checkpoints are kept on this machine."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import tarfile
+from pathlib import Path, PurePosixPath
+from typing import IO
+
+import torch
+from platformdirs import user_cache_path
+
+from pdpsych.common.errors import InputError
+from pdpsych.models.sources.catalogue import Checkpoint
+from pdpsych.models.sources.download import FOLDER_VARIABLE, download
+
+_LARGEST_MEMBER = 4 * 10**9  # bytes
+
+
+def folder() -> Path:
+    """Return where checkpoints are downloaded to.
+
+    The folder that PDPSYCH_CHECKPOINTS names, else one in the user's cache folder.
+    """
+    named = os.environ.get(FOLDER_VARIABLE)
+    return Path(named).expanduser() if named else user_cache_path("pdpsych") / "checkpoints"
+
+
+def locate(checkpoint: Checkpoint, progress: bool = True) -> Path:
+    """Return the verified file of a checkpoint, downloading it if it is not on this machine.
+
+    Looks in :func:`folder` and in that of torch hub, for the file or the tar it is in.
+
+    Raises
+    ------
+    InputError
+        If it cannot be downloaded, or has another digest than the one published.
+    """
+    found = on_disk(checkpoint.file)
+    if found:
+        try:
+            verify(found, checkpoint)
+        except InputError as error:
+            raise InputError(f"{error}; remove it to download it again") from error
+        return found
+    target = folder() / checkpoint.file
+    if checkpoint.member:
+        _extract(_bundle(checkpoint, progress), checkpoint, target)
+    else:
+        download(checkpoint.url, target, lambda path: verify(path, checkpoint), progress)
+    return target
+
+
+def verify(path: Path, checkpoint: Checkpoint) -> None:
+    """Compare a file with the published digests.
+
+    Raises
+    ------
+    InputError
+        Naming the file and both digests.
+    """
+    for algorithm, published in (("sha256", checkpoint.sha256), ("sha1", checkpoint.sha1)):
+        try:
+            actual = digest(path, algorithm) if published else ""
+        except OSError as error:
+            raise InputError(f"{path}: {error.strerror}") from error
+        if not actual.startswith(published):
+            raise InputError(
+                f"{path}: not the file that {checkpoint.url} should give: its {algorithm} is "
+                f"{actual}, the published one {published}"
+            )
+
+
+def digest(path: Path, algorithm: str = "sha256") -> str:
+    """Return a digest of a file, in lower-case hexadecimal."""
+    found = hashlib.new(algorithm, usedforsecurity=False)
+    with path.open("rb") as file:
+        while block := file.read(2**20):
+            found.update(block)
+    return found.hexdigest()
+
+
+def on_disk(file: str) -> Path | None:
+    """Return where a file of that name is, in :func:`folder` or that of torch hub, if it is."""
+    places = (folder(), Path(torch.hub.get_dir()) / "checkpoints")
+    return next((place / file for place in places if (place / file).is_file()), None)
+
+
+def _bundle(checkpoint: Checkpoint, progress: bool) -> Path:
+    """Return the tar that a checkpoint is in."""
+    file = checkpoint.url.rpartition("/")[2]
+    found = on_disk(file)
+    if found:
+        return found
+    target = folder() / file
+    try:
+        download(checkpoint.url, target, _check_tar, progress)
+    except InputError as error:
+        raise InputError(f"{error}; of it only {checkpoint.member} is needed") from error
+    return target
+
+
+def _check_tar(path: Path) -> None:
+    if not tarfile.is_tarfile(path):
+        raise InputError(f"{path}: not a tar file")
+
+
+def _extract(bundle: Path, checkpoint: Checkpoint, target: Path) -> None:
+    """Copy the one regular file of the member's name out of a tar."""
+    part = target.with_name(f"{target.name}.{os.getpid()}.part")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with tarfile.open(bundle, "r:") as tar, part.open("wb") as file:
+            shutil.copyfileobj(_member(tar, bundle, checkpoint.member), file)
+        verify(part, checkpoint)
+        part.replace(target)
+    except (OSError, tarfile.TarError) as error:
+        raise InputError(f"{bundle}: cannot extract {checkpoint.member}: {error}") from error
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _member(tar: tarfile.TarFile, bundle: Path, name: str) -> IO[bytes]:
+    found = [m for m in tar if PurePosixPath(m.name).name == name and m.isreg()]
+    if len(found) != 1 or found[0].size > _LARGEST_MEMBER:
+        sizes = ", ".join(f"{m.name} ({m.size / 1e6:.0f} MB)" for m in found) or "none"
+        raise InputError(
+            f"{bundle}: must hold one regular file {name} of at most "
+            f"{_LARGEST_MEMBER / 1e9:g} GB; has {sizes}"
+        )
+    opened = tar.extractfile(found[0])
+    assert opened is not None  # only links and folders give None
+    return opened

@@ -1,0 +1,83 @@
+"""A network built from its address; each source is a file, registered in ``registry.py``."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+
+import torch
+from torch import nn
+
+from pdpsych.common.errors import InputError
+from pdpsych.models.address import NetworkAddress
+from pdpsych.models.preprocessing import InputFormat
+from pdpsych.models.registry import SOURCES, find
+
+
+@dataclass(frozen=True)
+class BuiltNetwork:
+    """A network with its weights, what they were trained on, and the images it takes."""
+
+    module: nn.Module
+    architecture: str
+    training: str
+    takes: InputFormat
+
+
+def build(address: NetworkAddress, folder: Path | None = None) -> BuiltNetwork:
+    """Build a network with its weights.
+
+    Parameters
+    ----------
+    folder
+        What relative paths, and modules of Python's own search that are not installed, are
+        relative to; the working directory when not given.
+
+    Raises
+    ------
+    InputError
+        If the architecture or the weights are not known or not there, do not fit each other,
+        or a package is missing.
+    """
+    try:
+        with seeded(address.seed or 0):
+            return find(SOURCES[address.source])(address, folder or Path())
+    except InputError as error:
+        said = str(error).startswith(address.address)
+        message = str(error) if said else f"{address.address}: {error}"
+        raise InputError(message) from error.__cause__
+
+
+def fingerprint(module: nn.Module) -> str:
+    """Return the SHA-256 of all parameters and buffers: names, shapes and values."""
+    digest = hashlib.sha256()
+    for name, values in sorted(module.state_dict().items()):
+        digest.update(f"{name} {values.dtype} {tuple(values.shape)}\n".encode())
+        digest.update(values.detach().cpu().contiguous().flatten().view(torch.uint8).numpy())
+    return digest.hexdigest()
+
+
+@contextmanager
+def seeded(seed: int) -> Iterator[None]:
+    """Draw the same random weights each time, and leave the caller's generator alone."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        yield
+
+
+def random_words(address: NetworkAddress) -> str:
+    """Say which random weights an address asks for; "" for trained ones."""
+    return "" if address.seed is None else f"random weights, seed {address.seed}"
+
+
+def optional(package: str, extra: str) -> ModuleType:
+    """Import a package that an extra of pdpsych installs; InputError where it is missing."""
+    try:
+        return importlib.import_module(package)
+    except ImportError:
+        raise InputError(f"needs {package}; pip install 'pdpsych[{extra}]'") from None

@@ -1,0 +1,252 @@
+"""From a recipe to a stimulus set; with ``unit`` and ``workers``, what of ``stimuli`` needs torch.
+
+Each image is a unit of work (see :mod:`pdpsych.stimuli.generation.unit`). When all are there, they
+are joined into the set, its manifest last, and the folder is renamed into place.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+from collections.abc import Mapping, Sequence
+from contextlib import closing
+from dataclasses import asdict, dataclass
+from datetime import datetime, timezone
+from pathlib import Path
+
+from pdpsych import geometry, models
+from pdpsych.common.errors import InputError
+from pdpsych.common.progress import progress_bar
+from pdpsych.common.section import load
+from pdpsych.common.versions import versions
+from pdpsych.geometry.memory import is_out_of_memory
+from pdpsych.stimuli import stimulus_set
+from pdpsych.stimuli.generation import workers
+from pdpsych.stimuli.generation.unit import (
+    Maker,
+    Unit,
+    UnitRecord,
+    find,
+    forget_representations,
+    new_folder,
+    reason,
+    representations,
+    to_tensor,
+    units_of,
+)
+from pdpsych.stimuli.images import BaseImage, base_images
+from pdpsych.stimuli.recipe import Recipe
+from pdpsych.stimuli.stimulus_set import Manifest, RepresentationRecord, StimulusSet
+from pdpsych.stimuli.unfinished import SetUnfinished
+
+
+def generate(
+    recipe: str | Path | Recipe,
+    out: str | Path | None = None,
+    progress: bool = False,
+    *,
+    jobs: int | None = None,
+    shard: str | None = None,
+    scheduler: str | None = None,
+) -> StimulusSet:
+    """Make the stimulus set of a recipe and return it.
+
+    Each image is finished and kept by itself, so a run that was interrupted goes on where it
+    stopped, and several runs can share the work; the set appears under its name only when whole.
+    A set that is already there, made by the same recipe, is returned as it is.
+
+    Parameters
+    ----------
+    recipe
+        A recipe, or its YAML file.
+    out
+        Folder of the set; by default ``sets/NAME`` beside the recipe.
+    progress
+        Show a progress bar.
+    jobs
+        Number of worker processes; by default one, this process, or one per visible GPU where
+        the recipe's device is ``cuda``.
+    shard
+        ``"i/N"``: make only every N-th image, from the i-th; the shard that finds all images
+        made joins the set.
+    scheduler
+        Address of a Dask scheduler whose workers share this file system; they make the images.
+
+    Raises
+    ------
+    InputError
+        If the recipe or an option cannot be used, or ``out`` holds something else.
+    SetUnfinished
+        If images failed, or remain for other shards.
+    """
+    recipe = load(recipe, Recipe)
+    target = Path(out) if out else recipe.resolve(Path("sets", recipe.stem))
+    share = _share(shard)
+    chosen = workers.choose(recipe, jobs, scheduler)
+    images = base_images(recipe)
+    folder = target.absolute().with_name(f".{target.name}.units")
+    if target.exists():
+        found = _existing(target, recipe)
+        # A run that was ended when all was done but this.
+        shutil.rmtree(folder, ignore_errors=True)
+        return found
+    here = recipe.device if isinstance(chosen, workers.InProcess) else "cpu"
+    records = _checked_models(recipe, images, here)
+    if not isinstance(chosen, workers.InProcess):
+        forget_representations()
+    folder.mkdir(parents=True, exist_ok=True)
+    plan = _Plan(recipe, target, folder, units_of(recipe, images, records), records)
+    return _joined(plan, _make(plan, plan.units[share], chosen, progress))
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """A set to be made: its units in the order of the recipe, and where they are kept."""
+
+    recipe: Recipe
+    target: Path
+    folder: Path
+    units: Sequence[Unit]
+    representations: Sequence[RepresentationRecord]
+
+
+def _share(shard: str | None) -> slice:
+    if shard is None:
+        return slice(None)
+    found = re.fullmatch(r"(\d+)/(\d+)", shard)
+    if not found or not 1 <= int(found[1]) <= int(found[2]):
+        raise InputError(f'shard: "{shard}"; give i/N with i from 1 to N, as in 2/8')
+    return slice(int(found[1]) - 1, None, int(found[2]))
+
+
+def _existing(target: Path, recipe: Recipe) -> StimulusSet:
+    found = StimulusSet.open(target)
+    if found.manifest.recipe != recipe.model_dump(mode="json"):
+        raise InputError(
+            f"{target}: holds a set made by another recipe; delete it or choose another folder"
+        )
+    return found
+
+
+def _checked_models(
+    recipe: Recipe, images: Sequence[BaseImage], device: str
+) -> list[RepresentationRecord]:
+    """Load the models and try them, so that what is wrong with them is said once, at once."""
+    try:
+        loaded = representations(recipe, device)
+        _try_models(loaded, recipe, images, device)
+    except Exception as error:
+        if isinstance(error, InputError) or is_out_of_memory(error):
+            raise InputError(f"{recipe.label}: {reason(error)}") from None
+        raise
+    return [
+        RepresentationRecord(
+            name=r.name, layer=str(r.layer), noise=type(r.noise).__name__, **asdict(r.origin)
+        )
+        for r in loaded
+    ]
+
+
+def _try_models(
+    loaded: Sequence[models.Representation],
+    recipe: Recipe,
+    images: Sequence[BaseImage],
+    device: str,
+) -> None:
+    """Linearise the models at the first image; what fails there alone is left to its unit."""
+    faults = []
+    for image in images:
+        try:
+            tensor = to_tensor(image.pixels(recipe.preprocess), recipe, device)
+        except InputError:
+            continue
+        try:
+            geometry.LocalGeometry(loaded, tensor)
+            return
+        except InputError as error:
+            faults.append(error)
+        if len(faults) == 2:
+            break
+    if faults:
+        raise faults[0]
+
+
+def _make(
+    plan: _Plan, share: Sequence[Unit], chosen: workers.Workers, progress: bool
+) -> dict[str, str]:
+    """Make the units of a share that are not there; return why any failed, by image."""
+    effort = sum(
+        getattr(d, "iterations", 1) * getattr(d, "restarts", 1) for d in plan.recipe.distortions
+    )
+    wanted = [unit for unit in share if find(plan.folder, unit) is None]
+    there = len(share) - len(wanted)
+    make = Maker(plan.recipe, plan.folder, plan.recipe.device)
+    failed = {}
+    with (
+        progress_bar(len(share) * effort, "step", progress, initial=there * effort) as bar,
+        closing(chosen.results(make, wanted, bar.update)) as outcomes,
+    ):
+        for done, outcome in enumerate(outcomes, start=there + 1):
+            bar.set_description(f"{done} of {len(share)} images")
+            bar.update(done * effort - bar.n)
+            if outcome.failure is not None:
+                failed[outcome.unit.image.name] = outcome.failure
+    return failed
+
+
+def _joined(plan: _Plan, failed: Mapping[str, str]) -> StimulusSet:
+    """Join all units into the set, or say what is missing."""
+    try:
+        # Writing into the folder first makes this machine see what others put there.
+        part = new_folder(plan.folder, "set")
+        found = {unit: find(plan.folder, unit) for unit in plan.units}
+        records = {unit: record for unit, record in found.items() if record is not None}
+        if len(records) == len(plan.units) and not failed:
+            _link(plan, records, part)
+            os.rename(part, plan.target)
+    except OSError:
+        # Another shard that saw all units was first.
+        if not plan.target.exists():
+            raise
+    if not plan.target.exists():
+        shutil.rmtree(part)
+        remaining = len(plan.units) - len(records) - len(failed)
+        raise SetUnfinished(plan.target.name, failed, remaining, len(plan.units))
+    shutil.rmtree(plan.folder, ignore_errors=True)
+    return StimulusSet.open(plan.target)
+
+
+def _link(plan: _Plan, records: Mapping[Unit, UnitRecord], part: Path) -> None:
+    """Put the files of all units into one folder, without a copy where links are possible."""
+    for name in ("arrays", "previews"):
+        (part / name).mkdir()
+    for unit, record in records.items():
+        for file in record.files:
+            source = plan.folder / unit.digest / file
+            try:
+                os.link(source, part / file)
+            except OSError:
+                shutil.copyfile(source, part / file)
+    _write_manifest(plan, list(records.values()), part)
+
+
+def _write_manifest(plan: _Plan, records: Sequence[UnitRecord], part: Path) -> None:
+    manifest = Manifest(
+        schema_version=stimulus_set.SCHEMA.version,
+        name=plan.target.name,
+        created=datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        versions=versions("torch", "torchvision", "timm", "numpy", "pillow", "scikit-image"),
+        recipe=plan.recipe.model_dump(mode="json"),
+        floor=plan.recipe.floor,
+        models=tuple(r.name for r in plan.representations),
+        representations=tuple(plan.representations),
+        images=tuple(record.image for record in records),
+        files={file: sha256 for record in records for file, sha256 in record.files.items()},
+    )
+    text = json.dumps(manifest.model_dump(mode="json"), indent=1, ensure_ascii=False)
+    with (part / stimulus_set.MANIFEST).open("wb") as file:
+        file.write(text.encode())
+        file.flush()
+        os.fsync(file.fileno())

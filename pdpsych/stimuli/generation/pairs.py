@@ -1,0 +1,91 @@
+"""The pairs of distortions that a recipe asks for, at one image."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from pdpsych import geometry
+from pdpsych.geometry.solvers.certificate import Progress
+from pdpsych.stimuli.recipe import Distortion, Eigen, Generalised, Principal, Random, Recipe
+
+
+@dataclass(frozen=True)
+class MadePair:
+    """Two unit distortions, (2, C, H, W), with their name, kind and certificate."""
+
+    name: str
+    kind: str
+    distortions: Tensor
+    certificate: dict[str, Any] = field(default_factory=dict)
+
+
+class PairMaker:
+    """Makes pairs at one image with seeds that depend on names, not on the order of a recipe."""
+
+    def __init__(
+        self,
+        recipe: Recipe,
+        local: geometry.LocalGeometry,
+        name: str,
+        progress: Progress,
+    ):
+        image = local.image
+        self._recipe, self._local, self._name = recipe, local, name
+        self._space = geometry.DistortionSpace(
+            image,
+            window=recipe.space.window,
+            cycles_per_image=recipe.space.limit(min(image.shape[-2:])),
+            luminance=recipe.space.luminance,
+            headroom=recipe.space.headroom,
+        )
+        self._progress = progress
+
+    def make(self, distortion: Distortion) -> list[MadePair]:
+        """Return the pairs of one entry of the recipe."""
+        if isinstance(distortion, Principal):
+            return [self._principal(distortion)]
+        if isinstance(distortion, Random):
+            return [self._white(number + 1) for number in range(distortion.pairs)]
+        return [self._extreme(distortion)]
+
+    def _principal(self, wanted: Principal) -> MadePair:
+        found = geometry.principal_distortions_at(
+            self._local,
+            seed=self._seed("principal"),
+            iterations=wanted.iterations,
+            restarts=wanted.restarts,
+            space=self._space,
+            progress=self._progress,
+        )
+        return MadePair("principal", wanted.kind, found.distortions, found.certificate.to_dict())
+
+    def _extreme(self, wanted: Eigen | Generalised) -> MadePair:
+        names = (wanted.model,) if isinstance(wanted, Eigen) else wanted.models
+        label = "-".join([wanted.kind, *names])
+        found = geometry.eigen_distortions_at(
+            self._local.select([self._local.names.index(name) for name in names]),
+            seed=self._seed(label),
+            iterations=wanted.iterations,
+            space=self._space,
+            progress=self._progress,
+        )
+        both = torch.cat([found.largest, found.smallest])
+        return MadePair(label, wanted.kind, both, found.certificate.to_dict())
+
+    def _white(self, number: int) -> MadePair:
+        generator = torch.Generator().manual_seed(self._seed(f"random-{number}"))
+        image = self._local.image
+        shape = (2, *image.shape)
+        noise = torch.randn(shape, generator=generator, dtype=torch.float64).to(image)
+        inside = self._space.apply(noise)
+        unit = inside / inside.flatten(1).norm(dim=1).view(2, 1, 1, 1)
+        return MadePair(f"random-{number}", "random", unit)
+
+    def _seed(self, label: str) -> int:
+        key = f"{self._recipe.seed}/{self._name}/{label}"
+        return int.from_bytes(hashlib.sha256(key.encode()).digest()[:6], "big")

@@ -1,0 +1,313 @@
+"""A unit of work: one image of a recipe, made once, wherever that is.
+
+A unit is a folder ``.NAME.units/DIGEST/`` beside the set, laid out like the set with ``unit.json``
+in the manifest's place. It is written under another name and renamed, so any number of processes
+and machines that share the folder can make units at the same time, and be killed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import threading
+import traceback
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from uuid import uuid4
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from torch import Tensor
+
+from pdpsych import geometry, models
+from pdpsych.common.errors import InputError
+from pdpsych.common.section import Section, validate
+from pdpsych.displays.display import Display
+from pdpsych.displays.rendering import quantise
+from pdpsych.geometry.memory import is_out_of_memory
+from pdpsych.stimuli.generation.pairs import PairMaker
+from pdpsych.stimuli.images import BaseImage, file_stem
+from pdpsych.stimuli.recipe import Recipe
+from pdpsych.stimuli.stimulus_set import (
+    ImageEntry,
+    LinearityCheck,
+    Pair,
+    RepresentationRecord,
+    array_file,
+    place_in,
+    sha256_of,
+)
+
+PREVIEW_RMS = 0.05
+RECORD = "unit.json"
+
+Step = Callable[[], object]
+"""Called after each step of a solver, where that can be seen: in the process that asks."""
+
+_ONE_AT_A_TIME = threading.Lock()
+
+
+class UnitRecord(Section):
+    """``unit.json``: an image's entry of the manifest, and the SHA-256 of the unit's files.
+
+    ``sha256`` is that of both, so that a unit that was changed is made again.
+    """
+
+    image: ImageEntry
+    files: dict[str, str]
+    sha256: str
+
+    @classmethod
+    def of(cls, image: ImageEntry, files: dict[str, str]) -> UnitRecord:
+        """Return the record of a unit just made."""
+        return cls(image=image, files=files, sha256=_sha256(image, files))
+
+    @property
+    def whole(self) -> bool:
+        """Whether it is as it was made."""
+        return self.sha256 == _sha256(self.image, self.files)
+
+
+def _sha256(image: ImageEntry, files: dict[str, str]) -> str:
+    text = json.dumps([image.model_dump(mode="json"), files], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+@dataclass(frozen=True)
+class Unit:
+    """One image to make; ``digest`` is that of everything its result depends on."""
+
+    image: BaseImage
+    digest: str
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a unit: made, or the reason why not."""
+
+    unit: Unit
+    failure: str | None = None
+
+
+def units_of(
+    recipe: Recipe, images: Sequence[BaseImage], records: Sequence[RepresentationRecord]
+) -> list[Unit]:
+    """Return the unit of each image; it stays the same whatever other images a recipe has."""
+    resolved = recipe.model_dump(mode="json", exclude={"images", "mixed_sizes"})
+    shared = {"recipe": resolved, "representations": [r.model_dump(mode="json") for r in records]}
+    units = []
+    for image in images:
+        whole = {**shared, "image": image.name, "sha256": image.sha256}
+        digest = hashlib.sha256(json.dumps(whole, sort_keys=True).encode()).hexdigest()
+        units.append(Unit(image, digest[:32]))
+    return units
+
+
+def find(folder: Path, unit: Unit) -> UnitRecord | None:
+    """Return the record of a finished unit; None if it is missing, half there or damaged."""
+    place = folder / unit.digest
+    try:
+        data = json.loads((place / RECORD).read_text(encoding="utf-8"))
+        record = validate(data, UnitRecord, str(place / RECORD))
+        whole = record.whole and all(
+            sha256_of(place_in(place, file)) == sha256 for file, sha256 in record.files.items()
+        )
+    except (OSError, ValueError, RecursionError):
+        return None
+    return record if whole else None
+
+
+def new_folder(folder: Path, name: str) -> Path:
+    """Make a folder of its own for something half done, open to whom the umask says."""
+    part = folder / f"{name}.{uuid4().hex}.part"
+    part.mkdir()
+    return part
+
+
+@dataclass(frozen=True)
+class Maker:
+    """Makes units of a recipe in a folder; the same one serves every process and machine."""
+
+    recipe: Recipe
+    folder: Path
+    device: str
+
+    def __call__(self, unit: Unit, step: Step = lambda: None) -> Outcome:
+        """Make a unit unless it is there; what goes wrong is its outcome, not an error."""
+        if not self.folder.is_dir():
+            return Outcome(unit, f"{self.folder}: not seen by the worker; share it with workers")
+        # Workers of a scheduler may have several threads, networks serve one at a time.
+        with _ONE_AT_A_TIME:
+            try:
+                if find(self.folder, unit) is None:
+                    self._make(unit, step)
+            except Exception as error:
+                return Outcome(unit, reason(error))
+        return Outcome(unit)
+
+    def _make(self, unit: Unit, step: Step) -> None:
+        part = new_folder(self.folder, unit.digest)
+        try:
+            for name in ("arrays", "previews"):
+                (part / name).mkdir()
+            entry = _make_image(part, self.recipe, self.device, unit.image, step)
+            files = sorted(f for f in part.rglob("*") if f.is_file())
+            sums = {f.relative_to(part).as_posix(): sha256_of(f) for f in files}
+            record = UnitRecord.of(entry, sums)
+            (part / RECORD).write_text(record.model_dump_json(indent=1), encoding="utf-8")
+            self._put_in_place(part, unit)
+        finally:
+            shutil.rmtree(part, ignore_errors=True)
+
+    def _put_in_place(self, part: Path, unit: Unit) -> None:
+        """Rename a unit into place, in that of a damaged one; a whole one that is there stays."""
+        place = self.folder / unit.digest
+        if place.exists() and find(self.folder, unit) is None:
+            shutil.rmtree(place, ignore_errors=True)
+        try:
+            os.rename(part, place)
+        except OSError:
+            if find(self.folder, unit) is None:
+                raise
+
+
+def representations(recipe: Recipe, device: str) -> list[models.Representation]:
+    """Return the recipe's representations on a device; a process builds each network once."""
+    return _loaded(recipe.model_dump_json(), recipe.resolve(""), device)
+
+
+def forget_representations() -> None:
+    """Give the memory of the networks back."""
+    _loaded.cache_clear()
+
+
+@lru_cache(maxsize=1)
+def _loaded(text: str, folder: Path, device: str) -> list[models.Representation]:
+    recipe = Recipe.model_validate_json(text)
+    return models.load(
+        recipe.models,
+        encoding=recipe.preprocess.encoding,
+        device=device,
+        dtype=getattr(torch, recipe.precision),
+        folder=folder,
+    )
+
+
+def to_tensor(pixels: NDArray[np.float32], recipe: Recipe, device: str) -> Tensor:
+    """Return a base image as the recipe's models take it."""
+    return torch.from_numpy(pixels).to(device, getattr(torch, recipe.precision))
+
+
+def reason(error: Exception) -> str:
+    """Say what went wrong with a unit, and what to do about it where that is known."""
+    if isinstance(error, InputError):
+        return str(error)
+    text = str(error).partition("\n")[0]
+    if is_out_of_memory(error):
+        return (
+            f"out of memory ({text}); reduce --jobs, preprocess.size or the number of models, or "
+            "take precision: float32"
+        )
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{type(error).__name__}: {text} ({Path(last.filename).name}, line {last.lineno})"
+
+
+def _make_image(
+    part: Path, recipe: Recipe, device: str, image: BaseImage, step: Step
+) -> ImageEntry:
+    """Write the arrays and previews of an image and return its entry."""
+    pixels = image.pixels(recipe.preprocess)
+    tensor = to_tensor(pixels, recipe, device)
+    local = geometry.LocalGeometry(representations(recipe, device), tensor, recipe.floor)
+    maker = PairMaker(recipe, local, image.name, lambda *_: step())
+    made = [pair for distortion in recipe.distortions for pair in maker.make(distortion)]
+    # What is stored is float32: sensitivities are to that, not to what the solver held.
+    stored = torch.stack([pair.distortions for pair in made]).to("cpu", torch.float32)
+    values = local.sensitivities(stored.flatten(0, 1).to(tensor))
+    checks = _linearity(local, stored, recipe)
+    pairs = tuple(
+        Pair(
+            name=pair.name,
+            kind=pair.kind,
+            sensitivities={
+                name: (float(d[2 * p]), float(d[2 * p + 1]))
+                for name, d in zip(local.names, values, strict=True)
+            },
+            certificate=pair.certificate,
+            linearity=checks[p],
+        )
+        for p, pair in enumerate(made)
+    )
+    _write_arrays(part / array_file(image.name), pixels, stored.numpy())
+    _write_previews(part / "previews" / image.name, pixels, stored.numpy(), pairs, recipe)
+    channels, height, width = pixels.shape
+    return ImageEntry(
+        name=image.name,
+        source=image.source,
+        source_sha256=image.sha256,
+        shape=(channels, height, width),
+        encoding=recipe.preprocess.encoding,
+        pairs=pairs,
+    )
+
+
+def _linearity(
+    local: geometry.LocalGeometry, stored: Tensor, recipe: Recipe
+) -> list[LinearityCheck | None]:
+    """Return the check of each pair (P, 2, C, H, W), or None for each if it is switched off."""
+    if recipe.linearity is None:
+        return [None] * len(stored)
+    rms = recipe.linearity.amplitudes_rms
+    amplitudes = np.sqrt(local.dimension) * np.array(rms)
+    found = geometry.linearity_at(local, stored.flatten(0, 1), amplitudes)
+    largest = np.array([0.0, *rms])[found.steps]
+    return [
+        LinearityCheck(
+            amplitudes_rms=rms,
+            tolerance=found.tolerance,
+            largest_rms=dict(zip(found.names, largest[:, u : u + 2].tolist(), strict=True)),
+            log_ratios=dict(zip(found.names, _finite(found.log_ratios(u, u + 1).T), strict=True)),
+            reversals=found.reversals(u, u + 1).tolist(),
+        )
+        for u in range(0, 2 * len(stored), 2)
+    ]
+
+
+def _finite(rows: NDArray[np.float64]) -> list[tuple[float | None, ...]]:
+    return [tuple(float(x) if np.isfinite(x) else None for x in row) for row in rows]
+
+
+def _write_arrays(path: Path, image: NDArray[np.float32], distortions: NDArray[np.float32]) -> None:
+    with path.open("wb") as file:
+        np.savez(file, image=image, distortions=distortions)
+
+
+def _write_previews(
+    stem: Path,
+    image: NDArray[np.float32],
+    distortions: NDArray[np.float32],
+    pairs: Sequence[Pair],
+    recipe: Recipe,
+) -> None:
+    """Write the base image, each distortion scaled to the full range, and each added to it."""
+    amplitude = PREVIEW_RMS * np.sqrt(image.size)
+    _write_png(f"{stem}.png", image, recipe)
+    for pair, both in zip(pairs, distortions, strict=True):
+        for number, distortion in enumerate(both, start=1):
+            name = f"{stem}-{file_stem(pair.name)}-{number}"
+            scaled = 0.5 + 0.5 * distortion / np.abs(distortion).max()
+            _write_png(f"{name}.png", scaled, recipe)
+            _write_png(f"{name}-added.png", image + amplitude * distortion, recipe)
+
+
+def _write_png(path: str, image: NDArray[np.floating], recipe: Recipe) -> None:
+    screen = Display(dither="none")
+    levels = quantise(image, screen, recipe.preprocess.encoding, np.random.default_rng(0))
+    pixels = levels.astype(np.uint8)
+    Image.fromarray(pixels[0] if len(pixels) == 1 else np.moveaxis(pixels, 0, 2)).save(path)

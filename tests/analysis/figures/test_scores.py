@@ -1,0 +1,133 @@
+import dataclasses
+
+import matplotlib.colors
+import numpy as np
+import pytest
+
+from pdpsych.analysis import fit, score
+from pdpsych.analysis.definition import open_analysis
+from pdpsych.analysis.figures.scores import (
+    log_ratio_panels,
+    plot_log_ratios,
+    plot_psychometric,
+    plot_scores,
+)
+from pdpsych.analysis.fitting.trials import gather
+from pdpsych.stimuli.set_figures import plot_stimuli
+
+
+@pytest.fixture(scope="module")
+def study(write_study):
+    return write_study(trials=30, participants=("01",))
+
+
+@pytest.fixture(scope="module")
+def scored(study):
+    return score(study)
+
+
+def dots(ax):
+    return [line.get_xdata() for line in ax.lines if line.get_marker() == "o"]
+
+
+def test_log_ratios_have_a_row_for_each_model_and_the_human(scored):
+    ax = plot_log_ratios(scored)
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["LN", "LG", "LGN", "Human"]
+    np.testing.assert_allclose(dots(ax)[2], [1.5, 1.3, 1.7])
+    human = scored.human.query("participant == 'all' and kind == 'principal'")
+    np.testing.assert_allclose(dots(ax)[3], human["log_ratio"])
+    assert "nat" in ax.get_xlabel()
+
+
+def test_turning_a_pair_does_not_change_the_picture(scored):
+    swapped = dataclasses.replace(
+        scored, human=_swapped(scored.human, "parrot"), scores=_swapped(scored.scores, "parrot")
+    )
+    for one, other in zip(
+        dots(plot_log_ratios(scored)), dots(plot_log_ratios(swapped)), strict=True
+    ):
+        np.testing.assert_allclose(other, one)
+
+
+def _swapped(table, image):
+    there = table["image"] == image
+    turned = table.assign(log_ratio=-table["log_ratio"], low=-table["high"], high=-table["low"])
+    return table.where(~there, turned)
+
+
+def test_kinds_stand_side_by_side_on_one_axis(scored):
+    axes = log_ratio_panels(scored).axes
+    assert [ax.get_title() for ax in axes] == ["principal distortions", "random distortions"]
+    assert axes[0].get_xlim() == axes[1].get_xlim()
+
+
+def test_scores_are_in_the_order_of_the_ranking(scored):
+    ax = plot_scores(scored)
+    table = scored.ranking.query("kind == 'principal'")
+    assert [label.get_text() for label in ax.get_yticklabels()] == table["model"].tolist()
+    np.testing.assert_allclose(dots(ax)[0], table["score"])
+    labels = [text.get_text() for text in ax.get_legend().get_texts()]
+    assert f"a perfect model: {table['expected_perfect'].iloc[0]:.2f}" in labels
+    # One participant alone has no noise ceiling.
+    assert "noise ceiling" not in labels
+
+
+def test_psychometric_curve_passes_d_prime_1_at_the_threshold(study):
+    fitted = fit(study)
+    table = gather(open_analysis(study)).table
+    row = fitted.thresholds.iloc[0]
+    condition = (row["participant"], row["image"], row["pair"], row["distortion"])
+    ax = plot_psychometric(fitted, table, condition, dimension=256)
+    curve = next(line for line in ax.lines if len(line.get_xdata()) == 200)
+    at_threshold = np.interp(row["threshold"] / 16, curve.get_xdata(), curve.get_ydata())
+    lapse = fitted.participants["lapse"][0]
+    assert at_threshold == pytest.approx(0.5 + (0.5 - lapse) * 0.5205, abs=0.02)
+    assert ax.get_xscale() == "log"
+    assert "RMS contrast" in ax.get_xlabel()
+
+
+def test_bins_hold_all_trials_above_zero(study):
+    fitted = fit(study)
+    table = gather(open_analysis(study)).table
+    ax = plot_psychometric(fitted, table, ("01", "camel", "principal", 1), dimension=1)
+    bins = ax.containers[0].lines[0].get_ydata()
+    rows = table.query("image == 'camel' and pair == 'principal' and distortion == 1")
+    # 30 trials in 3 bins of 10.
+    assert len(bins) == 3
+    assert bins.mean() == pytest.approx(rows["correct"].mean())
+
+
+def test_a_condition_without_signal_still_draws(study):
+    table = gather(open_analysis(study)).table.assign(amplitude=-1.0)
+    ax = plot_psychometric(fit(study), table, ("01", "camel", "principal", 1), dimension=1)
+    assert not ax.containers
+
+
+def test_stimuli_show_base_distortions_and_distorted_images(study):
+    opened = gather(open_analysis(study)).stimulus_set
+    ax = plot_stimuli(opened, "camel", "principal", rms=0.02)
+    pictures = [image.get_array() for image in ax.images]
+    assert len(pictures) == 5
+    base = opened.base("camel")[0]
+    np.testing.assert_allclose(pictures[0][..., 0], base, atol=1e-6)
+    expected = base + 0.02 * 16 * opened.distortion("camel", "principal", 1)[0]
+    np.testing.assert_allclose(pictures[3][..., 1], np.clip(expected, 0, 1), atol=1e-6)
+    assert "RMS contrast 0.02" in ax.texts[3].get_text()
+    assert "±" in ax.texts[1].get_text()
+
+
+def test_figures_do_not_use_pyplot(scored):
+    import matplotlib.pyplot as plt
+
+    plot_scores(scored)
+    log_ratio_panels(scored)
+    assert plt.get_fignums() == []
+
+
+def test_colours_differ_in_lightness():
+    from pdpsych.common import drawing
+
+    colours = [drawing.BLUE, drawing.ORANGE, drawing.BLACK]
+    rgb = [np.array(matplotlib.colors.to_rgb(colour)) for colour in colours]
+    light = sorted(float(c @ [0.2126, 0.7152, 0.0722]) for c in rgb)
+    assert min(np.diff(light)) > 0.05

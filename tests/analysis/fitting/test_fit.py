@@ -1,0 +1,202 @@
+import csv
+import json
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from pdpsych.analysis import Fit, fit
+from pdpsych.analysis.definition import open_analysis
+from pdpsych.analysis.fitting.fit import SCHEMA, fit_trials
+from pdpsych.analysis.fitting.trials import gather
+from pdpsych.common.errors import InputError
+
+
+@pytest.fixture
+def study(write_study):
+    return write_study(trials=60)
+
+
+def test_thresholds_of_a_study(study):
+    fitted = fit(study)
+    table = fitted.thresholds
+    assert len(table) == 24
+    assert set(table["trials"]) == {60}
+    # Sees like LGN: v of a principal pair has a higher threshold than u, by its log ratio.
+    logs = table.set_index(["participant", "image", "pair", "distortion"])["log_threshold"]
+    for image, ratio in zip(("camel", "einstein", "parrot"), (1.5, 1.3, 1.7), strict=True):
+        difference = [logs[p, image, "principal", 2] - logs[p, image, "principal", 1] for p in "12"
+                      for p in (f"0{p}",)]  # fmt: skip
+        assert np.mean(difference) == pytest.approx(ratio, abs=0.7)
+    assert (table["low"] < table["threshold"]).all()
+    assert (table["threshold"] < table["high"]).all()
+    np.testing.assert_allclose(np.exp(table["log_threshold"]), table["threshold"])
+    assert fitted.participants["lapse"].between(0, 0.08).all()
+    assert fitted.excluded.query("reason == 'practice'")["count"].tolist() == [3, 3]
+
+
+def test_samples_have_the_moments_of_the_table(write_study):
+    fitted = fit(write_study(trials=40, samples=20_000))
+    assert fitted.samples.shape == (20_000, 24)
+    np.testing.assert_allclose(
+        fitted.samples.mean(axis=0), fitted.thresholds["log_threshold"], atol=0.02
+    )
+    np.testing.assert_allclose(fitted.samples.std(axis=0), fitted.thresholds["sd"], rtol=0.05)
+    inside = (np.exp(fitted.samples) > fitted.thresholds["low"].to_numpy()) & (
+        np.exp(fitted.samples) < fitted.thresholds["high"].to_numpy()
+    )
+    np.testing.assert_allclose(inside.mean(axis=0), 0.95, atol=0.01)
+
+
+def test_json_reads_back_to_the_same_fit_and_samples(study, tmp_path):
+    fitted = fit(study)
+    again = Fit.from_json(fitted.to_json(tmp_path / "again.json"))
+    pd.testing.assert_frame_equal(again.thresholds, fitted.thresholds)
+    pd.testing.assert_frame_equal(again.participants, fitted.participants)
+    np.testing.assert_array_equal(again.samples, fitted.samples)
+    assert (again.analysis, again.source) == (fitted.analysis, fitted.source)
+
+
+def test_results_are_written_with_a_data_dictionary(study):
+    fit(study)
+    folder = study / "analysis/results/main"
+    assert sorted(path.name for path in folder.iterdir()) == [
+        "bins.csv", "bins.json", "excluded.csv", "excluded.json", "fit.json", "goodness.csv",
+        "goodness.json", "participants.csv", "participants.json", "thresholds.csv",
+        "thresholds.json",
+    ]  # fmt: skip
+    described = json.loads((folder / "thresholds.json").read_text())
+    with (folder / "thresholds.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert list(described) == list(rows[0])
+    assert all(entry["units"] for entry in described.values())
+    assert rows[0]["participant"] == "01"
+
+
+def test_participants_are_fitted_one_by_one(study):
+    together = fit(study)
+    (study / "analysis/main.yaml").write_text(
+        "experiment: ../experiments/early.yaml\nparticipants: ['02']\nsamples: 500\n"
+    )
+    alone = fit(study)
+    rows = together.thresholds.query("participant == '02'").reset_index(drop=True)
+    pd.testing.assert_frame_equal(alone.thresholds, rows)
+
+
+def changed(study, **columns):
+    analysis = open_analysis(study)
+    trials = gather(analysis)
+    table = trials.table.assign(**columns)
+    return fit_trials(replace(trials, table=table), analysis)
+
+
+def test_thresholds_outside_the_amplitudes_shown_are_flagged(study):
+    fitted = changed(study, correct=True)
+    assert fitted.thresholds["outside_range"].all()
+    assert "12 of 12 thresholds outside" in fitted.participants["flags"][0]
+
+
+def test_answers_at_chance_are_flagged(study):
+    rng = np.random.default_rng(0)
+    fitted = changed(study, correct=lambda t: rng.random(len(t)) < 0.5)
+    assert fitted.participants["flags"].str.contains("not better than chance").all()
+
+
+def test_a_good_participant_has_no_flags(study):
+    assert fit(study).participants["flags"].tolist() == ["", ""]
+
+
+def test_trials_without_signal_are_counted_and_leave_the_prior(study):
+    fitted = changed(study, amplitude=0.0)
+    assert np.isfinite(fitted.thresholds["log_threshold"]).all()
+    assert (fitted.thresholds["sd"] > 1).all()
+    assert fitted.thresholds["outside_range"].all()
+    assert not fitted.thresholds["measured"].any()
+    assert "12 of 12 thresholds not determined by trials" in fitted.participants["flags"][0]
+
+
+def test_measured_is_about_the_trials_not_about_how_alike_conditions_are(study):
+    assert fit(study).thresholds["measured"].all()
+    # One condition without signal among others that are well measured and much alike.
+    fitted = changed(
+        study,
+        amplitude=lambda t: t["amplitude"].where(
+            (t["image"] != "camel") | (t["distortion"] == 1), 0
+        ),
+    )
+    unmeasured = fitted.thresholds[~fitted.thresholds["measured"]]
+    assert set(unmeasured["image"]) == {"camel"}
+    assert set(unmeasured["distortion"]) == {2}
+    assert len(unmeasured) == 4
+
+
+def only(study, keep):
+    """Fit the trials for which ``keep`` of the table is true."""
+    analysis = open_analysis(study)
+    trials = gather(analysis)
+    return fit_trials(replace(trials, table=trials.table[keep(trials.table)]), analysis)
+
+
+@pytest.mark.parametrize(
+    "keep",
+    [
+        lambda t: (t["participant"] == "01") | (t.groupby("participant").cumcount() == 0),
+        lambda t: (t["image"] != "camel") | (t["participant"] == "01"),
+        lambda t: (t["image"] == "camel") & (t["distortion"] == 1) & (t["pair"] == "random"),
+    ],
+    ids=["a participant with one trial", "conditions without trials", "one condition"],
+)
+def test_few_trials_are_fitted_and_written(study, keep, tmp_path):
+    fitted = only(study, keep)
+    assert np.isfinite(fitted.thresholds["sd"]).all()
+    again = Fit.from_json(fitted.write(tmp_path)[0])
+    pd.testing.assert_frame_equal(again.participants, fitted.participants)
+    pd.testing.assert_frame_equal(again.goodness, fitted.goodness)
+    pd.testing.assert_frame_equal(again.bins, fitted.bins)
+
+
+@pytest.mark.parametrize(
+    "columns",
+    [{"correct": True}, {"correct": False}, {"amplitude": 1.0}, {"amplitude": 1.0, "correct": True},
+     {"amplitude": 0.0}, {"response": 1}],
+    ids=["all correct", "all wrong", "one amplitude", "one amplitude, all correct", "nothing shown",
+         "one key"],
+)  # fmt: skip
+def test_trials_that_say_little_are_fitted_and_written(study, columns, tmp_path):
+    fitted = changed(study, **columns)
+    assert np.isfinite(fitted.thresholds["sd"]).all()
+    Fit.from_json(fitted.write(tmp_path)[0])
+    assert (fitted.participants["flags"] != "").all() or columns == {"amplitude": 1.0}
+
+
+def test_what_was_left_out_and_said_of_the_logs_is_in_the_print(write_study):
+    study = write_study(participants=("01",), trials=20)
+    path = study / "experiments/data/early/sub-01_ses-01.jsonl"
+    path.write_text("".join(path.read_text().splitlines(keepends=True)[:200]))
+    text = str(fit(study))
+    assert "left out: 3 practice" in text
+    assert "unfinished: 199 of 243 planned trials, which are used" in text
+
+
+def test_bootstrap_adds_an_interval_about_as_wide(write_study):
+    study = write_study(participants=("01",), trials=40, bootstrap=200)
+    table = fit(study).thresholds
+    assert (table["bootstrap_low"] < table["threshold"]).all()
+    wide = np.log(table["bootstrap_high"] / table["bootstrap_low"])
+    ratio = wide / np.log(table["high"] / table["low"])
+    assert ratio.between(0.6, 1.7).all()
+    assert ratio.mean() == pytest.approx(1.1, abs=0.2)
+
+
+def test_a_file_that_is_no_fit_is_refused(tmp_path):
+    path = tmp_path / "fit.json"
+    path.write_text("{")
+    with pytest.raises(InputError, match=r"fit\.json: not a result of pdpsych"):
+        Fit.from_json(path)
+    path.write_text(f'{{"schema_version": {SCHEMA.version}, "posteriors": {{"01": []}}}}')
+    with pytest.raises(InputError, match=r"fit\.json: damaged: AttributeError.*fit again"):
+        Fit.from_json(path)
+    path.write_text('{"schema_version": 99}')
+    with pytest.raises(InputError, match="schema_version: the fit has 99"):
+        Fit.from_json(path)

@@ -1,0 +1,109 @@
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.stats import binomtest
+
+from pdpsych.analysis.definition import Analysis
+from pdpsych.analysis.fitting.fit import fit_trials
+from pdpsych.analysis.fitting.goodness import GOODNESS_COLUMNS
+from pdpsych.analysis.fitting.trials import Trials
+from pdpsych.experiments.placement.psychometric import proportion_correct
+
+IMAGES = ("a", "b", "c", "d")
+DISTORTIONS = [(i, p, n) for i in IMAGES for p in ("principal", "random") for n in (1, 2)]
+
+
+class Set:
+    name, sha256, path = "made", "0" * 64, "made"
+
+
+class Header:
+    experiment = "made"
+
+    def model_dump(self, mode):
+        return {}
+
+
+def answered(seed, trials=60, learnt=0.0, drift=0.0, preference=0.0, lapse=0.02, exponent=1.0):
+    """Fit a participant with constant stimuli whose answers are moved by what the fit leaves out.
+
+    ``preference`` for position 1 is in units of d′, ``drift`` the sd of log τ between 50 trials.
+    """
+    rng = np.random.default_rng(seed)
+    number = len(DISTORTIONS) * trials
+    which = np.concatenate([rng.permutation(len(DISTORTIONS)) for _ in range(trials)])
+    order = np.arange(number)
+    threshold = rng.normal(0, 0.5, len(DISTORTIONS))[which] + learnt * (order / number - 0.5)
+    threshold += rng.normal(0, drift, number // 50 + 1)[order // 50]
+    amplitude = np.exp(rng.normal(0.3, 0.7, number))
+    first = rng.random(number) < 0.5
+    ratio = (amplitude / np.exp(threshold)) ** exponent
+    towards = np.where(first, ratio, -ratio) + preference + np.sqrt(2) * rng.normal(size=number)
+    guessed = rng.random(number) < 2 * lapse
+    chosen = np.where(guessed, rng.random(number) < 0.5, towards > 0)
+    table = pd.DataFrame([DISTORTIONS[c] for c in which], columns=["image", "pair", "distortion"])
+    table = table.assign(participant="01", session="01", order=order, amplitude=amplitude,
+                         response=np.where(chosen, 1, 2), correct=chosen == first)  # fmt: skip
+    excluded = pd.DataFrame(columns=["participant", "reason", "count"])
+    return table, fit_trials(Trials(table, Set, [Header()], excluded, []), Analysis(experiment="x"))
+
+
+def test_no_flags_where_the_model_holds():
+    flags = [answered(seed)[1].participants["flags"][0] for seed in range(12)]
+    # Each of five tests flags once in a hundred times.
+    assert sum(flag != "" for flag in flags) <= 2
+
+
+@pytest.mark.parametrize(
+    ("wrong", "flag"),
+    [
+        ({"learnt": -1.0}, "thresholds change by -"),
+        ({"preference": 0.6}, "prefers a position"),
+        ({"drift": 0.7}, "answers vary"),
+        ({"lapse": 0.12}, "lapse above 0.05"),
+        ({"exponent": 2.0}, "exponent differs from 1"),
+    ],
+    ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
+)
+def test_what_the_model_leaves_out_is_flagged(wrong, flag):
+    _, fitted = answered(1, trials=100, **wrong)
+    assert flag in fitted.participants["flags"][0]
+
+
+def test_a_curve_of_another_shape_is_flagged():
+    table, fitted = answered(5, trials=100)
+    rng = np.random.default_rng(0)
+    # Some amplitudes are hard to see again, as where a display does not show what it is asked for.
+    guessed = rng.random(len(table)) < 0.55
+    table = table.assign(correct=table["correct"].where(~table["amplitude"].between(2, 4), guessed))
+    trials = Trials(table, Set, [Header()], fitted.excluded, [])
+    again = fit_trials(trials, Analysis(experiment="x"))
+    assert "differs from the fitted curve" in again.participants["flags"][0]
+
+
+def test_a_row_for_all_trials_and_one_for_each_condition():
+    table, fitted = answered(3)
+    found = fitted.goodness
+    assert list(found.columns) == list(GOODNESS_COLUMNS)
+    assert found["image"].tolist() == ["all", *(i for i, _, _ in DISTORTIONS)]
+    assert found["trials"][0] == found["trials"][1:].sum() == len(table)
+    assert found["deviance"][0] == pytest.approx(found["deviance"][1:].sum())
+    assert found["proportion_correct"][0] == pytest.approx(table["correct"].mean())
+    np.testing.assert_allclose(
+        found["proportion_correct"], found["expected_correct"], atol=4 * 0.5 / np.sqrt(60)
+    )
+
+
+def test_bins_count_all_trials_with_wilson_intervals():
+    table, fitted = answered(3)
+    bins = fitted.bins
+    assert bins["trials"].sum() == len(table)
+    assert bins["signal"].is_monotonic_increasing
+    for row in bins.itertuples():
+        right = round(row.proportion_correct * row.trials)
+        low, high = binomtest(right, row.trials).proportion_ci(0.95, method="wilson")
+        assert (row.low, row.high) == pytest.approx((low, high))
+    lapse = fitted.participants["lapse"][0]
+    several = bins[bins["trials"] > 50]
+    curve = proportion_correct(several["signal"], 1.0, 1.0, lapse)
+    np.testing.assert_allclose(several["expected_correct"], curve, atol=0.02)

@@ -1,0 +1,217 @@
+import errno
+import re
+from html.parser import HTMLParser
+
+import pytest
+
+import pdpsych
+from pdpsych.analysis import report
+from pdpsych.analysis.reporting.markup import p_value
+from pdpsych.analysis.reporting.methods import PLACED, display
+from pdpsych.common.errors import InputError
+
+MODEL_OBSERVER = "simulated: model LGN, exponent 1.0, lapse 0.02, spread 0.2"
+
+
+class Tags(HTMLParser):
+    """Collects every tag, its attributes and the text."""
+
+    VOID = frozenset({"meta", "img"})
+
+    def __init__(self, text):
+        super().__init__()
+        self.tags, self.text, self.open = [], [], []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append((tag, dict(attrs)))
+        if tag not in self.VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        self.text.append(data)
+
+
+@pytest.fixture(scope="module")
+def folder(write_study):
+    return report(write_study(trials=20, participants=("01", "02"), observer=MODEL_OBSERVER)).parent
+
+
+@pytest.fixture(scope="module")
+def page(folder):
+    return (folder / "report.html").read_text(encoding="utf-8")
+
+
+def test_report_needs_nothing_from_outside(page):
+    parsed = Tags(page)
+    assert parsed.open == []
+    names = {tag for tag, _ in parsed.tags}
+    assert not names & {"script", "link", "iframe", "object"}
+    for tag, attributes in parsed.tags:
+        assert not any(name.startswith("on") for name in attributes)
+        for link in ("src", "href"):
+            if link in attributes:
+                assert attributes[link].startswith(("data:image/png;base64,", "#")), tag
+    assert "@import" not in page
+    assert "url(" not in page
+
+
+def test_contents_lead_to_every_section(page):
+    tags = Tags(page).tags
+    links = [a["href"].removeprefix("#") for tag, a in tags if tag == "a"]
+    sections = [a["id"] for tag, a in tags if tag == "section"]
+    assert links == sections
+    assert {"scores", "thresholds", "data-quality", "methods"} <= set(links)
+
+
+def test_figures_are_beside_the_page_for_print(folder, page):
+    shown = sum(tag == "img" for tag, _ in Tags(page).tags)
+    for kind in ("png", "pdf"):
+        assert len(list((folder / "figures").glob(f"*.{kind}"))) == shown
+
+
+def test_the_methods_have_numbers_from_the_data(page):
+    text = " ".join(" ".join(Tags(page).text).split())
+    assert "2 participants took part in 2 sessions (2 of the participants simulated)." in text
+    assert "3 images (16 × 16 pixels)" in text
+    assert "3 principal and 3 random" in text
+    assert "480 trials were analysed, 20 for each distortion" in text
+    assert "The median response time was 0.50 s." in text
+    assert f"run with pdpsych {pdpsych.__version__}." in text
+
+
+def test_the_methods_name_the_display_as_far_as_it_is_known():
+    known = {"curve": "srgb", "bit_depth": 8, "width_px": 1920, "width_cm": 53.0}
+    known |= {"refresh_hz": 60.0, "distance_cm": 57.0}
+    assert display(known) == (
+        "The display: 1920 pixels across, 53 cm wide, 60 Hz, 8 bits a channel, "
+        "luminance taken to follow the curve srgb, seen from 57 cm."
+    )
+    assert display({"curve": {"model": "table"}, "width_cm": None}) == (
+        "The display: luminance as measured."
+    )
+    assert display({}) == ""
+
+
+def test_what_the_methods_cite_is_in_the_bibliography(page):
+    text = " ".join(Tags(page).text)
+    methods, bibliography = text[text.index("took part in") :].split("Citations")
+    for author, year in re.findall(
+        r"(Feather|Berardino|DerSimonian|Hothorn|Nili)[^()]*?(\d{4})", methods
+    ):
+        assert f"{author.lower()}{year}," in bibliography
+    assert bibliography.count("@") == 5
+
+
+@pytest.mark.parametrize("kind", PLACED)
+def test_each_way_to_place_amplitudes_is_named_and_cited(kind):
+    words, bibtex = PLACED[kind]
+    cited = re.findall(r"\((\w+)[^()]*?(\d{4})\)", words)
+    assert re.findall(r"@article{([a-z]+)(\d+),", bibtex) == [(n.lower(), y) for n, y in cited]
+
+
+def test_the_noise_ceiling_has_an_interval_like_everything_else(page):
+    text = " ".join(" ".join(Tags(page).text).split())
+    number = r"\d\.\d\d \[\d\.\d\d, \d+\.\d\d\]"
+    found = re.findall(rf"Noise ceiling, the distance[^:]*: {number} to {number}\.", text)
+    assert len(found) == 2
+
+
+def test_p_values_are_never_0(page):
+    assert p_value(0.0) == p_value(0.0004) == "< 0.001"
+    assert p_value(0.0006) == "0.001"
+    assert "<td>0.000</td>" not in page
+
+
+def test_wide_figures_and_tables_scroll_by_themselves(page):
+    tags = Tags(page).tags
+    wide = sum(attributes.get("class") == "wide" for _, attributes in tags)
+    assert wide == sum(tag in ("img", "table") for tag, _ in tags)
+    for width, least in re.findall(r'<img width="(\d+)" style="min-width: (\d+)px"', page):
+        assert int(least) < 0.7 * int(width)
+    long = re.findall(r'<td class="long">([^<]*)</td>', page)
+    assert long
+    assert all(len(text) > 32 for text in long)
+
+
+def test_data_quality_counts_what_was_left_out(page):
+    text = " ".join(" ".join(Tags(page).text).split())
+    assert "Trials left out" in text
+    assert "not timed" in text
+
+
+def test_every_figure_has_a_text_for_those_who_cannot_see_it(page):
+    images = [attributes for tag, attributes in Tags(page).tags if tag == "img"]
+    assert len(images) >= 9
+    assert all(image["alt"] for image in images)
+
+
+def test_the_conclusion_comes_first_and_the_method_is_complete(page):
+    text = " ".join(Tags(page).text)
+    assert text.index("LGN ") < text.index("Scores")
+    for needed in ("SHA-256 of the set", "exponent b", "lapse λ", "Certificates", "equation 1",
+                   "6 practice", "gradient norm"):  # fmt: skip
+        assert needed in text
+    assert re.search(r"\b[0-9a-f]{64}\b", text)
+
+
+def test_it_says_how_far_the_models_are_linear(page):
+    text = " ".join(" ".join(Tags(page).text).split())
+    assert "within 10 % of what its sensitivity predicts" in text
+    assert "Checked at 0.01, 0.04, both signs" in text
+    assert text.count("0.01 / <0.01") == 9  # 3 models, 3 images
+    assert text.count("kept at 0.01; pairs of models reversed: 1 at 0.04") == 3
+
+
+def test_simulated_observers_are_said_to_be_simulated(page):
+    text = " ".join(Tags(page).text)
+    assert "All sessions are simulated." in text
+    assert "01 (session 01), 02 (session 01)" in text
+    assert MODEL_OBSERVER in text
+
+
+@pytest.fixture
+def quick(monkeypatch):
+    """Save empty pictures."""
+
+    def save(_figure, stem):
+        stem.parent.mkdir(parents=True, exist_ok=True)
+        path = stem.with_suffix(".png")
+        path.write_bytes(b"")
+        return [path]
+
+    monkeypatch.setattr("pdpsych.analysis.figures.scores.save_figure", save)
+
+
+@pytest.mark.usefixtures("quick")
+def test_text_from_files_is_escaped(write_study):
+    observer = "simulated: <script>alert('x')</script> & more"
+    page = report(write_study(trials=20, participants=("01",), observer=observer)).read_text(
+        encoding="utf-8"
+    )
+    assert "<script" not in page
+    assert "&lt;script&gt;" in page
+    # The set's manifest has a version "<i>&".
+    assert "<i>" not in page
+    assert "&lt;i&gt;&amp;" in page
+
+
+@pytest.mark.usefixtures("quick")
+def test_a_failure_leaves_the_old_report_which_is_about_people(write_study, monkeypatch):
+    study = write_study(trials=20, participants=("01",))
+    path = report(study)
+    assert path == study / "analysis/results/main/report.html"
+    before = path.read_text(encoding="utf-8")
+    assert "simulated." not in before
+
+    def full(*_):
+        raise OSError(errno.ENOSPC, "no space left on device")
+
+    monkeypatch.setattr("os.replace", full)
+    with pytest.raises(InputError, match="cannot be written: no space left"):
+        report(study)
+    assert path.read_text(encoding="utf-8") == before
+    assert sorted(p.name for p in path.parent.iterdir()) == ["figures", "report.html"]

@@ -1,0 +1,31 @@
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import pytest
+
+from pdpsych.analysis.scoring.as_shown import calibration_shown
+
+ASKED = SimpleNamespace(conditions=[SimpleNamespace(sensitivities={"A": 1.0})])
+NOT_ASKED = SimpleNamespace(conditions=[SimpleNamespace(sensitivities={})])
+SET = SimpleNamespace(calibration_of={"asked": ASKED, "not": NOT_ASKED}.get)
+
+
+@pytest.mark.parametrize(
+    ("named", "wanted"),
+    [
+        (["asked", "asked"], ASKED),
+        (["not", "not"], None),
+        (["gone", "gone"], None),
+        (["asked", "not"], None),
+        (["asked", None], None),
+        ([None], None),
+    ],
+)
+def test_only_the_one_calibration_of_all_sessions_counts(named, wanted):
+    fit = SimpleNamespace(source={"sessions": [{"calibration": sha256} for sha256 in named]})
+    assert calibration_shown(fit, SET) is wanted
+
+
+def test_sessions_of_before_calibrations_have_none():
+    assert calibration_shown(SimpleNamespace(source={"sessions": [{}]}), SET) is None

@@ -1,0 +1,67 @@
+import pandas as pd
+import pytest
+
+from pdpsych.analysis.scoring.conclusion import basis, caution, conclude
+from pdpsych.analysis.scoring.separation import bought
+
+
+def ranking(low, models=("A", "B", "C"), kind="principal"):
+    rows = [
+        {"kind": kind, "model": m, "score": 0.2 + k, "low": 0.1, "high": 0.3, "images": 4}
+        | {"expected_perfect": 0.1, "difference": float(k), "difference_high": 9.0}
+        | {"difference_low": low[k]}
+        for k, m in enumerate(models)
+    ]
+    return pd.DataFrame(rows)
+
+
+def test_the_winner_is_named_only_if_all_others_are_separated():
+    won = conclude(ranking([0, 0.1, 0.2]), 0.95)
+    assert won.startswith("A is closest to the human: mean score 0.20 [0.10, 0.30] nats")
+    assert "95 % interval simultaneous over all pairs of models" in won
+    tied = conclude(ranking([0, 0.1, -0.2]), 0.95)
+    assert "but with these data it cannot be separated from C: C is further away by 2.00" in tied
+    assert "[-0.20, 9.00] nats" in tied
+    assert tied.endswith("which includes 0.")
+
+
+def test_a_difference_of_rounding_is_none():
+    assert "cannot be separated" in conclude(ranking([0, 1e-9, 0.2]), 0.95)
+
+
+def test_two_models_need_no_allowance_for_others():
+    assert "simultaneous" not in conclude(ranking([0, 0.1], ("A", "B")), 0.95)
+    assert conclude(ranking([0], ("A",)), 0.95).startswith("A is the only model")
+
+
+def test_many_tied_models_are_counted():
+    names = [f"m{k}" for k in range(9)]
+    text = conclude(ranking([0.0] * 9, names), 0.95)
+    assert "it cannot be separated from m1, m2, m3, m4, m5 and 3 others: m1 is" in text
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ((0, 8, 2, 4), ""),
+        ((2, 8, 2, 4), " Left out: 2 of 8 human ratios"),
+        ((0, 8, 1, 4), " With one participant this does not extend to others."),
+        ((0, 8, 1, 1), " With one participant and one image this does not extend to others."),
+    ],
+)
+def test_caution_says_what_the_result_does_not_carry(given, said):
+    assert caution(*given).startswith(said)
+    assert bool(caution(*given)) == bool(said)
+
+
+def test_the_display_is_named_where_models_are_asked_for_what_it_showed():
+    assert basis(None) == ""
+    assert "what the display lab showed" in basis("lab")
+
+
+def test_what_principal_distortions_bought_is_said_beside_random_ones():
+    columns = ["kind", "images", "predicted", "difference", "standard_error", "separated"]
+    rows = [("principal", 4, 1.0, 0.8, 0.1, 3), ("random", 4, 0.1, 0.05, 0.1, 0)]
+    table = pd.DataFrame(rows, columns=columns).assign(comparisons=3)
+    assert "separate 3 of 3 pairs of models, random ones 0" in bought(table)
+    assert bought(table.query("kind == 'principal'")) == ""

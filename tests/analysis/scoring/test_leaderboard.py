@@ -1,0 +1,147 @@
+import csv
+import io
+import json
+import multiprocessing
+from dataclasses import replace
+
+import pytest
+
+from pdpsych.analysis import score
+from pdpsych.analysis.scoring import leaderboard
+from pdpsych.common.errors import InputError
+
+
+@pytest.fixture(scope="module")
+def study(write_study):
+    return write_study(trials=20)
+
+
+@pytest.fixture(scope="module")
+def scores(study):
+    return score(study)
+
+
+def rows(path):
+    return list(csv.DictReader(io.StringIO(path.read_text(encoding="utf-8"))))
+
+
+def test_an_entry_has_a_row_for_each_kind_and_model(study, scores, tmp_path):
+    path = leaderboard.append(study, scores, tmp_path / "new")
+    found = rows(path)
+    assert list(found[0]) == list(leaderboard.COLUMNS)
+    assert len(found) == len(scores.ranking) == 6
+    assert {row["took_part"] for row in found} == {"True"}
+    assert {row["stimulus_set_sha256"] for row in found} == {scores.source["set"]["sha256"]}
+    assert {len(row["trials_sha256"]) for row in found} == {64}
+    assert [float(row["score"]) for row in found] == scores.ranking["score"].tolist()
+    assert list(json.loads(path.with_suffix(".json").read_text())) == list(leaderboard.COLUMNS)
+
+
+def test_the_same_scores_are_there_once_and_others_beside_them(study, scores, tmp_path):
+    path = leaderboard.append(study, scores, tmp_path)
+    before = path.read_bytes()
+    leaderboard.append(study, scores, tmp_path)
+    assert path.read_bytes() == before
+    other = replace(scores, ranking=scores.ranking.assign(score=scores.ranking["score"] + 1))
+    leaderboard.append(study, other, tmp_path)
+    assert path.read_bytes().startswith(before)
+    assert len(rows(path)) == 12
+    assert len({row["entry"] for row in rows(path)}) == 2
+
+
+@pytest.mark.parametrize("cut", [1, 30, 400])
+def test_what_an_interrupted_call_left_out_is_written_by_the_next(study, scores, tmp_path, cut):
+    path = leaderboard.append(study, scores, tmp_path)
+    whole = [{**row, "added": ""} for row in rows(path)]
+    path.write_bytes(path.read_bytes()[:-cut])
+    leaderboard.append(study, scores, tmp_path)
+    assert [{**row, "added": ""} for row in rows(path)] == whole
+
+
+def _append(study, scores, folder, number):
+    moved = replace(scores, ranking=scores.ranking.assign(score=scores.ranking["score"] + number))
+    for _ in range(3):
+        leaderboard.append(study, moved, folder)
+
+
+def test_several_processes_at_once_lose_and_mix_nothing(study, scores, tmp_path):
+    context = multiprocessing.get_context("fork")
+    workers = [
+        context.Process(target=_append, args=(study, scores, tmp_path, number))
+        for number in range(6)
+    ]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+        assert worker.exitcode == 0
+    found = rows(tmp_path / leaderboard.FILE)
+    assert len(found) == 36
+    assert {row["rank"] for row in found} == {"1", "2", "3"}
+    assert len({row["entry"] for row in found}) == 6
+
+
+@pytest.mark.parametrize("name", ["=1+1", "@sum(a)", "+1", "-1", " =1", "\t=1", "\r\n=1"])
+def test_no_name_becomes_a_formula(study, scores, tmp_path, name):
+    named = scores.ranking.replace({"model": {"LGN": name}})
+    models = scores.source["models"] | {name: scores.source["models"]["LGN"]}
+    moved = replace(scores, ranking=named, source=scores.source | {"models": models})
+    path = leaderboard.append(study, moved, tmp_path)
+    for row in rows(path):
+        assert not row["model"].lstrip().startswith(("=", "+", "-", "@"))
+    assert sum(row["model"].startswith("'") for row in rows(path)) == 2
+    leaderboard.append(study, moved, tmp_path)
+    assert len(rows(path)) == 6
+
+
+def test_other_files_of_that_name_are_left_alone(study, scores, tmp_path):
+    path = tmp_path / leaderboard.FILE
+    for text in ("a,b\n1,2\n", "\xff\n"):
+        path.write_text(text, encoding="latin-1")
+        with pytest.raises(InputError, match="leaderboard"):
+            leaderboard.append(study, scores, tmp_path)
+        assert path.read_text(encoding="latin-1") == text
+
+
+def test_a_text_without_a_line_end_is_no_leaderboard_to_cut(study, scores, tmp_path):
+    path = tmp_path / leaderboard.FILE
+    path.write_text("notes of mine")
+    with pytest.raises(InputError, match="not a leaderboard"):
+        leaderboard.append(study, scores, tmp_path)
+    assert path.read_text() == "notes of mine"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda lines: [*lines[:2], lines[2].replace(b"LG", b"LX"), *lines[3:]],
+        lambda lines: [lines[0], *lines[2:]],
+        lambda lines: [lines[0], lines[2], lines[1], *lines[3:]],
+        lambda lines: [*lines, b"\n"],
+        lambda lines: [*lines, lines[1]],
+        lambda lines: [*lines[:3], lines[3].replace(b",", b";", 1), *lines[4:]],
+        lambda lines: [*lines[:3], b"\xff\x00" + lines[3], *lines[4:]],
+        lambda lines: [line.replace(b"\n", b"\r\n") for line in lines],
+    ],
+    ids=["cell", "removed", "swapped", "empty", "repeated", "split", "bytes", "ends"],
+)
+def test_a_leaderboard_that_was_changed_is_refused_and_left_alone(study, scores, tmp_path, change):
+    path = leaderboard.append(study, scores, tmp_path)
+    changed = b"".join(change(path.read_bytes().splitlines(keepends=True)))
+    path.write_bytes(changed)
+    for refuse in (
+        lambda: leaderboard.check(tmp_path),
+        lambda: leaderboard.append(study, scores, tmp_path),
+    ):
+        with pytest.raises(InputError, match=r"leaderboard\.csv: (line \d|begins with)"):
+            refuse()
+    assert path.read_bytes() == changed
+
+
+def test_a_leaderboard_can_be_checked_before_there_is_anything_to_add(study, scores, tmp_path):
+    leaderboard.check(tmp_path / "none")
+    assert not (tmp_path / "none").exists()
+    path = leaderboard.append(study, scores, tmp_path)
+    leaderboard.check(tmp_path)
+    with pytest.raises(InputError, match="is a file; give the folder"):
+        leaderboard.check(path)

@@ -1,0 +1,140 @@
+import numpy as np
+import pytest
+from scipy.stats import t
+
+from pdpsych.analysis.scoring.differences import differences
+from pdpsych.analysis.scoring.mean_score import Distances, mean_interval, mean_scores
+from pdpsych.analysis.scoring.pooling import pool
+from pdpsych.analysis.scoring.stretch import Stretch
+
+LEVEL = 0.95
+
+
+def study(rng, images, people, models, noise=0.25, between=0.15, common=0.1, samples=300):
+    """Distances of models that are all equally good, over images drawn anew."""
+    truth = rng.normal(0, 1, images)
+    seen = truth + between * rng.standard_normal((people, images))
+    seen += common * rng.standard_normal((people, 1)) + noise * rng.standard_normal(seen.shape)
+    drawn = seen + noise * rng.standard_normal((samples, people, images))
+    ratios = truth + rng.normal(0, 1, (models, images))
+    names = np.array([f"i{k:02}" for k in range(images)], dtype=object)
+    return Distances([f"m{m}" for m in range(models)], names, ratios, pool(drawn, rng))
+
+
+@pytest.mark.parametrize(("images", "people"), [(4, 3), (8, 1), (20, 6)])
+def test_intervals_of_mean_scores_cover_the_truth_also_over_few_images(images, people):
+    rng = np.random.default_rng(7)
+    # The score holds the noise of the pooled human ratio.
+    own = 0.25**2 + (0.15**2 + 0.1**2 if people > 1 else 0)
+    expected = np.sqrt(2 / np.pi * (1 + own / people))
+    covered = []
+    for _ in range(200):
+        distances = study(
+            rng,
+            images,
+            people,
+            2,
+            between=0.15 if people > 1 else 0,
+            common=0.1 if people > 1 else 0,
+        )
+        low, high = mean_interval(mean_scores(distances, rng), LEVEL)
+        covered.append((low < expected) & (expected < high))
+    # 400 intervals, the standard error of the share is 0.011.
+    assert 0.92 < np.mean(covered) < 0.985
+
+
+@pytest.mark.parametrize(("images", "people", "models"), [(3, 3, 2), (10, 3, 2), (6, 4, 6)])
+def test_of_equal_models_none_is_declared_the_winner_in_more_than_5_percent(images, people, models):
+    rng = np.random.default_rng(11)
+    alarms = []
+    for _ in range(200):
+        distances = study(rng, images, people, models)
+        table = differences(distances.models, "k", mean_scores(distances, rng), LEVEL, rng)
+        best = table["model"].iloc[0]
+        alarms.append(table[table["model"] == best]["separated"].all())
+    # 3 standard errors above 5 % of 200.
+    assert np.mean(alarms) < 0.05 + 3 * np.sqrt(0.05 * 0.95 / 200)
+
+
+def test_a_model_that_is_much_worse_is_separated():
+    rng = np.random.default_rng(0)
+    distances = study(rng, 12, 4, 3)
+    truth = distances.human.estimate
+    ratios = np.stack([truth + 0.1, truth - 0.1, truth + 3.0])
+    worse = Distances(distances.models, distances.images, ratios, distances.human)
+    table = differences(worse.models, "k", mean_scores(worse, rng), LEVEL, rng)
+    told = table.set_index(["model", "other"])["separated"]
+    assert told[("m0", "m2")]
+    assert told[("m1", "m2")]
+    assert told.sum() == 2
+    assert (table["p_value"][table["separated"]] < 0.05).all()
+    assert (table["p_value"][~table["separated"]] > 0.05).all()
+
+
+def test_the_same_model_twice_is_never_separated():
+    rng = np.random.default_rng(0)
+    one = study(rng, 5, 2, 1)
+    ratios = np.concatenate([one.log_ratios, one.log_ratios, one.log_ratios + 1e-9])
+    twins = Distances(["a", "b", "c"], one.images, ratios, one.human)
+    table = differences(twins.models, "k", mean_scores(twins, rng), LEVEL, rng)
+    assert not table["separated"].any()
+    assert table["p_value"].tolist() == [1.0, 1.0, 1.0]
+    np.testing.assert_allclose(table[["difference", "low", "high"]], 0.0, atol=1e-8)
+
+
+def test_more_models_make_the_intervals_of_differences_wider():
+    rng = np.random.default_rng(3)
+    many = study(rng, 10, 3, 8)
+    few = Distances(many.models[:2], many.images, many.log_ratios[:2], many.human)
+    widths = []
+    for distances in (few, many):
+        table = differences(
+            distances.models, "k", mean_scores(distances, np.random.default_rng(0)), LEVEL, rng
+        )
+        row = table[table["model"].isin(["m0", "m1"]) & table["other"].isin(["m0", "m1"])].iloc[0]
+        widths.append((row["high"] - row["low"]) / row["standard_error"])
+    assert widths[1] > 1.2 * widths[0]
+
+
+def test_what_participants_share_on_all_images_does_not_average_out():
+    rng = np.random.default_rng(4)
+    images, people = 60, 5
+    truth = rng.normal(0, 1, images)
+    widths = []
+    for common in (0.0, 0.3):
+        seen = truth + common * np.linspace(-1, 1, people)[:, None] + np.zeros((people, images))
+        drawn = seen + 0.05 * rng.standard_normal((400, people, images))
+        names = np.array([f"i{k:02}" for k in range(images)], dtype=object)
+        distances = Distances(["a"], names, truth[None] + 2.0, pool(drawn, rng))
+        low, high = mean_interval(mean_scores(distances, rng), LEVEL)
+        widths.append(float(high[0] - low[0]))
+    sd = 0.3 * np.linspace(-1, 1, people).std(ddof=1) / np.sqrt(people)
+    assert widths[0] < 0.05
+    assert widths[1] > 2 * 1.96 * sd * 0.9
+
+
+def test_one_image_carries_its_trials():
+    rng = np.random.default_rng(0)
+    drawn = 0.2 * rng.standard_normal((4000, 1, 1))
+    distances = Distances(["a"], np.array(["i"], dtype=object), np.array([[2.0]]), pool(drawn, rng))
+    low, high = mean_interval(mean_scores(distances, rng), LEVEL)
+    assert high[0] - low[0] == pytest.approx(2 * 1.96 * 0.2, rel=0.1)
+
+
+@pytest.mark.parametrize("freedom", [1, 2, 5, 30])
+def test_stretch_makes_normal_draws_those_of_students_t(freedom):
+    rng = np.random.default_rng(0)
+    for stretch in (Stretch(freedom), Stretch(freedom, 1e4)):
+        draws = np.abs(rng.standard_normal(200_000) * stretch.draw(200_000, rng))
+        for level in (0.5, 0.9, 0.95):
+            assert np.mean(draws < t.ppf((1 + level) / 2, freedom)) == pytest.approx(
+                level, abs=5e-3
+            )
+
+
+def test_a_prior_keeps_a_single_degree_of_freedom_from_saying_anything_goes():
+    rng = np.random.default_rng(0)
+    factors = Stretch(1, 3.0).draw(100_000, rng)
+    assert np.quantile(factors, 0.999) < 3.0 * 3.5
+    assert np.quantile(Stretch(1).draw(100_000, rng), 0.999) > 100
+    assert (Stretch(0).draw(5, rng) == 1).all()

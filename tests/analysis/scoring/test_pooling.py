@@ -1,0 +1,128 @@
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.optimize import minimize_scalar
+
+from pdpsych.analysis.scoring.pooling import between_variance, pool
+
+
+def study(rng, people, pairs, between, noise, samples=1500):
+    """Posterior samples of people whose true ratios differ by ``between`` around 0."""
+    estimate = between * rng.standard_normal((people, pairs))
+    estimate += noise * rng.standard_normal((people, pairs))
+    return estimate + noise * rng.standard_normal((samples, people, pairs))
+
+
+def reml(estimate, variance):
+    """τ² of one pair at the maximum of the restricted likelihood, the obvious slow way."""
+
+    def loss(between):
+        weight = 1 / (variance + between)
+        middle = (weight * estimate).sum() / weight.sum()
+        logs = np.log(variance + between).sum() + np.log(weight.sum())
+        return logs + (weight * (estimate - middle) ** 2).sum()
+
+    return minimize_scalar(loss, bounds=(0, 10), method="bounded", options={"xatol": 1e-9}).x
+
+
+def dersimonian_laird(estimate, variance):
+    """τ² of one pair, as in the paper of 1986."""
+    w = 1 / variance
+    q = (w * (estimate - (w * estimate).sum() / w.sum()) ** 2).sum()
+    return max(0.0, (q - len(w) + 1) / (w.sum() - (w**2).sum() / w.sum()))
+
+
+@given(seed=st.integers(0, 500), people=st.integers(2, 9), between=st.floats(0, 2))
+@settings(max_examples=60)
+def test_variance_between_participants_of_one_pair_is_dersimonian_and_lairds(seed, people, between):
+    rng = np.random.default_rng(seed)
+    variance = rng.uniform(0.01, 0.5, people)
+    estimate = rng.normal(0, np.sqrt(variance + between**2))
+    found = between_variance(estimate[:, None], variance[:, None])
+    assert found == pytest.approx(dersimonian_laird(estimate, variance), abs=1e-12)
+
+
+def test_variance_between_participants_agrees_with_restricted_likelihood_on_average():
+    rng = np.random.default_rng(0)
+    variance = rng.uniform(0.02, 0.2, (8, 300))
+    estimate = rng.normal(0, np.sqrt(variance + 0.3))
+    slow = np.mean([reml(estimate[:, k], variance[:, k]) for k in range(300)])
+    assert between_variance(estimate, variance) == pytest.approx(slow, rel=0.05)
+    assert between_variance(estimate, variance) == pytest.approx(0.3, rel=0.1)
+
+
+def test_a_noisy_participant_weighs_less():
+    rng = np.random.default_rng(0)
+    samples = rng.normal([0.0, 1.0], [0.1, 0.5], (4000, 2))[..., None]
+    w = 1 / (samples.var(axis=0) + between_variance(samples.mean(axis=0), samples.var(axis=0)))
+    expected = float((w * samples.mean(axis=0)).sum() / w.sum())
+    assert pool(samples, rng).estimate[0] == pytest.approx(expected)
+    assert expected < 0.45
+
+
+def test_one_participant_is_pooled_as_is():
+    samples = np.random.default_rng(0).normal(0, 0.2, (1000, 1, 3))
+    pooled = pool(samples, np.random.default_rng(1))
+    np.testing.assert_allclose(pooled.samples, samples[:, 0])
+    np.testing.assert_allclose(pooled.wide_samples, samples[:, 0])
+
+
+@pytest.mark.parametrize(("between", "noise"), [(0.0, 0.3), (0.5, 0.1), (0.3, 0.3)])
+def test_pooled_variance_is_that_of_the_mean_over_participants(between, noise):
+    # Mean over many pairs of the squared error of the pooled mean, against the variance claimed.
+    rng = np.random.default_rng(3)
+    people, pairs = 6, 400
+    pooled = pool(study(rng, people, pairs, between, noise), rng)
+    expected = (between**2 + noise**2) / people
+    assert np.mean(pooled.estimate**2) == pytest.approx(expected, rel=0.25)
+    assert pooled.samples.var(axis=0).mean() == pytest.approx(expected, rel=0.15)
+
+
+@pytest.mark.parametrize("between", [0.0, 0.4])
+def test_intervals_of_the_pooled_mean_cover_the_truth_with_few_participants(between):
+    rng = np.random.default_rng(5)
+    covered = []
+    for _ in range(150):
+        low, high = np.quantile(
+            pool(study(rng, 4, 8, between, 0.2, 400), rng).wide_samples, [0.025, 0.975], axis=0
+        )
+        covered.append((low < 0) & (high > 0))
+    assert 0.92 < np.mean(covered) < 0.985
+
+
+def test_participants_are_drawn_whole():
+    # All differences lie between participants and are the same in both pairs, so must the
+    # uncertainty be.
+    samples = np.random.default_rng(0).normal(0, 1e-3, (3000, 4, 2))
+    samples += np.array([-1.0, -0.5, 0.5, 1.0])[:, None]
+    pooled = pool(samples, np.random.default_rng(1))
+    assert np.corrcoef(pooled.samples.T)[0, 1] > 0.999
+
+
+def test_what_participants_have_in_common_is_not_taken_for_noise():
+    # Noise of one pair hides what a participant is like, noise of all 60 does not.
+    rng = np.random.default_rng(2)
+    truth, claimed = 0.2, []
+    for _ in range(30):
+        samples = study(rng, 8, 60, 0.0, 0.5, 300) + truth * rng.standard_normal((8, 1))
+        claimed.append(pool(samples, rng).spread.mean(axis=1).var())
+    assert np.mean(claimed) == pytest.approx((truth**2 + 0.5**2 / 60) / 8, rel=0.25)
+
+
+def test_a_missing_pair_of_one_participant_is_left_to_the_others():
+    samples = np.random.default_rng(0).normal(0, 0.01, (2000, 3, 2))
+    samples += np.array([1.0, 2.0, 3.0])[:, None]
+    samples[:, 2, 1] = np.nan
+    pooled = pool(samples, np.random.default_rng(1))
+    np.testing.assert_allclose(pooled.estimate, [2.0, 1.5], atol=0.05)
+    assert (pooled.samples.std(axis=0) > 0.3).all()
+
+
+def test_a_pair_of_one_participant_alone_is_as_uncertain_as_people_differ():
+    samples = np.random.default_rng(0).normal(0, 0.01, (4000, 3, 2))
+    samples += np.array([-1.0, 0.0, 1.0])[:, None]
+    samples[:, 1:, 1] = np.nan
+    pooled = pool(samples, np.random.default_rng(1))
+    assert pooled.estimate[1] == pytest.approx(-1.0, abs=0.01)
+    assert pooled.samples[:, 1].std() == pytest.approx(1.0, rel=0.1)

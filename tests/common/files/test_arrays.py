@@ -1,0 +1,79 @@
+from __future__ import annotations
+
+import io
+import tracemalloc
+import zipfile
+
+import numpy as np
+import pytest
+from numpy.lib import format as npy
+
+from pdpsych.common.errors import InputError
+from pdpsych.common.files.arrays import read_archive, read_array
+
+GIGABYTES = 10 * 2**30
+
+
+def _claiming(shape, dtype="<f4", holding=b""):
+    """Return a ``.npy`` file's content that says it has a shape."""
+    file = io.BytesIO()
+    npy.write_array_header_1_0(file, {"descr": dtype, "fortran_order": False, "shape": shape})
+    return file.getvalue() + holding
+
+
+def _archive(path, **members):
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in members.items():
+            archive.writestr(f"{name}.npy", content)
+    return path
+
+
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_an_archive_reads_back(tmp_path, order):
+    array = np.asarray(np.random.default_rng(0).random((3, 4)), np.float32, order=order)
+    np.savez(tmp_path / "a.npz", image=array)
+    found = read_archive(tmp_path / "a.npz", {"image": (3, 4)})["image"]
+    np.testing.assert_array_equal(found, array)
+    assert not found.flags.writeable
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (_claiming((GIGABYTES,)), r"image: is float32 \(10737418240,\), the manifest says"),
+        (_claiming((2**62, 2**62)), "image: is float32"),
+        (_claiming((4, 4), "<f8", bytes(128)), "image: is float64"),
+        (_claiming((4, 4), "|O", b"\x80\x04."), "image: is object"),
+        (_claiming((4, 4), holding=bytes(60)), "has not the 64 bytes"),
+        # More than it says, as a bomb holds.
+        (_claiming((4, 4), holding=bytes(2**24)), "has not the 64 bytes"),
+        (b"\x80\x04N.", "not the arrays of a stimulus set"),
+        (b"", "not the arrays of a stimulus set"),
+    ],
+)
+def test_what_is_not_expected_is_refused_before_it_takes_memory(tmp_path, content, message):
+    path = _archive(tmp_path / "a.npz", image=content)
+    tracemalloc.start()
+    try:
+        with pytest.raises(InputError, match=message):
+            read_archive(path, {"image": (4, 4)})
+        assert tracemalloc.get_traced_memory()[1] < 2**20
+    finally:
+        tracemalloc.stop()
+
+
+def test_what_is_no_archive_or_lacks_the_array_is_refused(tmp_path):
+    (tmp_path / "a.npz").write_bytes(b"PK")
+    np.savez(tmp_path / "b.npz", other=np.zeros(3, np.float32))
+    np.save(tmp_path / "c.npy", np.zeros(3, np.float32))
+    for path in (*sorted(tmp_path.iterdir()), tmp_path / "none.npz"):
+        with pytest.raises(InputError, match=f"{path.name}: not the arrays of a stimulus set"):
+            read_archive(path, {"image": (3,)})
+
+
+def test_an_array_that_says_more_than_it_has_is_refused():
+    with pytest.raises(ValueError, match=f"says that it has {4 * GIGABYTES} bytes, and has 0"):
+        read_array(_claiming((GIGABYTES,)))
+    with pytest.raises(ValueError, match="allow_pickle"):
+        read_array(_claiming((1,), "|O", bytes(64)))
+    np.testing.assert_array_equal(read_array(_claiming((2,), "<f8", bytes(16))), [0, 0])

@@ -1,0 +1,38 @@
+import os
+
+import pytest
+
+from pdpsych.common.parallel import spread
+
+
+def _process(number):
+    return number, os.getpid(), os.environ["OMP_NUM_THREADS"]
+
+
+def _fail(number):
+    if number == 3:
+        raise ValueError("no 3")
+    return number
+
+
+def test_items_come_back_in_order_from_other_processes_with_one_thread_each(monkeypatch):
+    monkeypatch.setenv("OMP_NUM_THREADS", "7")
+    found = list(spread(_process, range(12), 2))
+    assert [number for number, _, _ in found] == list(range(12))
+    assert os.getpid() not in {process for _, process, _ in found}
+    assert {threads for _, _, threads in found} == {"1"}
+    assert os.environ["OMP_NUM_THREADS"] == "7"
+
+
+@pytest.mark.parametrize(("items", "jobs"), [([5], 8), ([5, 6], 1), ([], 4)])
+def test_one_job_or_item_needs_no_process(monkeypatch, items, jobs):
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    assert [row[:2] for row in spread(_process, items, jobs)] == [(i, os.getpid()) for i in items]
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_what_goes_wrong_comes_back_after_what_went_well(jobs):
+    found = spread(_fail, range(6), jobs)
+    assert [next(found) for _ in range(3)] == [0, 1, 2]
+    with pytest.raises(ValueError, match="no 3"):
+        next(found)

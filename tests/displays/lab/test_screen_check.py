@@ -1,0 +1,44 @@
+"""A screen is compared with its display file."""
+
+import pytest
+
+from pdpsych.common.errors import InputError
+from pdpsych.displays.lab.screen_check import check_depth, check_size, frame_rate
+from pdpsych.stimuli import Display
+
+LAB = Display(width_px=1920, height_px=1080, refresh_hz=60, bit_depth=8)
+
+
+def test_the_screen_described_passes():
+    check_size(LAB, (1920, 1080), "lab.yaml")
+    check_size(Display(), (800, 600), "lab.yaml")
+    check_depth(LAB, 8, "lab.yaml")
+    assert frame_rate(LAB, 59.94, False, "lab.yaml") == 59.94
+    assert frame_rate(Display(), 144.0, False, "lab.yaml") == 144.0
+
+
+def test_another_resolution_is_refused():
+    with pytest.raises(InputError, match=r"lab\.yaml: display\.width_px: 1920, .*1280×1080"):
+        check_size(LAB, (1280, 1080), "lab.yaml")
+    with pytest.raises(InputError, match=r"display\.height_px: 1080, .*1920×1200"):
+        check_size(LAB, (1920, 1200), "lab.yaml")
+
+
+def test_another_depth_is_refused():
+    with pytest.raises(InputError, match=r"bit_depth: 8, but the window has 10 bits"):
+        check_depth(LAB, 10, "lab.yaml")
+
+
+@pytest.mark.parametrize("measured", [58.7, 75.0, 30.0])
+def test_another_rate_is_refused(measured):
+    with pytest.raises(InputError, match=rf"refresh_hz: 60, .*{measured:.4g} \(more than 2% off"):
+        frame_rate(LAB, measured, False, "lab.yaml")
+    assert frame_rate(LAB, measured, True, "lab.yaml") == 60
+
+
+@pytest.mark.parametrize("display", [LAB, Display()])
+@pytest.mark.parametrize("measured", [3.0, 668.0])
+def test_flips_that_do_not_wait_are_refused(display, measured):
+    with pytest.raises(InputError, match=r"do not follow the screen; switch on vertical"):
+        frame_rate(display, measured, False, "lab.yaml")
+    assert frame_rate(display, measured, True, "lab.yaml") == 60

@@ -1,0 +1,327 @@
+import csv
+import json
+import os
+import re
+import subprocess
+import sys
+from contextlib import closing
+from pathlib import Path
+
+import logged
+import pandas as pd
+import pytest
+
+from pdpsych.common.errors import InputError
+from pdpsych.common.section import load
+from pdpsych.experiments import experiment as experiments
+from pdpsych.experiments.exports.bids import BIDS_VERSION
+from pdpsych.experiments.exports.exporting import export
+from pdpsych.experiments.logs.records import Header, Trial
+from pdpsych.experiments.logs.trial_log import TrialLog, log_path
+
+
+def header(participant, session, run, observer, planned) -> Header:
+    return logged.header(
+        experiment="early-1",
+        config={
+            "task": "spatial",
+            "instructions": {"welcome": "Was war anders, {first} oder {second}?\nÜ"},
+            "keys": {"first": "a", "second": "l", "pause": "escape", "go_on": "space"},
+        },
+        planned=planned,
+        participant=participant,
+        session=session,
+        run=run,
+        group=2,
+        observer=observer,
+        system={"os": "Linux 6.1"} if observer == "person" else {},
+        versions={"pdpsych": "0.1.0", "psychopy": "2026.2.5"},
+    )
+
+
+def trial(number: int, timed: bool) -> Trial:
+    return logged.trial(
+        number,
+        image="=1+1|cmd" if number == 1 else "ca\tmel",
+        practice=number == 1,
+        realised=1 / 3,
+        response_time=1.25 if timed else None,
+        timing=logged.TIMING | {"dropped": 2} if timed else None,
+    )
+
+
+@pytest.fixture
+def experiment(write_experiment):
+    """Return an experiment with a finished, an unfinished, an empty and a simulated session."""
+    path = write_experiment("early-1")
+    logs = load(path, experiments.Experiment).logs
+    sessions = [
+        ("01", "01", None, "person", 3),
+        ("01", "02", "1", "person", 2),
+        ("A2", "01", None, "simulated: model LGN", 3),
+        ("03", "01", "2", "person", 0),
+    ]
+    for participant, session, run, observer, count in sessions:
+        place = log_path(logs, participant, session, run)
+        with closing(TrialLog.open(place, header(participant, session, run, observer, 3))) as log:
+            for number in range(1, count + 1):
+                log.append(trial(number, timed=observer == "person"))
+    return path
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    found = (p for p in sorted(folder.rglob("*")) if p.is_file())
+    return {p.relative_to(folder).as_posix(): p.read_bytes() for p in found}
+
+
+def validate(folder: Path) -> dict:
+    command = [Path(sys.executable).with_name("bids-validator-deno"), folder, "--format", "json"]
+    done = subprocess.run(command, capture_output=True, text=True, encoding="utf-8")
+    assert done.returncode == 0, done.stdout + done.stderr
+    return json.loads(done.stdout)
+
+
+def test_bids_passes_the_official_validator(experiment, tmp_path):
+    out = export(experiment, tmp_path / "bids", "bids")
+    found = validate(out)
+    issues = [i for i in found["issues"]["issues"] if i["severity"] == "error"]
+    assert not issues
+    codes = {issue["code"] for issue in found["issues"]["issues"]}
+    # What only the lab knows: authors, licence, institution.
+    assert codes <= {
+        "JSON_KEY_RECOMMENDED", "NO_AUTHORS", "SIDECAR_KEY_RECOMMENDED", "TOO_FEW_AUTHORS"
+    }  # fmt: skip
+    assert sorted(found["summary"]["subjects"]) == ["01", "03", "A2"]
+    assert found["summary"]["tasks"] == ["early-1"]
+
+
+def test_the_validator_would_notice(experiment, tmp_path):
+    out = export(experiment, tmp_path / "bids", "bids")
+    table = next(out.rglob("*_beh.tsv"))
+    table.rename(table.with_name("trials.tsv"))
+    with pytest.raises(AssertionError, match="NOT_INCLUDED"):
+        validate(out)
+
+
+def test_bids_has_every_trial_and_the_logs(experiment, tmp_path):
+    out = export(experiment, tmp_path / "bids", "bids")
+    assert sorted(name for name in files(out) if not name.startswith("sourcedata")) == [
+        "README.md",
+        "dataset_description.json",
+        "participants.json",
+        "participants.tsv",
+        "sub-01/ses-01/beh/sub-01_ses-01_task-early1_beh.json",
+        "sub-01/ses-01/beh/sub-01_ses-01_task-early1_beh.tsv",
+        "sub-01/ses-02/beh/sub-01_ses-02_task-early1_run-1_beh.json",
+        "sub-01/ses-02/beh/sub-01_ses-02_task-early1_run-1_beh.tsv",
+        "sub-03/ses-01/beh/sub-03_ses-01_task-early1_run-2_beh.json",
+        "sub-03/ses-01/beh/sub-03_ses-01_task-early1_run-2_beh.tsv",
+        "sub-A2/ses-01/beh/sub-A2_ses-01_task-early1_beh.json",
+        "sub-A2/ses-01/beh/sub-A2_ses-01_task-early1_beh.tsv",
+    ]
+    logs = load(experiment, experiments.Experiment).logs
+    copies = {p.name: p.read_bytes() for p in (out / "sourcedata").rglob("*.jsonl")}
+    assert copies == {p.name: p.read_bytes() for p in logs.glob("*.jsonl")}
+    table = pd.read_csv(
+        out / "sub-01/ses-01/beh/sub-01_ses-01_task-early1_beh.tsv", sep="\t", quoting=3
+    )
+    assert table["trial"].tolist() == [1, 2, 3]
+    assert table["realised"].tolist() == [1 / 3] * 3
+    assert table["dropped"].tolist() == [2] * 3
+    assert table["first_offset"].tolist() == [0.75] * 3
+    description = json.loads((out / "dataset_description.json").read_text())
+    assert description["BIDSVersion"] == BIDS_VERSION
+    people = pd.read_csv(out / "participants.tsv", sep="\t").set_index("participant_id")
+    assert people["sessions"].to_dict() == {"sub-01": 2, "sub-03": 1, "sub-A2": 1}
+    assert people.loc["sub-A2", "observer"] == "simulated: model LGN"
+
+
+def test_the_sidecar_describes_the_session_and_every_column(experiment, tmp_path):
+    out = export(experiment, tmp_path / "bids", "bids")
+    for table in out.rglob("*_beh.tsv"):
+        sidecar = json.loads(table.with_suffix(".json").read_text(encoding="utf-8"))
+        assert sidecar["TaskName"] == "early-1"
+        assert sidecar["Instructions"] == "Was war anders, a oder l?\nÜ"
+        columns = table.read_text().split("\n", 1)[0].split("\t")
+        assert all(sidecar[name]["Description"] for name in columns)
+    person = json.loads(
+        (out / "sub-01/ses-01/beh/sub-01_ses-01_task-early1_beh.json").read_text(encoding="utf-8")
+    )
+    assert person["StimulusPresentation"] == {
+        "OperatingSystem": "Linux 6.1", "SoftwareName": "PsychoPy", "SoftwareVersion": "2026.2.5",
+    }  # fmt: skip
+    simulated = json.loads(
+        (out / "sub-A2/ses-01/beh/sub-A2_ses-01_task-early1_beh.json").read_text(encoding="utf-8")
+    )
+    assert simulated["StimulusPresentation"] == {
+        "OperatingSystem": "n/a", "SoftwareName": "pdpsych", "SoftwareVersion": "0.1.0",
+    }  # fmt: skip
+    assert person["response_time"]["Units"] == "s"
+    assert person["correct"]["Levels"] == {"true": "yes", "false": "no"}
+
+
+def test_missing_values_and_what_spreadsheets_would_compute(experiment, tmp_path):
+    bids = export(experiment, tmp_path / "bids", "bids")
+    lines = (bids / "sub-A2/ses-01/beh/sub-A2_ses-01_task-early1_beh.tsv").read_text().splitlines()
+    cells = [dict(zip(lines[0].split("\t"), line.split("\t"), strict=True)) for line in lines[1:]]
+    assert [cell["response_time"] for cell in cells] == ["n/a"] * 3
+    assert [cell["image"] for cell in cells] == ["'=1+1|cmd", "ca mel", "ca mel"]
+    assert [cell["sign"] for cell in cells] == ["-1"] * 3
+    assert [cell["practice"] for cell in cells] == ["true", "false", "false"]
+    psych = export(experiment, tmp_path / "psych", "psych-ds")
+    with open(psych / "data/study-early1_sub-A2_ses-01_data.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["response_time"] for row in rows] == [""] * 3
+    assert rows[0]["image"] == "'=1+1|cmd"
+
+
+def test_psych_ds_keeps_its_rules(experiment, tmp_path):
+    out = export(experiment, tmp_path / "psych", "psych-ds")
+    description = json.loads((out / "dataset_description.json").read_text(encoding="utf-8"))
+    assert description["@context"] == "https://schema.org"
+    assert description["@type"] == "Dataset"
+    assert description["name"] == "early-1"
+    assert description["description"]
+    variables = description["variableMeasured"]
+    assert all(v["@type"] == "PropertyValue" and v["description"] for v in variables)
+    tables = sorted((out / "data").iterdir())
+    assert [p.name for p in tables] == [
+        "study-early1_sub-01_ses-01_data.csv",
+        "study-early1_sub-01_ses-02_run-1_data.csv",
+        "study-early1_sub-03_ses-01_run-2_data.csv",
+        "study-early1_sub-A2_ses-01_data.csv",
+    ]
+    rule = re.compile(r"([a-z]+-[a-zA-Z0-9]+)(_[a-z]+-[a-zA-Z0-9]+)*_data\.csv")
+    headers: set[str] = set()
+    for path in tables:
+        assert rule.fullmatch(path.name)
+        with open(path, newline="", encoding="utf-8") as file:
+            first, *rows = csv.reader(file)
+        assert len(set(first)) == len(first)
+        assert {len(row) for row in rows} <= {len(first)}
+        headers |= set(first)
+    assert headers == {v["name"] for v in variables}
+    assert len(variables) == len(headers)
+
+
+@pytest.mark.parametrize("layout", ["bids", "psych-ds"])
+def test_an_export_is_replaced_and_the_same_again(experiment, tmp_path, layout):
+    out = export(experiment, tmp_path / "out", layout)
+    before = files(out)
+    place = log_path(load(experiment, experiments.Experiment).logs, "01", "02", "1")
+    with closing(TrialLog.open(place, header("01", "02", "1", "person", 3))) as log:
+        log.append(trial(3, timed=True))
+    export(experiment, out, layout)
+    after = files(out)
+    assert before.keys() == after.keys()
+    changed = {name for name in before if before[name] != after[name]}
+    assert changed
+    assert all("sub-01_ses-02" in name for name in changed)
+    assert export(experiment, out, layout) == out
+    assert files(out) == after
+    assert sorted(p.name for p in tmp_path.iterdir() if p.name.startswith(".")) == []
+
+
+def test_what_is_not_a_former_export_is_left_alone(experiment, tmp_path):
+    other = tmp_path / "mine"
+    other.mkdir()
+    export(experiment, other, "bids")
+    (other / "anat").mkdir()
+    (other / "anat" / "scan.nii").write_text("precious")
+    with pytest.raises(InputError, match=r"mine: holds anat/scan.nii, which this export does not"):
+        export(experiment, other, "bids")
+    assert (other / "anat" / "scan.nii").read_text() == "precious"
+    with pytest.raises(InputError, match=r"mine: holds README.md and others, which this"):
+        export(experiment, other, "psych-ds")
+    photographs = tmp_path / "photographs"
+    photographs.mkdir()
+    (photographs / "dataset_description.json").write_text("[]")
+    with pytest.raises(InputError, match="photographs: is no export of pdpsych"):
+        export(experiment, photographs, "psych-ds")
+    (tmp_path / "file").write_text("")
+    with pytest.raises(InputError, match="file: is a file"):
+        export(experiment, tmp_path / "file", "bids")
+    with pytest.raises(InputError, match="cannot be written: "):
+        export(experiment, tmp_path / "file" / "below", "bids")
+
+
+def test_an_export_that_fails_leaves_the_former(experiment, tmp_path):
+    out = export(experiment, tmp_path / "out", "bids")
+    before = files(out)
+    logs = load(experiment, experiments.Experiment).logs
+    (logs / "sub-09_ses-01.jsonl").write_text("{")
+    with pytest.raises(InputError, match=r"sub-09_ses-01.jsonl: empty"):
+        export(experiment, out, "bids")
+    (logs / "sub-09_ses-01.jsonl").write_bytes((logs / "sub-A2_ses-01.jsonl").read_bytes())
+    with pytest.raises(InputError, match=r"recorded as sub-A2_ses-01.jsonl"):
+        export(experiment, out, "bids")
+    assert files(out) == before
+
+
+@pytest.mark.parametrize("moved", [False, True])
+def test_what_a_killed_export_left_is_cleared_away(experiment, tmp_path, moved):
+    out = export(experiment, tmp_path / "out", "bids")
+    before = files(out)
+    (tmp_path / ".out.part" / "new").mkdir(parents=True)
+    (tmp_path / ".out.part" / "new" / "README.md").write_text("hal")
+    if moved:
+        out.rename(tmp_path / ".out.part" / "former")
+    assert files(export(experiment, out, "bids")) == before
+    assert not (tmp_path / ".out.part").exists()
+
+
+def test_a_folder_that_cannot_be_put_in_place_leaves_the_former(experiment, tmp_path, monkeypatch):
+    out = export(experiment, tmp_path / "out", "bids")
+    before = files(out)
+    rename = os.rename
+
+    def refuse(source, target):
+        if Path(source).name == "new":
+            raise PermissionError(13, "in use")
+        rename(source, target)
+
+    monkeypatch.setattr(os, "rename", refuse)
+    with pytest.raises(InputError, match="out: cannot be written: in use"):
+        export(experiment, out, "bids")
+    assert files(out) == before
+
+
+def test_no_session_names_the_command(write_experiment, tmp_path):
+    with pytest.raises(InputError, match=r"no trial log here.*pdpsych run"):
+        export(write_experiment(), tmp_path / "out", "bids")
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("config", "problem"),
+    [
+        ({"instructions": {"welcome": "{total.__class__}"}}, "instructions: .*cannot be filled in"),
+        ({"instructions": {"welcome": "{nobody}"}}, "instructions: .*cannot be filled in"),
+        ({"instructions": []}, "instructions: expected a mapping"),
+        ({"instructions": {"welcome": "{first}"}, "keys": {"first": {}}}, "keys: first"),
+    ],
+)
+def test_a_log_whose_texts_were_tampered_with_is_refused(
+    write_experiment, tmp_path, config, problem
+):
+    path = write_experiment("early-1")
+    head = header("01", "01", None, "person", 1).model_copy(update={"config": config})
+    place = log_path(load(path, experiments.Experiment).logs, "01", "01")
+    with closing(TrialLog.open(place, head)) as log:
+        log.append(trial(1, timed=False))
+    with pytest.raises(InputError, match=rf"sub-01_ses-01\.jsonl: line 1: config\.{problem}"):
+        export(path, tmp_path / "out", "bids")
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("participant", ["../01", "=1+1", "a b", ""])
+def test_a_log_whose_participant_is_no_label_is_refused(write_experiment, tmp_path, participant):
+    path = write_experiment("early-1")
+    place = log_path(load(path, experiments.Experiment).logs, "01", "01")
+    head = header("01", "01", None, "person", 1).model_copy(update={"participant": participant})
+    with closing(TrialLog.open(place, head)) as log:
+        log.append(trial(1, timed=False))
+    wanted = r"sub-01_ses-01\.jsonl: line 1: participant: letters and digits only"
+    with pytest.raises(InputError, match=wanted):
+        export(path, tmp_path / "out", "bids")
+    assert not (tmp_path / "out").exists()

@@ -1,0 +1,354 @@
+import json
+import os
+import shutil
+import subprocess
+import sys
+import textwrap
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from logged import TIMING, header, trial, write
+
+from pdpsych.common.errors import InputError
+from pdpsych.common.files.append_only import torn_path
+from pdpsych.experiments.logs.records import Trial
+from pdpsych.experiments.logs.session_log import read_log
+from pdpsych.experiments.logs.trial_log import _TRIAL_BYTES, TrialLog, log_path
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "data" / "early" / "sub-01_ses-01.jsonl"
+
+
+def test_what_is_written_is_read(path):
+    write(path, 3)
+    log = read_log(path)
+    assert log.header == header()
+    assert not log.complete
+    assert log.notes == ()
+    assert list(log.trials["trial"]) == [1, 2, 3]
+    expected = trial(2).model_dump(exclude={"record", "timing"}) | {
+        "off": False,
+        "dropped": 0,
+        "first_onset": 0.5,
+        "first_offset": 0.75,
+        "question_onset": 0.75,
+        "question_offset": 2.0,
+    }
+    assert log.trials.iloc[1].to_dict() == expected
+
+
+def test_each_line_is_plain_json(path):
+    lines = [json.loads(line) for line in write(path, 2).splitlines()]
+    assert [line["record"] for line in lines] == ["session", "trial", "trial"]
+    assert lines[0]["schema_version"] == 2
+    assert lines[2]["amplitude"] == 0.2
+
+
+def test_a_log_without_trials_has_the_columns(path):
+    write(path, 0)
+    assert list(read_log(path).trials.columns) == [
+        name for name in Trial.model_fields if name not in ("record", "timing")
+    ]
+
+
+def test_untimed_answers_are_missing_numbers(path):
+    with closing(TrialLog.open(path, header())) as log:
+        log.append(trial(1, response_time=None, timing=None))
+    trials = read_log(path).trials
+    assert trials["response_time"].isna().all()
+    assert trials["response_time"].dtype == float
+    assert "off" not in trials
+    assert str(read_log(path)) == f"{path}: 1 of 10 trials"
+
+
+def test_a_session_says_how_it_was_timed(path):
+    late = json.loads(json.dumps(TIMING))
+    late["phases"]["first"]["offset"] = 0.79
+    with closing(TrialLog.open(path, header(planned=3))) as log:
+        for number, timing in ((1, TIMING), (2, late), (3, None)):
+            log.append(trial(number, timing=timing))
+    log = read_log(path)
+    assert log.timing.off == (2,)
+    assert list(log.trials["off"].eq(True)) == [False, True, False]
+    assert str(log).startswith(
+        f"{path}: complete, 3 trials\ntiming: 2 of 3 trials timed, 0 dropped frames"
+    )
+
+
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_a_log_cut_anywhere_loses_at_most_the_trial_being_written(path, data):
+    path.unlink(missing_ok=True)
+    torn_path(path).unlink(missing_ok=True)
+    whole = write(path, 3)
+    cut = data.draw(st.integers(0, len(whole)))
+    path.write_bytes(whole[:cut])
+    kept = whole[:cut].count(b"\n")
+    if kept:
+        log = read_log(path)
+        assert len(log.trials) == kept - 1
+        assert bool(log.notes) == (not whole[:cut].endswith(b"\n"))
+        assert path.read_bytes() == whole[:cut]
+    else:
+        with pytest.raises(InputError, match="was not started"):
+            read_log(path)
+    with closing(TrialLog.open(path, header())) as log:
+        assert [t.trial for t in log.trials] == list(range(1, max(kept, 1)))
+    assert write(path, 3) == whole
+    tail = whole[:cut].rpartition(b"\n")[2]
+    assert torn_path(path).exists() == bool(tail)
+    if tail:
+        assert torn_path(path).read_bytes() == tail + b"\n"
+        assert "sub-01_ses-01.jsonl.torn: holds what was cut off" in read_log(path).notes[0]
+
+
+def test_every_torn_line_is_kept(path):
+    for start in (b'{"trial": 1, ', b'{"tri'):
+        path.write_bytes(write(path, 1) + start)
+    write(path, 2)
+    assert torn_path(path).read_bytes() == b'{"trial": 1, \n{"tri\n'
+
+
+def test_a_tail_of_zeros_after_power_loss_is_left_out(path):
+    whole = write(path, 2)
+    path.write_bytes(whole + bytes(200))
+    assert len(read_log(path).trials) == 2
+    write(path, 2)
+    assert path.read_bytes() == whole
+
+
+@pytest.mark.parametrize(
+    ("line", "damage", "message"),
+    [
+        (2, b"{", "line 2: not valid JSON"),
+        (4, b"{", "line 4: not valid JSON"),
+        (2, b"", "line 2: not valid JSON"),
+        (3, b"[1]", "line 3: expected a mapping"),
+        (3, b'{"record": "trial"}', "line 3: trial: "),
+        (1, b'{"record": "session"}', "line 1: schema_version: expected the version"),
+        (1, b'{"schema_version": 3}', "line 1: schema_version: the log has 3"),
+    ],
+)
+def test_other_damage_is_named_and_left_alone(path, line, damage, message):
+    lines = write(path, 3).split(b"\n")
+    lines[line - 1] = damage
+    damaged = b"\n".join(lines)
+    path.write_bytes(damaged)
+    for use in (read_log, lambda p: TrialLog.open(p, header())):
+        with pytest.raises(InputError, match=message) as caught:
+            use(path)
+        assert str(path) in str(caught.value)
+    assert path.read_bytes() == damaged
+
+
+def test_a_line_changed_by_hand_is_named_and_not_gone_on_with(path):
+    whole = write(path, 3)
+    changed = whole.replace(b'"response": 2', b'"response": 1', 2)
+    path.write_bytes(changed)
+    log = read_log(path)
+    assert list(log.trials["response"]) == [1, 1, 2]
+    assert log.notes == (f"{path}: changed after it was written: line 2, 3",)
+    with pytest.raises(InputError, match=r"changed .* line 2, 3; .* restore the log from a copy"):
+        TrialLog.open(path, header())
+    assert path.read_bytes() == changed
+
+
+def test_a_header_changed_by_hand_is_named(path):
+    path.write_bytes(write(path, 1).replace(b'"observer": "person"', b'"observer": "LGN"'))
+    assert read_log(path).notes == (f"{path}: changed after it was written: line 1",)
+
+
+def test_a_finished_log_is_read_only_and_opens(path):
+    whole = write(path, 10)
+    assert not path.stat().st_mode & 0o222
+    with closing(TrialLog.open(path, header())) as log:
+        assert log.finished
+        with pytest.raises(InputError, match="is finished and its log read-only"):
+            log.append(trial(11))
+    assert path.read_bytes() == whole
+    assert read_log(path).complete
+
+
+def test_a_read_only_log_of_an_unfinished_session_is_named(path, monkeypatch):
+    write(path, 2)
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    with pytest.raises(InputError, match="read-only, but the session is not finished"):
+        TrialLog.open(path, header())
+
+
+def test_less_room_on_the_disk_than_the_session_needs_is_refused(path, monkeypatch):
+    whole = write(path, 2)
+    usage = type(shutil.disk_usage(path.parent))
+    for free, enough in ((4096 * 9, True), (4096 * 9 - 1, False)):
+        monkeypatch.setattr(shutil, "disk_usage", lambda _, free=free: usage(0, 0, free))
+        if enough:
+            TrialLog.open(path, header()).close()
+        else:
+            with pytest.raises(InputError, match=r"0\.0 MB free, the session needs 0\.0 MB"):
+                TrialLog.open(path, header())
+    assert path.read_bytes() == whole
+
+
+def test_a_line_takes_less_than_the_room_asked_for(path):
+    whole = write(path, 3)
+    assert max(map(len, whole.splitlines()[1:])) < _TRIAL_BYTES / 3
+
+
+def version_1(path) -> None:
+    """Write a log as schema 1 was: no chain, the interval, onsets of phases."""
+    first = header().model_dump(mode="json", exclude={"calibration", "group", "windowed", "system"})
+    lines = [first | {"schema_version": 1}]
+    for number in (1, 2):
+        line = trial(number).model_dump(mode="json", exclude={"position", "timing"})
+        lines.append(line | {"interval": 2, "timing": {"first": 0.5, "dropped_frames": 0.0}})
+    path.parent.mkdir(parents=True)
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+
+
+def test_a_log_of_schema_1_is_read_but_not_gone_on_with(path):
+    version_1(path)
+    log = read_log(path)
+    assert log.notes == ()
+    assert log.header.schema_version == 1
+    assert list(log.trials["position"]) == [2, 2]
+    assert "interval" not in log.trials
+    with pytest.raises(InputError, match="schema_version: the log has 1, this run has 2"):
+        TrialLog.open(path, header())
+
+
+def test_a_missing_trial_is_named(path):
+    lines = write(path, 3).splitlines(keepends=True)
+    path.write_bytes(b"".join([*lines[:2], lines[3]]))
+    with pytest.raises(InputError, match="line 3: trial: expected 2 of 10, got 3"):
+        read_log(path)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"experiment": "other"}, 'experiment: the log has "early", this run has "other"'),
+        ({"participant": "02"}, "participant: "),
+        ({"session": "02"}, "session: "),
+        ({"observer": "simulated"}, "observer: "),
+        ({"stimulus_set_sha256": "00"}, "stimulus_set_sha256: "),
+        ({"calibration": "00"}, 'calibration: the log has null, this run has "00"'),
+        ({"design": "00"}, "design: "),
+        ({"config": {"seed": 0, "timing": {"image": 300}}}, "config.timing.image: the log has 250"),
+    ],
+)
+def test_a_log_of_something_else_is_refused(path, change, message):
+    whole = write(path, 2)
+    with pytest.raises(InputError, match=message):
+        TrialLog.open(path, header(**change))
+    assert path.read_bytes() == whole
+
+
+def test_a_set_that_moved_and_new_versions_are_no_difference(path):
+    write(path, 2)
+    config = {**header().config, "stimulus_set": "elsewhere"}
+    moved = header(config=config, versions={}, started="2027-01-01T00:00:00+00:00")
+    with closing(TrialLog.open(path, moved)) as log:
+        assert len(log.trials) == 2
+
+
+def test_without_an_answer_another_design_may_begin(path):
+    write(path, 0)
+    with closing(TrialLog.open(path, header(design="00", config={}))) as log:
+        log.append(trial(1))
+    assert read_log(path).header == header(design="00", config={})
+
+
+def test_one_process_at_a_time(path):
+    write(path, 1)
+    code = """
+        import sys
+        sys.path.insert(0, sys.argv[2])
+        from pathlib import Path
+        from pdpsych.common.errors import InputError
+        from pdpsych.experiments.logs.session_log import read_log
+        from pdpsych.experiments.logs.trial_log import TrialLog
+        path = Path(sys.argv[1])
+        try:
+            TrialLog.open(path, read_log(path).header)
+        except InputError as error:
+            sys.exit(str(error))
+    """
+    command = [sys.executable, "-c", textwrap.dedent(code), str(path), os.getcwd()]
+    with closing(TrialLog.open(path, header())):
+        second = subprocess.run(command, capture_output=True, text=True)
+    assert second.returncode == 1
+    assert "another process is running this session" in second.stderr
+    assert subprocess.run(command).returncode == 0
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no file size limit to fill")
+@pytest.mark.parametrize("room", [100, 900, 1500])
+def test_a_full_disk_costs_the_trial_at_hand_only(path, room):
+    """The file may not grow past ``room`` bytes: the system writes a part, then refuses."""
+    whole = write(path, 3)
+    path.unlink()
+    code = """
+        import resource, signal, sys
+        from pathlib import Path
+        from pdpsych.common.errors import InputError
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        sys.path.insert(0, sys.argv[1])
+        from logged import write
+        resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[3]), resource.RLIM_INFINITY))
+        try:
+            write(Path(sys.argv[2]), 3)
+        except InputError as error:
+            sys.exit(str(error))
+    """
+    command = [sys.executable, "-c", textwrap.dedent(code), Path(__file__).parent, path, str(room)]
+    run = subprocess.run(command, capture_output=True, text=True)
+    ends = [i + 1 for i, byte in enumerate(whole) if byte == ord("\n")]
+    kept = max([end for end in ends if end <= room], default=0)
+    assert run.returncode == 1
+    if kept:
+        saved = ends.index(kept)
+        assert f"trial {saved + 1} could not be saved" in run.stderr
+        assert f"all {saved} trials before it are" in run.stderr
+        assert path.read_bytes() == whole[:kept]
+    else:
+        assert "first line could not be saved" in run.stderr
+        assert not path.exists()
+    assert write(path, 3) == whole
+
+
+@pytest.mark.parametrize("label", ["", "0 1", "sub-01", "a/b", "é", "01\n"])
+def test_labels_are_letters_and_digits(tmp_path, label):
+    with pytest.raises(InputError, match="participant: letters and digits only"):
+        log_path(tmp_path, label, "01")
+    with pytest.raises(InputError, match="session: letters and digits only"):
+        log_path(tmp_path, "01", label)
+
+
+@pytest.mark.parametrize(
+    "labels", [("9" * 51, "01", None), ("01", "9" * 51, None), ("01", "01", "9" * 51)]
+)
+def test_labels_fit_into_the_name_of_a_file(tmp_path, labels):
+    with pytest.raises(InputError, match="at most 50 letters and digits"):
+        log_path(tmp_path, *labels)
+    longest = log_path(tmp_path, *(label and label[:50] for label in labels))
+    assert len(longest.name) < 200
+
+
+def test_log_path_is_named_as_in_bids(tmp_path):
+    assert log_path(tmp_path, "07", "A2") == tmp_path / "sub-07_ses-A2.jsonl"
+
+
+def test_a_folder_that_cannot_be_made_is_named(tmp_path):
+    (tmp_path / "data").write_text("a file where a folder should be")
+    with pytest.raises(InputError, match=r"data.* cannot be written"):
+        TrialLog.open(tmp_path / "data" / "sub-01_ses-01.jsonl", header())
+
+
+def test_no_log_is_named(tmp_path):
+    with pytest.raises(InputError, match=r"none\.jsonl: cannot be read"):
+        read_log(tmp_path / "none.jsonl")

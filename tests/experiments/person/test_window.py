@@ -1,0 +1,428 @@
+"""Sessions of a person: a real window, real key events, frames read back from the screen.
+
+The person is this process, the program another; see person.py and watched.py.
+"""
+
+import json
+import subprocess
+import sys
+import threading
+import time
+
+import numpy as np
+import pytest
+
+from pdpsych.displays.rendering import quantise
+from pdpsych.experiments import read_log
+from pdpsych.experiments.logs.timing import TrialTiming, summarise
+from pdpsych.stimuli import Display, show
+
+if sys.platform != "linux":
+    pytest.skip("keys are pressed through X", allow_module_level=True)
+
+from screens import virtual_screen
+from person import ARRIVAL, Person
+
+TIMING = {"fixation": 50, "image": 50, "blank": 50, "gap": 50, "reference": 50, "feedback": 50}
+SIZE = {"width_px": 321, "height_px": 240, "refresh_hz": 60}
+SEPARATION = 20
+QUESTION = "1 or 2?"
+
+
+@pytest.fixture(scope="module")
+def person(x_environment, tmp_path_factory):
+    sitting = Person(x_environment, tmp_path_factory.mktemp("person"))
+    yield sitting
+    sitting.leave()
+
+
+@pytest.fixture
+def short(write_experiment):
+    """Return a function that writes an experiment of few trials on a small window."""
+
+    def write(name="short", **fields):
+        few = {"images": ["camel"], "trials_per_condition": 2, "display": SIZE, "timing": TIMING}
+        return write_experiment(name, **{**few, **fields})
+
+    return write
+
+
+def answering(person, choose=lambda moment: "1", also=lambda moment: None):
+    """Return what a person does who answers every question and goes on from every page."""
+
+    def react(moment):
+        if also(moment):
+            return
+        if moment.text == QUESTION:
+            person.press(choose(moment))
+        elif moment.text and moment.phase != "feedback":
+            person.press("space")
+
+    return react
+
+
+def log_of(path):
+    return path.parent / "data" / path.stem / "sub-01_ses-01.jsonl"
+
+
+def records(path):
+    return [json.loads(line) for line in log_of(path).read_text().splitlines()[1:]]
+
+
+def command(path):
+    return "run", str(path), "--participant", "01", "--uncalibrated", "--windowed"
+
+
+def placed(screen, frame, left):
+    _, height, width = frame.shape
+    top = (screen.shape[0] - height) // 2
+    screen[top : top + height, left : left + width] = frame.transpose(1, 2, 0)
+
+
+def expected_screens(trial, experiment, opened):
+    """Return the screens of a trial by phase, (height, width, 3), by the pipeline alone."""
+    display = Display(**experiment["display"])
+    rng = np.random.default_rng(trial["dither_seed"])
+    shown = show(
+        opened.base(trial["image"]),
+        opened.distortion(trial["image"], trial["pair"], trial["distortion"]),
+        trial["sign"] * trial["amplitude"],
+        display,
+        "srgb",
+        rng,
+    )
+    reference = quantise(opened.base(trial["image"]), display, "srgb", rng)
+    frames = [shown.distorted, shown.reference]
+    if trial["position"] == 2:
+        frames.reverse()
+    bases = opened.base(trial["image"])
+    luminance = np.mean(np.where(bases > 0.04045, ((bases + 0.055) / 1.055) ** 2.4, bases / 12.92))
+    level = np.where(luminance > 0.0031308, 1.055 * luminance ** (1 / 2.4) - 0.055, 0) * 255
+    blank = np.full((display.height_px, display.width_px, 3), np.round(level))
+    width = frames[0].shape[-1]
+    middle = (display.width_px - width + 1) // 2
+    screens = {name: blank.copy() for name in ("first", "second", "reference")}
+    placed(screens["first"], frames[0], middle)
+    placed(screens["second"], frames[1], middle)
+    placed(screens["reference"], reference, middle)
+    screens["images"] = blank.copy()
+    apart = (width + SEPARATION) // 2
+    placed(screens["images"], frames[0], middle - apart)
+    placed(screens["images"], frames[1], middle + apart)
+    return screens
+
+
+def without_mark(screen):
+    """Return a screen without the middle, where the fixation mark is between two images."""
+    kept = screen.astype(float)
+    height, width = screen.shape[0] // 2, screen.shape[1] // 2
+    kept[height - 7 : height + 8, width - 7 : width + 8] = np.nan
+    return kept
+
+
+@pytest.mark.parametrize("colours", ["small_set", "colour_set"])
+@pytest.mark.parametrize("task", ["two-interval", "spatial"])
+def test_every_pixel_is_the_pipelines_level(person, short, request, tmp_path, colours, task):
+    opened = request.getfixturevalue(colours)
+    path = short(
+        stimulus_set=str(opened.path),
+        task=task,
+        reference=colours == "colour_set",
+        separation_px=SEPARATION,
+        pairs=["principal"],
+        trials_per_condition=4,
+    )
+    pixels = tmp_path / "pixels.npz"
+    sitting = person.sit(*command(path), react=answering(person), pixels=str(pixels))
+    assert sitting.status == 0, sitting.said
+    with np.load(pixels) as arrays:
+        seen, shown = arrays["seen"], arrays["shown"]
+    trials = records(path)
+    header = json.loads(log_of(path).read_text().splitlines()[0])
+    assert len(trials) == 8
+    assert {(t["position"], t["sign"]) for t in trials} == {(1, 1), (1, -1), (2, 1), (2, -1)}
+    names = ["first", "second"] if task == "two-interval" else ["images"]
+    names += ["reference"] if colours == "colour_set" else []
+    # three frames of 1/60 s each
+    assert len(seen) == len(trials) * len(names) * 3
+    for trial in trials:
+        screens = expected_screens(trial, header["config"], opened)
+        for name in names:
+            mine = (shown == (str(trial["trial"]), name)).all(axis=1)
+            assert mine.sum() == 3
+            for screen in seen[mine]:
+                if name == "images":
+                    screens[name], screen = without_mark(screens[name]), without_mark(screen)
+                np.testing.assert_array_equal(screen, screens[name])
+
+
+def test_a_whole_session_with_practice_and_feedback(person, short):
+    path = short(practice_trials=3, pairs=["principal"], break_every=2, trials_per_condition=3)
+    sitting = person.sit(
+        *command(path), react=answering(person, lambda moment: str(1 + moment.trial % 2))
+    )
+    assert sitting.status == 0, sitting.said
+    assert "complete, 9 trials" in sitting.said
+    log = read_log(log_of(path))
+    assert log.complete
+    assert log.header.observer == "person"
+    # the person answers 2 in odd trials, 1 in even ones
+    assert (log.trials["response"] == 1 + log.trials["trial"] % 2).all()
+    assert log.trials["response_time"].between(0, 5, inclusive="neither").all()
+    texts = [moment.text for moment in sitting.moments if moment.text]
+    right = log.trials.loc[log.trials["practice"], "correct"]
+    told = [m.text for m in sitting.moments if m.phase == "feedback"]
+    assert told == ["Right" if correct else "Wrong" for correct in right]
+    assert texts[0].startswith("Each trial shows")
+    assert any(t.startswith(f"That was the practice: {right.sum()} of 3 right") for t in texts)
+    assert sum("Have a break" in text for text in texts) == 2
+    assert any(text.startswith("7 of 9 trials are done") for text in texts)
+    assert texts[-1].startswith("That was the last trial")
+
+
+def test_stop_in_the_middle_of_a_trial_and_go_on(person, short):
+    path = short()
+
+    def stop(moment):
+        stops = moment.text.startswith(("Interrupted", "Stop for now?"))
+        if stops or (moment.trial, moment.phase) == (3, "first"):
+            person.press_in_time("escape")
+            return True
+        return False
+
+    sitting = person.sit(*command(path), react=answering(person, also=stop))
+    assert sitting.status == 0
+    assert "stopped after 2 of 8 trials; the same command goes on from there" in sitting.said
+    texts = [moment.text for moment in sitting.moments if moment.text]
+    assert texts[-2].startswith("Interrupted after 2 of 8 trials")
+    assert texts[-1].startswith("Stop for now?")
+    before = log_of(path).read_bytes()
+    assert [trial["trial"] for trial in records(path)] == [1, 2]
+    sitting = person.sit(*command(path), react=answering(person))
+    assert sitting.status == 0
+    assert log_of(path).read_bytes().startswith(before)
+    assert [trial["trial"] for trial in records(path)] == list(range(1, 9))
+    assert {moment.trial for moment in sitting.moments} - {0} == set(range(3, 9))
+
+
+def test_a_trial_begins_again_after_a_pause_in_any_phase(person, short):
+    path = short()
+    todo = {(2, "fixation"), (3, "first"), (4, "second"), (5, QUESTION)}
+
+    def pause(moment):
+        at = moment.trial, moment.phase or moment.text
+        if at in todo:
+            todo.remove(at)
+            person.press_in_time("escape")
+            return True
+        if moment.text.startswith("Interrupted") and moment.trial == 3 and not asked:
+            # begins to stop, and does not after all
+            asked.append(moment)
+            person.press_in_time("escape")
+            return True
+        return False
+
+    asked = []
+    sitting = person.sit(*command(path), react=answering(person, also=pause))
+    assert sitting.status == 0, sitting.said
+    assert [trial["trial"] for trial in records(path)] == list(range(1, 9))
+    phases = {n: [m.phase for m in sitting.moments if m.trial == n and m.phase] for n in range(9)}
+    whole = ["fixation", "first", "blank", "second"]
+    assert phases[1] == phases[6] == phases[7] == phases[8] == whole
+    assert phases[2] == ["fixation", *whole]
+    assert phases[3] == ["fixation", "first", *whole]
+    assert phases[4] == [*whole, *whole]
+    assert phases[5] == [*whole, *whole]
+    assert sum(m.text.startswith("Stop for now?") for m in sitting.moments) == 1
+
+
+def test_only_a_fresh_press_of_an_answer_key_answers(person, short):
+    path = short(trials_per_condition=1)
+
+    def fumble(moment):
+        if moment.trial == 1 and moment.phase in ("fixation", "first", "blank", "second"):
+            person.press_in_time("1")
+        elif moment.trial == 2 and moment.phase == "second":
+            person.hold("1")
+            time.sleep(ARRIVAL)
+        elif moment.trial == 3 and not moment.phase and not moment.text:
+            person.press_in_time("1", "1")
+        elif moment.text == QUESTION:
+            if moment.trial == 2:
+                time.sleep(0.8)
+            if moment.trial == 3:
+                person.press("x", "3", "space", "Return")
+            time.sleep(0.3)
+            person.press("2")
+            person.release("1")
+        else:
+            return False
+        return True
+
+    sitting = person.sit(*command(path), react=answering(person, also=fumble))
+    assert sitting.status == 0, sitting.said
+    trials = records(path)
+    assert [trial["response"] for trial in trials] == [2, 2, 2, 2]
+    # time of the press, not of its detection, which came after it was let go
+    waited = [trial["response_time"] for trial in trials]
+    assert waited[0] == pytest.approx(0.3, abs=0.1)
+    assert waited[1] == pytest.approx(1.1, abs=0.1)
+    assert waited[3] == pytest.approx(0.3, abs=0.1)
+
+
+def test_a_closed_window_is_a_stop(person, short):
+    path = short()
+
+    def close(moment):
+        if (moment.trial, moment.phase) == (3, "blank"):
+            person.close_window()
+            return True
+        return False
+
+    sitting = person.sit(*command(path), react=answering(person, also=close))
+    assert sitting.status == 0
+    assert "the window was closed after 2 of 8 trials; the same command" in sitting.said
+    assert [trial["trial"] for trial in records(path)] == [1, 2]
+
+
+def test_a_full_disk_ends_the_session_with_all_trials_before(person, short):
+    path = short()
+    sitting = person.sit(*command(path), react=answering(person), file_size=6_000)
+    assert sitting.status == 2
+    assert "could not be saved (File too large)" in sitting.said
+    assert "Traceback" not in sitting.said
+    kept = [trial["trial"] for trial in records(path)]
+    assert kept == list(range(1, len(kept) + 1))
+    assert max(moment.trial for moment in sitting.moments) == len(kept) + 1
+    assert person.sit(*command(path), react=answering(person)).status == 0
+    assert [trial["trial"] for trial in records(path)] == list(range(1, 9))
+
+
+def test_a_killed_program_loses_no_answered_trial(person, short):
+    path = short(trials_per_condition=6)
+    rng = np.random.default_rng(6)
+    for _ in range(5):
+        before = log_of(path).read_bytes() if log_of(path).exists() else b""
+        kill_at(person, path, int(rng.integers(2, 30)), rng.uniform(0, 0.03))
+        assert log_of(path).read_bytes().startswith(before[: before.rfind(b"\n") + 1])
+    assert person.sit(*command(path), react=answering(person)).status == 0
+    assert [trial["trial"] for trial in records(path)] == list(range(1, 25))
+
+
+def kill_at(person, path, count, delay):
+    """Kill a session some time after its moment of that number; check what is on the disk."""
+    timer = threading.Timer(delay, person.kill)
+    moments = []
+
+    def die(moment):
+        moments.append(moment)
+        if len(moments) == count:
+            timer.start()
+        return False
+
+    sitting = person.sit(*command(path), react=answering(person, also=die))
+    assert sitting.status == -9
+    kept = read_log(log_of(path)).trials["trial"].tolist()
+    assert kept == list(range(1, len(kept) + 1))
+    # a trial begins when the one before is saved
+    assert len(kept) in (moments[-1].trial - 1, moments[-1].trial)
+
+
+def test_late_frames_are_recorded(person, short):
+    """Flips come as a screen's at 25 Hz, full screen; one frame comes three late."""
+    timing = {**TIMING, "image": 120}
+    display = {"width_px": 640, "height_px": 480, "refresh_hz": 25}
+    path = short(trials_per_condition=1, timing=timing, display=display)
+    sitting = person.sit(
+        *command(path)[:-1], react=answering(person), vsync=25.2, late={"first": 3}
+    )
+    assert sitting.status == 0, sitting.said
+    timings = {t["trial"]: TrialTiming(**t["timing"]) for t in records(path)}
+    first_page = next(moment.text for moment in sitting.moments if moment.text)
+    assert "Participant 01, session 01\nbegins\n\nScreen 0: 640 × 480" in first_page
+    first = timings[1]
+    assert first.refresh_hz == pytest.approx(25.2, rel=0.01)
+    assert {name: phase.frames for name, phase in first.phases.items()} == {
+        "fixation": 1,
+        "first": 3,
+        "blank": 1,
+        "second": 3,
+        "question": None,
+    }
+    # a late first frame lengthens the phase before it
+    assert first.deviations["fixation"] == pytest.approx(3, abs=0.3)
+    assert first.off
+    assert first.dropped >= 3
+    assert summarise(timings).off[0] == 1
+    starts = [timing.start for timing in timings.values()]
+    assert starts == sorted(starts)
+
+
+@pytest.mark.parametrize(
+    ("fields", "windowed", "message"),
+    [
+        ({"display": {**SIZE, "bit_depth": 16}}, True, "a window shows 8 or 10 bits, got 16"),
+        ({"display": {**SIZE, "bit_depth": 10}}, True, "cannot open a window of 10 bits"),
+        ({"display": {**SIZE, "width_px": 30}}, True, "32×32 pixels does not fit the window of 30"),
+        ({"display": {"screen": 2}}, True, "display.screen: 0 to 0 on this computer, got 2"),
+        ({"display": SIZE}, False, "display.width_px: 321, but screen 0 has 640×480 pixels"),
+        ({"display": {"refresh_hz": 144}}, False, "display.refresh_hz: 144, but the screen has "),
+        ({"keys": {"first": "lefft"}}, True, 'keys.first: no key "lefft" on this keyboard layout'),
+        ({"keys": {"pause": "Escape"}}, True, 'did you mean "escape"?'),
+    ],
+)
+def test_what_cannot_be_shown_is_refused(person, short, fields, windowed, message):
+    path = short(**fields)
+    arguments = command(path) if windowed else command(path)[:-1]
+    sitting = person.sit(*arguments, react=answering(person), vsync=60)
+    assert sitting.status == 2
+    assert message in sitting.said
+    assert str(path) in sitting.said
+    assert "Traceback" not in sitting.said
+
+
+def test_flips_that_do_not_follow_the_screen_are_refused(person, short):
+    sitting = person.sit(*command(short(display={}))[:-1], react=answering(person))
+    assert sitting.status == 2
+    assert "flips a second do not follow the screen" in sitting.said
+
+
+def run_alone(path, environment):
+    return subprocess.run(
+        [sys.executable, "-c", "from pdpsych.cli import main; main()", *command(path)],
+        env=environment,
+        capture_output=True,
+        text=True,
+    )
+
+
+def test_without_a_screen_the_message_says_so(short, x_environment):
+    path = short()
+    done = run_alone(path, {**x_environment, "DISPLAY": ":nowhere"})
+    assert done.returncode == 2
+    assert "PsychoPy finds no screen with OpenGL to open a window on" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_without_opengl_the_message_says_so(short, x_environment):
+    with virtual_screen("-extension", "GLX") as display:
+        done = run_alone(short(), {**x_environment, "DISPLAY": display})
+    assert done.returncode == 2
+    assert "PsychoPy finds no screen with OpenGL" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_without_psychopy_the_message_says_how_to_get_it(short):
+    code = f"""
+import sys
+sys.modules["psychopy"] = None
+from pdpsych import experiments
+from pdpsych.common.errors import InputError
+try:
+    experiments.run({str(short())!r}, uncalibrated=True)
+except InputError as error:
+    print(error)
+"""
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "pip install 'pdpsych[lab]'" in out.stdout
+    assert "simulated observer" in out.stdout

@@ -1,0 +1,447 @@
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+import scipy.linalg
+import torch
+
+from pdpsych import geometry, models
+from pdpsych.common.errors import InputError
+from pdpsych.models.early_vision import blur_matrix
+
+
+def _random(seed: int, *shapes):
+    rng = np.random.default_rng(seed)
+    return [rng.standard_normal(shape) for shape in shapes]
+
+
+def _flat_image(*shape):
+    return torch.full(shape, 0.5, dtype=torch.float64)
+
+
+def test_three_pixels_against_a_brute_force_search(matrix_representations):
+    matrices = _random(0, (4, 3), (3, 3), (5, 3))
+    # All directions of the half sphere on a fine grid.
+    polar, azimuth = np.meshgrid(np.linspace(0, np.pi / 2, 361), np.linspace(0, 2 * np.pi, 1441))
+    sphere = np.stack(
+        [np.sin(polar) * np.cos(azimuth), np.sin(polar) * np.sin(azimuth), np.cos(polar)], axis=-1
+    ).reshape(-1, 3)
+    logs = np.array([0.5 * np.log(((sphere @ m.T) ** 2).sum(axis=1)) for m in matrices])
+    # Var(x(u) − x(v)) = |p(u) − p(v)|²/N with p the centred logs: the widest pair of points.
+    points = (logs - logs.mean(axis=0)).T
+    from scipy.spatial import ConvexHull
+
+    plane = points @ np.linalg.svd(points - points.mean(axis=0), full_matrices=False)[2][:2].T
+    corners = points[ConvexHull(plane).vertices]
+    brute = max(np.sum((p - q) ** 2) / 3 for p, q in itertools.combinations(corners, 2))
+    found = geometry.principal_distortions(
+        matrix_representations(*matrices), _flat_image(1, 1, 3), floor=0.0, restarts=8
+    )
+    assert found.certificate.converged
+    assert found.objective >= brute
+    assert found.objective == pytest.approx(brute, rel=2e-3)
+
+
+@pytest.mark.parametrize("shape", [(1, 4, 5), (3, 8, 6)])
+def test_two_representations_give_the_generalized_eigenvectors(shape, matrix_representations):
+    size = int(np.prod(shape))
+    matrices = _random(1, (size + 30, size), (size + 50, size))
+    floor = 0.1
+    fishers = [m.T @ m for m in matrices]
+    image = _flat_image(*shape)
+    representations = matrix_representations(*matrices)
+    geo = geometry.LocalGeometry(representations, image, floor)
+    floored = [f + shift * np.eye(size) for f, shift in zip(fishers, geo.floors, strict=True)]
+    values, vectors = scipy.linalg.eigh(*floored)
+    expected = np.log(values[-1] / values[0]) ** 2 / 16
+    found = geometry.principal_distortions(
+        representations, image, floor=floor, iterations=1500, restarts=2
+    )
+    assert found.objective == pytest.approx(expected, rel=1e-3)
+    for distortion, vector in zip(found.distortions, vectors.T[[-1, 0]], strict=True):
+        cosine = distortion.flatten().numpy() @ vector / np.linalg.norm(vector)
+        assert abs(cosine) > 0.98
+
+
+def test_result_follows_its_conventions_and_matches_recomputed_sensitivities(photograph):
+    image = photograph(32)
+    representations = models.load(["LN", "LG", "LGG", "LGN"])
+    found = geometry.principal_distortions(representations, image, iterations=30, seed=2)
+    norms = found.distortions.flatten(1).norm(dim=1)
+    torch.testing.assert_close(norms, torch.ones_like(norms))
+    assert (found.distortions.pow(3).sum(dim=(1, 2, 3)) >= 0).all()
+    deviations = found.log_ratios - found.log_ratios.mean()
+    assert deviations[np.abs(deviations).argmax()] > 0
+    again = [
+        geometry.log_ratio(*geometry.sensitivity(r, image, found.distortions, floor=0.03))
+        for r in representations
+    ]
+    np.testing.assert_allclose(found.log_ratios, again, atol=1e-8)
+    assert found.objective == pytest.approx(np.var(again), rel=1e-8)
+
+
+def test_a_seed_repeats_and_more_iterations_only_gain(photograph):
+    image = photograph(32).float()
+    representations = models.load(["LN", "LG", "LGG", "LGN"])
+
+    def solve(iterations):
+        return geometry.principal_distortions(representations, image, iterations=iterations, seed=5)
+
+    short, same, long = solve(10), solve(10), solve(60)
+    assert torch.equal(short.distortions, same.distortions)
+    assert short.objective == same.objective
+    assert long.objective > short.objective
+    assert short.certificate.stopped == "iterations"
+    assert not short.certificate.converged
+
+
+def test_converges_on_a_small_photograph_from_every_seed(photograph):
+    image = photograph(16)
+    found = geometry.principal_distortions(
+        models.load(["LN", "LG", "LGG", "LGN"]), image, floor=0.1, iterations=3000, restarts=3
+    )
+    assert found.certificate.converged
+    objectives = [start["objective"] for start in found.certificate.restarts]
+    assert min(objectives) > 0.9 * max(objectives)
+
+
+def test_identical_representations_have_nothing_to_disagree_on(photograph):
+    twins = [models.load(["LGN"])[0] for _ in range(2)]
+    found = geometry.principal_distortions(twins, photograph(32), iterations=5)
+    assert found.objective < 1e-20
+    assert torch.isfinite(found.distortions).all()
+
+
+def test_objective_grows_without_the_floor(photograph):
+    image = photograph(32)
+    representations = models.load(["LN", "LG"])
+    floored, free = (
+        geometry.principal_distortions(representations, image, floor=f, iterations=60)
+        for f in (0.1, 0.0)
+    )
+    assert free.objective > floored.objective
+    assert np.isfinite(free.log_ratios).all()
+
+
+def test_seconds_are_a_budget(photograph):
+    found = geometry.principal_distortions(
+        models.load(["LN", "LGN"]), photograph(32), max_seconds=0.0, iterations=10_000
+    )
+    assert found.certificate.stopped == "seconds"
+    assert found.certificate.iterations == 1
+
+
+def test_one_representation_is_refused(photograph):
+    with pytest.raises(InputError, match="at least 2"):
+        geometry.principal_distortions(models.load(["LN"]), photograph(16))
+
+
+def _ascended(matrices, floors, restarts, seed):
+    """Return the best objectives that plain gradient ascent reaches from random pairs.
+
+    All restarts at once; each has a step of its own, longer after a gain, halved after a loss.
+    After 300 steps the best 20 go on to the end.
+    """
+    size = matrices[0].shape[1]
+    fishers = np.stack([m.T @ m + f * np.eye(size) for m, f in zip(matrices, floors, strict=True)])
+    sign = np.array([1.0, -1.0])[:, None]
+
+    def evaluated(pairs):
+        pairs = pairs / np.linalg.norm(pairs, axis=2, keepdims=True)
+        products = np.einsum("nkl,rsl->rsnk", fishers, pairs, optimize=True)
+        squares = np.einsum("rsnk,rsk->rsn", products, pairs)
+        x = 0.5 * np.log(squares[:, 0] / squares[:, 1])
+        centred = x - x.mean(axis=1, keepdims=True)
+        weights = 2 / len(fishers) * centred[:, None] * sign / squares
+        return pairs, (centred**2).mean(axis=1), np.einsum("rsn,rsnk->rsk", weights, products)
+
+    start = np.random.default_rng(seed).standard_normal((restarts, 2, size))
+    pairs, values, gradients = evaluated(start)
+    lengths = np.full(restarts, 0.1)
+    for steps, kept in ((300, restarts), (3000, 20)):
+        best = np.argsort(values)[-kept:]
+        pairs, values, gradients, lengths = (
+            array[best] for array in (pairs, values, gradients, lengths)
+        )
+        for _ in range(steps):
+            trial, reached, slopes = evaluated(pairs + lengths[:, None, None] * gradients)
+            better = reached > values
+            pairs[better], values[better] = trial[better], reached[better]
+            gradients[better] = slopes[better]
+            lengths = np.where(better, 1.5 * lengths, 0.5 * lengths)
+    return values
+
+
+STARTS = 48
+
+
+@pytest.mark.parametrize("count", range(3, 9))
+@pytest.mark.parametrize("floor", [0.0, 0.1])
+def test_no_worse_than_the_best_of_1000_plain_gradient_ascents(
+    count, floor, matrix_representations
+):
+    """With a floor the matrices are singular: from 3 to 8 responses to 8 pixels.
+
+    The objective has many maxima: from two starts in three to one in fourteen find the best.
+    """
+    rows = [10] * count if floor == 0 else [3 + i % 6 for i in range(count)]
+    matrices = _random(count, *((r, 8) for r in rows))
+    representations, image = matrix_representations(*matrices), _flat_image(1, 2, 4)
+    floors = geometry.LocalGeometry(representations, image, floor).floors
+    climbed = _ascended(matrices, floors, restarts=1000, seed=7)
+    found = geometry.principal_distortions(representations, image, floor, restarts=STARTS)
+    assert found.certificate.converged
+    assert found.objective >= climbed.max() * (1 - 1e-5)
+
+
+def _planted(high, low, middle, count, twins=1):
+    """Return matrices whose largest and smallest sensitivities are at known directions.
+
+    Sensitivities lie in [low, high], so |log ratio| ≤ log high/low, and no pair can do better
+    than all log ratios at these bounds: most models at one, the last at the other. That is so at
+    the first ``twins`` columns of the basis for ε₂ and at the next for ε₁.
+    """
+    rng = np.random.default_rng(0)
+    basis = np.linalg.qr(rng.standard_normal((12, 12)))[0]
+    matrices = []
+    for i in range(count):
+        ends = (low, high) if i == count - 1 else (high, low)
+        others = np.exp(rng.uniform(-np.log(middle), np.log(middle), 11 - twins))
+        values = np.r_[[ends[0]] * twins, ends[1], others]
+        matrices.append(np.diag(values) @ basis.T)
+    return matrices, basis
+
+
+def test_a_planted_optimum_is_found_with_its_order_and_its_gaps(matrix_representations):
+    matrices, basis = _planted(high=4.0, low=0.25, middle=1.5, count=3)
+    found = geometry.principal_distortions(
+        matrix_representations(*matrices), _flat_image(1, 3, 4), floor=0.0, restarts=4
+    )
+    assert found.certificate.converged
+    # Two models at −log 16 and the last at +log 16: variance (1 − 1/9) log² 16.
+    assert found.objective == pytest.approx(8 / 9 * np.log(16) ** 2, rel=1e-4)
+    np.testing.assert_allclose(found.log_ratios, np.log(16) * np.array([-1, -1, 1]), rtol=1e-3)
+    pair = found.distortions.flatten(1).numpy()
+    expected = basis[:, [1, 0]].T
+    expected *= np.sign((expected**3).sum(axis=1, keepdims=True))
+    np.testing.assert_allclose(pair, expected, atol=0.02)
+    assert min(found.certificate.gaps) > 0.5
+
+
+def test_of_two_equally_good_distortions_the_gap_is_none(matrix_representations):
+    matrices, basis = _planted(high=4.0, low=0.25, middle=1.5, count=3, twins=2)
+    found = geometry.principal_distortions(
+        matrix_representations(*matrices), _flat_image(1, 3, 4), floor=0.0, restarts=4
+    )
+    assert found.objective == pytest.approx(8 / 9 * np.log(16) ** 2, rel=1e-4)
+    pair = found.distortions.flatten(1).numpy()
+    # ε₂ is somewhere in the plane of the two twins; ε₁ is determined.
+    assert np.linalg.norm(pair[1] @ basis[:, :2]) == pytest.approx(1, abs=1e-3)
+    assert abs(pair[0] @ basis[:, 2]) == pytest.approx(1, abs=1e-3)
+    determined, arbitrary = found.certificate.gaps
+    assert arbitrary < geometry.certificate.WELL_DETERMINED
+    assert determined > 0.5
+
+
+@pytest.fixture
+def problem(matrix_representations):
+    """Return the representations of four random matrices on 12 pixels, and the image."""
+    matrices = _random(5, (14, 12), (15, 12), (16, 12), (5, 12))
+    return matrix_representations(*matrices), _flat_image(1, 3, 4)
+
+
+@pytest.mark.parametrize("order", [(1, 0, 2, 3), (3, 2, 1, 0), (2, 3, 0, 1)])
+def test_the_order_of_the_models_only_permutes_the_ratios(order, problem):
+    representations, image = problem
+    plain = geometry.principal_distortions(representations, image, floor=0.1)
+    moved = geometry.principal_distortions([representations[i] for i in order], image, floor=0.1)
+    assert moved.names == tuple(plain.names[i] for i in order)
+    np.testing.assert_allclose(moved.log_ratios, plain.log_ratios[list(order)], atol=1e-3)
+    np.testing.assert_allclose(moved.distortions, plain.distortions, atol=1e-2)
+
+
+@pytest.mark.parametrize("scale", [1e-4, 0.1, 30.0, 1e5])
+@pytest.mark.parametrize("floor", [0.0, 0.1])
+def test_the_scale_of_a_model_changes_nothing(scale, floor, matrix_representations):
+    matrices, image = _random(5, (14, 12), (15, 12), (16, 12)), _flat_image(1, 3, 4)
+    scaled = [matrices[0], scale * matrices[1], matrices[2]]
+    plain, other = (
+        geometry.principal_distortions(matrix_representations(*m), image, floor)
+        for m in (matrices, scaled)
+    )
+    assert other.objective == pytest.approx(plain.objective, rel=1e-6)
+    np.testing.assert_allclose(other.log_ratios, plain.log_ratios, atol=1e-3)
+    np.testing.assert_allclose(other.distortions, plain.distortions, atol=1e-2)
+
+
+def test_every_start_is_compared_with_the_best(problem):
+    representations, image = problem
+    found = geometry.principal_distortions(representations, image, seed=9, restarts=6)
+    starts = found.certificate.restarts
+    assert [start["seed"] for start in starts] == [9, 10, 11, 12, 13, 14]
+    objectives = [start["objective"] for start in starts]
+    assert found.objective == max(objectives)
+    assert min(objectives) < 0.999 * max(objectives)
+    best = objectives.index(found.objective)
+    assert found.seed == starts[best]["seed"]
+    np.testing.assert_allclose(starts[best]["cosines"], 1)
+    assert starts[best]["log_ratios"] == found.log_ratios.tolist()
+    for start in starts:
+        alone = geometry.principal_distortions(representations, image, seed=start["seed"])
+        assert alone.objective == pytest.approx(start["objective"], rel=1e-9)
+        cosines = (alone.distortions * found.distortions).sum(dim=(1, 2, 3)).abs()
+        np.testing.assert_allclose(start["cosines"], cosines, atol=1e-6)
+        assert start["converged"] == alone.certificate.converged
+
+
+@pytest.mark.parametrize("options", [{}, {"window": 0.9}, {"window": 1.2, "cycles_per_image": 6}])
+def test_a_start_is_gone_on_from(options, photograph):
+    image = photograph(24)
+    representations = models.load(["LN", "LGG", "LGN"])
+    space = geometry.DistortionSpace(image, **options)
+
+    def solve(iterations, start=None):
+        objectives = []
+        found = geometry.principal_distortions(
+            representations,
+            image,
+            0.1,
+            iterations=iterations,
+            space=space,
+            start=start,
+            progress=lambda _, objective: objectives.append(objective),
+        )
+        return found, objectives
+
+    cold, _ = solve(1000)
+    short, _ = solve(15)
+    on, objectives = solve(1000, short)
+    assert cold.certificate.converged
+    assert not short.certificate.converged
+    assert on.certificate.converged
+    assert objectives[0] >= short.objective * (1 - 1e-4)
+    assert on.certificate.operator_applications < cold.certificate.operator_applications
+    again, objectives = solve(1000, on)
+    assert again.certificate.stopped == "converged"
+    assert again.certificate.iterations <= 2
+    assert objectives[0] >= on.objective * (1 - 1e-4)
+
+
+def test_a_start_of_another_shape_is_refused(problem, photograph):
+    representations, image = problem
+    start = geometry.principal_distortions(representations, image, iterations=1)
+    with pytest.raises(InputError, match=r"start: .*\(2, 1, 3, 4\)"):
+        geometry.principal_distortions(models.load(["LN", "LG"]), photograph(16), start=start)
+
+
+def test_progress_cancels(photograph):
+    calls = []
+
+    def progress(iteration, objective):
+        calls.append((iteration, objective))
+        return iteration < 3
+
+    found = geometry.principal_distortions(
+        models.load(["LN", "LGN"]), photograph(24), restarts=3, progress=progress
+    )
+    assert found.certificate.stopped == "cancelled"
+    assert not found.certificate.converged
+    assert [iteration for iteration, _ in calls] == [1, 2, 3]
+    assert found.objective == pytest.approx(calls[-1][1])
+    assert len(found.certificate.restarts) == 1
+
+
+def test_an_interrupt_reaches_the_caller(photograph):
+    def progress(iteration, objective):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        geometry.principal_distortions(
+            models.load(["LN", "LGN"]), photograph(16), progress=progress
+        )
+
+
+@pytest.mark.parametrize("rows", [(14, 5, 16, 11), (14, 15, 16, 12), (5, 3, 4, 7)])
+def test_without_a_floor_the_blind_are_named(rows, matrix_representations):
+    matrices, image = _random(2, *((r, 12) for r in rows)), _flat_image(1, 3, 4)
+    representations = matrix_representations(*matrices)
+    free = geometry.principal_distortions(representations, image, floor=0.0, iterations=50)
+    blind = tuple(f"m{i}" for i, r in enumerate(rows) if r < 12)
+    assert free.certificate.unbounded == blind
+    assert np.isfinite(free.objective)
+    assert np.isfinite(free.log_ratios).all()
+    assert torch.isfinite(free.distortions).all()
+    assert ("supremum is infinite" in str(free)) == bool(blind)
+    for name in blind:
+        assert f" {name}" in str(free).splitlines()[-1]
+    floored = geometry.principal_distortions(representations, image, floor=0.1, iterations=50)
+    assert floored.certificate.unbounded == ()
+    assert "infinite" not in str(floored)
+
+
+def test_enough_responses_can_still_be_blind(matrix_representations):
+    """20 responses of rank 8 to 12 pixels."""
+    full, tall, wide = _random(3, (14, 12), (20, 8), (8, 12))
+    found = geometry.principal_distortions(
+        matrix_representations(full, tall @ wide), _flat_image(1, 3, 4), floor=0.0
+    )
+    assert found.certificate.unbounded == ("m1",)
+    assert np.isfinite(found.objective)
+
+
+def test_a_space_can_hide_what_a_model_is_blind_to(matrix_representations):
+    """7 responses to 12 pixel values, of which luminance leaves 4."""
+    matrices, image = _random(4, (14, 12), (7, 12), (15, 12)), _flat_image(3, 2, 2)
+    found = geometry.principal_distortions(
+        matrix_representations(*matrices),
+        image,
+        floor=0.0,
+        space=geometry.DistortionSpace(image, luminance=True),
+    )
+    assert found.certificate.converged
+    assert found.certificate.unbounded == ()
+
+
+def test_identical_models_converge_on_nothing(matrix_representations):
+    (matrix,) = _random(0, (14, 12))
+    found = geometry.principal_distortions(
+        matrix_representations(matrix, 3 * matrix, matrix), _flat_image(1, 3, 4)
+    )
+    assert found.certificate.converged
+    assert found.objective < 1e-20
+    np.testing.assert_allclose(found.log_ratios, found.log_ratios[0])
+
+
+def _linear_stage(side):
+    """Return the Jacobian of LN at a flat image by hand: softplus has the slope ½ at 0.
+
+    A flat image leaves nothing of a difference of blurs, so J = ½ · 1.25 (C ⊗ C − S ⊗ S).
+    """
+    center, surround = (blur_matrix(side, std, "replicate").numpy() for std in (0.5339, 6.148))
+    return 0.625 * (np.kron(center, center) - np.kron(surround, surround))
+
+
+def test_ln_on_a_flat_image_by_hand():
+    side, floor = 12, 0.1
+    image = _flat_image(1, side, side)
+    pair = models.load(["LN", "identity"])
+    jacobian = _linear_stage(side)
+    floors = geometry.LocalGeometry(pair, image, floor).floors
+    # The floor of the identity is known; that of LN is estimated from its trace.
+    assert floors[1] == pytest.approx(floor**2)
+    assert floors[0] == pytest.approx(floor**2 * (jacobian**2).sum() / side**2, rel=0.1)
+    values, vectors = scipy.linalg.eigh(jacobian.T @ jacobian)
+    ratios = (values + floors[0]) / (1 + floors[1])
+    found = geometry.principal_distortions(pair, image, floor, iterations=500)
+    assert found.certificate.converged
+    assert found.objective == pytest.approx(np.log(ratios[-1] / ratios[0]) ** 2 / 16, rel=1e-4)
+    assert abs(found.distortions[0].flatten().numpy() @ vectors[:, -1]) > 0.99
+    # What LN sees least is a change of the mean: both its blurs keep it.
+    assert found.distortions[1].sum().abs() == pytest.approx(side, rel=1e-2)
+
+
+def test_no_start_is_refused(photograph):
+    with pytest.raises(InputError, match="restarts: 0"):
+        geometry.principal_distortions(models.load(["LN", "LG"]), photograph(16), restarts=0)

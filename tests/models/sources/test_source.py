@@ -1,0 +1,195 @@
+from __future__ import annotations
+
+import sys
+
+import pytest
+import torch
+import torchvision
+from torch import nn
+
+from pdpsych.common.errors import InputError
+from pdpsych.models.address import parse_network
+from pdpsych.models.preprocessing import InputFormat
+from pdpsych.models.sources import source
+from pdpsych.models.sources.catalogue import Checkpoint
+
+NETS = """
+import torch
+from torch import nn
+
+SIZE = 4
+
+def small():
+    return nn.Sequential(nn.Conv2d(1, SIZE, 3), nn.ReLU())
+
+def fails():
+    raise FileNotFoundError("weights.pt")
+
+def number():
+    return 3
+"""
+
+
+@pytest.fixture
+def nets(tmp_path, monkeypatch):
+    """Return a folder with a module of networks that no other test has imported."""
+    (tmp_path / "my_nets.py").write_text(NETS)
+    yield tmp_path
+    sys.modules.pop("my_nets", None)
+
+
+def _build(text, folder=None):
+    return source.build(parse_network(text), folder)
+
+
+def test_random_weights_are_those_of_the_seed():
+    torch.manual_seed(5)
+    before = torch.random.get_rng_state()
+    first, again, other = (
+        source.fingerprint(_build(f"torchvision:squeezenet1_1@random{seed}").module)
+        for seed in ("", "-0", "-1")
+    )
+    assert first == again != other
+    assert torch.equal(before, torch.random.get_rng_state())
+    torch.manual_seed(0)
+    assert first == source.fingerprint(torchvision.models.squeezenet1_1())
+
+
+def test_a_fingerprint_tells_names_values_and_buffers():
+    plain = nn.BatchNorm1d(2)
+    found = {source.fingerprint(plain), source.fingerprint(nn.Sequential(plain))}
+    plain.running_mean[0] = 1e-7
+    found.add(source.fingerprint(plain))
+    found.add(source.fingerprint(plain.double()))
+    assert len(found) == 4
+
+
+@pytest.mark.parametrize(
+    ("name", "side"), [("resnet18", 224), ("inception_v3", 299), ("efficientnet_b1", 240)]
+)
+def test_networks_of_torchvision_take_what_their_first_weights_do(name, side):
+    built = _build(f"torchvision:{name}@random")
+    assert built.takes == InputFormat(
+        3, (side, side), (0.485, 0.456, 0.406), (0.229, 0.224, 0.225), "srgb"
+    )
+    assert (built.architecture, built.training) == (name, "random weights, seed 0")
+
+
+def test_ported_weights_get_the_conversion_inside_the_network():
+    assert _build("torchvision:googlenet@random").module.transform_input
+
+
+def test_published_weights_are_loaded_by_name(monkeypatch, tmp_path):
+    torch.manual_seed(3)
+    trained = torchvision.models.squeezenet1_1()
+    asked = []
+
+    def state_dict(found: Checkpoint, progress: bool = True):
+        asked.append((found.architecture, found.weights))
+        return trained.state_dict(), tmp_path / "file.pth"
+
+    monkeypatch.setattr("pdpsych.models.sources.checkpoint.state_dict", state_dict)
+    named = _build("torchvision:squeezenet1_1@IMAGENET1K_V1")
+    pinned = _build("torchvision:squeezenet1_1")
+    assert asked == [("squeezenet1_1", "IMAGENET1K_V1")] * 2
+    for built in (named, pinned):
+        assert source.fingerprint(built.module) == source.fingerprint(trained)
+
+
+def test_a_checkpoint_on_disk_is_loaded_into_an_architecture(tmp_path):
+    torch.manual_seed(4)
+    trained = torchvision.models.squeezenet1_1()
+    (tmp_path / "weights").mkdir()
+    torch.save(trained.state_dict(), tmp_path / "weights" / "mine.pt")
+    built = _build("file:squeezenet1_1@weights/mine.pt", tmp_path)
+    assert source.fingerprint(built.module) == source.fingerprint(trained)
+    assert (built.architecture, built.training) == ("squeezenet1_1", "mine")
+    with pytest.raises(InputError, match=r"file:mobilenet_v2@weights/mine.pt: .*another archit"):
+        _build("file:mobilenet_v2@weights/mine.pt", tmp_path)
+    with pytest.raises(InputError, match=r"file:squeezenet1_1@mine.pt: .*mine.pt"):
+        _build("file:squeezenet1_1@mine.pt", tmp_path)
+
+
+def test_timm_says_what_its_networks_take():
+    built = _build("timm:test_vit.r160_in1k@random-1")
+    half = (0.5, 0.5, 0.5)
+    assert built.takes == InputFormat(3, (160, 160), half, half, "srgb")
+    assert (built.architecture, built.training) == ("test_vit", "random weights, seed 1")
+
+
+def test_timm_gets_its_weights_by_tag(monkeypatch):
+    import timm
+
+    make = timm.create_model
+    asked = []
+
+    def create_model(name, pretrained):
+        asked.append((name, pretrained))
+        return make(name, pretrained=False)
+
+    monkeypatch.setattr(timm, "create_model", create_model)
+    assert _build("timm:resnet18.a1_in1k").training == "a1_in1k"
+    assert _build("timm:resnet18").training == "a1_in1k"
+    assert asked == [("resnet18.a1_in1k", True), ("resnet18", True)]
+
+
+def test_a_hub_out_of_reach_is_said(monkeypatch):
+    import timm
+
+    def create_model(name, pretrained):
+        raise OSError("no connection")
+
+    monkeypatch.setattr(timm, "create_model", create_model)
+    with pytest.raises(InputError, match=r"timm:resnet18: .* hub: no connection; fetch them where"):
+        _build("timm:resnet18")
+
+
+def test_a_callable_of_the_user_makes_a_network(nets):
+    path = list(sys.path)
+    built = _build("python:my_nets:small", nets)
+    assert isinstance(built.module[0], nn.Conv2d)
+    assert built.takes == InputFormat()
+    assert (built.architecture, built.training) == ("small", "made by my_nets:small")
+    assert sys.path == path
+    again = _build("python:my_nets:small", nets)
+    assert source.fingerprint(built.module) == source.fingerprint(again.module)
+
+
+def test_the_module_of_another_study_does_not_pass_for_this_ones(nets, tmp_path):
+    _build("python:my_nets:small", nets)
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "my_nets.py").write_text(NETS)
+    with pytest.raises(InputError, match="is already imported as my_nets; rename one"):
+        _build("python:my_nets:small", other)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("torchvision:resnet51@random", 'unknown architecture "resnet51"; did you mean "resnet50"'),
+        ("torchvision:alexnet@SINN", 'did you mean "SIN"'),
+        ("torchvision:fcn_resnet50@random", 'unknown architecture "fcn_resnet50"'),
+        ("timm:resnet51", 'timm:resnet51: unknown architecture "resnet51"; did you mean "resnet'),
+        ("timm:resnet18.a1_in2k", 'unknown weights "a1_in2k" of resnet18; did you mean "a1_in1k"'),
+        ("timm:resnet18@a1_in1k", 'as in "resnet18.*allowed after @: random'),
+        ("python:my_nests:small", "No module named 'my_nests'; looked in"),
+        ("python:my_nets:smal", 'my_nets has no callable "smal"; did you mean "small"'),
+        ("python:my_nets:SIZE", 'no callable "SIZE"'),
+        ("python:my_nets:fails", r"fails\(\): FileNotFoundError: weights.pt"),
+        ("python:my_nets:number", r"number\(\) returns int, not a torch.nn.Module"),
+    ],
+)
+def test_what_is_not_there_is_refused_naming_the_address(text, message, nets):
+    with pytest.raises(InputError, match=message) as caught:
+        _build(text, nets)
+    assert str(caught.value).startswith(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "extra"), [("timm:resnet18", "timm"), ("torchvision:alexnet", "models")]
+)
+def test_a_missing_package_is_said_with_what_to_install(text, extra, monkeypatch):
+    monkeypatch.setitem(sys.modules, text.partition(":")[0], None)
+    with pytest.raises(InputError, match=rf"pip install 'pdpsych\[{extra}\]'"):
+        _build(text)

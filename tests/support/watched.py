@@ -1,0 +1,166 @@
+"""The program ``pdpsych``, for tests that look over its shoulder.
+
+Run as ``python watched.py SOCKET``: everything is imported, and then each connection to the socket
+is a program of its own, with the connection as its standard input and output. It first reads a
+line of JSON, its options and arguments; the arguments are those of ``pdpsych``. After every flip
+that showed something new it writes what that was, as a line of JSON behind ``@``, and waits for a
+line, so that a person can press a key at that very moment. It begins with a line of its process
+id, and ends with one of its exit status, where it is not killed.
+
+The options: ``pixels`` names a file for all frames with images, as read back; ``vsync`` is a rate
+at which flips come, as a screen's, which a virtual one lacks; ``late`` maps phases to frames by
+which one of theirs comes late; ``file_size`` limits files to so many bytes, as a full disk does.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import signal
+import socket
+import sys
+import time
+import traceback
+
+import numpy as np
+
+
+class NoTorch:
+    """Finds no torch: the lab's computer has none."""
+
+    def find_spec(self, name, *_):
+        assert name.split(".")[0] != "torch", "torch is imported"
+
+
+sys.meta_path.insert(0, NoTorch())
+
+from psychopy import logging  # noqa: E402
+
+from pdpsych import cli  # noqa: E402
+from pdpsych.displays.lab import screen  # noqa: E402
+from pdpsych.displays.lab.psychopy import visual  # noqa: E402
+from pdpsych.experiments.person import frames, window  # noqa: E402
+
+IMAGES = ("reference", "first", "second", "images")
+now = {"trial": 0, "phase": "", "text": ""}
+drawn: list[str] = []
+seen: list[np.ndarray] = []
+shown: list[tuple[int, str]] = []
+
+
+def tell(told: dict) -> None:
+    print("@" + json.dumps(told), flush=True)
+    sys.stdin.readline()
+
+
+def watch(keep_pixels: bool) -> None:
+    """Note trial, phase and text, and tell after each flip what is new."""
+    respond, show, draw = window.Window.respond, frames.Phases.show, visual.TextStim.draw
+    flip, clear = screen.Screen.flip, visual.Window.clearBuffer
+
+    def responding(self, presentation):
+        now["trial"] = presentation.planned.number
+        return respond(self, presentation)
+
+    def showing(self, name, *arguments):
+        now["phase"] = name
+        try:
+            return show(self, name, *arguments)
+        finally:
+            now["phase"] = ""
+
+    def drawing(self, *arguments, **fields):
+        drawn.append(self.text)
+        return draw(self, *arguments, **fields)
+
+    def flipping(self):
+        if keep_pixels and now["phase"] in IMAGES:
+            seen.append(np.asarray(self.win.getMovieFrame(buffer="back")))
+            self.win.movieFrames.clear()
+            shown.append((now["trial"], now["phase"]))
+        moment = flip(self)
+        fresh = {**now, "text": "\n".join(drawn)}
+        drawn.clear()
+        if fresh != watch.last:
+            watch.last = fresh
+            tell(fresh)
+        return moment
+
+    def clearing(self, *arguments, **fields):
+        drawn.clear()
+        return clear(self, *arguments, **fields)
+
+    watch.last = None
+    window.Window.respond, frames.Phases.show = responding, showing
+    visual.TextStim.draw, screen.Screen.flip = drawing, flipping
+    visual.Window.clearBuffer = clearing
+
+
+def keep_time(rate: float, late: dict[str, int]) -> None:
+    """Let flips come at whole periods; the first frame of some phases comes late, once."""
+    flip, todo = visual.Window.flip, dict(late)
+
+    def waiting(self, *arguments, **fields):
+        until = int(time.perf_counter() * rate) + 1 + todo.pop(now["phase"], 0)
+        flip(self, *arguments, **fields)
+        time.sleep(max(0, until / rate - time.perf_counter()))
+        return logging.defaultClock.getTime()
+
+    visual.Window.flip = waiting
+
+
+def run(options: dict, arguments: list[str]) -> int:
+    """Run ``pdpsych`` and return its exit status."""
+    if "vsync" in options:
+        keep_time(options["vsync"], options.get("late", {}))
+    watch("pixels" in options)
+    if "file_size" in options:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (options["file_size"],) * 2)
+    sys.argv = ["pdpsych", *arguments]
+    try:
+        cli.main()
+    except SystemExit as end:
+        return int(end.code or 0)
+    finally:
+        if "pixels" in options:
+            np.savez(options["pixels"], seen=np.array(seen), shown=np.array(shown))
+    return 0
+
+
+def be_program(connection: socket.socket) -> None:
+    """Make the connection this process's input and output, and run what it asks for."""
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    for descriptor in (0, 1, 2):
+        os.dup2(connection.fileno(), descriptor)
+    # Streams made anew: those of the start-up remember what the descriptors were, a file, say.
+    sys.stdin, sys.stdout, sys.stderr = os.fdopen(0), os.fdopen(1, "w"), os.fdopen(2, "w")
+    status = 1
+    try:
+        print(os.getpid(), flush=True)
+        status = run(*json.loads(sys.stdin.readline()))
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        print(status, flush=True)
+        os._exit(status)
+
+
+def main(path: str) -> None:
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    with socket.socket(socket.AF_UNIX) as server:
+        # PsychoPy has set a time-out for all sockets; a session may take longer.
+        server.settimeout(None)
+        server.bind(path)
+        server.listen()
+        print("ready", flush=True)
+        while True:
+            connection, _ = server.accept()
+            connection.settimeout(None)
+            if os.fork() == 0:
+                be_program(connection)
+            connection.close()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])
