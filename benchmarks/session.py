@@ -29,7 +29,7 @@ import numpy as np
 import yaml
 
 ROOT = Path(__file__).parents[1]
-sys.path.insert(0, str(ROOT / "tests" / "experiments"))
+sys.path.insert(0, str(ROOT / "tests" / "support"))
 
 TRIALS = 24
 IMAGES = 50
