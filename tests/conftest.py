@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import signal
 import sys
 from collections.abc import Iterator
@@ -22,10 +23,31 @@ sys.path.insert(0, str(TESTS / "support"))
 pytest_plugins = ["matrices", "screens", "selection", "simulated_displays", "stimulus_sets"]
 
 # A slow machine is no failure. The same examples each time, but for the long profile, which a job
-# of its own runs: --hypothesis-profile=long.
-hypothesis.settings.register_profile("same", deadline=None, derandomize=True)
-hypothesis.settings.register_profile("long", deadline=None, max_examples=1000, print_blob=True)
+# of its own runs, see .ci/long.
+SLOW = {"deadline": None, "suppress_health_check": [hypothesis.HealthCheck.too_slow]}
+hypothesis.settings.register_profile("same", derandomize=True, **SLOW)
+hypothesis.settings.register_profile("long", max_examples=1000, print_blob=True, **SLOW)
 hypothesis.settings.load_profile("same")
+
+
+def _seed() -> None:
+    random.seed(0)
+    if "numpy" in sys.modules:
+        sys.modules["numpy"].random.seed(0)
+    if "torch" in sys.modules:
+        sys.modules["torch"].manual_seed(0)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup() -> None:
+    """Let what a fixture draws not depend on the tests before it in the same process."""
+    _seed()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_call() -> None:
+    """Let what a test draws not depend on whether its fixtures were made for it."""
+    _seed()
 
 
 @pytest.fixture(scope="session", autouse=True)
