@@ -108,7 +108,7 @@ def test_linearity_draws_a_line_for_each_model_and_the_worse_sign():
         ("{", "not a result of pdpsych"),
         ("[]", "expected a mapping"),
         ("[" * 100_000, "not a result of pdpsych"),
-        ('{"schema_version": 9}', "the principal distortions has 9"),
+        ('{"schema_version": 9}', "the principal distortions is of a newer version"),
         (
             '{"schema_version": 1, "kind": "linearity"}',
             "kind: 'linearity'; allowed here: principal",

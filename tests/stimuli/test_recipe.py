@@ -63,7 +63,7 @@ def test_one_network_of_two_layers_is_enough(tmp_path):
         ("[LN, LGM]", 'models: unknown model "LGM"; did you mean "LG'),
         ("[LN, timmm:a/b]", 'models: "timmm:a": unknown source; did you mean "timm"?'),
         ("[LN, timm:a/b, timm:a/b]", '"timm:a/b" occurs twice'),
-        ("[LN, {source: tim, name: a, layers: [x]}]", 'models[1].source: is none of what is allowed, got "tim"; did you mean "timm"?'),
+        ("[LN, {source: tim, name: a, layers: [x]}]", 'models[1].source: is none of what'),
         ("[LN, {source: timm, name: a}]", "models[1].layers: field required"),
         (
             "[LN, {source: timm, name: a, layers: [x], lable: b}]",

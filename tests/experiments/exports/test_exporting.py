@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 
 from pdpsych.common.errors import InputError
+from pdpsych.common.files.atomic import unfinished
 from pdpsych.common.section import load
 from pdpsych.experiments import experiment as experiments
 from pdpsych.experiments.exports.bids import BIDS_VERSION
@@ -262,12 +263,15 @@ def test_an_export_that_fails_leaves_the_former(experiment, tmp_path):
 def test_what_a_killed_export_left_is_cleared_away(experiment, tmp_path, moved):
     out = export(experiment, tmp_path / "out", "bids")
     before = files(out)
-    (tmp_path / ".out.part" / "new").mkdir(parents=True)
-    (tmp_path / ".out.part" / "new" / "README.md").write_text("hal")
+    with unfinished(out) as part:
+        # Of a process that cannot be.
+        left = part.with_name(part.name.replace(str(os.getpid()), "999999999"))
+    (left / "new").mkdir(parents=True)
+    (left / "new" / "README.md").write_text("hal")
     if moved:
-        out.rename(tmp_path / ".out.part" / "former")
+        out.rename(left / "former")
     assert files(export(experiment, out, "bids")) == before
-    assert not (tmp_path / ".out.part").exists()
+    assert not left.exists()
 
 
 def test_a_folder_that_cannot_be_put_in_place_leaves_the_former(experiment, tmp_path, monkeypatch):

@@ -309,7 +309,7 @@ def test_the_table_has_all_amplitudes_in_all_units(write_set):
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
-        (lambda d: d | {"schema_version": 99}, "has 99, this pdpsych reads up to 1"),
+        (lambda d: d | {"schema_version": 99}, "newer version than this pdpsych reads, got 99"),
         (lambda d: d | {"max_cliped": 0.1}, 'did you mean "max_clipped"'),
         (lambda d: [], "expected a mapping"),
     ],

@@ -400,7 +400,7 @@ def test_a_folder_without_a_manifest_is_no_set(copied, tmp_path):
 
 def test_a_newer_schema_is_refused(copied):
     _edit_manifest(copied, lambda m: m.update(schema_version=3, novelty=1))
-    with pytest.raises(InputError, match="the set has 3, this pdpsych reads up to 2"):
+    with pytest.raises(InputError, match="newer version than this pdpsych reads, got 3"):
         StimulusSet.open(copied)
 
 
@@ -497,7 +497,7 @@ def test_a_check_has_one_value_for_each_amplitude(change):
         ),
         (
             ("distortions:", "linearity: {amplitudes_rms: [0, 0.01]}\ndistortions:"),
-            r"linearity.amplitudes_rms\[0\]: .*greater than 0",
+            r"linearity.amplitudes_rms\[0\]: .*above 0",
         ),
     ],
 )
