@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from itertools import pairwise
 from pathlib import Path
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from pdpsych.common.errors import did_you_mean
 from pdpsych.common.section import Section
@@ -34,9 +34,26 @@ class Source(Section):
 class Preprocess(Section):
     """How a photograph becomes a base image.
 
-    The shorter side is resized to ``resize`` (default: the crop), the centre of ``size`` is cut
-    out, and pixel values are mapped linearly from [0, 1] into ``range``, which leaves room for
-    distortions at the ends of the gamut. ``size: null`` keeps each image's own size.
+    Attributes
+    ----------
+    size
+        The sides, or height and width, that are cut out of the centre; None keeps each image's
+        own size.
+    resize
+        The shorter side is resized to this before; by default so that ``size`` just fits in.
+    colour
+        ``grey`` or ``rgb``.
+    encoding
+        What the values mean: ``srgb``, or ``linear`` luminance.
+    range
+        Pixel values are mapped linearly from [0, 1] into this, which leaves room for distortions
+        at the ends of the gamut.
+
+    Examples
+    --------
+    >>> from pdpsych.stimuli import Preprocess
+    >>> Preprocess(size=64, range=(0.05, 0.95)).colour
+    'grey'
     """
 
     size: int | tuple[int, int] | None = 224
@@ -77,7 +94,7 @@ class Eigen(Section):
     iterations: Iterations = 60
 
 
-class Generalised(Section):
+class Generalized(Section):
     """The distortions that extremise the ratio of two models' sensitivities."""
 
     kind: Literal["generalised"]
@@ -92,7 +109,17 @@ class Random(Section):
     pairs: int = Field(1, gt=0, le=1000)
 
 
-Distortion = Annotated[Principal | Eigen | Generalised | Random, Field(discriminator="kind")]
+def _one_spelling(distortion: Any) -> Any:
+    """Take ``generalized`` for ``generalised``, the name that sets have."""
+    if isinstance(distortion, dict) and distortion.get("kind") == "generalized":
+        return distortion | {"kind": "generalised"}
+    return distortion
+
+
+Distortion = Annotated[
+    Annotated[Principal | Eigen | Generalized | Random, Field(discriminator="kind")],
+    BeforeValidator(_one_spelling),
+]
 
 
 class Linearity(Section):
@@ -142,10 +169,39 @@ class Space(Section):
 class Recipe(Section):
     """A stimulus recipe, ``stimuli/NAME.yaml``.
 
-    ``floor`` is η of the sensitivity d²(u) = uᵀIu + η²·(tr I/D)·‖u‖²; 0 is the paper's
-    definition. ``mixed_sizes`` allows images of different sizes in one set. ``linearity: null``
-    leaves the check out. ``models`` are built-in names, addresses
-    ``source:model[@weights]/layer``, or mappings {source, name, weights, layers, …}.
+    Attributes
+    ----------
+    images
+        Each with a ``file``, a ``folder`` of files, or a ``sample`` photograph.
+    preprocess
+        How they become base images, see :class:`Preprocess`.
+    mixed_sizes
+        Whether images of different sizes are allowed in one set.
+    models
+        Built-in names, addresses ``source:model[@weights]/layer``, or mappings {source, name,
+        weights, layers, …}.
+    floor
+        η of the sensitivity d²(u) = uᵀIu + η²·(tr I/D)·‖u‖²; 0 is the paper's definition.
+    distortions
+        Which pairs to make: each with a ``kind``, ``principal``, ``eigen``, ``generalised`` or
+        ``random``, and what that kind needs.
+    linearity
+        At which amplitudes to check how linear the models are; None leaves the check out.
+    space
+        Which distortions are allowed, see :class:`pdpsych.geometry.DistortionSpace`.
+    seed
+        Of all that is random.
+    precision
+        ``float32`` or ``float64``.
+    device
+        Where the models run: ``cpu`` or ``cuda``.
+
+    Examples
+    --------
+    >>> from pdpsych.stimuli import Recipe
+    >>> recipe = Recipe(images=[{"sample": "cat"}], models=["LN", "LG"])
+    >>> [distortion.kind for distortion in recipe.distortions]
+    ['principal', 'random']
     """
 
     known_as: ClassVar[str] = "a recipe, stimuli/NAME.yaml"

@@ -137,7 +137,7 @@ def calibration_for(
     if uncalibrated:
         return None
     display = experiment.screen()
-    found = opened.calibration(display)
+    found = Calibration.of(opened, display)
     if found is not None or not needed:
         return found
     if isinstance(experiment.display, Display):
@@ -148,7 +148,7 @@ def calibration_for(
             "--uncalibrated"
         )
     try:
-        return opened.needed_calibration(display)
+        return Calibration.needed(opened, display)
     except InputError as error:
         raise InputError(f"{error}; or try out with --uncalibrated") from None
 

@@ -12,7 +12,7 @@ import time
 import numpy as np
 import pytest
 
-from pdpsych.displays.rendering import quantise
+from pdpsych.displays.rendering import quantize
 from pdpsych.experiments import read_log
 from pdpsych.experiments.logs.timing import TrialTiming, summarise
 from pdpsych.stimuli import Display, show
@@ -91,7 +91,7 @@ def expected_screens(trial, experiment, opened):
         "srgb",
         rng,
     )
-    reference = quantise(opened.base(trial["image"]), display, "srgb", rng)
+    reference = quantize(opened.base(trial["image"]), display, "srgb", rng)
     frames = [shown.distorted, shown.reference]
     if trial["position"] == 2:
         frames.reverse()

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pdpsych.common.errors import InputError
-from pdpsych.displays.rendering import quantise
+from pdpsych.displays.rendering import quantize
 from pdpsych.experiments import SessionStopped, observer_from, read_log, run
 from pdpsych.experiments.design import Condition
 from pdpsych.stimuli import Display, StimulusSet, calibrate, show
@@ -252,7 +252,7 @@ def test_the_reference_comes_first_with_a_dither_of_its_own(write_experiment, sm
         rng = np.random.default_rng(presented.dither_seed)
         entry = small_set.entry(presented.planned.condition.image)
         base = small_set.base(entry.name)
-        drawn = [quantise(base, Display(), entry.encoding, rng) for _ in range(3)]
+        drawn = [quantize(base, Display(), entry.encoding, rng) for _ in range(3)]
         assert (reference == drawn[2]).all()
 
 
