@@ -35,7 +35,7 @@ from pdpsych.experiments import Experiment, ObserverSpec, SimulatedObserver
 from pdpsych.experiments.design import Condition, PlannedTrial, Position, arrange
 from pdpsych.experiments.placement.methods import METHODS
 from pdpsych.experiments.placement.placement import Showable
-from pdpsych.stimuli import Display
+from pdpsych.displays import Display
 
 SIZE = Size(participants=4, images=24, trials=40)
 # Of log ratios over images, and of other models' log ratios around the human's; nats.

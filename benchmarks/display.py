@@ -19,8 +19,9 @@ import numpy as np
 from pdpsych.displays.dither import Dither
 from pdpsych.displays.encoding import linear_from_srgb, srgb_from_linear
 from pdpsych.displays.rendering import show
-from pdpsych.stimuli import Display, StimulusSet, calibrate
-from pdpsych.stimuli.stimulus_set import MANIFEST, array_file, sha256_of
+from pdpsych.displays import Display
+from pdpsych.stimuli import StimulusSet, calibrate
+from pdpsych.stimuli.manifest import MANIFEST, array_file, sha256_of
 
 WAYS = (("srgb", "srgb"), ("srgb", 2.2), ("linear", 2.2))
 

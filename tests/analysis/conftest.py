@@ -18,7 +18,7 @@ from pdpsych.analysis.fitting.trials import CONDITION
 from pdpsych.experiments.logs import hash_chain
 from pdpsych.experiments.logs.records import Header, Trial
 from pdpsych.experiments.placement.psychometric import proportion_correct
-from pdpsych.stimuli.stimulus_set import MANIFEST, array_file, sha256_of
+from pdpsych.stimuli.manifest import MANIFEST, array_file, sha256_of
 
 SIDE = 16
 # Log sensitivity ratios of each model to each image's principal pair; all are near 0 for random.

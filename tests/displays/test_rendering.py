@@ -9,7 +9,8 @@ from scipy.ndimage import gaussian_filter
 from pdpsych.common.section import load
 from pdpsych.displays.display import Display
 from pdpsych.displays.encoding import linear_from_srgb, srgb_from_linear
-from pdpsych.displays.rendering import expected, largest_amplitude, levels, quantize, show
+from pdpsych.displays.expectation import expected
+from pdpsych.displays.rendering import largest_amplitude, levels, quantize, show
 
 curves = st.one_of(st.just("srgb"), st.floats(1, 3))
 encodings = st.sampled_from(["srgb", "linear"])

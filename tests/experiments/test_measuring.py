@@ -13,7 +13,7 @@ import pytest
 
 from pdpsych.common.section import load
 from pdpsych.displays.measuring.verification import last_verification
-from pdpsych.stimuli import Display
+from pdpsych.displays import Display
 
 ASSISTANT = Path(__file__).with_name("assistant.py")
 SIZE = "width_px: 320\nheight_px: 241\n"

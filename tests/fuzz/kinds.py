@@ -99,7 +99,7 @@ def read_arrays(root: Path) -> None:
 
     opened = StimulusSet.open(root / SET)
     for image in opened.images:
-        opened.base(image)
+        _ = opened[image].base
 
 
 def _load_image(root: Path) -> None:

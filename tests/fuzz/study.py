@@ -46,7 +46,7 @@ def build(root: Path) -> Path:
 def _write_verification(display: Path) -> None:
     from pdpsych.common.section import load
     from pdpsych.displays.measuring.verification import Verification
-    from pdpsych.stimuli import Display
+    from pdpsych.displays import Display
 
     measurements = load(display, Display).measurements
     assert measurements is not None

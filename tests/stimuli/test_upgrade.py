@@ -56,7 +56,7 @@ def test_a_set_of_version_1_is_read_as_one_of_the_present(first_version):
     opened = StimulusSet.open(first_version)
     assert opened.manifest.schema_version == 2
     assert opened.manifest.representations == ()
-    assert opened.base("cat").shape == (1, 8, 8)
+    assert opened["cat"].base.shape == (1, 8, 8)
     ratios = opened.log_ratios().set_index("model")["log_ratio"]
     np.testing.assert_allclose(ratios[["LN", "LG"]], np.log([2, 1 / 4]))
     assert "LN, LG" in str(opened)

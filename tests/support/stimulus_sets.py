@@ -9,9 +9,11 @@ import numpy as np
 import pytest
 import yaml
 
-from pdpsych.stimuli.stimulus_set import MANIFEST, StimulusSet, array_file, sha256_of
+from pdpsych.stimuli.manifest import MANIFEST, array_file, sha256_of
+from pdpsych.stimuli.stimulus_set import StimulusSet
 
 SIDE = 32
+MODELS = ("LN", "LGN")
 PAIRS = ("principal", "random-1")
 # Image → pair → model → sensitivities to the two distortions.
 Sensitivities = dict[str, dict[str, dict[str, tuple[float, float]]]]
@@ -25,6 +27,12 @@ SENSITIVITIES: Sensitivities = {
         "random-1": {"LN": (3.8, 4.0), "LGN": (5.2, 4.9)},
     },
 }
+
+
+def _record(model: str) -> dict[str, object]:
+    """Return what the manifest of a set says of a built-in model."""
+    made = {"name": model, "layer": "response", "noise": "Gaussian", "architecture": model}
+    return made | {"training": "", "depth": 0, "preprocessing": "", "weights_sha256": ""}
 
 
 def write_set(
@@ -55,13 +63,14 @@ def write_set(
             }
         )
     manifest = {
-        "schema_version": 1,
+        "schema_version": 2,
         "name": folder.name,
         "created": "2026-01-01T00:00:00+00:00",
         "versions": {},
         "recipe": {},
         "floor": 0.0,
-        "models": ["LN", "LGN"],
+        "models": list(MODELS),
+        "representations": [_record(model) for model in MODELS],
         "images": images,
         "files": {array_file(name): sha256_of(folder / array_file(name)) for name in contents},
     }

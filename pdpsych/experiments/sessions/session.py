@@ -17,6 +17,7 @@ from pdpsych.experiments.design import PlannedTrial, digest, group_of, plan
 from pdpsych.experiments.experiment import Experiment
 from pdpsych.experiments.logs.records import Header, Trial
 from pdpsych.experiments.logs.session_log import SessionLog, read_log
+from pdpsych.experiments.logs.parsing import parse
 from pdpsych.experiments.logs.trial_log import TrialLog, log_path
 from pdpsych.experiments.observer import (
     Observer,
@@ -94,7 +95,7 @@ def run(
         experiment=experiment.stem,
         config=experiment.resolved(),
         stimulus_set=opened.name,
-        stimulus_set_sha256=opened.sha256,
+        stimulus_set_sha256=_recorded_as(opened, path),
         calibration=calibration.sha256 if calibration else None,
         design=digest(trials),
         planned=len(trials),
@@ -123,6 +124,14 @@ def run(
                 window.finish(stage.progress)
     found = read_log(path)
     return replace(found, notes=(*found.notes, _FINISHED)) if finished else found
+
+
+def _recorded_as(opened: StimulusSet, path: Path) -> str:
+    """Return the identity of the set, as the log has it where it began with an earlier one."""
+    header = parse(path.read_bytes(), path).header if path.is_file() else None
+    if header is not None and opened.is_known_as(header.stimulus_set_sha256):
+        return header.stimulus_set_sha256
+    return opened.sha256
 
 
 def occasion(session: str, run: str | None) -> str:

@@ -13,10 +13,11 @@ from hypothesis import strategies as st
 from pdpsych.common.errors import InputError
 from pdpsych.common.section import load
 from pdpsych.displays.rendering import show
-from pdpsych.stimuli import Display, StimulusSet, calibrate
+from pdpsych.displays import Display
+from pdpsych.stimuli import StimulusSet, calibrate
 from pdpsych.stimuli.calibration.calibrating import share_above
 from pdpsych.stimuli.calibration.figures import coverage, draw, gain
-from pdpsych.stimuli.stimulus_set import MANIFEST, array_file, sha256_of
+from pdpsych.stimuli.manifest import MANIFEST, array_file, sha256_of
 
 SIDE = 48
 
@@ -78,8 +79,8 @@ def write_set(tmp_path):
 def _by_draws(opened, key, amplitude, display, draws=40):
     """Mean and standard deviation of the gain of presentations of both signs, one by one."""
     rng = np.random.default_rng(0)
-    base, ε = opened.base(key[0]), opened.distortion(*key)
-    encoding = opened.entry(key[0]).encoding
+    base, ε = opened[key[0]].base, opened[key[0]][key[1]].distortion(key[2])
+    encoding = opened[key[0]].encoding
     return [
         np.array(
             [show(base, ε, s * amplitude, display, encoding, rng).realised for _ in range(draws)]
@@ -169,7 +170,7 @@ def test_more_bits_show_smaller_amplitudes(write_set):
 def test_gamut_limits_are_exact(write_set):
     opened = write_set()
     found = calibrate(opened, Display(), max_clipped=0.02).condition("cat", "white", 2)
-    base, ε = opened.base("cat").astype(float), opened.distortion("cat", "white", 2).astype(float)
+    base, ε = opened["cat"].base.astype(float), opened["cat"]["white"].distortion(2).astype(float)
 
     def clipped(amplitude):
         return max(np.mean((x < 0) | (x > 1)) for x in (base + amplitude * ε, base - amplitude * ε))

@@ -6,10 +6,12 @@ import numpy as np
 import pytest
 
 from pdpsych.common.errors import InputError
-from pdpsych.displays.rendering import shown_difference
-from pdpsych.stimuli import Display, Recipe, calibrate, generate
+from pdpsych.displays.expectation import shown_difference
+from pdpsych.displays import Display
+from pdpsych.stimuli import Recipe, calibrate, generate
 from pdpsych.stimuli.recipe import Preprocess, Random, Source
-from pdpsych.stimuli.stimulus_set import MANIFEST, StimulusSet
+from pdpsych.stimuli.manifest import MANIFEST
+from pdpsych.stimuli.stimulus_set import StimulusSet
 
 
 @pytest.fixture(scope="module")
@@ -21,7 +23,7 @@ def made(tmp_path_factory):
         distortions=(Random(kind="random", pairs=1),),
         linearity=None,
     )
-    return generate(recipe, tmp_path_factory.mktemp("study") / "sets" / "tiny")
+    return generate(recipe, out=tmp_path_factory.mktemp("study") / "sets" / "tiny")
 
 
 def test_what_is_shown_well_is_seen_as_it_was_made(made):
@@ -42,9 +44,9 @@ def test_the_models_see_what_rounding_leaves(made):
     c = found.conditions[0]
     middle = np.exp(np.mean(np.log(list(c.thresholds.values()))))
     assert c.range[0] < middle < c.range[1]
-    image, key = made.base("cat"), ("cat", "random-1", 1)
-    δ = shown_difference(image, made.distortion(*key), middle, display, "srgb")
-    assert np.vdot(δ, made.distortion(*key)) == pytest.approx(1)
+    image, key = made["cat"].base, ("cat", "random-1", 1)
+    δ = shown_difference(image, made[key[0]][key[1]].distortion(key[2]), middle, display, "srgb")
+    assert np.vdot(δ, made[key[0]][key[1]].distortion(key[2])) == pytest.approx(1)
     import torch
 
     from pdpsych import geometry, models

@@ -19,7 +19,7 @@ from pdpsych.common.errors import InputError
 from pdpsych.common.section import load
 from pdpsych.stimuli import Recipe, SetUnfinished, StimulusSet
 from pdpsych.stimuli.generation import builder
-from pdpsych.stimuli.stimulus_set import LinearityCheck
+from pdpsych.stimuli.manifest import LinearityCheck
 
 RECIPE = """
 images: [{sample: astronaut}, {sample: coffee}]
@@ -54,12 +54,12 @@ def test_what_the_recipe_asks_for_is_there(made):
     assert made.path.parent.name == "sets"
     assert made.images == ("astronaut", "coffee")
     pairs = ("principal", "eigen-LGN", "generalised-LN-LG", "random-1", "random-2")
-    assert made.pairs("coffee") == pairs
+    assert tuple(pair.name for pair in made["coffee"]) == pairs
     for image in made.images:
-        assert made.base(image).shape == (1, 32, 32)
+        assert made[image].base.shape == (1, 32, 32)
         for pair in pairs:
             for number in (1, 2):
-                norm = np.linalg.norm(made.distortion(image, pair, number))
+                norm = np.linalg.norm(made[image][pair].distortion(number))
                 assert norm == pytest.approx(1, abs=1e-5)
 
 
@@ -67,11 +67,11 @@ def test_stored_sensitivities_are_those_of_the_stored_distortions(made):
     table = made.sensitivities().set_index(["image", "pair", "distortion", "model"])
     for representation in models.load(made.models):
         for image in made.images:
-            for pair in made.pairs(image):
-                both = np.stack([made.distortion(image, pair, n) for n in (1, 2)])
-                d = geometry.sensitivity(representation, made.base(image), both, floor=0.03)
+            for pair in made[image]:
+                both = np.stack([pair.u, pair.v])
+                d = geometry.sensitivity(representation, made[image].base, both, floor=0.03)
                 stored = [
-                    table.loc[(image, pair, n, representation.name), "sensitivity"] for n in (1, 2)
+                    table.loc[(image, pair.name, n, representation.name), "sensitivity"] for n in (1, 2)
                 ]
                 np.testing.assert_allclose(stored, d, rtol=1e-5)
 
@@ -79,10 +79,10 @@ def test_stored_sensitivities_are_those_of_the_stored_distortions(made):
 def test_stored_linearity_is_that_of_the_stored_distortions(made):
     amplitudes = (0.002, 0.005, 0.01, 0.02, 0.05)
     representations = models.load(made.models)
-    for pair in made.entry("coffee").pairs:
-        both = np.stack([made.distortion("coffee", pair.name, n) for n in (1, 2)])
+    for pair in made["coffee"].pairs:
+        both = np.stack([made["coffee"][pair.name].distortion(n) for n in (1, 2)])
         found = geometry.linearity(
-            representations, made.base("coffee"), both, 32 * np.array(amplitudes), floor=0.03
+            representations, made["coffee"].base, both, 32 * np.array(amplitudes), floor=0.03
         )
         stored = pair.linearity
         assert stored.amplitudes_rms == amplitudes
@@ -95,7 +95,7 @@ def test_stored_linearity_is_that_of_the_stored_distortions(made):
         np.testing.assert_array_equal(stored.reversals, found.reversals())
     # Small enough distortions have the local log ratios.
     local = made.log_ratios().set_index(["image", "pair", "model"])["log_ratio"]
-    principal = made.entry("coffee").pairs[0]
+    principal = made["coffee"].pairs[0]
     for model, ratios in principal.linearity.log_ratios.items():
         assert ratios[0] == pytest.approx(local["coffee", "principal", model], abs=0.1)
 
@@ -106,12 +106,12 @@ def test_the_linearity_check_can_be_chosen_and_switched_off(tmp_path):
     chosen = stimuli.generate(
         _recipe(tmp_path, text + "linearity: {amplitudes_rms: [0.01, 3]}\n"), tmp_path / "chosen"
     )
-    (pair,) = chosen.entry("cat").pairs
+    (pair,) = chosen["cat"].pairs
     assert pair.linearity.amplitudes_rms == (0.01, 3.0)
     assert pair.linearity.largest_rms["identity"] == (3.0, 3.0)
     assert "within 10 % of linear, for ε₁ / ε₂, of 0.01, 3:" in chosen.describe()
     off = stimuli.generate(_recipe(tmp_path, text + "linearity: null\n"), tmp_path / "off")
-    assert off.entry("cat").pairs[0].linearity is None
+    assert off["cat"].pairs[0].linearity is None
     assert "of linear" not in off.describe()
 
 
@@ -128,7 +128,7 @@ def test_a_response_that_is_not_a_number_leaves_a_gap(tmp_path, monkeypatch):
     text += "models: [LN, LG]\ndistortions: [{kind: random}]\n"
     text += "linearity: {amplitudes_rms: [0.001, 1]}\n"
     opened = stimuli.generate(_recipe(tmp_path, text))
-    check = opened.entry("cat").pairs[0].linearity
+    check = opened["cat"].pairs[0].linearity
     assert check.log_ratios["root/"][1] is None
     assert None not in check.log_ratios["LN"]
     assert check.largest_rms["root/"] == (0.001, 0.001)
@@ -141,7 +141,7 @@ def test_pairs_separate_the_models_they_are_meant_to(made):
     for image in made.images:
         variance = {
             pair: np.var([ratios[image, pair, m] for m in made.models])
-            for pair in made.pairs(image)
+            for pair in names
         }
         assert variance["principal"] > 100 * variance["random-1"]
         assert variance["principal"] > 0.95 * max(variance.values())
@@ -169,7 +169,7 @@ def test_the_manifest_tells_how_the_set_was_made(made):
 
 def test_previews_are_pictures_of_the_base_images(made):
     preview = np.asarray(Image.open(made.path / "previews" / "coffee.png"))
-    np.testing.assert_allclose(preview / 255, made.base("coffee")[0], atol=0.5 / 255 + 1e-6)
+    np.testing.assert_allclose(preview / 255, made["coffee"].base[0], atol=0.5 / 255 + 1e-6)
 
 
 def test_colour_and_linear_light(tmp_path):
@@ -182,7 +182,7 @@ distortions: [{kind: random}]
     with pytest.raises(InputError, match="colour: grey"):
         stimuli.generate(_recipe(tmp_path, text))
     grey = stimuli.generate(_recipe(tmp_path, text.replace("colour: rgb, ", "")))
-    assert grey.entry("cat").encoding == "linear"
+    assert grey["cat"].encoding == "linear"
 
 
 def test_a_seed_repeats_the_arrays_and_images_do_not_depend_on_each_other(made, tmp_path):
@@ -190,10 +190,9 @@ def test_a_seed_repeats_the_arrays_and_images_do_not_depend_on_each_other(made, 
     alone = stimuli.generate(
         _recipe(tmp_path, RECIPE.replace("{sample: astronaut}, ", "")), tmp_path / "alone"
     )
-    for pair in made.pairs("coffee"):
-        first = made.distortion("coffee", pair, 1)
-        np.testing.assert_array_equal(again.distortion("coffee", pair, 1), first)
-        np.testing.assert_array_equal(alone.distortion("coffee", pair, 1), first)
+    for pair in made["coffee"]:
+        np.testing.assert_array_equal(again["coffee"][pair.name].u, pair.u)
+        np.testing.assert_array_equal(alone["coffee"][pair.name].u, pair.u)
 
 
 def test_a_finished_set_is_not_made_again(made):
@@ -312,7 +311,7 @@ def test_a_damaged_unit_is_not_joined(many):
     array.write_bytes(array.read_bytes()[:100])
     _mend(many)
     made = stimuli.generate(many)
-    assert made.base("p2").shape == (1, 16, 16)
+    assert made["p2"].base.shape == (1, 16, 16)
 
 
 def test_the_shard_that_finds_all_images_joins_them(many, tmp_path):
@@ -426,14 +425,14 @@ def test_arrays_that_do_not_fit_the_manifest_are_refused(copied):
     _edit_manifest(copied, lambda m: m["files"].update({"arrays/coffee.npz": digest}))
     opened = StimulusSet.open(copied)
     with pytest.raises(InputError, match="image: is float64"):
-        opened.base("coffee")
+        _ = opened["coffee"].base
 
 
 def test_unknown_names_get_the_nearest(made):
     with pytest.raises(InputError, match='did you mean "coffee"'):
-        made.base("cofee")
+        _ = made["cofee"].base
     with pytest.raises(InputError, match='did you mean "principal"'):
-        made.distortion("coffee", "pricipal", 1)
+        made["coffee"]["pricipal"].distortion(1)
 
 
 def test_the_summary_names_images_models_and_what_did_not_converge(made):
@@ -457,7 +456,7 @@ def _check(**changes):
 def test_the_summary_tells_how_far_the_models_are_linear(made):
     lines = made.describe().splitlines()
     start = next(i for i, line in enumerate(lines) if line.startswith("largest RMS contrast"))
-    check = made.entry("astronaut").pairs[0].linearity
+    check = made["astronaut"].pairs[0].linearity
     assert lines[start + 1].split()[:2] == ["astronaut/principal", "LN"]
     assert f"LGN {check.extent('LGN')}" in lines[start + 1]
     order = lines.index("order of the models' log ratios at these contrasts:")
@@ -516,7 +515,7 @@ def test_the_device_must_exist(tmp_path):
 def test_reading_a_set_needs_no_torch(made):
     code = (
         "import sys; from pdpsych.stimuli import StimulusSet; "
-        f"s = StimulusSet.open({str(made.path)!r}); s.base('coffee'); s.log_ratios(); "
+        f"s = StimulusSet.open({str(made.path)!r}); s['coffee'].base; s.log_ratios(); "
         "assert 'torch' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -12,7 +12,7 @@ from pdpsych.stimuli.generation import unit
 from pdpsych.stimuli.generation.unit import Maker, UnitRecord, find, units_of
 from pdpsych.stimuli.images import base_images
 from pdpsych.stimuli.recipe import Preprocess, Random, Source
-from pdpsych.stimuli.stimulus_set import ImageEntry, RepresentationRecord, sha256_of
+from pdpsych.stimuli.manifest import ImageEntry, RepresentationRecord, sha256_of
 
 RECORD = RepresentationRecord(
     name="LN",
