@@ -15,7 +15,16 @@ import pytest
 import pdpsych
 
 PACKAGE = Path(pdpsych.__file__).parent
-ORDER = ["common", "geometry", "models", "displays", "stimuli", "experiments", "analysis", "studies"]
+ORDER = [
+    "common",
+    "geometry",
+    "models",
+    "displays",
+    "stimuli",
+    "experiments",
+    "analysis",
+    "studies",
+]
 HEAVY = {"torch", "psychopy", "matplotlib", "pandas", "scipy", "skimage"}
 
 

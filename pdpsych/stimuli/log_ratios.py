@@ -38,7 +38,8 @@ def log_ratio_table(sensitivities: pd.DataFrame, file: Path) -> pd.DataFrame:
         for number in (1, 2)
     )
     with np.errstate(divide="ignore", invalid="ignore"):
-        ratios = u[_PAIR].assign(log_ratio=np.log(u["sensitivity"]) - np.log(v["sensitivity"]))
+        logs = (np.log(side["sensitivity"].to_numpy(float)) for side in (u, v))
+        ratios = u[_PAIR].assign(log_ratio=next(logs) - next(logs))
     blind = np.flatnonzero(~np.isfinite(ratios["log_ratio"]))
     if len(blind):
         image, pair, _, model, _ = ratios.iloc[blind[0]]

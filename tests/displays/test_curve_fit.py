@@ -67,7 +67,9 @@ def test_gamma_is_recovered_from_noisy_measurements(measure, model, seed):
 def test_cross_validation_finds_the_law(measure, model, seed):
     chosen = compare(measure({"grey": LAWS[model]}, seed=seed)).chosen
     true = {
-        m: errors(fit_curve(measure({"grey": LAWS[model]}, seed=seed).means("grey"), m), LAWS[model])
+        m: errors(
+            fit_curve(measure({"grey": LAWS[model]}, seed=seed).means("grey"), m), LAWS[model]
+        )
         for m in MODELS
     }
     assert chosen != "pchip"

@@ -4,7 +4,6 @@ import re
 
 import numpy as np
 import pytest
-
 from refusals import refused
 
 from pdpsych.displays.measurement_file import read_measurements

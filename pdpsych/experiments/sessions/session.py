@@ -15,9 +15,9 @@ from pdpsych.common.versions import versions
 from pdpsych.displays.display import Display
 from pdpsych.experiments.design import PlannedTrial, digest, group_of, plan
 from pdpsych.experiments.experiment import Experiment
+from pdpsych.experiments.logs.parsing import parse
 from pdpsych.experiments.logs.records import Header, Trial
 from pdpsych.experiments.logs.session_log import SessionLog, read_log
-from pdpsych.experiments.logs.parsing import parse
 from pdpsych.experiments.logs.trial_log import TrialLog, log_path
 from pdpsych.experiments.observer import (
     Observer,

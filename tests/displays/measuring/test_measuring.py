@@ -9,12 +9,12 @@ import pytest
 from refusals import refused
 
 from pdpsych.common.section import load
+from pdpsych.displays import Display
 from pdpsych.displays.measurements import Reading
 from pdpsych.displays.measuring import measuring
 from pdpsych.displays.measuring.measuring import ReadingFile, measure
 from pdpsych.displays.measuring.readings import MeasurementStopped
 from pdpsych.displays.measuring.verification import compare_readings, last_verification, verify
-from pdpsych.displays import Display
 
 SHARE = {"grey": 1.0, "red": 0.2, "green": 0.72, "blue": 0.08}
 

@@ -148,6 +148,11 @@ def test_out_of_order_is_far_outside_the_levels_around(luminance, odd):
 
 
 def test_drift_is_the_largest_departure_of_white_alone():
-    steps = (PlannedReading("grey", 255, True), PlannedReading("grey", 0), PlannedReading("grey", 255), PlannedReading("grey", 255, True))
+    steps = (
+        PlannedReading("grey", 255, True),
+        PlannedReading("grey", 0),
+        PlannedReading("grey", 255),
+        PlannedReading("grey", 255, True),
+    )
     assert drift(steps, readings_of(steps, [100.0, 0.0, 50.0, 100.0])) == 0
     assert drift(steps, readings_of(steps, [98.0, 0.0, 50.0, 102.0])) == pytest.approx(0.02)

@@ -12,16 +12,16 @@ import time
 import numpy as np
 import pytest
 
+from pdpsych.displays import Display, show
 from pdpsych.displays.rendering import quantize
 from pdpsych.experiments import read_log
 from pdpsych.experiments.logs.timing import TrialTiming, summarise
-from pdpsych.displays import Display, show
 
 if sys.platform != "linux":
     pytest.skip("keys are pressed through X", allow_module_level=True)
 
-from screens import virtual_screen
 from person import ARRIVAL, Person
+from screens import virtual_screen
 
 TIMING = {"fixation": 50, "image": 50, "blank": 50, "gap": 50, "reference": 50, "feedback": 50}
 SIZE = {"width_px": 321, "height_px": 240, "refresh_hz": 60}
