@@ -140,8 +140,9 @@ def test_a_response_that_is_not_a_number_leaves_a_gap(tmp_path, monkeypatch):
 
 def test_pairs_separate_the_models_they_are_meant_to(made):
     ratios = made.log_ratios().set_index(["image", "pair", "model"])["log_ratio"].sort_index()
+    pairs = [pair.name for pair in made["coffee"]]
     for image in made.images:
-        variance = {pair: np.var([ratios[image, pair, m] for m in made.models]) for pair in names}
+        variance = {pair: np.var([ratios[image, pair, m] for m in made.models]) for pair in pairs}
         assert variance["principal"] > 100 * variance["random-1"]
         assert variance["principal"] > 0.95 * max(variance.values())
         principal, generalised = (
