@@ -122,9 +122,11 @@ class Display(Result, Section):
     @classmethod
     def _known(cls, curve: Any) -> Any:
         if isinstance(curve, str) and curve != "srgb":
-            raise ValueError(
-                "srgb, the exponent of a power law such as 2.2, or a mapping with measurements "
-                "and model"
+            raise InputError(
+                "is no curve",
+                value=curve,
+                allowed="srgb, the exponent of a power law such as 2.2, or a mapping with "
+                "measurements and model",
             )
         return curve
 
@@ -133,9 +135,11 @@ class Display(Result, Section):
         if self.width_px and self.height_px and self.width_cm and self.height_cm:
             width, height = self.width_cm / self.width_px, self.height_cm / self.height_px
             if abs(width / height - 1) > _SQUARE:
-                raise ValueError(
-                    f"a pixel would be {10 * width:.3g} mm wide and {10 * height:.3g} mm high; "
-                    f"height_cm of square pixels is {width * self.height_px:.3g}"
+                raise InputError(
+                    f"a pixel would be {10 * width:.3g} mm wide and {10 * height:.3g} mm high",
+                    field="height_cm",
+                    value=self.height_cm,
+                    remedy=f"of square pixels it is {width * self.height_px:.3g}",
                 )
         return self
 

@@ -10,12 +10,19 @@ from typing import Any
 import yaml
 
 from pdpsych.common.errors import InputError
-from pdpsych.common.files.atomic import whole
-from pdpsych.common.section import dump, load
+from pdpsych.common.files.atomic import write_bytes, write_text
+from pdpsych.common.files.locks import locked
+from pdpsych.common.files.parsing import parse_yaml, to_yaml
+from pdpsych.common.files.reading import STUDY_FILE, TABLE, read_bytes, read_text
+from pdpsych.common.files.yaml_nodes import compose
+from pdpsych.common.section import dump, load, validate
 from pdpsych.displays.display import Display, MeasuredCurve, not_measured
 from pdpsych.displays.measurement_file import read_measurements
 from pdpsych.displays.measurements import Measurements, check_measurements, csv_text
 from pdpsych.displays.validation import ModelComparison, compare
+
+# What others are told meanwhile.
+WRITTEN = "the display's file is written"
 
 
 def import_csv(
@@ -94,7 +101,7 @@ def write_display(
     table = path.with_suffix(".csv")
     readings = csv_text(measurements.readings).encode()
     # A run that was ended between the two files left the same table.
-    same = table.is_file() and table.read_bytes() == readings
+    same = table.is_file() and read_bytes(table, TABLE) == readings
     for file in (path, table):
         if file.exists() and not (file == table and same):
             raise InputError(
@@ -111,10 +118,9 @@ def write_display(
         date=date,
     )
     display = Display(curve=curve, **description)
-    with whole(table) as part:
-        part.write_bytes(readings)
-    with whole(path) as part:
-        dump(display, part)
+    with locked(path, WRITTEN):
+        write_bytes(table, readings)
+        dump(display, path)
     return load(path, Display)
 
 
@@ -155,13 +161,11 @@ def choose_model(path: str | Path, *, write: bool = True) -> ModelComparison:
     found = compare(measurements)
     if not write:
         return found
-    written = path.read_text(encoding="utf-8")
-    node = _value(_value(yaml.compose(written, Loader=yaml.SafeLoader), "curve"), "model")
-    with whole(path) as part:
-        part.write_text(
-            written[: node.start_mark.index] + found.chosen + written[node.end_mark.index :],
-            encoding="utf-8",
-        )
+    with locked(path, WRITTEN):
+        written = read_text(path, STUDY_FILE)
+        node = _value(_value(compose(written), "curve"), "model")
+        start, end = node.start_mark.index, node.end_mark.index
+        write_text(path, written[:start] + found.chosen + written[end:])
     return found
 
 
@@ -169,7 +173,7 @@ def replace_curve(path: str | Path, curve: MeasuredCurve) -> Display:
     """Write a measured curve into a display's file and leave the rest as it is.
 
     Comments inside the curve that was there are lost, and all of them where the file is not
-    written in YAML's block style.
+    written in YAML's block style. Whoever calls it keeps others from writing the file meanwhile.
 
     Raises
     ------
@@ -178,16 +182,17 @@ def replace_curve(path: str | Path, curve: MeasuredCurve) -> Display:
     """
     path = Path(path)
     described = load(path, Display).model_copy(update={"curve": curve})
-    with whole(path) as part:
-        part.write_text(_with_curve(path.read_text(encoding="utf-8"), curve), encoding="utf-8")
-        if not _is(part, described):
-            dump(described, part)
+    text = _with_curve(read_text(path, STUDY_FILE), curve)
+    if _is(text, described):
+        write_text(path, text)
+    else:
+        dump(described, path)
     return load(path, Display)
 
 
-def _is(path: Path, display: Display) -> bool:
+def _is(text: str, display: Display) -> bool:
     try:
-        return load(path, Display) == display
+        return validate(parse_yaml(text, display.label), Display, display.label) == display
     except InputError:
         return False
 
@@ -195,8 +200,8 @@ def _is(path: Path, display: Display) -> bool:
 def _with_curve(text: str, curve: MeasuredCurve) -> str:
     """Exchange the lines of the curve in a display's text, or add them."""
     data = curve.model_dump(mode="json", exclude_none=True)
-    block = textwrap.indent(yaml.safe_dump(data, sort_keys=False, allow_unicode=True), "  ")
-    root: Any = yaml.compose(text, Loader=yaml.SafeLoader)
+    block = textwrap.indent(to_yaml(data), "  ")
+    root: Any = compose(text)
     for name, value in root.value:
         if name.value == "curve":
             end = _end(value)

@@ -9,9 +9,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from pdpsych.common.drawing import BLACK, GREY, SERIES, clean
+from pdpsych.common.drawing import BAND, BLACK, GREY, SERIES, clean
 
-_BAND = "#E9E4D4"
 _WIDEST_SLOPE = 30.0
 
 
@@ -88,7 +87,7 @@ def plot_residuals(measured: pd.DataFrame, residuals: pd.DataFrame, chosen: str,
     """
     span = 100 / float(np.ptp(measured["luminance"]))
     band = 2 * span * measured["sd"]
-    ax.fill_between(measured["level"], -band, band, color=_BAND)
+    ax.fill_between(measured["level"], -band, band, color=BAND)
     for number, (model, found) in enumerate(residuals.groupby("model", sort=False)):
         ax.plot(found["level"], span * found["residual"], **_style(number, model, chosen))
     ax.set_ylabel("fit − measured [% of range]")
@@ -108,7 +107,7 @@ def plot_slope_errors(slopes: pd.DataFrame, chosen: str, ax: Axes) -> Axes:
         ax.plot(found["level"], 100 * found["error"], **_style(number, model, chosen))
         if model == chosen:
             noise = 200 * found["sd"]
-            ax.fill_between(found["level"], -noise, noise, color=_BAND, zorder=0)
+            ax.fill_between(found["level"], -noise, noise, color=BAND, zorder=0)
     ax.set_ylim(-_WIDEST_SLOPE, _WIDEST_SLOPE)
     ax.set_ylabel("error of the left-out slope [%]")
     return _about_zero(ax)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from pdpsych.common.errors import InputError
-from pdpsych.common.files.reading import read_text
+from pdpsych.common.files.reading import TABLE, read_text
 from pdpsych.displays.measurements import CHANNELS, Measurements, Reading
 
 _REQUIRED = ("level", "luminance")
@@ -45,13 +45,12 @@ def read_measurements(path: str | Path, top: int) -> Measurements:
     [0.2, 100.0]
     """
     path = Path(path)
-    try:
-        lines = read_text(path).removeprefix("\ufeff").splitlines()
-    except FileNotFoundError:
-        near = sorted(p.name for p in path.parent.glob("*.csv"))
-        raise InputError("no such file", file=path, value=path.name, allowed=near) from None
-    except (OSError, ValueError) as error:
-        raise InputError(f"cannot be read as text: {error}", file=path) from None
+    return measurements_in(read_text(path, TABLE, "a table of luminances, NAME.csv"), path, top)
+
+
+def measurements_in(text: str, path: Path, top: int) -> Measurements:
+    """Return the measurements of a file's text; see :func:`read_measurements`."""
+    lines = text.splitlines()
     columns = _columns(path, lines)
     rows = [
         _Row(path, number, _cells(path, number, line, columns))

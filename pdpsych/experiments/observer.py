@@ -11,9 +11,10 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from pdpsych.common.errors import InputError, did_you_mean
+from pdpsych.common.files.digests import seed_of
 from pdpsych.common.section import Section, load
 from pdpsych.displays.rendering import Shown
-from pdpsych.experiments.design import Condition, PlannedTrial, seed_of
+from pdpsych.experiments.design import Condition, PlannedTrial
 from pdpsych.experiments.logs.timing import TrialTiming
 from pdpsych.experiments.tasks.phases import PlannedPhase
 from pdpsych.experiments.tasks.task import Position
@@ -223,14 +224,14 @@ def _given_thresholds(spec: ObserverSpec, opened: StimulusSet) -> Thresholds:
     for image, pairs in (spec.thresholds_rms or {}).items():
         root = float(np.sqrt(opened[image].dimension))
         for pair, values in pairs.items():
+            known = opened[image][pair].name
             for number, value in enumerate(values, start=1):
-                opened[image][pair].distortion(number)
                 if not _LEAST_RMS <= value <= _MOST_RMS:
                     raise InputError(
                         f"{spec.label}: thresholds_rms.{image}.{pair}: from "
                         f"{_LEAST_RMS:g} to {_MOST_RMS:g}, got {value}"
                     )
-                thresholds[Condition(image, pair, number)] = value * root
+                thresholds[Condition(image, known, number)] = value * root
     return thresholds
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
@@ -15,18 +14,17 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from pdpsych.common.errors import InputError
-from pdpsych.common.files.atomic import unfinished
+from pdpsych.common.files.atomic import new_folder
+from pdpsych.common.files.digests import file_sha256
 from pdpsych.common.section import validate
 from pdpsych.common.versions import versions
 from pdpsych.displays.encoding import Encoding
 from pdpsych.stimuli.manifest import (
-    MANIFEST,
     SCHEMA,
     UNIT,
     Manifest,
     array_file,
-    manifest_text,
-    sha256_of,
+    write_manifest,
 )
 from pdpsych.stimuli.previews import write_previews
 
@@ -94,21 +92,12 @@ def write_set(
     folder: Path, images: Mapping[str, NewImage], floor: float, provenance: Mapping[str, Any]
 ) -> Path:
     """Write a set and return its folder; see :meth:`pdpsych.stimuli.StimulusSet.create`."""
-    if folder.exists() or folder.is_symlink():
-        raise InputError(
-            "is there already", file=folder, field="folder", remedy="choose another, or delete it"
-        )
     arrays = {name: _arrays(name, image) for name, image in images.items()}
     data = _manifest(folder.name, images, arrays, floor, provenance)
     # Whatever names and numbers are wrong is found before anything is written.
-    validate(data, Manifest, str(folder))
-    try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        with unfinished(folder) as part:
-            _write(part, data, arrays)
-            os.rename(part, folder)
-    except OSError as error:
-        raise InputError(f"cannot be written: {error.strerror}", file=folder) from None
+    validate(data, Manifest, folder)
+    with new_folder(folder) as part:
+        _write(part, data, arrays)
     return folder
 
 
@@ -200,10 +189,14 @@ def _entry(name: str, image: NewImage, base: Array) -> dict[str, Any]:
         "shape": base.shape,
         "encoding": image.encoding,
         "pairs": [
-            {"name": pair, "kind": "handmade", "sensitivities": dict(new.sensitivities)}
+            {"name": pair, "kind": "handmade", "sensitivities": _plain_sensitivities(new)}
             for pair, new in image.pairs.items()
         ],
     }
+
+
+def _plain_sensitivities(pair: NewPair) -> dict[str, list[float]]:
+    return {model: [float(d) for d in both] for model, both in pair.sensitivities.items()}
 
 
 def _plain(provenance: Mapping[str, Any]) -> Any:
@@ -215,7 +208,7 @@ def _plain(provenance: Mapping[str, Any]) -> Any:
 
 def _write(part: Path, data: dict[str, Any], arrays: Mapping[str, tuple[Array, Array]]) -> None:
     for name in ("arrays", "previews"):
-        (part / name).mkdir(parents=True)
+        (part / name).mkdir()
     for entry in data["images"]:
         base, distortions = arrays[entry["name"]]
         with (part / array_file(entry["name"])).open("wb") as file:
@@ -223,9 +216,6 @@ def _write(part: Path, data: dict[str, Any], arrays: Mapping[str, tuple[Array, A
         names = [pair["name"] for pair in entry["pairs"]]
         write_previews(part, entry["name"], base, distortions, names, entry["encoding"])
     files = sorted(f for f in part.rglob("*") if f.is_file())
-    sums = {f.relative_to(part).as_posix(): sha256_of(f) for f in files}
+    sums = {f.relative_to(part).as_posix(): file_sha256(f) for f in files}
     manifest = Manifest.model_validate(data | {"files": sums})
-    with (part / MANIFEST).open("wb") as file:
-        file.write(manifest_text(manifest).encode())
-        file.flush()
-        os.fsync(file.fileno())
+    write_manifest(part, manifest)

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +17,8 @@ from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from pdpsych.common.errors import InputError
 from pdpsych.common.files.arrays import read_array, read_head
+from pdpsych.common.files.digests import file_sha256
+from pdpsych.common.files.reading import PHOTOGRAPH, open_regular, read_bytes
 from pdpsych.displays.encoding import Array, linear_from_srgb, srgb_from_linear
 from pdpsych.stimuli.manifest import file_stem
 from pdpsych.stimuli.recipe import Preprocess, Recipe, Source
@@ -58,7 +61,10 @@ class BaseImage:
             If it is no image, has colours that are not read, or is too small.
         """
         if self.file is not None and self.file.suffix.lower() != ".npy":
-            with _photograph(self.file, self.file) as photograph:
+            with (
+                open_regular(self.file, PHOTOGRAPH) as file,
+                _photograph(file, self.file) as photograph,
+            ):
                 width, height = photograph.size
                 try:
                     _sizes(height, width, preprocess, str(self.file))
@@ -77,7 +83,7 @@ class BaseImage:
         if self.file is None:
             linear = linear_from_srgb(_sample(self.name) / 255)
             return _prepared(linear, preprocess, self.name)
-        data = _read_bytes(self.file)
+        data = read_bytes(self.file, PHOTOGRAPH)
         if hashlib.sha256(data).hexdigest() != self.sha256:
             raise InputError(
                 "changed while the set was being made", file=self.file, remedy="run again"
@@ -155,7 +161,9 @@ def load_image(path: str | Path, preprocess: Preprocess | None = None) -> NDArra
     (1, 16, 16)
     """
     file = Path(path)
-    return _decoded(_read_bytes(file), file, preprocess or Preprocess(size=None))
+    return _decoded(
+        read_bytes(file, PHOTOGRAPH, "a photograph"), file, preprocess or Preprocess(size=None)
+    )
 
 
 def _from_source(source: Source, recipe: Recipe) -> Iterator[BaseImage]:
@@ -165,8 +173,7 @@ def _from_source(source: Source, recipe: Recipe) -> Iterator[BaseImage]:
         return
     files = [recipe.resolve(source.file)] if source.file else _files_in(source, recipe)
     for file in files:
-        digest = hashlib.sha256(_read_bytes(file)).hexdigest()
-        yield BaseImage(file_stem(file.stem), file.name, digest, file.absolute())
+        yield BaseImage(file_stem(file.stem), file.name, file_sha256(file), file.absolute())
 
 
 def _check_sizes(images: Sequence[BaseImage], label: str) -> None:
@@ -192,10 +199,13 @@ def _own_size(image: BaseImage) -> tuple[int, int] | None:
         if image.file is None:
             height, width = _sample(image.name).shape[:2]
         elif image.file.suffix.lower() == ".npy":
-            with image.file.open("rb") as file:
+            with open_regular(image.file, PHOTOGRAPH) as file:
                 height, width = read_head(file).shape[:2]
         else:
-            with Image.open(image.file, formats=_FORMATS) as photograph:
+            with (
+                open_regular(image.file, PHOTOGRAPH) as file,
+                Image.open(file, formats=_FORMATS) as photograph,
+            ):
                 height, width = _upright(photograph)
     except Exception:  # a damaged file fails in any way
         return None
@@ -234,22 +244,6 @@ def _sample(name: str, label: str = "samples") -> NDArray[np.uint8]:
     return np.ascontiguousarray(getattr(data, name)())
 
 
-def _read_bytes(file: Path) -> bytes:
-    try:
-        if file.exists() and not file.is_file():
-            raise InputError("cannot be read: not a regular file", file=file)
-        return file.read_bytes()
-    except FileNotFoundError:
-        near = [f.name for f in file.parent.iterdir()] if file.parent.is_dir() else []
-        raise InputError(
-            "no such image", file=file, value=file.name, allowed=sorted(near)[:20]
-        ) from None
-    except (OSError, ValueError) as error:
-        if isinstance(error, InputError):
-            raise
-        raise InputError(f"cannot be read: {error}", file=file) from None
-
-
 def _decoded(data: bytes, file: Path, preprocess: Preprocess) -> NDArray[np.float32]:
     if file.suffix.lower() == ".npy":
         linear = _linear_from_array(data, file, preprocess)
@@ -266,7 +260,7 @@ def _linear_from_photograph(data: bytes, file: Path) -> Array:
 
 
 @contextmanager
-def _photograph(source: Path | io.BytesIO, file: Path) -> Iterator[Image.Image]:
+def _photograph(source: BinaryIO, file: Path) -> Iterator[Image.Image]:
     """Open a photograph; what fails with it inside the block names the file, too."""
     try:
         with warnings.catch_warnings():

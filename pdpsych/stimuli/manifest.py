@@ -12,6 +12,9 @@ from pydantic import Field, field_validator, model_validator
 
 from pdpsych.common.documents import Schema
 from pdpsych.common.errors import InputError
+from pdpsych.common.files.digests import digest
+from pdpsych.common.files.parsing import parse_json
+from pdpsych.common.files.reading import DOCUMENT, MissingFile, read_bytes, text_of
 from pdpsych.common.section import Section, validate
 from pdpsych.displays.encoding import Encoding
 
@@ -51,7 +54,7 @@ class LinearityCheck(Section):
     def _one_for_each_amplitude(self) -> LinearityCheck:
         lengths = {len(row) for row in (self.reversals, *self.log_ratios.values())}
         if not self.amplitudes_rms or lengths != {len(self.amplitudes_rms)}:
-            raise ValueError("log_ratios and reversals need one value for each amplitude")
+            raise InputError("log_ratios and reversals need one value for each amplitude")
         return self
 
     def extent(self, model: str) -> str:
@@ -93,7 +96,12 @@ class ImageEntry(Section):
     @classmethod
     def _plain(cls, name: str) -> str:
         if name != file_stem(name):
-            raise ValueError(f'letters, digits, - and _ only; nearest: "{file_stem(name)}"')
+            raise InputError(
+                "is no plain name",
+                value=name,
+                allowed="letters, digits, - and _",
+                remedy=f"nearest: {file_stem(name)}",
+            )
         return name
 
 
@@ -132,14 +140,16 @@ class Manifest(Section):
     def _consistent(self) -> Manifest:
         _check_distinct("images", [entry.name for entry in self.images])
         _check_distinct("models", self.models)
+        models = set(self.models)
         for entry in self.images:
-            _check_distinct(f"pairs of {entry.name}", [pair.name for pair in entry.pairs])
+            _check_distinct(f"images.{entry.name}.pairs", [pair.name for pair in entry.pairs])
             for pair in entry.pairs:
-                if pair.sensitivities.keys() != set(self.models):
-                    raise ValueError(
-                        f"images: {entry.name}: {pair.name}: sensitivities: of "
-                        f"{', '.join(pair.sensitivities) or 'no model'}; the set's models are "
-                        f"{', '.join(self.models) or 'none'}"
+                if pair.sensitivities.keys() != models:
+                    raise InputError(
+                        "are not those of the models of the set",
+                        field=f"images.{entry.name}.{pair.name}.sensitivities",
+                        value=", ".join(pair.sensitivities) or "of no model",
+                        allowed=", ".join(self.models) or "none",
                     )
         return self
 
@@ -160,33 +170,34 @@ def read_manifest(folder: Path) -> tuple[Manifest, Identity]:
         If there is no set here, or its manifest is damaged or of a newer pdpsych.
     """
     file = folder / MANIFEST
-    text = _read(folder)
     try:
-        data = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise InputError(
-            f"not valid JSON: {error}", file=file, remedy="generate the set again"
-        ) from None
-    upgraded = SCHEMA.upgrade(data, SCHEMA.version_of(data, str(file)))
-    return validate(upgraded, Manifest, str(file)), identity(text, data)
+        written = read_bytes(file, DOCUMENT)
+        data = parse_json(text_of(written, file), file)
+    except MissingFile:
+        raise _no_set(folder) from None
+    except InputError as error:
+        if folder.is_file():
+            raise _no_set(folder) from None
+        raise error.within(remedy=SCHEMA.remake) from None
+    upgraded = SCHEMA.upgrade(data, SCHEMA.version_of(data, file))
+    return validate(upgraded, Manifest, file), identity(written, data)
 
 
-def identity(text: bytes, data: Any) -> Identity:
-    """Return what a set of a manifest is known by.
+def identity(written: bytes, data: Any) -> Identity:
+    """Return what a set is known by whose manifest was written so and holds these data.
 
     Line ends, spaces and the order of keys are no part of it. Version 0.1.0 knew a set by the
     bytes of its manifest, which git may have written with other line ends: those that 0.1.0 wrote
     come back from the content.
     """
-    as_written = json.dumps(data, indent=1, ensure_ascii=False).encode(errors="surrogatepass")
-    former = {hashlib.sha256(written).hexdigest() for written in (text, as_written)}
-    content = json.dumps(data, sort_keys=True)
-    return Identity(hashlib.sha256(content.encode()).hexdigest(), frozenset(former))
+    as_written = json.dumps(data, indent=1, ensure_ascii=False).encode()
+    former = {hashlib.sha256(text).hexdigest() for text in (written, as_written)}
+    return Identity(digest(data), frozenset(former))
 
 
-def manifest_text(manifest: Manifest) -> str:
-    """Return the text of ``manifest.json``."""
-    return json.dumps(manifest.model_dump(mode="json"), indent=1, ensure_ascii=False)
+def write_manifest(folder: Path, manifest: Manifest) -> None:
+    """Write the manifest of the set in a folder."""
+    SCHEMA.write(folder / MANIFEST, manifest.model_dump(mode="json"))
 
 
 def file_stem(stem: str) -> str:
@@ -217,36 +228,24 @@ def place_in(folder: Path, file: str) -> Path:
     return folder / file
 
 
-def sha256_of(path: Path) -> str:
-    """Return the SHA-256 of a file, in hexadecimal."""
-    with path.open("rb") as file:
-        digest = hashlib.sha256()
-        while block := file.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()
+def _no_set(folder: Path) -> InputError:
+    """Say why there is no set in a folder."""
+    if folder.is_file():
+        return InputError(
+            "is a file", file=folder, remedy="give the folder of a set, stimuli/sets/NAME"
+        )
+    if not folder.is_dir():
+        return InputError("no such stimulus set", file=folder, remedy="run pdpsych generate")
+    return InputError(
+        f"no {MANIFEST}, so this is no stimulus set or one half written",
+        file=folder,
+        remedy="run pdpsych generate again",
+    )
 
 
-def _check_distinct(what: str, names: Sequence[str]) -> None:
-    if len(set(names)) < len(names):
-        raise ValueError(f"{what}: each name once")
-
-
-def _read(folder: Path) -> bytes:
-    try:
-        return (folder / MANIFEST).read_bytes()
-    except (FileNotFoundError, NotADirectoryError):
-        if folder.is_file():
-            raise InputError(
-                "is a file", file=folder, remedy="give the folder of a set, stimuli/sets/NAME"
-            ) from None
-        if not folder.is_dir():
-            raise InputError(
-                "no such stimulus set", file=folder, remedy="run pdpsych generate"
-            ) from None
-        raise InputError(
-            f"no {MANIFEST}, so this is no stimulus set or one half written",
-            file=folder,
-            remedy="run pdpsych generate again",
-        ) from None
-    except OSError as error:
-        raise InputError(f"cannot be read: {error}", file=folder / MANIFEST) from None
+def _check_distinct(field: str, names: Sequence[str]) -> None:
+    seen = set()
+    for name in names:
+        if name in seen:
+            raise InputError("each name once", field=field, value=name)
+        seen.add(name)

@@ -8,7 +8,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
-from pdpsych.common.errors import did_you_mean
+from pdpsych.common.errors import InputError
 from pdpsych.common.section import Section
 from pdpsych.displays.encoding import Encoding
 from pdpsych.models.address import Model, representation_names
@@ -27,7 +27,7 @@ class Source(Section):
     @model_validator(mode="after")
     def _exactly_one(self) -> Source:
         if sum(x is not None for x in (self.file, self.folder, self.sample)) != 1:
-            raise ValueError("give exactly one of file, folder, sample")
+            raise InputError("give exactly one of file, folder, sample")
         return self
 
 
@@ -67,14 +67,14 @@ class Preprocess(Section):
     def _positive(cls, size: int | tuple[int, int] | None) -> int | tuple[int, int] | None:
         sides = (size,) if isinstance(size, int) else size or ()
         if any(side < 8 for side in sides):
-            raise ValueError("at least 8 pixels a side")
+            raise InputError("is too small", value=size, allowed="at least 8 pixels a side")
         return size
 
     @field_validator("range")
     @classmethod
     def _ascending(cls, ends: tuple[float, float]) -> tuple[float, float]:
         if ends[0] >= ends[1]:
-            raise ValueError("the first end must be below the second")
+            raise InputError("the first end must be below the second", value=ends)
         return ends
 
 
@@ -133,7 +133,7 @@ class Linearity(Section):
     @classmethod
     def _ascending(cls, amplitudes: tuple[float, ...]) -> tuple[float, ...]:
         if any(b <= a for a, b in pairwise(amplitudes)):
-            raise ValueError("must be in ascending order")
+            raise InputError("must be in ascending order", value=amplitudes)
         return amplitudes
 
 
@@ -154,9 +154,9 @@ class Space(Section):
     @model_validator(mode="after")
     def _one_frequency(self) -> Space:
         if self.cycles_per_image is not None and self.cycles_per_degree is not None:
-            raise ValueError("give cycles_per_image or cycles_per_degree, not both")
+            raise InputError("give cycles_per_image or cycles_per_degree, not both")
         if (self.cycles_per_degree is None) != (self.pixels_per_degree is None):
-            raise ValueError("cycles_per_degree and pixels_per_degree go together")
+            raise InputError("cycles_per_degree and pixels_per_degree go together")
         return self
 
     def limit(self, side: int) -> float | None:
@@ -223,7 +223,7 @@ class Recipe(Section):
     @classmethod
     def _distinct(cls, models: tuple[Model, ...]) -> tuple[Model, ...]:
         if len(representation_names(models)) < 2:
-            raise ValueError("at least 2 representations are needed")
+            raise InputError("at least 2 representations are needed")
         return models
 
     @field_validator("distortions")
@@ -234,7 +234,9 @@ class Recipe(Section):
         for name in names:
             if names.count(name) > 1:
                 what = " ".join(map(str, name.values()))
-                raise ValueError(f"{what}: each kind, with its models, once; random takes pairs")
+                raise InputError(
+                    "each kind, with its models, once", value=what, remedy="random takes pairs"
+                )
         return distortions
 
     @model_validator(mode="after")
@@ -244,9 +246,8 @@ class Recipe(Section):
             named = getattr(distortion, "models", ()) or (getattr(distortion, "model", None),)
             for name in named:
                 if name is not None and name not in known:
-                    raise ValueError(
-                        f'distortions: model "{name}" is not among models; '
-                        f"{did_you_mean(name, known)}"
+                    raise InputError(
+                        "is not among models", field="distortions", value=name, allowed=known
                     )
         return self
 

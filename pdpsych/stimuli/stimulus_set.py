@@ -25,6 +25,7 @@ import pandas as pd
 
 from pdpsych.common.errors import InputError
 from pdpsych.common.files.arrays import read_archive
+from pdpsych.common.files.digests import file_sha256
 from pdpsych.common.results import Result
 from pdpsych.stimuli import set_description
 from pdpsych.stimuli.creation import NewImage, write_set
@@ -37,7 +38,6 @@ from pdpsych.stimuli.manifest import (
     array_file,
     place_in,
     read_manifest,
-    sha256_of,
 )
 from pdpsych.stimuli.set_image import ImageArrays, SetImage
 
@@ -265,11 +265,9 @@ class StimulusSet(Result):
         for file, expected in self.manifest.files.items():
             place = place_in(self.path, file)
             try:
-                actual = sha256_of(place)
-            except (OSError, ValueError):
-                raise InputError(
-                    "is missing or cannot be read", file=self.path / file, remedy=_COPY_AGAIN
-                ) from None
+                actual = file_sha256(place)
+            except InputError as error:
+                raise error.within(remedy=_COPY_AGAIN) from None
             if actual != expected:
                 raise InputError(
                     f"changed since the set was made (its SHA-256 is {actual[:12]}…, the manifest "

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import re
 
 import numpy as np
@@ -144,8 +145,25 @@ def test_a_fall_within_the_noise_is_no_fall(measure):
 
 def test_missing_files_are_named(write, tmp_path):
     write(GREY)
-    with refused(file="lob.csv", allowed="lab.csv"):
+    with refused(file="lob.csv", remedy="lab.csv"):
         read_measurements(tmp_path / "lob.csv", 255)
     (tmp_path / "image.csv").write_bytes(b"\xff\xd8\xff")
     with refused(file="image.csv"):
         read_measurements(tmp_path / "image.csv", 255)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda path: (path.unlink(), os.mkfifo(path)),
+        lambda path: (path.unlink(), path.symlink_to("/dev/zero")),
+        lambda path: (path.unlink(), path.mkdir()),
+        lambda path: path.write_text(GREY.replace("64", "6\0")),
+    ],
+    ids=["FIFO", "device", "folder", "NUL"],
+)
+def test_what_is_no_table_is_refused_at_once(write, damage):
+    path = write(GREY)
+    damage(path)
+    with refused(file="lab.csv"):
+        read_measurements(path, 255)

@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 from refusals import refused
 
+from pdpsych.common.files.digests import file_sha256
 from pdpsych.stimuli.manifest import (
     ImageEntry,
     LinearityCheck,
     Manifest,
     Pair,
     RepresentationRecord,
-    sha256_of,
 )
 from pdpsych.stimuli.stimulus_set import StimulusSet
 
@@ -139,7 +139,7 @@ def _written(folder, distortion=1 / 8, **changes):
     np.savez(file, image=image, distortions=np.full((1, 2, 1, 8, 8), distortion, np.float32))
     manifest = {"schema_version": 2, "name": "set", "created": "2026-01-01", "versions": {}}
     manifest |= {"recipe": {}, "floor": 0.0, "models": ["LN"], "representations": []}
-    manifest |= {"images": [entry], "files": {"arrays/cat.npz": sha256_of(file)}}
+    manifest |= {"images": [entry], "files": {"arrays/cat.npz": file_sha256(file)}}
     manifest |= {key: value for key, value in changes.items() if key in manifest}
     (folder / "set" / "manifest.json").write_text(json.dumps(manifest))
     return folder / "set"

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 import yaml
 
-from pdpsych.stimuli.manifest import MANIFEST, array_file, sha256_of
+from pdpsych.common.files.digests import file_sha256
+from pdpsych.stimuli.manifest import MANIFEST, array_file
 from pdpsych.stimuli.stimulus_set import StimulusSet
 
 SIDE = 32
@@ -72,7 +73,7 @@ def write_set(
         "models": list(MODELS),
         "representations": [_record(model) for model in MODELS],
         "images": images,
-        "files": {array_file(name): sha256_of(folder / array_file(name)) for name in contents},
+        "files": {array_file(name): file_sha256(folder / array_file(name)) for name in contents},
     }
     (folder / MANIFEST).write_text(json.dumps(manifest))
     return folder

@@ -13,11 +13,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pdpsych.common.errors import InputError
+from pdpsych.common.files.append_only import AppendOnlyFile
+from pdpsych.common.files.digests import seed_of
+from pdpsych.common.files.locks import locked
+from pdpsych.common.files.reading import text_of
 from pdpsych.common.results import Result
 from pdpsych.common.section import load
 from pdpsych.displays.display import Display, MeasuredCurve
 from pdpsych.displays.display_file import replace_curve
-from pdpsych.displays.measurement_file import read_measurements
+from pdpsych.displays.measurement_file import measurements_in
 from pdpsych.displays.measurements import (
     CHANNELS,
     FEWEST_LEVELS,
@@ -34,7 +38,6 @@ from pdpsych.displays.measuring.readings import (
     take_readings,
 )
 from pdpsych.displays.validation import ModelComparison, compare
-from pdpsych.experiments.design import seed_of
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -57,16 +60,20 @@ class Measured(Result):
         How well each model describes each channel.
     drift
         Largest departure of the white readings from their mean, as a share of it.
+    notes
+        What happened to the file of the readings while it was open.
     """
 
     display: Display
     comparison: ModelComparison
     drift: float
+    notes: tuple[str, ...] = ()
 
     def describe(self) -> str:
         """Say what the display is, how well its curve is known, and how much it drifted."""
         drifted = f"drift of white: {100 * self.drift:.2f} % (limit {100 * DRIFT_LIMIT:g} %)"
-        return "\n".join([self.display.describe(), "", self.comparison.describe(), "", drifted])
+        told = [self.display.describe(), "", self.comparison.describe(), "", drifted]
+        return "\n".join([*told, *self.notes])
 
     def plot(self) -> Figure:
         """Draw measurements, fits, residuals and slope errors, a column for each channel."""
@@ -89,18 +96,28 @@ class ReadingFile:
     """
 
     def __init__(self, path: Path, top: int) -> None:
-        self.path = path
-        flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | getattr(os, "O_BINARY", 0)
+        self._file = AppendOnlyFile(path, doing="a display is measured")
         try:
-            self._handle = os.open(path, flags, 0o644)
-            written = path.read_bytes()
+            written = self._file.contents
             end = written.rfind(b"\n") + 1
-            os.ftruncate(self._handle, end)
+            self._file.cut(end)
             if not end:
-                self._write(csv_text([]))
-        except OSError as error:
-            raise InputError(f"cannot be written: {error.strerror}", file=path) from None
-        self.readings = list(read_measurements(path, top).readings)
+                self._file.append(csv_text([]).rstrip("\n"))
+            text = text_of(written[:end], path) if end else csv_text([])
+            self.readings = list(measurements_in(text, path, top).readings)
+        except BaseException:
+            self._file.close()
+            raise
+
+    @property
+    def path(self) -> Path:
+        """Where the readings are: beside where they were if another file took their name."""
+        return self._file.path
+
+    @property
+    def events(self) -> tuple[str, ...]:
+        """What happened to the file while it was open, in words."""
+        return tuple(self._file.events)
 
     def append(self, reading: Reading) -> None:
         """Save a reading.
@@ -110,28 +127,14 @@ class ReadingFile:
         InputError
             If it cannot be written; those before it are kept.
         """
-        try:
-            self._write(csv_text([reading]).partition("\n")[2])
-        except OSError as error:
-            raise InputError(
-                f"reading {reading.order} could not be saved ({error.strerror}); the "
-                f"{len(self.readings)} before it are",
-                file=self.path,
-                remedy="make room on the disk, then run the same again to go on",
-            ) from None
+        self._file.append(csv_text([reading]).splitlines()[1], f"reading {reading.order}")
         self.readings.append(reading)
 
     def close(self) -> None:
         """Close the file; without a reading it goes away."""
-        os.close(self._handle)
         if not self.readings:
-            self.path.unlink()
-
-    def _write(self, line: str) -> None:
-        rest = line.encode()
-        while rest:
-            rest = rest[os.write(self._handle, rest) :]
-        os.fsync(self._handle)
+            self._file.cut(0)
+        self._file.close()
 
 
 def measure(
@@ -196,15 +199,16 @@ def measure(
     path = Path(path)
     display = load(path, Display)
     planned = _planned(display, instrument, levels, repeats, grey_only)
-    file = ReadingFile(path.with_suffix(".measuring.csv"), display.top)
-    try:
-        _check_same(file, planned)
-        if len(file.readings) < len(planned):
-            with opened(display, instrument, patch, settle, windowed) as (target, meter):
-                take_readings(planned, target, meter, file.readings[:], file.append)
-    finally:
-        file.close()
-    return _finish(path, instrument, planned, file)
+    with locked(path, "the display is measured", wait=0):
+        file = ReadingFile(path.with_suffix(".measuring.csv"), display.top)
+        try:
+            _check_same(file, planned)
+            if len(file.readings) < len(planned):
+                with opened(display, instrument, patch, settle, windowed) as (target, meter):
+                    take_readings(planned, target, meter, file.readings[:], file.append)
+        finally:
+            file.close()
+        return _finish(path, instrument, planned, file)
 
 
 @contextlib.contextmanager
@@ -276,7 +280,7 @@ def _finish(
     # In this order a crash in between leaves a series that the next run finishes.
     display = replace_curve(path, curve)
     os.replace(file.path, table)
-    return Measured(display, comparison, wandered)
+    return Measured(display, comparison, wandered, file.events)
 
 
 def _check_drift(wandered: float, refused: Path) -> None:

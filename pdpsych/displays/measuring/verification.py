@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import datetime
-import json
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
 from pdpsych.common.errors import InputError
-from pdpsych.common.files.atomic import whole
+from pdpsych.common.files.atomic import write_text
+from pdpsych.common.files.digests import seed_of
+from pdpsych.common.files.parsing import read_json
+from pdpsych.common.files.reading import STUDY_FILE, MissingFile
 from pdpsych.common.results import Result
 from pdpsych.common.section import Section, validate
 from pdpsych.displays.display import Display, MeasuredCurve
@@ -18,7 +20,6 @@ from pdpsych.displays.display_file import read_measured
 from pdpsych.displays.measurements import Channel, Measurements, Reading
 from pdpsych.displays.measuring.measuring import opened
 from pdpsych.displays.measuring.readings import plan_readings, take_readings
-from pdpsych.experiments.design import seed_of
 
 _LEVELS = 5
 
@@ -171,8 +172,7 @@ def verify(
     with opened(display, instrument, patch, settle, windowed) as (target, meter):
         take_readings(planned, target, meter, (), readings.append)
     found = _verification(display, tuple(readings), instrument, limit)
-    with whole(_record(path)) as part:
-        part.write_text(found.model_dump_json() + "\n", encoding="utf-8")
+    write_text(_record(path), found.model_dump_json() + "\n")
     return found
 
 
@@ -199,12 +199,10 @@ def last_verification(display: Display) -> Verification | None:
         return None
     path = _record(Path(display.label))
     try:
-        data = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
+        data = read_json(path, STUDY_FILE, "a verification")
+    except MissingFile:
         return None
-    except (OSError, ValueError, RecursionError) as error:
-        raise InputError(f"cannot be read: {error}", file=path) from None
-    found = validate(data, Verification, str(path))
+    found = validate(data, Verification, path)
     present = display.measurements.sha256, display.curve.model
     return found if (found.measurements, found.model) == present else None
 

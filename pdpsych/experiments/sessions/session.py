@@ -9,8 +9,9 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 from pdpsych.common.errors import InputError
-from pdpsych.common.progress import progress_bar
+from pdpsych.common.files.reading import LOG, read_bytes
 from pdpsych.common.section import load
+from pdpsych.common.terminal import progress_bar
 from pdpsych.common.versions import versions
 from pdpsych.displays.display import Display
 from pdpsych.experiments.design import PlannedTrial, digest, group_of, plan
@@ -128,7 +129,7 @@ def run(
 
 def _recorded_as(opened: StimulusSet, path: Path) -> str:
     """Return the identity of the set, as the log has it where it began with an earlier one."""
-    header = parse(path.read_bytes(), path).header if path.is_file() else None
+    header = parse(read_bytes(path, LOG), path).header if path.is_file() else None
     if header is not None and opened.is_known_as(header.stimulus_set_sha256):
         return header.stimulus_set_sha256
     return opened.sha256

@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from pdpsych.common import spreadsheet
+from pdpsych.common import tables
 from pdpsych.common.documents import Schema
 from pdpsych.common.errors import InputError
-from pdpsych.common.files.atomic import whole
+from pdpsych.common.files.atomic import write_text
+from pdpsych.common.files.locks import locked
 from pdpsych.common.results import Result
 from pdpsych.common.section import Section, validate
 from pdpsych.displays.display import Display
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
 SCHEMA = Schema("calibration", 1, "calibrate again: pdpsych calibrate SET --display DISPLAY.yaml")
 FOLDER = "calibrations"
 FILE = "calibration.json"
+# What others are told meanwhile.
+_WRITTEN = "a calibration is written"
 # More conditions than these are not listed.
 _MOST = 15
 
@@ -259,12 +262,15 @@ class Calibration(Result, Section):
 
     def draw(self) -> list[Path]:
         """Draw both figures beside the calibration's file and return where they are."""
-        paths = []
-        for name, figure in (("gain", self.plot_gain()), ("coverage", self.plot())):
-            paths.append(self.folder / f"{name}.png")
-            with whole(paths[-1]) as part:
-                figure.savefig(part, format="png", dpi=150)
-        return paths
+        from pdpsych.common.drawing import save
+
+        figures = {"gain": self.plot_gain(), "coverage": self.plot()}
+        with locked(self.folder, _WRITTEN):
+            return [
+                path
+                for name, figure in figures.items()
+                for path in save(figure, self.folder / f"{name}.png", dpi=150)
+            ]
 
     def _line(self) -> str:
         shown = sum(c.range is not None for c in self.conditions)
@@ -309,12 +315,7 @@ def read(path: Path) -> Calibration:
     InputError
         If the file is damaged, or a newer pdpsych wrote it.
     """
-    try:
-        data = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
-        raise InputError(f"cannot be read: {error}", file=path, remedy="calibrate again") from None
-    upgraded = SCHEMA.upgrade(data, SCHEMA.version_of(data, str(path)))
-    calibration = validate(upgraded, Calibration, str(path))
+    calibration = validate(SCHEMA.read(path), Calibration, path)
     calibration._file = path.resolve()
     return calibration
 
@@ -325,8 +326,7 @@ def write(calibration: Calibration, stimulus_set: Path) -> Calibration:
     ``calibration.json`` is replaced last and at once; nothing else is read again.
     """
     folder = stimulus_set / FOLDER / calibration.display
-    with whole(folder / "conditions.csv") as part:
-        part.write_text(spreadsheet.to_csv(calibration.table()), encoding="utf-8")
-    with whole(folder / FILE) as part:
-        part.write_text(calibration.model_dump_json(indent=1), encoding="utf-8")
-    return read(folder / FILE)
+    with locked(folder, _WRITTEN):
+        write_text(folder / "conditions.csv", tables.to_csv(calibration.table()))
+        SCHEMA.write(folder / FILE, calibration.model_dump(mode="json"))
+        return read(folder / FILE)

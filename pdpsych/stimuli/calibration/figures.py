@@ -9,11 +9,20 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from pdpsych.common.drawing import BLACK, BLUE, GREY, SERIES, clean
+from pdpsych.common.drawing import (
+    BAND,
+    BLACK,
+    BLUE,
+    GREEN,
+    GREY,
+    ORANGE,
+    PINK,
+    YELLOW,
+    clean,
+)
 
-_BAND = "#E9E4D4"
 # Beside the blue and grey of ranges; more models than these are not told apart.
-_MODELS = (SERIES[1], SERIES[2], SERIES[3], SERIES[5])
+_MODELS = (ORANGE, GREEN, PINK, YELLOW)
 _A_ROW = 0.2
 _CONDITION = ["image", "pair", "distortion"]
 
@@ -39,9 +48,9 @@ def plot_gain(amplitudes: pd.DataFrame, *, tolerance: float, title: str) -> Figu
         _gain(left, right, c, 0.3 / len(conditions))
     if conditions:
         edges = np.array(left.get_xlim())
-        left.fill_between(edges, (1 - tolerance) * edges, (1 + tolerance) * edges, color=_BAND)
+        left.fill_between(edges, (1 - tolerance) * edges, (1 + tolerance) * edges, color=BAND)
         left.set(xscale="log", yscale="log", ylabel="realised RMS contrast, on average")
-    right.axhspan(1 - tolerance, 1 + tolerance, color=_BAND, zorder=0)
+    right.axhspan(1 - tolerance, 1 + tolerance, color=BAND, zorder=0)
     right.set(xscale="log", ylabel="gain: realised / requested, ± scatter")
     right.set_ylim(0, 1.5)
     for ax in (left, right):

@@ -10,15 +10,16 @@ import os
 import re
 import shutil
 from collections.abc import Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import asdict, dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 
 from pdpsych import geometry, models
 from pdpsych.common.errors import InputError
-from pdpsych.common.progress import progress_bar
+from pdpsych.common.files.atomic import new_folder, unfinished
 from pdpsych.common.section import load
+from pdpsych.common.terminal import progress_bar
 from pdpsych.common.versions import versions
 from pdpsych.geometry.memory import is_out_of_memory
 from pdpsych.stimuli.generation import workers
@@ -28,7 +29,6 @@ from pdpsych.stimuli.generation.unit import (
     UnitRecord,
     find_unit,
     forget_representations,
-    new_folder,
     reason,
     representations,
     to_tensor,
@@ -36,11 +36,10 @@ from pdpsych.stimuli.generation.unit import (
 )
 from pdpsych.stimuli.images import BaseImage, base_images
 from pdpsych.stimuli.manifest import (
-    MANIFEST,
     SCHEMA,
     Manifest,
     RepresentationRecord,
-    manifest_text,
+    write_manifest,
 )
 from pdpsych.stimuli.recipe import Recipe
 from pdpsych.stimuli.stimulus_set import StimulusSet
@@ -267,24 +266,30 @@ def _make(
 
 def _joined(plan: _Plan, failed: Mapping[str, str]) -> StimulusSet:
     """Join all units into the set, or say what is missing."""
-    try:
-        # Writing into the folder first makes this machine see what others put there.
-        part = new_folder(plan.folder, "set")
-        found = {unit: find_unit(plan.folder, unit) for unit in plan.units}
-        records = {unit: record for unit, record in found.items() if record is not None}
-        if len(records) == len(plan.units) and not failed:
-            _link(plan, records, part)
-            os.rename(part, plan.target)
-    except OSError:
-        # Another shard that saw all units was first.
-        if not plan.target.exists():
-            raise
+    found = _found(plan)
+    records = {unit: record for unit, record in found.items() if record is not None}
+    if len(records) == len(plan.units) and not failed:
+        try:
+            with new_folder(plan.target) as part:
+                _link(plan, records, part)
+        except InputError:
+            # Another shard that saw all units was first.
+            if not plan.target.exists():
+                raise
     if not plan.target.exists():
-        shutil.rmtree(part)
         remaining = len(plan.units) - len(records) - len(failed)
         raise SetUnfinished(plan.target.name, failed, remaining, len(plan.units))
     shutil.rmtree(plan.folder, ignore_errors=True)
     return StimulusSet.open(plan.target)
+
+
+def _found(plan: _Plan) -> dict[Unit, UnitRecord | None]:
+    """Return the units that are made, by whomever."""
+    # Writing into the folder first makes this machine see what others put there. Another shard
+    # that has joined them all has removed it.
+    with suppress(OSError), unfinished(plan.folder / "set") as part:
+        part.mkdir()
+    return {unit: find_unit(plan.folder, unit) for unit in plan.units}
 
 
 def _link(plan: _Plan, records: Mapping[Unit, UnitRecord], part: Path) -> None:
@@ -314,7 +319,4 @@ def _write_manifest(plan: _Plan, records: Sequence[UnitRecord], part: Path) -> N
         images=tuple(record.image for record in records),
         files={file: sha256 for record in records for file, sha256 in record.files.items()},
     )
-    with (part / MANIFEST).open("wb") as file:
-        file.write(manifest_text(manifest).encode())
-        file.flush()
-        os.fsync(file.fileno())
+    write_manifest(part, manifest)

@@ -7,9 +7,6 @@ and machines that share the folder can make units at the same time, and be kille
 
 from __future__ import annotations
 
-import hashlib
-import json
-import os
 import shutil
 import threading
 import traceback
@@ -17,7 +14,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from uuid import uuid4
 
 import numpy as np
 import torch
@@ -26,6 +22,9 @@ from torch import Tensor
 
 from pdpsych import geometry, models
 from pdpsych.common.errors import InputError
+from pdpsych.common.files.atomic import new_folder, write_text
+from pdpsych.common.files.digests import digest, file_sha256
+from pdpsych.common.files.parsing import read_json
 from pdpsych.common.section import Section, validate
 from pdpsych.geometry.memory import is_out_of_memory
 from pdpsych.stimuli.generation.pairs import PairMaker
@@ -37,7 +36,6 @@ from pdpsych.stimuli.manifest import (
     RepresentationRecord,
     array_file,
     place_in,
-    sha256_of,
 )
 from pdpsych.stimuli.previews import write_previews
 from pdpsych.stimuli.recipe import Recipe
@@ -72,8 +70,7 @@ class UnitRecord(Section):
 
 
 def _sha256(image: ImageEntry, files: dict[str, str]) -> str:
-    text = json.dumps([image.model_dump(mode="json"), files], sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()
+    return digest([image.model_dump(mode="json"), files])
 
 
 @dataclass(frozen=True)
@@ -101,8 +98,7 @@ def units_of(
     units = []
     for image in images:
         whole = {**shared, "image": image.name, "sha256": image.sha256}
-        digest = hashlib.sha256(json.dumps(whole, sort_keys=True).encode()).hexdigest()
-        units.append(Unit(image, digest[:32]))
+        units.append(Unit(image, digest(whole)[:32]))
     return units
 
 
@@ -110,21 +106,13 @@ def find_unit(folder: Path, unit: Unit) -> UnitRecord | None:
     """Return the record of a finished unit; None if it is missing, half there or damaged."""
     place = folder / unit.digest
     try:
-        data = json.loads((place / RECORD).read_text(encoding="utf-8"))
-        record = validate(data, UnitRecord, str(place / RECORD))
+        record = validate(read_json(place / RECORD), UnitRecord, place / RECORD)
         whole = record.whole and all(
-            sha256_of(place_in(place, file)) == sha256 for file, sha256 in record.files.items()
+            file_sha256(place_in(place, file)) == sha256 for file, sha256 in record.files.items()
         )
-    except (OSError, ValueError, RecursionError):
+    except (OSError, ValueError):
         return None
     return record if whole else None
-
-
-def new_folder(folder: Path, name: str) -> Path:
-    """Make a folder of its own for something half done, open to whom the umask says."""
-    part = folder / f"{name}.{uuid4().hex}.part"
-    part.mkdir()
-    return part
 
 
 @dataclass(frozen=True)
@@ -149,27 +137,19 @@ class Maker:
         return Outcome(unit)
 
     def _make(self, unit: Unit, step: OnStep) -> None:
-        part = new_folder(self.folder, unit.digest)
-        try:
-            for name in ("arrays", "previews"):
-                (part / name).mkdir()
-            entry = _make_image(part, self.recipe, self.device, unit.image, step)
-            files = sorted(f for f in part.rglob("*") if f.is_file())
-            sums = {f.relative_to(part).as_posix(): sha256_of(f) for f in files}
-            record = UnitRecord.of(entry, sums)
-            (part / RECORD).write_text(record.model_dump_json(indent=1), encoding="utf-8")
-            self._put_in_place(part, unit)
-        finally:
-            shutil.rmtree(part, ignore_errors=True)
-
-    def _put_in_place(self, part: Path, unit: Unit) -> None:
-        """Rename a unit into place, in that of a damaged one; a whole one that is there stays."""
+        """Make a unit, in the place of a damaged one; what another made meanwhile stays."""
         place = self.folder / unit.digest
-        if place.exists() and find_unit(self.folder, unit) is None:
-            shutil.rmtree(place, ignore_errors=True)
+        shutil.rmtree(place, ignore_errors=True)
         try:
-            os.rename(part, place)
-        except OSError:
+            with new_folder(place) as part:
+                for name in ("arrays", "previews"):
+                    (part / name).mkdir()
+                entry = _make_image(part, self.recipe, self.device, unit.image, step)
+                files = sorted(f for f in part.rglob("*") if f.is_file())
+                sums = {f.relative_to(part).as_posix(): file_sha256(f) for f in files}
+                record = UnitRecord.of(entry, sums)
+                write_text(part / RECORD, record.model_dump_json(indent=1))
+        except InputError:
             if find_unit(self.folder, unit) is None:
                 raise
 

@@ -180,8 +180,39 @@ def test_a_reading_is_on_disk_when_append_returns(tmp_path):
     file.append(Reading(1, "now", "red", 3, 0.25))
     assert (tmp_path / "x.csv").read_text().splitlines()[1:] == ["1,now,red,3,0.25"]
     file.close()
-    with refused(file="x.csv"):
-        ReadingFile(tmp_path / "none" / "x.csv", 255)
+    with refused(file="y.csv"):
+        ReadingFile(tmp_path / "x.csv" / "y.csv", 255)
+
+
+def test_two_do_not_measure_one_display_at_once(lab, path):
+    read = lab.read
+
+    def meanwhile():
+        lab.read = read
+        with refused(file="lab.yaml", remedy="wait until it has ended"):
+            measure(path, levels=5, grey_only=True)
+        with refused(file="lab.measuring.csv", remedy="wait until it has ended"):
+            ReadingFile(path.with_suffix(".measuring.csv"), 1023)
+        return read()
+
+    lab.read = meanwhile
+    assert measure(path, levels=5, grey_only=True).notes == ()
+
+
+def test_readings_whose_file_is_deleted_meanwhile_are_kept(lab, path):
+    read = lab.read
+
+    def meanwhile():
+        if lab.reads == 5:
+            path.with_suffix(".measuring.csv").unlink()
+        return read()
+
+    lab.read = meanwhile
+    done = measure(path, levels=5, grey_only=True)
+    assert "was deleted while it was open" in done.notes[0]
+    assert done.notes[0] in done.describe()
+    table = path.parent / done.display.curve.measurements
+    assert len(table.read_text().splitlines()) == 1 + lab.reads
 
 
 def test_a_display_is_verified_at_other_levels_than_fitted(lab, path):

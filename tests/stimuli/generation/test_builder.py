@@ -16,10 +16,11 @@ from PIL import Image
 from refusals import refused
 
 from pdpsych import geometry, models, stimuli
+from pdpsych.common.files.digests import file_sha256
 from pdpsych.common.section import load
 from pdpsych.stimuli import Recipe, SetUnfinished, StimulusSet
 from pdpsych.stimuli.generation import builder
-from pdpsych.stimuli.manifest import LinearityCheck, sha256_of
+from pdpsych.stimuli.manifest import LinearityCheck
 
 RECIPE = """
 images: [{sample: astronaut}, {sample: coffee}]
@@ -422,7 +423,7 @@ def test_a_damaged_manifest_is_refused(copied, text):
 def test_arrays_that_do_not_fit_the_manifest_are_refused(copied):
     array = copied / "arrays" / "coffee.npz"
     np.savez(array, image=np.zeros((1, 32, 32)), distortions=np.zeros((5, 2, 1, 32, 32)))
-    digest = sha256_of(array)
+    digest = file_sha256(array)
     _edit_manifest(copied, lambda m: m["files"].update({"arrays/coffee.npz": digest}))
     opened = StimulusSet.open(copied)
     with refused(file=array):

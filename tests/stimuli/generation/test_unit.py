@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from pdpsych.common.files.digests import file_sha256
 from pdpsych.stimuli import Recipe
 from pdpsych.stimuli.generation import unit
 from pdpsych.stimuli.generation.unit import Maker, UnitRecord, find_unit, units_of
 from pdpsych.stimuli.images import base_images
-from pdpsych.stimuli.manifest import ImageEntry, RepresentationRecord, sha256_of
+from pdpsych.stimuli.manifest import ImageEntry, RepresentationRecord
 from pdpsych.stimuli.recipe import Preprocess, Random, Source
 
 RECORD = RepresentationRecord(
@@ -179,12 +180,12 @@ def test_a_record_that_was_changed_or_leads_elsewhere_is_made_again(maker, cat, 
     (tmp_path / "outside").write_text("x")
     for change in (
         {"image": record["image"] | {"encoding": "linear"}},
-        {"files": record["files"] | {"../outside": sha256_of(tmp_path / "outside")}},
+        {"files": record["files"] | {"../outside": file_sha256(tmp_path / "outside")}},
         {"files": {}},
     ):
         place.write_text(json.dumps(record | change))
         assert find_unit(tmp_path, cat) is None
-    files = record["files"] | {"../outside": sha256_of(tmp_path / "outside")}
+    files = record["files"] | {"../outside": file_sha256(tmp_path / "outside")}
     entry = ImageEntry.model_validate(record["image"])
     place.write_text(UnitRecord.of(entry, files).model_dump_json())
     assert find_unit(tmp_path, cat) is None
