@@ -96,8 +96,8 @@ def test_a_set_without_models_can_be_used(tmp_path):
         ({"u": 2 * _unit(0)}, "images.cat.pairs.noise.u"),
         ({"v": np.zeros(SHAPE)}, "images.cat.pairs.noise.v"),
         ({"v": np.full(SHAPE, np.inf)}, "images.cat.pairs.noise.v"),
-        ({"sensitivities": {"A": (1, -1)}}, "images[0].pairs[0].sensitivities.A[1]"),
-        ({"sensitivities": {"A": (1, np.nan)}}, "images[0].pairs[0].sensitivities.A[1]"),
+        ({"sensitivities": {"mine": (1, -1)}}, "images[0].pairs[0].sensitivities.mine[1]"),
+        ({"sensitivities": {"mine": (1, np.nan)}}, "images[0].pairs[0].sensitivities.mine[1]"),
         ({"encoding": "gamma"}, "images[0].encoding"),
     ],
 )
@@ -127,7 +127,7 @@ def test_names_are_those_of_files(tmp_path, name):
 
 def test_all_pairs_have_the_same_models_and_every_image_a_pair(tmp_path):
     both = {"one": _pair(A=(1, 2)), "two": _pair(3)}
-    with refused():
+    with refused(field="images.cat.two.sensitivities", value="of no model", allowed="A"):
         StimulusSet.create(tmp_path / "mine", {"cat": _image(**both)})
     with refused(field="images[0].pairs"):
         StimulusSet.create(tmp_path / "mine", {"cat": NewImage(np.full(SHAPE, 0.5), {})})
@@ -141,11 +141,11 @@ def test_all_pairs_have_the_same_models_and_every_image_a_pair(tmp_path):
 def test_nothing_is_written_over(tmp_path):
     made = _create(tmp_path / "mine")
     before = (made.path / "manifest.json").read_bytes()
-    with refused(file="mine", field="folder"):
+    with refused(file="mine", remedy="choose another name"):
         _create(tmp_path / "mine")
     assert (made.path / "manifest.json").read_bytes() == before
     (tmp_path / "file").write_text("x")
-    with refused(file="file", field="folder"):
+    with refused(file="file", remedy="choose another name"):
         _create(tmp_path / "file")
     with refused():
         _create(tmp_path / "file" / "mine")

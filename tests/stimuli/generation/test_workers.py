@@ -116,7 +116,7 @@ def test_a_process_that_is_killed_fails_its_unit_only(tmp_path):
     assert list(caught.value.failed) == [brightest]
     assert "was killed" in caught.value.failed[brightest]
     assert caught.value.remaining == 0
-    assert len(list(tmp_path.glob("sets/.many.units/*/unit.json"))) == 2
+    assert len(list(tmp_path.glob("sets/.many.units/[!.]*/unit.json"))) == 2
 
 
 def test_a_scheduler_that_does_not_answer(monkeypatch, tmp_path):
@@ -172,9 +172,9 @@ def test_a_killed_workers_units_are_made_by_the_other(alone, cluster, tmp_path):
     run = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     units = tmp_path / "sets" / ".many.units"
     _wait_for(lambda: len(list(units.glob("*.part"))) == 2)
-    _wait_for(lambda: list(units.glob("*/unit.json")) and len(list(units.glob("*.part"))) == 2)
+    _wait_for(lambda: list(units.glob("[!.]*/unit.json")) and len(list(units.glob("*.part"))) == 2)
     victim.send_signal(signal.SIGKILL)
-    made = list(units.glob("*/unit.json"))
+    made = list(units.glob("[!.]*/unit.json"))
     output, errors = run.communicate(timeout=120)
     assert 0 < len(made) < len(IMAGES)
     assert victim.wait() == -signal.SIGKILL
