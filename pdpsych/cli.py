@@ -158,12 +158,13 @@ def generate(
     """Make a stimulus set from a recipe; goes on where it was interrupted."""
     from pdpsych import stimuli
     from pdpsych.common.section import load
+    from pdpsych.displays import Display
 
     if display is not None:
-        load(display, stimuli.Display)
+        load(display, Display)
     try:
         made = stimuli.generate(
-            recipe, out, progress=True, jobs=jobs, shard=shard, scheduler=scheduler
+            recipe, out=out, progress=True, jobs=jobs, shard=shard, scheduler=scheduler
         )
     except stimuli.SetUnfinished as unfinished:
         typer.echo(unfinished, err=bool(unfinished.failed))
@@ -171,7 +172,7 @@ def generate(
     except KeyboardInterrupt:
         typer.echo("\ninterrupted; finished images are kept, the same command goes on", err=True)
         raise typer.Exit(130) from None
-    typer.echo(made)
+    typer.echo(made.summary())
     if display is not None:
         calibrate(made.path, display, models=True)
 
@@ -195,7 +196,6 @@ def calibrate(
 ) -> None:
     """Find out which amplitudes of a set's distortions a display shows faithfully."""
     from pdpsych import stimuli
-    from pdpsych.stimuli.calibration import figures
 
     found = stimuli.calibrate(
         stimulus_set,
@@ -205,16 +205,18 @@ def calibrate(
         models=models,
         progress=True,
     )
-    drawn = figures.draw(found)
-    typer.echo(f"{found}\nwritten: {found.label}, {', '.join(map(str, drawn))}")
+    drawn = found.draw()
+    typer.echo(f"{found.describe()}\nwritten: {found.label}, {', '.join(map(str, drawn))}")
 
 
 @app.command()
 def inspect(stimulus_set: SetFolder) -> None:
     """Verify a stimulus set and show what is in it."""
-    from pdpsych.stimuli import StimulusSet
+    from pdpsych.stimuli import Calibration, StimulusSet
 
-    typer.echo(StimulusSet.open(stimulus_set).describe())
+    opened = StimulusSet.open(stimulus_set)
+    known = [calibration.display for calibration in Calibration.all_of(opened)]
+    typer.echo(f"{opened.describe()}\ncalibrated for: {', '.join(known) or 'no display'}")
 
 
 @app.command()
@@ -452,33 +454,23 @@ def display_show(
     ] = None,
 ) -> None:
     """Say what a display is, and draw its measurements, fits and their errors."""
-    from pdpsych.common.section import load
-    from pdpsych.displays import curve_fit, display_summary
-    from pdpsych.stimuli import Display
+    from pdpsych.displays import inspect
 
-    described = load(display, Display)
-    if described.measurements is None:
-        typer.echo(display_summary.summary(described))
-        return
-    from pdpsych.displays import figures
-    from pdpsych.displays.measuring import verification
-
-    validations = curve_fit.compare(described.measurements)
-    typer.echo(display_summary.summary(described, validations))
-    last = verification.last_verification(described)
-    typer.echo(f"last verification: {last or 'none since it was measured'}")
-    path = figure or display.with_suffix(".png")
-    _save(figures.figure(described, validations), path)
-    typer.echo(f"figure: {path}")
+    found = inspect(display)
+    typer.echo(found.describe())
+    if found.comparison is not None:
+        path = figure or display.with_suffix(".png")
+        _save(found.plot(), path)
+        typer.echo(f"figure: {path}")
 
 
 def _save(figure: Figure, path: Path) -> None:
     if path.suffix.lower() not in (".png", ".pdf", ".svg"):
-        raise InputError(f"{path}: a figure's file ends in .png, .pdf or .svg")
+        raise InputError("no format of figures", file=path, allowed=".png, .pdf, .svg")
     try:
         figure.savefig(path, dpi=150)
     except OSError as error:
-        raise InputError(f"{path}: cannot be written: {error.strerror}") from None
+        raise InputError(f"cannot be written: {error.strerror}", file=path) from None
 
 
 @displays.command("import")
@@ -502,17 +494,18 @@ def display_import(
     ] = None,
 ) -> None:
     """Make a display of measured luminances; chooses the curve by cross-validation."""
-    from pdpsych.displays import display_file, display_summary
-    from pdpsych.displays.measuring import monitor_centre
+    from pdpsych.displays import import_csv, import_monitor
 
     if (table is None) == (monitor is None):
         raise InputError("display import: give either a CSV file or --monitor NAME")
     if monitor is not None:
-        described = monitor_centre.import_monitor(monitor, out)
+        described = import_monitor(monitor, out)
     else:
         day = date.date() if date else None
-        described = display_file.import_csv(str(table), out, bit_depth, instrument, day)
-    typer.echo(f"{display_summary.summary(described)}\nwritten: {out}; add the screen's size to it")
+        described = import_csv(
+            str(table), out, bit_depth=bit_depth, instrument=instrument, date=day
+        )
+    typer.echo(f"{described.describe()}\nwritten: {out}; add the screen's size to it")
 
 
 @displays.command("export")
@@ -523,18 +516,18 @@ def display_export(
     ] = None,
 ) -> None:
     """Add a display to PsychoPy's monitor centre, as a new calibration."""
-    from pdpsych.displays.measuring import monitor_centre
+    from pdpsych.displays import export_monitor
 
-    typer.echo(monitor_centre.export_monitor(display, monitor))
+    typer.echo(export_monitor(display, monitor=monitor))
 
 
 @displays.command("fit")
 def display_fit(display: DisplayFile) -> None:
     """Compare the models of a measured display's curve and write the best into its file."""
-    from pdpsych.displays import display_file, display_summary
+    from pdpsych.displays import choose_model
 
-    validations, model = display_file.choose_model(display)
-    typer.echo(f"{display_summary.table(validations, model)}\n{display}: curve.model: {model}")
+    found = choose_model(display)
+    typer.echo(f"{found.describe()}\n{display}: curve.model: {found.chosen}")
 
 
 @displays.command("measure")
@@ -549,13 +542,12 @@ def display_measure(
     windowed: Windowed = False,
 ) -> None:
     """Measure a display with a light meter; goes on where it was interrupted."""
-    from pdpsych.displays import display_summary, figures
-    from pdpsych.displays.measuring import measuring, readings
+    from pdpsych.displays import MeasurementStopped, measure
 
     try:
-        done = measuring.measure(
+        done = measure(
             display,
-            instrument,
+            instrument=instrument,
             levels=levels,
             repeats=repeats,
             grey_only=grey,
@@ -563,15 +555,12 @@ def display_measure(
             settle=settle,
             windowed=windowed,
         )
-    except readings.Stopped as stopped:
+    except MeasurementStopped as stopped:
         typer.echo(f"{stopped}; the same command goes on from there")
         return
     figure = display.with_suffix(".png")
-    _save(figures.figure(done.display, done.validations), figure)
-    typer.echo(display_summary.summary(done.display, done.validations))
-    typer.echo(
-        f"drift of white: {100 * done.drift:.2f} % (limit {100 * measuring.DRIFT_LIMIT:g} %)"
-    )
+    _save(done.plot(), figure)
+    typer.echo(done.describe())
     typer.echo(f"written: the curve into {display}, its figure into {figure}")
 
 
@@ -588,17 +577,21 @@ def display_verify(
 ) -> None:
     """Compare a display with its measured curve; status 1 if it has drifted."""
     from pdpsych.common.section import load
-    from pdpsych.displays.measuring import readings, verification
-    from pdpsych.stimuli import Display
+    from pdpsych.displays import Display, MeasurementStopped, verify
 
     try:
-        found = verification.verify(
-            display, instrument, limit=limit, patch=patch, settle=settle, windowed=windowed
+        found = verify(
+            display,
+            instrument=instrument,
+            limit=limit,
+            patch=patch,
+            settle=settle,
+            windowed=windowed,
         )
-    except readings.Stopped as stopped:
+    except MeasurementStopped as stopped:
         typer.echo(f"{stopped}; nothing was verified")
         raise typer.Exit(1) from None
-    typer.echo(verification.table(load(display, Display), found))
+    typer.echo(found.describe(load(display, Display)))
     if not found.passed:
         raise typer.Exit(1)
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from pdpsych import analysis, experiments, stimuli
 from pdpsych.common.errors import InputError
 from pdpsych.common.section import Section, dump, load
+from pdpsych.displays.display import Display
 from pdpsych.stimuli.recipe import Preprocess, Principal, Random, Recipe, Source, Space
 
 NAME = "demo"
@@ -91,7 +92,7 @@ def _write_study(folder: Path, size: Size, observer: str) -> dict[str, Path]:
     )
     experiment = experiments.Experiment(
         stimulus_set=Path("..", "stimuli", "sets", NAME),
-        display=stimuli.Display(),
+        display=Display(),
         trials_per_condition=size.trials,
     )
     spec = experiments.ObserverSpec(model=observer, lapse=0.02, spread=0.1)

@@ -139,13 +139,13 @@ def check(experiment: Experiment, opened: StimulusSet) -> None:
     """Refuse an experiment that names parts of its stimulus set that it does not have."""
     images = experiment.images or opened.images
     for image in images:
-        if image not in opened.images:
+        if image not in opened:
             _refuse(experiment, "images", image, opened.images)
-    known = tuple(dict.fromkeys(pair for image in images for pair in opened.pairs(image)))
+    known = tuple(dict.fromkeys(pair.name for image in images for pair in opened[image]))
     for pair in experiment.pairs or ():
         if pair not in known:
             _refuse(experiment, "pairs", pair, known)
-    names = tuple(f"{i}/{pair}/{n}" for i in images for pair in opened.pairs(i) for n in (1, 2))
+    names = tuple(f"{i}/{pair.name}/{n}" for i in images for pair in opened[i] for n in (1, 2))
     for name in experiment.leave_out:
         if name not in names:
             _refuse(experiment, "leave_out", name, names)

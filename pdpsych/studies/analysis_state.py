@@ -140,7 +140,7 @@ def _since_fit(fit: _Fit, analysis: Analysis, trials: Trials | None) -> Iterator
         yield f"settings changed: {', '.join(changed)}"
     if trials is None:
         return
-    if fit.source.set.sha256 != trials.stimulus_set.sha256:
+    if not trials.stimulus_set.is_known_as(fit.source.set.sha256):
         yield "the stimulus set changed"
     yield from _since_sessions(fit.source.sessions, trials.sessions)
     if fit.source.trials != len(trials.table):

@@ -14,6 +14,7 @@ from pdpsych.experiments.experiment import Experiment
 from pdpsych.experiments.logs.trial_log import log_path
 from pdpsych.experiments.sessions.session import occasion
 from pdpsych.experiments.sessions.stage import Stage
+from pdpsych.stimuli.calibration.calibration import Calibration
 
 # Assumed: nobody knows beforehand how long a person takes.
 ANSWER_S = 1.0
@@ -103,7 +104,7 @@ def outline(
     experiment = load(experiment, Experiment)
     path = log_path(experiment.logs, participant, session, run)
     opened, when = experiment.open_set(), occasion(session, run)
-    calibration = None if uncalibrated else opened.calibration(experiment.screen())
+    calibration = None if uncalibrated else Calibration.of(opened, experiment.screen())
     trials = plan(experiment, opened, participant, when)
     Stage(experiment, opened, trials, participant, when, calibration)
     practice = sum(trial.practice for trial in trials)

@@ -9,12 +9,14 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 from pdpsych.common.errors import InputError
+from pdpsych.common.files.reading import LOG, read_bytes
 from pdpsych.common.section import load
 from pdpsych.common.terminal import progress_bar
 from pdpsych.common.versions import versions
 from pdpsych.displays.display import Display
 from pdpsych.experiments.design import PlannedTrial, digest, group_of, plan
 from pdpsych.experiments.experiment import Experiment
+from pdpsych.experiments.logs.parsing import parse
 from pdpsych.experiments.logs.records import Header, Trial
 from pdpsych.experiments.logs.session_log import SessionLog, read_log
 from pdpsych.experiments.logs.trial_log import TrialLog, log_path
@@ -94,7 +96,7 @@ def run(
         experiment=experiment.stem,
         config=experiment.resolved(),
         stimulus_set=opened.name,
-        stimulus_set_sha256=opened.sha256,
+        stimulus_set_sha256=_recorded_as(opened, path),
         calibration=calibration.sha256 if calibration else None,
         design=digest(trials),
         planned=len(trials),
@@ -125,6 +127,14 @@ def run(
     return replace(found, notes=(*found.notes, _FINISHED)) if finished else found
 
 
+def _recorded_as(opened: StimulusSet, path: Path) -> str:
+    """Return the identity of the set, as the log has it where it began with an earlier one."""
+    header = parse(read_bytes(path, LOG), path).header if path.is_file() else None
+    if header is not None and opened.is_known_as(header.stimulus_set_sha256):
+        return header.stimulus_set_sha256
+    return opened.sha256
+
+
 def occasion(session: str, run: str | None) -> str:
     """Return what tells a run of a session from all others, to seed what is random in it."""
     return f"{session} {run}" if run else session
@@ -137,7 +147,7 @@ def calibration_for(
     if uncalibrated:
         return None
     display = experiment.screen()
-    found = opened.calibration(display)
+    found = Calibration.of(opened, display)
     if found is not None or not needed:
         return found
     if isinstance(experiment.display, Display):
@@ -148,7 +158,7 @@ def calibration_for(
             "--uncalibrated"
         )
     try:
-        return opened.needed_calibration(display)
+        return Calibration.needed(opened, display)
     except InputError as error:
         raise InputError(f"{error}; or try out with --uncalibrated") from None
 

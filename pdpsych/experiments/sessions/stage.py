@@ -9,7 +9,7 @@ import numpy as np
 from pdpsych.common.errors import InputError
 from pdpsych.common.files.digests import seed_of
 from pdpsych.displays.encoding import linear_from_srgb
-from pdpsych.displays.rendering import largest_amplitude, quantise, show
+from pdpsych.displays.rendering import largest_amplitude, quantize, show
 from pdpsych.experiments.design import Condition, PlannedTrial
 from pdpsych.experiments.experiment import Experiment
 from pdpsych.experiments.logs.records import Trial
@@ -71,15 +71,17 @@ class Stage:
         """Place the amplitude of a trial and make its frames."""
         c = planned.condition
         amplitude = self._amplitude(planned)
-        base, encoding = self._set.base(c.image), self._set.entry(c.image).encoding
+        image = self._set[c.image]
+        base, encoding = image.base, image.encoding
         seed = seed_of(self._experiment.seed, *self._who, "dither", planned.number)
         rng = np.random.default_rng(seed)
         signed = planned.sign * amplitude
-        shown = show(base, self._set.distortion(*c), signed, self._display, encoding, rng)
+        distortion = image[c.pair].distortion(c.distortion)
+        shown = show(base, distortion, signed, self._display, encoding, rng)
         reference = None
         if self._experiment.reference:
             # With a draw of its own: the same noise twice would tell the undistorted image.
-            reference = quantise(base, self._display, encoding, rng)
+            reference = quantize(base, self._display, encoding, rng)
         task, timing = self._experiment.trial_type, self._experiment.timing
         parts = task.phases(timing, planned.position, shown, reference)
         return Presentation(planned, amplitude, shown, seed, parts, self.progress)
@@ -97,8 +99,8 @@ class Stage:
         """Return the level, 0 to 1, that shows the mean luminance of the base images."""
         means = []
         for image in dict.fromkeys(c.image for c in self.placements):
-            base = self._set.base(image).astype(np.float64)
-            linear = self._set.entry(image).encoding == "linear"
+            base = self._set[image].base.astype(np.float64)
+            linear = self._set[image].encoding == "linear"
             means.append(np.mean(base if linear else linear_from_srgb(base)))
         level = self._display.curves(1)[0].level(np.array(np.mean(means)))
         return float(np.round(level * self._display.top)) / self._display.top
@@ -119,7 +121,8 @@ class Stage:
             raise InputError(f"{experiment.label}: {error}") from None
 
     def _showable(self, condition: Condition) -> Showable:
-        base, distortion = self._set.base(condition.image), self._set.distortion(*condition)
+        image = self._set[condition.image]
+        base, distortion = image.base, image[condition.pair].distortion(condition.distortion)
         most = largest_amplitude(base, distortion, self._experiment.max_clipped)
         # A distortion of fewer pixels than may clip: until its largest pixel spans the gamut.
         most = most if np.isfinite(most) else float(1 / np.abs(distortion).max())
