@@ -7,7 +7,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import ConfigDict, Discriminator, Field, Tag, field_validator, model_validator
 
-from pdpsych.common.errors import InputError, did_you_mean
+from pdpsych.common.errors import InputError
 from pdpsych.common.section import Section, load, one_of
 from pdpsych.displays.display import Display
 from pdpsych.experiments.placement.adaptive import Adaptive
@@ -113,10 +113,10 @@ class Experiment(Section):
             return self.display
         return load(self.resolve(self.display), Display)
 
-    def resolved(self) -> dict[str, Any]:
-        """Return the configuration as plain data, with display and instructions in full."""
+    def resolved(self, display: Display) -> dict[str, Any]:
+        """Return the configuration as plain data, with its display and instructions in full."""
         return self.model_dump(mode="json") | {
-            "display": self.screen().resolved(),
+            "display": display.resolved(),
             "instructions": self.texts.model_dump(),
         }
 
@@ -131,33 +131,41 @@ class Experiment(Section):
         # Without "..", in the commands that messages give; the set's own name may be a link.
         path = self.resolve(self.stimulus_set)
         opened = StimulusSet.open(path.parent.resolve() / path.name)
-        check(self, opened)
+        self.check_against(opened)
         return opened
 
+    def check_against(self, opened: StimulusSet) -> None:
+        """Refuse names that the stimulus set does not have.
 
-def check(experiment: Experiment, opened: StimulusSet) -> None:
-    """Refuse an experiment that names parts of its stimulus set that it does not have."""
-    images = experiment.images or opened.images
-    for image in images:
-        if image not in opened.images:
-            _refuse(experiment, "images", image, opened.images)
-    known = tuple(dict.fromkeys(pair for image in images for pair in opened.pairs(image)))
-    for pair in experiment.pairs or ():
-        if pair not in known:
-            _refuse(experiment, "pairs", pair, known)
-    names = tuple(f"{i}/{pair}/{n}" for i in images for pair in opened.pairs(i) for n in (1, 2))
-    for name in experiment.leave_out:
-        if name not in names:
-            _refuse(experiment, "leave_out", name, names)
-    if experiment.groups > len(images):
-        raise InputError(
-            f"{experiment.label}: groups: {experiment.groups} groups, but {len(images)} images to "
-            "share among them; allowed: at most one group for each image"
-        )
+        Raises
+        ------
+        InputError
+            If it has no such image, pair or condition, or less images than there are groups.
+        """
+        images = self.images or opened.images
+        for image in images:
+            self._check_name("images", image, opened.images)
+        pairs = tuple(dict.fromkeys(pair for image in images for pair in opened.pairs(image)))
+        for pair in self.pairs or ():
+            self._check_name("pairs", pair, pairs)
+        names = tuple(f"{i}/{pair}/{n}" for i in images for pair in opened.pairs(i) for n in (1, 2))
+        for name in self.leave_out:
+            self._check_name("leave_out", name, names)
+        if self.groups > len(images):
+            raise InputError(
+                f"there are only {len(images)} images to share among the groups",
+                file=self.label,
+                field="groups",
+                value=self.groups,
+                allowed="at most one group for each image",
+            )
 
-
-def _refuse(experiment: Experiment, field: str, value: str, allowed: tuple[str, ...]) -> None:
-    raise InputError(
-        f'{experiment.label}: {field}: "{value}" is not in {experiment.stimulus_set}; '
-        f"{did_you_mean(value, allowed)}"
-    )
+    def _check_name(self, field: str, name: str, known: tuple[str, ...]) -> None:
+        if name not in known:
+            raise InputError(
+                f"is not in {self.stimulus_set}",
+                file=self.label,
+                field=field,
+                value=name,
+                allowed=known,
+            )

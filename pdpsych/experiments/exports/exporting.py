@@ -25,7 +25,7 @@ _WRITERS: dict[Layout, Callable[[Path, str, Sequence[SessionLog]], None]] = {
 }
 
 
-def export(experiment: str | Path | Experiment, out: str | Path, layout: Layout) -> Path:
+def export(experiment: str | Path | Experiment, out: str | Path, *, layout: Layout) -> Path:
     """Write all sessions of an experiment as a dataset, and return its folder.
 
     The folder is made under another name and then renamed, so it is never there half written. A
@@ -33,6 +33,8 @@ def export(experiment: str | Path | Experiment, out: str | Path, layout: Layout)
 
     Parameters
     ----------
+    experiment
+        An experiment or its YAML file.
     out
         Folder of the dataset.
     layout
@@ -42,7 +44,17 @@ def export(experiment: str | Path | Experiment, out: str | Path, layout: Layout)
     ------
     InputError
         If there is no log or one cannot be read, or ``out`` holds anything but such an export.
+
+    Examples
+    --------
+    >>> from pdpsych import experiments
+    >>> log = experiments.run("experiments/early.yaml", "01", observer="LGN")
+    >>> folder = experiments.export("experiments/early.yaml", "shared", layout="bids")
+    >>> sorted(path.name for path in folder.glob("*.tsv"))
+    ['participants.tsv']
     """
+    if layout not in _WRITERS:
+        raise InputError("unknown", field="layout", value=layout, allowed=_WRITERS)
     experiment, out = load(experiment, Experiment), Path(out)
     logs = read_logs(experiment)
     for log in logs:
@@ -55,7 +67,7 @@ def export(experiment: str | Path | Experiment, out: str | Path, layout: Layout)
             _check_replaceable(out, made)
             _put(made, out, work / "former")
     except OSError as error:
-        raise InputError(f"{out}: cannot be written: {error.strerror}") from None
+        raise InputError(f"cannot be written: {error.strerror}", file=out) from None
     return out
 
 
@@ -64,14 +76,18 @@ def _check_replaceable(out: Path, made: Path) -> None:
     if not out.exists():
         return
     if not out.is_dir():
-        raise InputError(f"{out}: is a file; name a folder for the export")
+        raise InputError("is a file", file=out, remedy="name a folder for the export")
     if any(out.iterdir()) and not _is_export(out):
-        raise InputError(f"{out}: is no export of pdpsych; name another folder, or a new one")
+        raise InputError(
+            "is no export of pdpsych", file=out, remedy="name another folder, or a new one"
+        )
     foreign = sorted(_files(out) - _files(made))
     if foreign:
         raise InputError(
-            f"{out}: holds {foreign[0]}{' and others' * (len(foreign) > 1)}, which this export "
-            "does not write; move it away, or name another folder"
+            f"holds {foreign[0]}{' and others' * (len(foreign) > 1)}, which this export does not "
+            "write",
+            file=out,
+            remedy="move it away, or name another folder",
         )
 
 

@@ -2,25 +2,43 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from pdpsych.common.errors import InputError
+from pdpsych.common.section import load
 from pdpsych.experiments.experiment import Experiment
+from pdpsych.experiments.logs.labels import log_path
 from pdpsych.experiments.logs.session_log import SessionLog, read_log
-from pdpsych.experiments.logs.trial_log import log_path
 
 
-def read_logs(experiment: Experiment) -> list[SessionLog]:
+def read_logs(experiment: str | Path | Experiment) -> list[SessionLog]:
     """Return the sessions of an experiment, those of a participant in the order they were run.
+
+    Parameters
+    ----------
+    experiment
+        An experiment or its YAML file; its logs are in ``data/`` beside the file.
 
     Raises
     ------
     InputError
         If there is none, or one cannot be read.
+
+    Examples
+    --------
+    >>> from pdpsych import experiments
+    >>> for participant in ("02", "03"):
+    ...     log = experiments.run("experiments/early.yaml", participant, observer="LGN")
+    >>> [log.header.participant for log in experiments.read_logs("experiments/early.yaml")]
+    ['02', '03']
     """
+    experiment = load(experiment, Experiment)
     paths = sorted(experiment.logs.glob("sub-*_ses-*.jsonl"))
     if not paths:
         raise InputError(
-            f"{experiment.logs}: no trial log here; run a session first: "
-            f"pdpsych run {experiment.label} --participant 01"
+            "no trial log here",
+            file=experiment.logs,
+            remedy=f"run a session first: pdpsych run {experiment.label} --participant 01",
         )
     logs = [read_log(path) for path in paths]
     return sorted(logs, key=lambda log: (log.header.participant, log.header.started))
@@ -31,15 +49,23 @@ def check_place(log: SessionLog, experiment: Experiment) -> None:
     header = log.header
     if header.experiment != experiment.stem:
         raise InputError(
-            f'{log.path}: experiment: recorded in "{header.experiment}", not in '
-            f'"{experiment.stem}"; analyse it with its own experiment, or move it away'
+            "recorded in another experiment",
+            file=log.path,
+            line=1,
+            field="experiment",
+            value=header.experiment,
+            allowed=[experiment.stem],
+            remedy="analyse it with its own experiment, or move it away",
         )
     try:
-        recorded = log_path(experiment.logs, header.participant, header.session, header.run).name
+        recorded = log_path(experiment.logs, header.labels).name
     except InputError as error:
-        raise InputError(f"{log.path}: line 1: {error}") from None
+        outer = error.within(file=log.path)
+        outer.line = 1
+        raise outer from None
     if recorded != log.path.name:
         raise InputError(
-            f"{log.path}: recorded as {recorded}; give the file the name it was recorded with, or "
-            "move the copy away"
+            f"recorded as {recorded}",
+            file=log.path,
+            remedy="give the file the name it was recorded with, or move the copy away",
         )

@@ -62,7 +62,11 @@ def parse(text: bytes, path: Path) -> Contents:
         trial = validate(record, Trial, f"{path}: line {i + 1}")
         if trial.trial != i or i > header.planned:
             raise InputError(
-                f"{path}: line {i + 1}: trial: expected {i} of {header.planned}, got {trial.trial}"
+                f"expected {i} of {header.planned}",
+                file=path,
+                line=i + 1,
+                field="trial",
+                value=trial.trial,
             )
         trials.append(trial)
     chained = header.schema_version > 1

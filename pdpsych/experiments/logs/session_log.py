@@ -10,17 +10,18 @@ import pandas as pd
 
 from pdpsych.common.errors import InputError
 from pdpsych.common.files.append_only import torn_path
+from pdpsych.common.results import Result
 from pdpsych.experiments.logs.parsing import Contents, parse
 from pdpsych.experiments.logs.records import Header, Trial
-from pdpsych.experiments.logs.timing import TimingSummary, summarise
+from pdpsych.experiments.logs.timing import TimingSummary, summarize
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 
-@dataclass(frozen=True)
-class SessionLog:
-    """A session as read from its log.
+@dataclass(frozen=True, eq=False, repr=False)
+class SessionLog(Result):
+    """A session as read from its log; see :func:`read_log`.
 
     Attributes
     ----------
@@ -55,15 +56,17 @@ class SessionLog:
         """Draw the amplitude of each trial and whether its answer was correct."""
         from pdpsych.experiments.logs.figures import plot_session
 
-        return plot_session(self, ax)
+        return plot_session(self.trials, ax)
 
-    def __str__(self) -> str:
+    def describe(self) -> str:
+        """Say how far the session is, how it was timed, and what is to be noted."""
+        timing = [self.timing.describe()] if self.timing.timed else []
+        return "\n".join([self._line(), *timing, *self.notes])
+
+    def _line(self) -> str:
         done, planned = len(self.trials), self.header.planned
         state = f"complete, {done} trials" if self.complete else f"{done} of {planned} trials"
-        timing = [str(self.timing)] if self.timing.timed else []
-        return "\n".join([f"{self.path}: {state}", *timing, *self.notes])
-
-    __repr__ = __str__
+        return f"{self.path}: {state}"
 
 
 def read_log(path: str | Path) -> SessionLog:
@@ -79,10 +82,10 @@ def read_log(path: str | Path) -> SessionLog:
     try:
         contents = parse(path.read_bytes(), path)
     except OSError as error:
-        raise InputError(f"{path}: cannot be read: {error.strerror}") from None
+        raise InputError(f"cannot be read: {error.strerror}", file=path) from None
     if contents.header is None:
-        raise InputError(f"{path}: empty: the session was not started; remove the file")
-    timing = summarise({trial.trial: trial.timing for trial in contents.trials})
+        raise InputError("empty: the session was not started", file=path, remedy="remove the file")
+    timing = summarize({trial.trial: trial.timing for trial in contents.trials})
     trials = _table(contents.trials)
     change = contents.change if contents.changed else ""
     return SessionLog(path, contents.header, trials, _notes(contents, path), change, timing)

@@ -49,8 +49,10 @@ class Constant(Prior):
             if abs(showable.nearest(level) / level - 1) > 1e-9:
                 low, high = showable.least / showable.unit, showable.most / showable.unit
                 raise InputError(
-                    f"method: a level of {level / showable.unit:.3g} RMS contrast of "
-                    f"{showable.condition} cannot be shown; allowed: {low:.3g} to {high:.3g}"
+                    f"an RMS contrast of {showable.condition} cannot be shown",
+                    field="levels_rms" if self.levels_rms else "range_rms",
+                    value=level / showable.unit,
+                    allowed=f"{low:.3g} to {high:.3g}",
                 )
         return ConstantPlacement(self, showable, levels, seed)
 
@@ -63,8 +65,7 @@ class Constant(Prior):
             low, high = showable.least, showable.most
         else:
             raise InputError(
-                "method: constant stimuli of a set that is not calibrated need levels_rms or "
-                "range_rms"
+                "constant stimuli of a set that is not calibrated need levels_rms or range_rms"
             )
         return tuple(map(float, np.geomspace(low, high, self.count)))
 

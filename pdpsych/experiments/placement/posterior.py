@@ -53,7 +53,7 @@ class Estimate(NamedTuple):
     sd: float
 
 
-class Posterior:
+class ThresholdPosterior:
     """Posterior on a condition's log threshold, exponent and lapse rate, on a grid.
 
     Of :func:`~pdpsych.experiments.placement.psychometric.proportion_correct`, after answers to
@@ -90,7 +90,7 @@ class Posterior:
         """Log thresholds (T,), exponents (E,) and lapse rates (L,)."""
         return self.log_thresholds, self.exponents, self.lapses
 
-    def after(self, amplitude: float, correct: bool) -> Posterior:
+    def after(self, amplitude: float, correct: bool) -> ThresholdPosterior:
         """Return the posterior after one more answer, to a realised amplitude in model units."""
         likely = likelihood(np.array([amplitude]), *self.grid)[0]
         joint = self.joint * (likely if correct else 1 - likely)

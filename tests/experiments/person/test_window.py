@@ -14,14 +14,14 @@ import pytest
 
 from pdpsych.displays.rendering import quantise
 from pdpsych.experiments import read_log
-from pdpsych.experiments.logs.timing import TrialTiming, summarise
+from pdpsych.experiments.logs.timing import TrialTiming, summarize
 from pdpsych.stimuli import Display, show
 
 if sys.platform != "linux":
     pytest.skip("keys are pressed through X", allow_module_level=True)
 
-from screens import virtual_screen
 from person import ARRIVAL, Person
+from screens import virtual_screen
 
 TIMING = {"fixation": 50, "image": 50, "blank": 50, "gap": 50, "reference": 50, "feedback": 50}
 SIZE = {"width_px": 321, "height_px": 240, "refresh_hz": 60}
@@ -353,7 +353,7 @@ def test_late_frames_are_recorded(person, short):
     assert first.deviations["fixation"] == pytest.approx(3, abs=0.3)
     assert first.off
     assert first.dropped >= 3
-    assert summarise(timings).off[0] == 1
+    assert summarize(timings).off[0] == 1
     starts = [timing.start for timing in timings.values()]
     assert starts == sorted(starts)
 
