@@ -43,14 +43,56 @@ def _display_kind(value: Any) -> str:
 class Experiment(Section):
     """An experiment, ``experiments/NAME.yaml``; paths are relative to its folder.
 
-    The images of a trial follow each other or stand side by side, ``separation_px`` apart; with
-    ``reference`` the undistorted image is shown before. ``images`` and ``pairs`` name the part of
-    the set to measure, all of it by default; ``leave_out`` names single conditions, as
-    image/pair/distortion. With several ``groups`` of participants each sees its share of the
-    images: participant number n is in group 1 + (n − 1) mod groups, and so is image number n.
-    ``easy_share`` of each condition's trials have a clearly visible amplitude, which pins the
-    lapse rate. No amplitude clips more than ``max_clipped`` of an image's pixel values.
-    ``consent`` is what a person agrees to before the first trial.
+    Attributes
+    ----------
+    stimulus_set
+        Folder of the set whose distortions are measured.
+    display
+        The screen: a file, or its description here.
+    task
+        Whether the images of a trial follow each other or stand side by side.
+    reference
+        Whether the undistorted image is shown before them.
+    separation_px
+        Pixels between images side by side.
+    images, pairs
+        The part of the set to measure; all of it by default.
+    leave_out
+        Conditions not to measure, as image/pair/distortion.
+    groups
+        Groups of participants, each of which sees its share of the images: participant number n
+        is in group 1 + (n − 1) mod groups, and so is image number n.
+    trials_per_condition
+        Trials of each distortion.
+    easy_share
+        Share of them that have a clearly visible amplitude, which pins the lapse rate.
+    max_clipped
+        No amplitude clips more than this share of an image's pixel values.
+    practice_trials
+        Trials before the first that counts.
+    break_every
+        Trials between breaks.
+    method
+        How amplitudes are placed, see :mod:`pdpsych.experiments.placement`.
+    feedback
+        After which trials the person is told whether the answer was right.
+    timing
+        Durations of the phases of a trial, in ms.
+    keys
+        Names of the keys.
+    instructions
+        Texts in place of those in English.
+    consent
+        What a person agrees to before the first trial.
+    seed
+        Seed of the design, of placements and of dither.
+
+    Examples
+    --------
+    >>> from pdpsych import experiments
+    >>> experiment = experiments.Experiment(stimulus_set="sets/small", display={}, reference=True)
+    >>> experiment.trials_per_condition, experiment.method.kind
+    (60, 'adaptive')
     """
 
     known_as: ClassVar[str] = "an experiment, experiments/NAME.yaml"
@@ -102,7 +144,7 @@ class Experiment(Section):
         return TASKS[self.task]
 
     def gives_feedback(self, practice: bool) -> bool:
-        """Return whether the person is told after a trial if the answer was right."""
+        """Return whether the person is told if an answer, in the practice or not, was right."""
         return self.feedback == "all" or (self.feedback == "practice" and practice)
 
     def screen(self) -> Display:
@@ -114,7 +156,7 @@ class Experiment(Section):
         return load(self.resolve(self.display), Display)
 
     def resolved(self, display: Display) -> dict[str, Any]:
-        """Return the configuration as plain data, with its display and instructions in full."""
+        """Return the configuration as plain data, with the display and instructions in full."""
         return self.model_dump(mode="json") | {
             "display": display.resolved(),
             "instructions": self.texts.model_dump(),
@@ -136,6 +178,11 @@ class Experiment(Section):
 
     def check_against(self, opened: StimulusSet) -> None:
         """Refuse names that the stimulus set does not have.
+
+        Parameters
+        ----------
+        opened
+            The set.
 
         Raises
         ------

@@ -47,11 +47,21 @@ def export(experiment: str | Path | Experiment, out: str | Path, *, layout: Layo
 
     Examples
     --------
-    >>> from pdpsych import experiments
-    >>> log = experiments.run("experiments/early.yaml", "01", observer="LGN")
-    >>> folder = experiments.export("experiments/early.yaml", "shared", layout="bids")
-    >>> sorted(path.name for path in folder.glob("*.tsv"))
-    ['participants.tsv']
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> import numpy as np
+    >>> from pdpsych import experiments, stimuli
+    >>> u, v = np.eye(64).reshape(64, 1, 8, 8)[:2]
+    >>> pair = stimuli.NewPair(u, v, sensitivities={"LN": (2.0, 8.0), "LGN": (9.0, 3.0)})
+    >>> image = stimuli.NewImage(np.full((1, 8, 8), 0.5), {"dots": pair})
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     made = stimuli.StimulusSet.create(f"{folder}/dots", {"grey": image})
+    ...     path = Path(folder, "early.yaml")
+    ...     _ = path.write_text("{stimulus_set: dots, display: {}, trials_per_condition: 8}")
+    ...     log = experiments.run(path, "01", observer="LGN")
+    ...     out = experiments.export(path, f"{folder}/shared", layout="psych-ds")
+    ...     print(*(table.name for table in out.glob("data/*")))
+    study-early_sub-01_ses-01_data.csv
     """
     if layout not in _WRITERS:
         raise InputError("unknown", field="layout", value=layout, allowed=_WRITERS)

@@ -26,11 +26,22 @@ def read_logs(experiment: str | Path | Experiment) -> list[SessionLog]:
 
     Examples
     --------
-    >>> from pdpsych import experiments
-    >>> for participant in ("02", "03"):
-    ...     log = experiments.run("experiments/early.yaml", participant, observer="LGN")
-    >>> [log.header.participant for log in experiments.read_logs("experiments/early.yaml")]
-    ['02', '03']
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> import numpy as np
+    >>> from pdpsych import experiments, stimuli
+    >>> u, v = np.eye(64).reshape(64, 1, 8, 8)[:2]
+    >>> pair = stimuli.NewPair(u, v, sensitivities={"LN": (2.0, 8.0), "LGN": (9.0, 3.0)})
+    >>> image = stimuli.NewImage(np.full((1, 8, 8), 0.5), {"dots": pair})
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     made = stimuli.StimulusSet.create(f"{folder}/dots", {"grey": image})
+    ...     path = Path(folder, "early.yaml")
+    ...     _ = path.write_text("{stimulus_set: dots, display: {}, trials_per_condition: 8}")
+    ...     for participant in ("01", "02"):
+    ...         log = experiments.run(path, participant, observer="LGN")
+    ...     found = experiments.read_logs(path)
+    >>> [log.header.participant for log in found]
+    ['01', '02']
     """
     experiment = load(experiment, Experiment)
     paths = sorted(experiment.logs.glob("sub-*_ses-*.jsonl"))

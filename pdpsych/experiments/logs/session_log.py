@@ -38,6 +38,23 @@ class SessionLog(Result):
         Which lines were changed afterwards, empty if none was.
     timing
         Which of the trials were off, and by how much.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> import numpy as np
+    >>> from pdpsych import experiments, stimuli
+    >>> u, v = np.eye(64).reshape(64, 1, 8, 8)[:2]
+    >>> pair = stimuli.NewPair(u, v, sensitivities={"LN": (2.0, 8.0), "LGN": (9.0, 3.0)})
+    >>> image = stimuli.NewImage(np.full((1, 8, 8), 0.5), {"dots": pair})
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     made = stimuli.StimulusSet.create(f"{folder}/dots", {"grey": image})
+    ...     path = Path(folder, "early.yaml")
+    ...     _ = path.write_text("{stimulus_set: dots, display: {}, trials_per_condition: 8}")
+    ...     log = experiments.run(path, "01", observer="LGN")
+    >>> log.trials.groupby("distortion").size().tolist()
+    [8, 8]
     """
 
     path: Path
@@ -53,7 +70,7 @@ class SessionLog(Result):
         return len(self.trials) == self.header.planned
 
     def plot(self, ax: Axes | None = None) -> Axes:
-        """Draw the amplitude of each trial and whether its answer was correct."""
+        """Draw each trial's amplitude and whether its answer was correct, on ax or new axes."""
         from pdpsych.experiments.logs.figures import plot_session
 
         return plot_session(self.trials, ax)
@@ -72,11 +89,34 @@ class SessionLog(Result):
 def read_log(path: str | Path) -> SessionLog:
     """Read a session's log.
 
+    Parameters
+    ----------
+    path
+        The log, ``data/EXPERIMENT/sub-…_ses-….jsonl``.
+
     Raises
     ------
     InputError
         If there is none, a newer pdpsych wrote it, or a line other than a cut-off last one is
         damaged; the message names the line.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> import numpy as np
+    >>> from pdpsych import experiments, stimuli
+    >>> u, v = np.eye(64).reshape(64, 1, 8, 8)[:2]
+    >>> pair = stimuli.NewPair(u, v, sensitivities={"LN": (2.0, 8.0), "LGN": (9.0, 3.0)})
+    >>> image = stimuli.NewImage(np.full((1, 8, 8), 0.5), {"dots": pair})
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     made = stimuli.StimulusSet.create(f"{folder}/dots", {"grey": image})
+    ...     path = Path(folder, "early.yaml")
+    ...     _ = path.write_text("{stimulus_set: dots, display: {}, trials_per_condition: 8}")
+    ...     _ = experiments.run(path, "01", observer="LGN")
+    ...     log = experiments.read_log(f"{folder}/data/early/sub-01_ses-01.jsonl")
+    >>> log.header.stimulus_set, log.complete
+    ('dots', True)
     """
     path = Path(path)
     try:

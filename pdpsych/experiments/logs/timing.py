@@ -84,6 +84,12 @@ class TimingSummary(Result):
         Number of dropped frames, and of trials that have some.
     largest
         Largest deviation of a phase, in frames; 0 where nothing was timed.
+
+    Examples
+    --------
+    >>> from pdpsych.experiments import TimingSummary
+    >>> TimingSummary(3, 3, (2,), 1, 1, 1.9)
+    <TimingSummary: 3 of 3 trials timed, 1 off>
     """
 
     trials: int

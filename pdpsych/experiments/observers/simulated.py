@@ -54,11 +54,11 @@ class SimulatedObserver:
     description: str = "simulated from given thresholds"
 
     def respond(self, presentation: Presentation) -> Response:
-        """Draw the answer to a trial."""
+        """Draw the answer to a trial's presentation."""
         return Response(self.answer(presentation.planned, presentation.realised))
 
     def answer(self, planned: PlannedTrial, realised: float) -> Position:
-        """Draw the answer to a trial of a realised amplitude, which needs no frames."""
+        """Draw the answer to a planned trial of a realised amplitude, which needs no frames."""
         rng = np.random.default_rng(seed_of(self.seed, "answer", planned.number))
         noise = rng.standard_normal(2)
         if rng.random() < 2 * self.lapse:

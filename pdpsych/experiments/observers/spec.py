@@ -23,11 +23,21 @@ _LEAST_RMS, _MOST_RMS = 1e-6, 1e6
 class ObserverSpec(Section):
     """A simulated observer, ``NAME.yaml``: one who sees like a model, or has given thresholds.
 
-    ``thresholds_rms`` holds image → pair → (τ₁, τ₂) in RMS contrast. With ``model`` the
-    thresholds are inverse to its sensitivities, with the median observer's geometric mean over
-    the set at ``median_threshold_rms``. ``exponent`` b, ``lapse`` λ and ``bias`` are those of a
-    :class:`SimulatedObserver`. ``spread`` is the standard deviation between participants, in
-    nats, drawn for each participant and condition; ``seed`` seeds all that is random.
+    Attributes
+    ----------
+    model
+        A model of the set; thresholds are inverse to its sensitivities.
+    thresholds_rms
+        Image → pair → (τ₁, τ₂) in RMS contrast, in place of a model.
+    median_threshold_rms
+        With a model, the median observer's geometric mean threshold over the set.
+    exponent, lapse, bias
+        As of a :class:`SimulatedObserver`.
+    spread
+        Standard deviation of log thresholds between participants, in nats, drawn for each
+        participant and condition.
+    seed
+        Seed of all that is random.
 
     Examples
     --------
@@ -81,11 +91,18 @@ def observer_from(
 
     Examples
     --------
+    >>> import tempfile
+    >>> import numpy as np
     >>> from pdpsych import experiments, stimuli
-    >>> stimulus_set = stimuli.StimulusSet.open("stimuli/sets/small")
-    >>> observer = experiments.observer_from("LGN", stimulus_set)
-    >>> round(observer.thresholds["camel", "principal", 1], 2)
-    0.18
+    >>> u, v = np.eye(64).reshape(64, 1, 8, 8)[:2]
+    >>> pair = stimuli.NewPair(u, v, sensitivities={"LN": (2.0, 8.0), "LGN": (9.0, 3.0)})
+    >>> image = stimuli.NewImage(np.full((1, 8, 8), 0.5), {"dots": pair})
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     made = stimuli.StimulusSet.create(f"{folder}/dots", {"grey": image})
+    >>> observer = experiments.observer_from("LGN", made)
+    >>> u, v = observer.thresholds.values()
+    >>> round(v / u, 1)
+    3.0
     """
     is_name = isinstance(source, str) and not source.endswith((".yaml", ".yml"))
     spec = ObserverSpec(model=cast(str, source)) if is_name else load(source, ObserverSpec)

@@ -44,8 +44,10 @@ class Person:
         if key.name == keys.pause:
             self._pages.turned = key.tDown
             raise PausePressed
-        meant = "first" if key.name == keys.first else "second"
-        return Answer(asked, self._experiment.trial_type.chosen(meant), key.tDown - asked)
+        position = self._experiment.trial_type.chosen(
+            "first" if key.name == keys.first else "second"
+        )
+        return Answer(asked, position, key.tDown - asked)
 
     def after(self, presentation: Presentation, position: Position) -> None:
         """Tell whether the answer was right, where the experiment says so."""

@@ -48,6 +48,23 @@ class Outline(Result):
         Seed of the experiment, and SHA-256 of the trials.
     calibration
         SHA-256 of the calibration, None where there is none.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> import numpy as np
+    >>> from pdpsych import experiments, stimuli
+    >>> u, v = np.eye(64).reshape(64, 1, 8, 8)[:2]
+    >>> pair = stimuli.NewPair(u, v, sensitivities={"LN": (2.0, 8.0), "LGN": (9.0, 3.0)})
+    >>> image = stimuli.NewImage(np.full((1, 8, 8), 0.5), {"dots": pair})
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     made = stimuli.StimulusSet.create(f"{folder}/dots", {"grey": image})
+    ...     path = Path(folder, "early.yaml")
+    ...     _ = path.write_text("{stimulus_set: dots, display: {}, trials_per_condition: 8}")
+    ...     found = experiments.outline(path, "07")
+    >>> found.conditions
+    ('grey/dots/1', 'grey/dots/2')
     """
 
     name: str
@@ -115,8 +132,18 @@ def outline(
 
     Examples
     --------
-    >>> from pdpsych import experiments
-    >>> found = experiments.outline("experiments/early.yaml", "01")
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> import numpy as np
+    >>> from pdpsych import experiments, stimuli
+    >>> u, v = np.eye(64).reshape(64, 1, 8, 8)[:2]
+    >>> pair = stimuli.NewPair(u, v, sensitivities={"LN": (2.0, 8.0), "LGN": (9.0, 3.0)})
+    >>> image = stimuli.NewImage(np.full((1, 8, 8), 0.5), {"dots": pair})
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     made = stimuli.StimulusSet.create(f"{folder}/dots", {"grey": image})
+    ...     path = Path(folder, "early.yaml")
+    ...     _ = path.write_text("{stimulus_set: dots, display: {}, trials_per_condition: 8}")
+    ...     found = experiments.outline(path, "01")
     >>> found.trials, found.breaks, found.log.name
     (16, 0, 'sub-01_ses-01.jsonl')
     """

@@ -74,8 +74,18 @@ def run(
 
     Examples
     --------
-    >>> from pdpsych import experiments
-    >>> log = experiments.run("experiments/early.yaml", "01", observer="LGN")
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> import numpy as np
+    >>> from pdpsych import experiments, stimuli
+    >>> u, v = np.eye(64).reshape(64, 1, 8, 8)[:2]
+    >>> pair = stimuli.NewPair(u, v, sensitivities={"LN": (2.0, 8.0), "LGN": (9.0, 3.0)})
+    >>> image = stimuli.NewImage(np.full((1, 8, 8), 0.5), {"dots": pair})
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     made = stimuli.StimulusSet.create(f"{folder}/dots", {"grey": image})
+    ...     path = Path(folder, "early.yaml")
+    ...     _ = path.write_text("{stimulus_set: dots, display: {}, trials_per_condition: 8}")
+    ...     log = experiments.run(path, "01", observer="LGN")
     >>> log.complete, len(log.trials)
     (True, 16)
     """
