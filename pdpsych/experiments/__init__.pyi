@@ -4,6 +4,7 @@ from .logs.collected import read_logs as read_logs
 from .logs.figures import plot_session as plot_session
 from .logs.session_log import SessionLog as SessionLog
 from .logs.session_log import read_log as read_log
+from .logs.timing import TimingSummary as TimingSummary
 from .observers.observer import SessionStopped as SessionStopped
 from .observers.simulated import SimulatedObserver as SimulatedObserver
 from .observers.spec import ObserverSpec as ObserverSpec
@@ -25,6 +26,7 @@ __all__ = [
     "SessionLog",
     "SessionStopped",
     "SimulatedObserver",
+    "TimingSummary",
     "amplitude_at",
     "export",
     "observer_from",
