@@ -7,12 +7,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from refusals import refused
 
+from pdpsych.common.files.digests import seed_of
 from pdpsych.experiments.design import (
     Condition,
     conditions,
     design_sha256,
     group_of,
-    seed_of,
     trials_of,
 )
 from pdpsych.experiments.experiment import Experiment
@@ -97,7 +97,7 @@ def test_order_within_passes_is_shuffled(small_set):
 
 
 def test_seed_is_the_same_in_another_process():
-    code = "from pdpsych.experiments.design import seed_of; print(seed_of(3, '01', 'x', 7))"
+    code = "from pdpsych.common.files.digests import seed_of; print(seed_of(3, '01', 'x', 7))"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert int(run.stdout) == seed_of(3, "01", "x", 7)
 

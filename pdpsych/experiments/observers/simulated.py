@@ -9,7 +9,8 @@ from typing import cast
 import numpy as np
 
 from pdpsych.common.errors import InputError
-from pdpsych.experiments.design import Condition, PlannedTrial, seed_of
+from pdpsych.common.files.digests import seed_of
+from pdpsych.experiments.design import Condition, PlannedTrial
 from pdpsych.experiments.observers.presentation import Presentation, Response
 from pdpsych.experiments.tasks.task import Position
 

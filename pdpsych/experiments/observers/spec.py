@@ -9,8 +9,9 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from pdpsych.common.errors import InputError
+from pdpsych.common.files.digests import seed_of
 from pdpsych.common.section import Section, load
-from pdpsych.experiments.design import Condition, seed_of
+from pdpsych.experiments.design import Condition
 from pdpsych.experiments.observers.simulated import SimulatedObserver
 from pdpsych.stimuli.stimulus_set import StimulusSet
 from pdpsych.stimuli.thresholds import expected_thresholds

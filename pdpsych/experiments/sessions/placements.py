@@ -7,8 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from pdpsych.common.errors import InputError
+from pdpsych.common.files.digests import seed_of
 from pdpsych.displays.rendering import largest_amplitude
-from pdpsych.experiments.design import Condition, seed_of
+from pdpsych.experiments.design import Condition
 from pdpsych.experiments.placement.placement import Placement, Showable
 from pdpsych.experiments.sessions.preparation import Preparation
 

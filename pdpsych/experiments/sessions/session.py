@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from pdpsych.common.errors import InputError
-from pdpsych.common.progress import progress_bar
+from pdpsych.common.terminal import progress_bar
 from pdpsych.experiments.experiment import Experiment
 from pdpsych.experiments.logs.labels import Labels
 from pdpsych.experiments.logs.records import Trial

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from pdpsych.common.files.digests import seed_of
 from pdpsych.displays.encoding import linear_from_srgb
 from pdpsych.displays.rendering import quantise, show
-from pdpsych.experiments.design import Condition, PlannedTrial, seed_of
+from pdpsych.experiments.design import Condition, PlannedTrial
 from pdpsych.experiments.logs.records import Trial
 from pdpsych.experiments.observers.presentation import Presentation, Progress
 from pdpsych.experiments.placement.placement import EASY
