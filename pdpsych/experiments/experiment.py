@@ -32,7 +32,7 @@ class Keys(Section):
     def _distinct(self) -> Keys:
         names = [self.first, self.second, self.pause, self.go_on]
         if len(set(names)) < len(names):
-            raise ValueError(f"four different keys, got {', '.join(names)}")
+            raise InputError("four different keys", value=", ".join(names))
         return self
 
 
@@ -125,7 +125,7 @@ class Experiment(Section):
     @classmethod
     def _once(cls, names: tuple[str, ...] | None) -> tuple[str, ...] | None:
         if names and len(set(names)) < len(names):
-            raise ValueError("each name once")
+            raise InputError("each name once", value=list(names))
         return names
 
     @property

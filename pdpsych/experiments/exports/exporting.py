@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 from collections.abc import Callable, Sequence
@@ -10,12 +9,15 @@ from pathlib import Path
 from typing import Literal
 
 from pdpsych.common.errors import InputError
-from pdpsych.common.files.atomic import unfinished
+from pdpsych.common.files.atomic import new_folder, unfinished, unwritable
+from pdpsych.common.files.locks import locked
+from pdpsych.common.files.parsing import read_json
 from pdpsych.common.section import load
+from pdpsych.common.terminal import say
 from pdpsych.experiments.experiment import Experiment
 from pdpsych.experiments.exports.bids import write_bids
 from pdpsych.experiments.exports.psych_ds import write_psych_ds
-from pdpsych.experiments.logs.collected import check_place, read_logs
+from pdpsych.experiments.logs.collected import check_place, collect
 from pdpsych.experiments.logs.session_log import SessionLog
 
 Layout = Literal["bids", "psych-ds"]
@@ -29,7 +31,9 @@ def export(experiment: str | Path | Experiment, out: str | Path, *, layout: Layo
     """Write all sessions of an experiment as a dataset, and return its folder.
 
     The folder is made under another name and then renamed, so it is never there half written. A
-    former export of the same sessions is replaced.
+    former export of the same sessions is replaced. Of two exports to one folder at once the
+    second waits, and is refused if that takes long. Logs of sessions that were never started are
+    passed over, and named on standard error.
 
     Parameters
     ----------
@@ -66,18 +70,20 @@ def export(experiment: str | Path | Experiment, out: str | Path, *, layout: Layo
     if layout not in _WRITERS:
         raise InputError("unknown", field="layout", value=layout, allowed=_WRITERS)
     experiment, out = load(experiment, Experiment), Path(out)
-    logs = read_logs(experiment)
+    logs, notes = collect(experiment)
     for log in logs:
         check_place(log, experiment)
-    try:
-        with unfinished(out.absolute()) as work:
-            made = work / "new"
-            made.mkdir(parents=True)
-            _WRITERS[layout](made, experiment.stem, logs)
-            _check_replaceable(out, made)
-            _put(made, out, work / "former")
-    except OSError as error:
-        raise InputError(f"cannot be written: {error.strerror}", file=out) from None
+    for note in notes:
+        say(note, error=True)
+    with locked(out, doing="a dataset is exported"):
+        try:
+            with unfinished(out.absolute()) as work:
+                with new_folder(work / "new") as made:
+                    _WRITERS[layout](made, experiment.stem, logs)
+                _check_replaceable(out, work / "new")
+                _put(work / "new", out, work / "former")
+        except OSError as error:
+            raise unwritable(out, error) from None
     return out
 
 
@@ -107,9 +113,9 @@ def _files(folder: Path) -> set[str]:
 
 def _is_export(folder: Path) -> bool:
     try:
-        text = (folder / "dataset_description.json").read_text(encoding="utf-8")
-        return bool(json.loads(text)["GeneratedBy"][0]["Name"] == "pdpsych")
-    except (OSError, ValueError, LookupError, TypeError):
+        description = read_json(folder / "dataset_description.json")
+        return bool(description["GeneratedBy"][0]["Name"] == "pdpsych")
+    except (InputError, LookupError, TypeError):
         return False
 
 

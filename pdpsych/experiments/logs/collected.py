@@ -3,16 +3,26 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import NamedTuple
 
 from pdpsych.common.errors import InputError
 from pdpsych.common.section import load
 from pdpsych.experiments.experiment import Experiment
 from pdpsych.experiments.logs.labels import log_path
-from pdpsych.experiments.logs.session_log import SessionLog, read_log
+from pdpsych.experiments.logs.session_log import NotStarted, SessionLog, read_log
+
+
+class Collected(NamedTuple):
+    """The sessions of an experiment, and which files were passed over."""
+
+    logs: list[SessionLog]
+    notes: list[str]
 
 
 def read_logs(experiment: str | Path | Experiment) -> list[SessionLog]:
     """Return the sessions of an experiment, those of a participant in the order they were run.
+
+    Logs of sessions that were never started are passed over.
 
     Parameters
     ----------
@@ -43,16 +53,25 @@ def read_logs(experiment: str | Path | Experiment) -> list[SessionLog]:
     >>> [log.header.participant for log in found]
     ['01', '02']
     """
-    experiment = load(experiment, Experiment)
-    paths = sorted(experiment.logs.glob("sub-*_ses-*.jsonl"))
-    if not paths:
+    return collect(load(experiment, Experiment)).logs
+
+
+def collect(experiment: Experiment) -> Collected:
+    """Return the sessions of an experiment as :func:`read_logs` does, and what is to be noted."""
+    logs, notes = [], []
+    for path in sorted(experiment.logs.glob("sub-*_ses-*.jsonl")):
+        try:
+            logs.append(read_log(path))
+        except NotStarted as error:
+            notes.append(f"{error}; it is passed over")
+    if not logs:
         raise InputError(
             "no trial log here",
             file=experiment.logs,
             remedy=f"run a session first: pdpsych run {experiment.label} --participant 01",
         )
-    logs = [read_log(path) for path in paths]
-    return sorted(logs, key=lambda log: (log.header.participant, log.header.started))
+    logs.sort(key=lambda log: (log.header.participant, log.header.started))
+    return Collected(logs, notes)
 
 
 def check_place(log: SessionLog, experiment: Experiment) -> None:

@@ -10,6 +10,7 @@ import pandas as pd
 
 from pdpsych.common.errors import InputError
 from pdpsych.common.files.append_only import torn_path
+from pdpsych.common.files.reading import LOG, read_bytes
 from pdpsych.common.results import Result
 from pdpsych.experiments.logs.parsing import Contents, parse
 from pdpsych.experiments.logs.records import Header, Trial
@@ -86,6 +87,10 @@ class SessionLog(Result):
         return f"{self.path}: {state}"
 
 
+class NotStarted(InputError):
+    """A log holds no whole line: its session was never started."""
+
+
 def read_log(path: str | Path) -> SessionLog:
     """Read a session's log.
 
@@ -119,12 +124,9 @@ def read_log(path: str | Path) -> SessionLog:
     ('dots', True)
     """
     path = Path(path)
-    try:
-        contents = parse(path.read_bytes(), path)
-    except OSError as error:
-        raise InputError(f"cannot be read: {error.strerror}", file=path) from None
+    contents = parse(read_bytes(path, LOG, "a trial log, data/EXPERIMENT/sub-….jsonl"), path)
     if contents.header is None:
-        raise InputError("empty: the session was not started", file=path, remedy="remove the file")
+        raise NotStarted("empty: the session was not started", file=path, remedy="remove the file")
     timing = summarize({trial.trial: trial.timing for trial in contents.trials})
     trials = _table(contents.trials)
     change = contents.change if contents.changed else ""

@@ -15,6 +15,7 @@ from typing import Any
 
 from pdpsych.common.errors import InputError
 from pdpsych.common.files.append_only import AppendOnlyFile
+from pdpsych.common.files.locks import Busy
 from pdpsych.common.section import Section
 from pdpsych.experiments.logs import hash_chain
 from pdpsych.experiments.logs.parsing import parse
@@ -42,6 +43,8 @@ _TRIAL_BYTES = 4096
 class TrialLog:
     """An open log that trials are appended to; one process at a time.
 
+    Where the file is moved or deleted meanwhile, all lines are saved anew.
+
     Attributes
     ----------
     trials
@@ -65,7 +68,11 @@ class TrialLog:
             participant, set or design, a line of it is damaged or changed, or the disk has less
             room than the session needs.
         """
-        log = cls(AppendOnlyFile(path, doing="a session runs"), header)
+        try:
+            file = AppendOnlyFile(path, doing="a session runs")
+        except Busy as error:
+            raise error.within(remedy="use another participant or session label") from None
+        log = cls(file, header)
         try:
             log._begin()
         except BaseException:
@@ -121,7 +128,8 @@ class TrialLog:
         ------
         InputError
             If it cannot be written, for example on a full disk; the log then ends with the
-            trial before. Also if the session is finished.
+            trial before. Also if another file took the log's name, where the error says where
+            all trials are; and if the session is finished.
         """
         if self.finished:
             raise InputError(

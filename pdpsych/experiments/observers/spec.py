@@ -60,7 +60,7 @@ class ObserverSpec(Section):
     @model_validator(mode="after")
     def _exactly_one(self) -> ObserverSpec:
         if (self.model is None) == (self.thresholds_rms is None):
-            raise ValueError("give exactly one of model, thresholds_rms")
+            raise InputError("give exactly one of model, thresholds_rms")
         return self
 
 

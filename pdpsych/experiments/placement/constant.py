@@ -29,11 +29,11 @@ class Constant(Prior):
     @model_validator(mode="after")
     def _one_way(self) -> Constant:
         if self.levels_rms and self.range_rms:
-            raise ValueError("give one of levels_rms, range_rms")
+            raise InputError("give one of levels_rms, range_rms")
         if self.levels_rms and len(set(self.levels_rms)) < len(self.levels_rms):
-            raise ValueError("levels_rms: each level once")
+            raise InputError("each level once", field="levels_rms", value=self.levels_rms)
         if self.range_rms and self.range_rms[0] >= self.range_rms[1]:
-            raise ValueError("range_rms: the smaller contrast first")
+            raise InputError("the smaller contrast first", field="range_rms", value=self.range_rms)
         return self
 
     def begin(self, showable: Showable, seed: int) -> ConstantPlacement:

@@ -8,6 +8,7 @@ from typing import Annotated, NamedTuple
 import numpy as np
 from pydantic import Field, field_validator
 
+from pdpsych.common.errors import InputError
 from pdpsych.common.section import Section
 from pdpsych.experiments.placement.psychometric import Floats, proportion_correct
 
@@ -42,7 +43,7 @@ class Prior(Section):
     @classmethod
     def _weighted(cls, grid: object) -> object:
         if not isinstance(grid, dict):
-            raise ValueError("a mapping of values to their weights, such as {0.02: 1}")
+            raise InputError("is no grid", value=grid, allowed="values with weights: {0.02: 1}")
         return grid
 
 

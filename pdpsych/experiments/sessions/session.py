@@ -14,7 +14,7 @@ from pdpsych.experiments.logs.labels import Labels
 from pdpsych.experiments.logs.records import Trial
 from pdpsych.experiments.logs.session_log import SessionLog, read_log
 from pdpsych.experiments.logs.trial_log import TrialLog
-from pdpsych.experiments.observers.observer import Observer
+from pdpsych.experiments.observers.observer import Observer, SessionStopped
 from pdpsych.experiments.observers.presentation import Presentation, Response
 from pdpsych.experiments.observers.spec import ObserverSpec, observer_from
 from pdpsych.experiments.sessions.preparation import Preparation, now, prepare
@@ -63,7 +63,8 @@ def run(
     Returns
     -------
     SessionLog
-        The finished session; at once where it was finished before.
+        The finished session; at once where it was finished before. Its notes say, too, what
+        happened to the log meanwhile: one that was moved or deleted is saved anew.
 
     Raises
     ------
@@ -97,15 +98,19 @@ def run(
         )
     stage = Stage(prepared)
     header = prepared.header(observer.description if observer else "person", windowed)
-    with closing(TrialLog.open(prepared.log, header)) as log:
-        _replay(prepared, stage, log)
-        finished = log.finished
-        if observer is not None and not show:
-            _answer(prepared, stage, log, observer.respond, progress=progress)
-        elif not finished:
-            _in_window(prepared, stage, log, observer, windowed, progress)
-    found = read_log(prepared.log)
-    return replace(found, notes=(*found.notes, _FINISHED)) if finished else found
+    log = TrialLog.open(prepared.log, header)
+    try:
+        with closing(log):
+            _replay(prepared, stage, log)
+            finished = log.finished
+            if observer is not None and not show:
+                _answer(prepared, stage, log, observer.respond, progress=progress)
+            elif not finished:
+                _in_window(prepared, stage, log, observer, windowed, progress)
+    except SessionStopped as stopped:
+        raise SessionStopped("; ".join([str(stopped), *log.events])) from None
+    found = read_log(log.path)
+    return replace(found, notes=(*found.notes, *log.events, *[_FINISHED] * finished))
 
 
 def _replay(prepared: Preparation, stage: Stage, log: TrialLog) -> None:

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
+from pdpsych.common.errors import InputError
 from pdpsych.common.section import Section
 from pdpsych.displays.dither import Levels
 
@@ -15,7 +16,8 @@ from pdpsych.displays.dither import Levels
 def _no_seconds(duration: float) -> float:
     """Refuse what no frame is as short as: it is meant in seconds."""
     if 0 < duration < 1:
-        raise ValueError(f"in ms; did you mean {1000 * duration:g}?")
+        remedy = f"did you mean {1000 * duration:g}?"
+        raise InputError("is in ms", value=duration, remedy=remedy)
     return duration
 
 
