@@ -12,9 +12,9 @@ import pandas as pd
 import pytest
 from refusals import refused
 
-from pdpsych.common.errors import InputError
 from pdpsych.common.section import load
 from pdpsych.experiments import experiment as experiments
+from pdpsych.experiments import read_logs
 from pdpsych.experiments.exports.bids import BIDS_VERSION
 from pdpsych.experiments.exports.exporting import export
 from pdpsych.experiments.logs.labels import Labels, log_path
@@ -254,8 +254,8 @@ def test_an_export_that_fails_leaves_the_former(experiment, tmp_path):
     out = export(experiment, tmp_path / "out", layout="bids")
     before = files(out)
     logs = load(experiment, experiments.Experiment).logs
-    (logs / "sub-09_ses-01.jsonl").write_text("{")
-    with refused(file="sub-09_ses-01.jsonl"):
+    (logs / "sub-09_ses-01.jsonl").write_text("{\n")
+    with refused(file="sub-09_ses-01.jsonl", line=1):
         export(experiment, out, layout="bids")
     (logs / "sub-09_ses-01.jsonl").write_bytes((logs / "sub-A2_ses-01.jsonl").read_bytes())
     with refused(file="sub-09_ses-01.jsonl", problem="recorded as sub-A2_ses-01.jsonl"):
@@ -263,16 +263,55 @@ def test_an_export_that_fails_leaves_the_former(experiment, tmp_path):
     assert files(out) == before
 
 
-@pytest.mark.parametrize("moved", [False, True])
-def test_what_a_killed_export_left_is_cleared_away(experiment, tmp_path, moved):
+DIES = """
+import os, sys
+from pdpsych.experiments import export
+from pdpsych.experiments.exports import exporting
+rename, left = os.rename, [int(sys.argv[3])]
+def renaming(source, target):
+    left[0] -= 1
+    if not left[0]:
+        os._exit(9)
+    rename(source, target)
+os.rename = renaming
+export(sys.argv[1], sys.argv[2], layout="bids")
+"""
+
+
+@pytest.mark.parametrize("at", [1, 2, 3])
+def test_a_killed_export_leaves_nothing_that_matters(experiment, tmp_path, at):
+    """It dies when the new folder is made, the former is set aside, the new is put in place."""
     out = export(experiment, tmp_path / "out", layout="bids")
     before = files(out)
-    (tmp_path / ".out.part" / "new").mkdir(parents=True)
-    (tmp_path / ".out.part" / "new" / "README.md").write_text("hal")
-    if moved:
-        out.rename(tmp_path / ".out.part" / "former")
+    command = [sys.executable, "-c", DIES, str(experiment), str(out), str(at)]
+    assert subprocess.run(command).returncode == 9
     assert files(export(experiment, out, layout="bids")) == before
-    assert not (tmp_path / ".out.part").exists()
+    assert [p.name for p in tmp_path.iterdir() if p.name.startswith(".")] == []
+
+
+def test_exports_at_once_end_well(experiment, tmp_path):
+    code = "import sys; from pdpsych.experiments import export; "
+    code += "[export(sys.argv[1], sys.argv[2], layout='bids') for _ in range(3)]"
+    command = [sys.executable, "-c", code, str(experiment), str(tmp_path / "out")]
+    several = [subprocess.Popen(command, stderr=subprocess.PIPE, text=True) for _ in range(3)]
+    said = [process.communicate()[1] for process in several]
+    # One that waited too long says so.
+    ended = zip(several, said, strict=True)
+    assert all(not p.returncode or "another process is at work" in err for p, err in ended)
+    once = export(experiment, tmp_path / "once", layout="bids")
+    assert files(tmp_path / "out") == files(once)
+    assert sorted(p.name for p in tmp_path.iterdir() if p.name.startswith(".")) == []
+
+
+@pytest.mark.parametrize("content", ["", "{"])
+def test_a_session_that_was_not_started_is_passed_over(experiment, tmp_path, capsys, content):
+    logs = load(experiment, experiments.Experiment).logs
+    before = files(export(experiment, tmp_path / "before", layout="bids"))
+    (logs / "sub-09_ses-01.jsonl").write_text(content)
+    assert files(export(experiment, tmp_path / "after", layout="bids")) == before
+    said = capsys.readouterr().err
+    assert "sub-09_ses-01.jsonl: empty: the session was not started" in said
+    assert len(read_logs(experiment)) == 4
 
 
 def test_a_folder_that_cannot_be_put_in_place_leaves_the_former(experiment, tmp_path, monkeypatch):
@@ -298,23 +337,21 @@ def test_no_session_names_the_command(write_experiment, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("config", "problem"),
+    ("config", "field"),
     [
-        ({"instructions": {"welcome": "{total.__class__}"}}, "instructions: .*cannot be filled in"),
-        ({"instructions": {"welcome": "{nobody}"}}, "instructions: .*cannot be filled in"),
-        ({"instructions": []}, "instructions: expected a mapping"),
-        ({"instructions": {"welcome": "{first}"}, "keys": {"first": {}}}, "keys: first"),
+        ({"instructions": {"welcome": "{total.__class__}"}}, "instructions.welcome"),
+        ({"instructions": {"welcome": "{nobody}"}}, "instructions.welcome"),
+        ({"instructions": []}, "instructions"),
+        ({"instructions": {"welcome": "{first}"}, "keys": {"first": {}}}, "keys.first"),
     ],
 )
-def test_a_log_whose_texts_were_tampered_with_is_refused(
-    write_experiment, tmp_path, config, problem
-):
+def test_a_log_whose_texts_were_tampered_with_is_refused(write_experiment, tmp_path, config, field):
     path = write_experiment("early-1")
     head = header("01", "01", None, "person", 1).model_copy(update={"config": config})
     place = log_path(load(path, experiments.Experiment).logs, Labels("01"))
     with closing(TrialLog.open(place, head)) as log:
         log.append(trial(1, timed=False))
-    with pytest.raises(InputError, match=rf"sub-01_ses-01\.jsonl: line 1: config\.{problem}"):
+    with refused(file=place, line=1, field=f"config.{field}"):
         export(path, tmp_path / "out", layout="bids")
     assert not (tmp_path / "out").exists()
 

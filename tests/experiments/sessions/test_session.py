@@ -125,6 +125,51 @@ experiments.run({str(early)!r}, observer="LGN")
     assert without_time(resumed).equals(without_time(whole))
 
 
+class Meddles:
+    """An observer who answers like another, and does something to the log in between."""
+
+    def __init__(self, observer, at: int, act) -> None:
+        self.description = observer.description
+        self._observer, self._at, self._act = observer, at, act
+
+    def respond(self, presentation):
+        if presentation.planned.number == self._at:
+            self._act()
+        return self._observer.respond(presentation)
+
+
+@pytest.mark.parametrize("at", [1, 30, COUNT])
+def test_a_log_deleted_meanwhile_costs_nothing_and_is_told(early, write_experiment, small_set, at):
+    observer = observer_from("LGN", small_set)
+    log = run(early, observer=Meddles(observer, at, log_file(early).unlink))
+    assert log.complete
+    assert "was deleted while it was open; all its lines were saved there anew" in log.describe()
+    whole = run(write_experiment("whole", trials_per_condition=12), observer=observer)
+    assert without_time(log).equals(without_time(whole))
+    assert read_log(log_file(early)).notes == ()
+
+
+def test_a_log_replaced_meanwhile_ends_the_session_with_all_trials_saved(early, small_set):
+    def replace_it():
+        log_file(early).unlink()
+        log_file(early).write_text("mine")
+
+    observer = Meddles(observer_from("LGN", small_set), 30, replace_it)
+    with refused(file=log_file(early)) as told:
+        run(early, observer=observer)
+    saved = log_file(early).with_name("sub-01_ses-01.jsonl.saved")
+    assert f"all its lines, the last among them, are in {saved}" in told.value.problem
+    assert len(read_log(saved).trials) == 30
+    assert log_file(early).read_text() == "mine"
+
+
+def test_a_session_that_is_stopped_says_what_happened_to_its_log(early, small_set):
+    leaves = Leaves(observer_from("LGN", small_set), 5, SessionStopped("stopped after 4"))
+    with pytest.raises(SessionStopped, match=r"^stopped after 4; .* was deleted while it was open"):
+        run(early, observer=Meddles(leaves, 5, log_file(early).unlink))
+    assert len(read_log(log_file(early)).trials) == 4
+
+
 def test_a_finished_session_is_left_as_it_is(early, small_set):
     first = run(early, observer="LGN")
     before = log_file(early).read_bytes()

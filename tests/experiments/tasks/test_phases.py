@@ -22,7 +22,7 @@ def shown(task: str, position: int, reference: bool):
 
 @pytest.mark.parametrize("name", Timing.model_fields)
 def test_seconds_are_noticed(name):
-    with pytest.raises(ValidationError, match=r"in ms; did you mean 250\?"):
+    with pytest.raises(ValidationError, match=r"in ms, got 0.25; did you mean 250\?"):
         Timing(**{name: 0.25})
     assert getattr(Timing(**{name: 1}), name) == 1
 
