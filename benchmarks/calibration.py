@@ -162,7 +162,11 @@ def person_of(
 ) -> Answers:
     """Return somebody with these thresholds who takes part in a case."""
     observer = SimulatedObserver(
-        thresholds, case.exponent, case.lapse, case.bias, int(rng.integers(2**32))
+        thresholds,
+        exponent=case.exponent,
+        lapse=case.lapse,
+        bias=case.bias,
+        seed=int(rng.integers(2**32)),
     )
     return Learner(observer, case.learning, len(trials)) if case.learning else observer
 

@@ -253,15 +253,17 @@ def run(
         if dry_run:
             who = "01" if participant is None else participant
             typer.echo(
-                experiments.outline(loaded, who, session, run=run, uncalibrated=uncalibrated)
+                experiments.outline(
+                    loaded, who, session=session, run=run, uncalibrated=uncalibrated
+                ).describe()
             )
             return
         log = experiments.run(
             loaded,
             "01" if participant is None else participant,
-            session,
-            simulate,
+            session=session,
             run=run,
+            observer=simulate,
             show=show,
             windowed=windowed,
             uncalibrated=uncalibrated,
@@ -270,7 +272,7 @@ def run(
     except experiments.SessionStopped as stopped:
         typer.echo(f"{stopped}; the same command goes on from there")
         return
-    typer.echo(log)
+    typer.echo(log.describe())
 
 
 @app.command()
@@ -289,9 +291,9 @@ def export(
     if bids is None and psych_ds is None:
         raise InputError("export: give --bids OUT, --psych-ds OUT or both")
     if bids is not None:
-        typer.echo(f"BIDS: {experiments.export(experiment, bids, 'bids')}")
+        typer.echo(f"BIDS: {experiments.export(experiment, bids, layout='bids')}")
     if psych_ds is not None:
-        typer.echo(f"Psych-DS: {experiments.export(experiment, psych_ds, 'psych-ds')}")
+        typer.echo(f"Psych-DS: {experiments.export(experiment, psych_ds, layout='psych-ds')}")
 
 
 @app.command()

@@ -16,7 +16,6 @@ from pdpsych.analysis.scoring.score import SCHEMA as SCORE
 from pdpsych.common.errors import InputError
 from pdpsych.common.section import Part, validate
 from pdpsych.experiments.logs.records import Header
-from pdpsych.experiments.logs.trial_log import log_path
 from pdpsych.studies.experiment_state import ExperimentState
 from pdpsych.studies.some import some
 from pdpsych.studies.step import Step
@@ -163,7 +162,7 @@ def _since_sessions(was: Sequence[Header], now: Sequence[Header]) -> Iterator[st
 
 
 def _name(header: Header) -> str:
-    return log_path(Path(), header.participant, header.session, header.run).stem.replace("_", " ")
+    return header.labels.stem.replace("_", " ")
 
 
 def _since_scores(scores: _Scores, fit_file: Path) -> Iterator[str]:

@@ -8,10 +8,11 @@ from pathlib import Path
 
 from pdpsych.common.errors import did_you_mean
 from pdpsych.displays.display import Display
-from pdpsych.experiments.design import plan
-from pdpsych.experiments.experiment import Experiment, check
+from pdpsych.experiments.experiment import Experiment
 from pdpsych.experiments.logs.collected import check_place
+from pdpsych.experiments.logs.labels import Labels
 from pdpsych.experiments.logs.session_log import SessionLog, read_log
+from pdpsych.experiments.sessions.preparation import Preparation
 from pdpsych.experiments.sessions.stage import Stage
 from pdpsych.stimuli.calibration.calibration import Calibration
 from pdpsych.stimuli.stimulus_set import StimulusSet
@@ -51,9 +52,9 @@ def experiment_state(study: StudyFiles, experiment: Experiment) -> ExperimentSta
     calibration = None
     if opened is not None and display is not None:
         with study.collecting():
-            check(experiment, opened)
+            experiment.check_against(opened)
             calibration = Calibration.of(opened, display)
-            _check_sessions(experiment, opened, calibration)
+            _check_sessions(experiment, opened, display, calibration)
     logs = _logs(study, experiment)
     changes = [_changes(log, experiment, opened, display, calibration) for log in logs]
     going = [log for log, changed in zip(logs, changes, strict=True) if not changed]
@@ -105,12 +106,15 @@ def _display(study: StudyFiles, experiment: Experiment) -> Display | None:
 
 
 def _check_sessions(
-    experiment: Experiment, opened: StimulusSet, calibration: Calibration | None
+    experiment: Experiment,
+    opened: StimulusSet,
+    display: Display,
+    calibration: Calibration | None,
 ) -> None:
     """Refuse an experiment whose sessions could not be run, of any group of participants."""
     for group in range(1, experiment.groups + 1):
-        who = f"{group:02d}"
-        Stage(experiment, opened, plan(experiment, opened, who, "01"), who, "01", calibration)
+        who = Labels(f"{group:02d}")
+        Stage(Preparation(experiment, opened, display, calibration, who))
 
 
 def _logs(study: StudyFiles, experiment: Experiment) -> tuple[SessionLog, ...]:
@@ -138,12 +142,12 @@ def _changes(
         # Refused by the screen, or stopped on its first page: it begins anew.
         return []
     if display is not None:
-        was, now = header.config, experiment.resolved()
+        was, now = header.config, experiment.resolved(display)
         # The set is known by its SHA-256: a folder may move.
         keys = [key for key in {**was, **now} if key != "stimulus_set"]
         changed += [key for key in keys if was.get(key) != now.get(key)]
     if opened is not None:
-        if not opened.is_known_as(header.stimulus_set_sha256):
+        if header.stimulus_set_sha256 != opened.sha256:
             changed.append("the stimulus set")
         elif header.calibration != (calibration.sha256 if calibration else None):
             # A finished session that did without depends on none.

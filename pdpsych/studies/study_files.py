@@ -12,7 +12,7 @@ from pdpsych.common.errors import InputError, clipped
 from pdpsych.common.section import Section, load
 from pdpsych.displays.display import Display
 from pdpsych.experiments.experiment import Experiment
-from pdpsych.experiments.observer import ObserverSpec
+from pdpsych.experiments.observers.spec import ObserverSpec
 from pdpsych.stimuli.recipe import Recipe
 from pdpsych.stimuli.stimulus_set import StimulusSet
 

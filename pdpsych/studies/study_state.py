@@ -11,7 +11,7 @@ from pdpsych.common.errors import did_you_mean
 from pdpsych.common.section import Section
 from pdpsych.displays.display import Display
 from pdpsych.experiments.experiment import Experiment
-from pdpsych.experiments.observer import ObserverSpec
+from pdpsych.experiments.observers.spec import ObserverSpec
 from pdpsych.stimuli.recipe import Recipe
 from pdpsych.studies.analysis_state import AnalysisState, analysis_state
 from pdpsych.studies.experiment_state import ExperimentState, experiment_state

@@ -10,7 +10,7 @@ import pandas as pd
 from pdpsych.analysis.definition import Analysis, select
 from pdpsych.analysis.fitting.exclusion import describe, exclude
 from pdpsych.common.errors import InputError, clipped
-from pdpsych.experiments.logs.collected import check_place, read_logs
+from pdpsych.experiments.logs.collected import check_place, collect
 from pdpsych.experiments.logs.records import Header
 from pdpsych.experiments.logs.session_log import SessionLog
 from pdpsych.stimuli.stimulus_set import StimulusSet
@@ -89,7 +89,7 @@ def gather(analysis: Analysis) -> Trials:
         experiment; or if the analysis leaves no trial.
     """
     experiment = analysis.open_experiment()
-    logs = read_logs(experiment)
+    logs, passed_over = collect(experiment)
     stimulus_set = experiment.open_set()
     chosen = select(analysis, sorted({log.header.participant for log in logs}))
     logs = [log for log in logs if log.header.participant in chosen]
@@ -108,7 +108,9 @@ def gather(analysis: Analysis) -> Trials:
         stimulus_set,
         [log.header for log in logs],
         excluded,
-        [note for log in logs for note in _notes(log, analysis)] + _nothing_left(chosen, kept),
+        passed_over
+        + [note for log in logs for note in _notes(log, analysis)]
+        + _nothing_left(chosen, kept),
     )
 
 
