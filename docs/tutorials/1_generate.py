@@ -124,8 +124,10 @@ from pdpsych import geometry, models
 
 image = made.base("coffee")
 representations = models.load(["LN", "LGN"])
-found = geometry.principal_distortions(representations, image, iterations=10)
-print(found)
+found = geometry.principal_distortions(
+    representations, image, budget=geometry.Budget(iterations=10)
+)
+print(found.describe())
 print("shape of the distortions:", tuple(found.distortions.shape))
 
 # %%

@@ -75,7 +75,7 @@ class EarlyVisualModel(nn.Module):
         ``reflect``.
     """
 
-    def __init__(self, channels: Sequence[Channel], padding: Padding = "replicate"):
+    def __init__(self, channels: Sequence[Channel], *, padding: Padding = "replicate"):
         super().__init__()
         self.channels = tuple(channels)
         self.padding = padding

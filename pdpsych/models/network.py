@@ -60,7 +60,9 @@ class ModuleNetwork:
         Applied to the image first, inside the derivative.
     """
 
-    def __init__(self, module: nn.Module, name: str = "", preprocessing: nn.Module | None = None):
+    def __init__(
+        self, module: nn.Module, *, name: str = "", preprocessing: nn.Module | None = None
+    ):
         self.module = module.eval().requires_grad_(False)
         self.preprocessing = preprocessing or nn.Identity()
         self.name = name or type(module).__name__

@@ -58,7 +58,7 @@ def layers(network: str, shape: tuple[int, int, int] | None = None) -> str:
         shape = (built.takes.channels, *built.takes.size)
     if shape is None:
         raise InputError(f"{network}: takes images of unknown shape; give --shape, as in 3 224 224")
-    uses = ModuleNetwork(built.module, network).uses(torch.zeros((1, *shape)))
+    uses = ModuleNetwork(built.module, name=network).uses(torch.zeros((1, *shape)))
     rows = [("layer", "type", "output", "runs"), *(_row(use) for use in uses)]
     heading = f"{network}, one image {shape}; readable: layers that run once and give one tensor"
     return "\n".join([heading, *_table(rows)])

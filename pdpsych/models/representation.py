@@ -50,8 +50,8 @@ class Representation:
 
 def load(
     wanted: Sequence[str | Mapping[str, Any] | Address],
-    padding: Padding = "replicate",
     *,
+    padding: Padding = "replicate",
     encoding: Encoding = "srgb",
     device: str | torch.device = "cpu",
     dtype: torch.dtype = torch.float32,
@@ -95,7 +95,7 @@ def load(
 
 
 def from_module(
-    module: nn.Module, layers: Sequence[str], name: str, noise: NoiseModel | None = None
+    module: nn.Module, layers: Sequence[str], name: str, *, noise: NoiseModel | None = None
 ) -> list[Representation]:
     """Return one representation a layer of any module, named ``name/layer``.
 
@@ -114,7 +114,7 @@ def from_module(
     InputError
         If a layer does not exist.
     """
-    network = ModuleNetwork(module, name)
+    network = ModuleNetwork(module, name=name)
     for layer in layers:
         network.layer(layer)
     kept, sha256 = noise or Gaussian(), fingerprint(module)
@@ -146,7 +146,9 @@ def _one_network(
     preprocessing = Preprocessing(takes, encoding)
     with enough_memory(first.network):
         network = ModuleNetwork(
-            built.module.to(device, dtype), first.network, preprocessing.to(device, dtype)
+            built.module.to(device, dtype),
+            name=first.network,
+            preprocessing=preprocessing.to(device, dtype),
         )
     layers = [layer for address in members for layer in address.layers]
     order = _order(network, layers, takes, torch.zeros((), device=device, dtype=dtype))
@@ -188,7 +190,7 @@ def _depths(order: Iterable[str], layers: Sequence[str]) -> dict[str, float]:
 
 def _built_in(name: str, padding: Padding) -> Representation:
     if name in CHANNELS:
-        model = EarlyVisualModel(CHANNELS[name], padding)
+        model = EarlyVisualModel(CHANNELS[name], padding=padding)
         origin = Origin(name, "fitted to human distortion ratings")
         return Representation(name, model, "response", origin=origin)
-    return Representation(name, ModuleNetwork(nn.Identity(), name), "", origin=Origin(name))
+    return Representation(name, ModuleNetwork(nn.Identity(), name=name), "", origin=Origin(name))

@@ -110,7 +110,7 @@ BAD = {
 def test_what_has_no_local_geometry_is_refused_naming_model_and_layer(case):
     net, layer, message = BAD[case]
     with pytest.raises(InputError, match=message) as caught:
-        ModuleNetwork(net, "mine").linearize(IMAGE, [layer])
+        ModuleNetwork(net, name="mine").linearize(IMAGE, [layer])
     text = str(caught.value)
     assert text.startswith('model "mine", ')
     assert f'layer "{layer}"' in text or "norm" in text or "drop" in text
@@ -122,7 +122,7 @@ def test_nothing_is_left_behind_by_a_failure(case):
     image = IMAGE.clone().requires_grad_()
     torch.backends.mha.set_fastpath_enabled(True)
     with pytest.raises(InputError):
-        ModuleNetwork(net, "mine").linearize(image, [layer])
+        ModuleNetwork(net, name="mine").linearize(image, [layer])
     assert not any(part._forward_hooks for part in net.modules())
     assert torch.backends.mha.get_fastpath_enabled()
     assert torch.backends.cuda.flash_sdp_enabled()
@@ -142,26 +142,26 @@ def test_buffers_that_a_forward_pass_wrote_to_get_their_values_back(after):
 
 
 def test_an_image_of_another_shape_is_refused_saying_which():
-    network = ModuleNetwork(nn.Sequential(nn.Flatten(), nn.Linear(72, 2).double()), "mine")
+    network = ModuleNetwork(nn.Sequential(nn.Flatten(), nn.Linear(72, 2).double()), name="mine")
     network.linearize(IMAGE, ["1"])
     with pytest.raises(InputError, match=r'model "mine": .* fails on images \(2, 5, 6\): Runtime'):
         network.linearize(IMAGE[:, :5], ["1"])
 
 
 def test_parameters_of_another_precision_are_refused_with_advice():
-    network = ModuleNetwork(Net().float(), "mine")
+    network = ModuleNetwork(Net().float(), name="mine")
     with pytest.raises(InputError, match=r'parameter "conv.weight": is torch.float32.*\.double\('):
         network.linearize(IMAGE, ["conv"])
 
 
 def test_parameters_on_another_device_are_refused_with_advice():
-    network = ModuleNetwork(Net().to("meta"), "mine")
+    network = ModuleNetwork(Net().to("meta"), name="mine")
     with pytest.raises(InputError, match=r"is on meta, the image on cpu.*\.to\(device\)"):
         network.linearize(IMAGE, ["conv"])
 
 
 def test_a_model_set_back_to_training_is_refused():
-    network = ModuleNetwork(nn.Sequential(nn.Conv2d(2, 1, 1), nn.Dropout()).double(), "mine")
+    network = ModuleNetwork(nn.Sequential(nn.Conv2d(2, 1, 1), nn.Dropout()).double(), name="mine")
     network.module.train()
     with pytest.raises(InputError, match="in training mode"):
         network.linearize(IMAGE, ["0"])
