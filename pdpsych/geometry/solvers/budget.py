@@ -57,7 +57,7 @@ class Budget:
             raise InputError(
                 "must be a whole number", field="iterations", value=count, allowed="at least 1"
             )
-        if self.seconds is not None and not (_is_number(self.seconds) and 0 <= self.seconds):
+        if self.seconds is not None and not (_is_number(self.seconds) and self.seconds >= 0):
             raise InputError(
                 "must be a time", field="seconds", value=self.seconds, allowed="0 or more, or None"
             )

@@ -54,7 +54,7 @@ class Certificate(SavedResult):
     >>> budget = geometry.Budget(iterations=2)
     >>> certificate = geometry.eigen_distortions(lgn, image, budget=budget).certificate
     >>> certificate
-    <Certificate: not converged, ended by iterations after 2>
+    <Certificate: not converged after 2 iterations, ended by iterations>
     >>> certificate.budget == budget
     True
     >>> geometry.Certificate.from_dict(certificate.to_dict()) == certificate
@@ -74,8 +74,8 @@ class Certificate(SavedResult):
     budget: Budget | None = None
 
     def _line(self) -> str:
-        state = "converged" if self.converged else f"not converged, ended by {self.stopped}"
-        return f"{state} after {self.iterations}"
+        took = f"converged after {self.iterations} iterations"
+        return took if self.converged else f"not {took}, ended by {self.stopped}"
 
     def describe(self) -> str:
         """Say how the result was reached, in a line or two."""

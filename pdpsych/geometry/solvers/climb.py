@@ -48,7 +48,7 @@ SETTINGS = ClimbSettings()
 
 @dataclass(frozen=True)
 class Reached:
-    """Where an ascent ended: the pair, (2, C, H, W), of unit norm, x, (N,), and how it got there."""
+    """Where an ascent ended: a pair, (2, C, H, W), with x, (N,), and how it got there."""
 
     pair: Tensor
     log_ratios: Floats

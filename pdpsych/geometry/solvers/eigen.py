@@ -47,9 +47,10 @@ class EigenDistortions(SavedResult):
     >>> from pdpsych import geometry, models
     >>> import torch
     >>> (lgn,) = models.load(["LGN"])
-    >>> found = geometry.eigen_distortions(lgn, torch.full((1, 8, 8), 0.5), floor=0.1)
+    >>> budget = geometry.Budget(seconds=0)
+    >>> found = geometry.eigen_distortions(lgn, torch.full((1, 8, 8), 0.5), budget=budget)
     >>> found
-    <EigenDistortions: of LGN, floor 0.1; converged after 9>
+    <EigenDistortions: of LGN, floor 0; not converged after 1 iterations, ended by seconds>
     >>> with TemporaryDirectory() as folder:
     ...     path = found.to_json(Path(folder) / "found.json")
     ...     geometry.EigenDistortions.from_json(path) == found

@@ -66,7 +66,7 @@ class PrincipalDistortions(SavedResult):
     >>> budget = geometry.Budget(iterations=2)
     >>> found = geometry.principal_distortions(models.load(["LN", "LGN"]), image, budget=budget)
     >>> found  # doctest: +ELLIPSIS
-    <PrincipalDistortions: of LN, LGN; variance ...; not converged, ended by iterations after 2>
+    <PrincipalDistortions: of LN, LGN; variance ...; not converged after 2 iterations, ...>
     >>> with TemporaryDirectory() as folder:
     ...     path = found.to_json(Path(folder) / "found.json")
     ...     geometry.PrincipalDistortions.from_json(path) == found
