@@ -26,7 +26,7 @@ from torchvision.models.feature_extraction import create_feature_extractor
 
 from pdpsych import geometry, models
 from pdpsych.geometry.local import squared_norms
-from pdpsych.geometry.solvers.principal import LARGEST_SUBSPACE
+from pdpsych.geometry.solvers.climb import SETTINGS
 from pdpsych.geometry.solvers.subspace import Subspace
 from pdpsych.models import Representation
 
@@ -230,7 +230,7 @@ def _peaks() -> list[tuple[str, float]]:
     local = geometry.LocalGeometry(representations, image, floor=0.03)
     peaks.append((f"{len(representations)} layers linearised, floors measured", _peak()))
     generator = torch.Generator().manual_seed(0)
-    noise = torch.randn((LARGEST_SUBSPACE, *image.shape), generator=generator)
+    noise = torch.randn((SETTINGS.largest_subspace, *image.shape), generator=generator)
     subspace = Subspace(local, noise[:2])
     for block in noise[2:].split(2):
         subspace.extend(block)

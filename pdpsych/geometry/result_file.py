@@ -136,7 +136,8 @@ def _restored(kind: Any, value: Any) -> Any:
         return _array(value)
     if get_origin(kind) is tuple:
         return tuple(value)
-    return _built(kind, value) if dataclasses.is_dataclass(kind) else value
+    is_made = isinstance(kind, type) and dataclasses.is_dataclass(kind)
+    return _built(kind, value) if is_made else value
 
 
 def _array(node: dict[str, Any]) -> NDArray[Any]:

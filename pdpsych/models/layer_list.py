@@ -101,7 +101,7 @@ def layers(
             allowed="channels, height and width, as in 3 224 224",
         )
     uses = ModuleNetwork(built.module, name=network).uses(torch.zeros((1, *shape)))
-    return Layers(network, tuple(shape), tuple(uses))
+    return Layers(network, shape, tuple(uses))
 
 
 def _row(use: LayerUse) -> tuple[str, str, str, str]:
