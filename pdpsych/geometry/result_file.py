@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import dataclasses
-import json
 import math
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,7 +17,6 @@ from torch import Tensor
 
 from pdpsych.common.documents import Schema
 from pdpsych.common.errors import InputError
-from pdpsych.common.files.atomic import whole
 from pdpsych.common.results import Result
 from pdpsych.common.versions import versions
 
@@ -51,13 +49,8 @@ class SavedResult(Result):
 
     def to_json(self, path: str | Path) -> Path:
         """Write the result, with the versions that made it; return the path."""
-        schema = self.SCHEMA
-        head = {"schema_version": schema.version, "kind": schema.kind}
         made = {"versions": versions("numpy", "scipy", "torch")}
-        text = json.dumps(head | self.to_dict() | made, indent=1, ensure_ascii=False)
-        with whole(Path(path)) as part:
-            part.write_text(text + "\n", encoding="utf-8")
-        return Path(path)
+        return self.SCHEMA.write(path, {"kind": self.SCHEMA.kind} | self.to_dict() | made)
 
     @classmethod
     def from_json(cls, path: str | Path) -> Self:
@@ -69,27 +62,18 @@ class SavedResult(Result):
             If the file cannot be read, is not such a result, or of a version that cannot be read.
         """
         schema = cls.SCHEMA
-        try:
-            data = json.loads(Path(path).read_text(encoding="utf-8"))
-        except (OSError, ValueError, TypeError, KeyError, RecursionError) as error:
-            raise InputError(f"not JSON: {error}", file=path, remedy=schema.remake) from None
-        upgraded = schema.upgrade(data, schema.version_of(data, str(path)))
-        kind = upgraded.get("kind")
-        if kind != schema.kind:
-            raise InputError(
-                "is another result",
-                file=path,
-                field="kind",
-                value=kind,
-                allowed=(schema.kind,),
-                remedy=schema.remake,
-            )
-        try:
-            return cls.from_dict({k: v for k, v in upgraded.items() if k not in _HEAD})
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise InputError(
-                f"not a {schema.kind} result: {error}", file=path, remedy=schema.remake
-            ) from None
+        with schema.reading(path) as data:
+            kind = data.get("kind")
+            if kind != schema.kind:
+                raise InputError(
+                    "is another result",
+                    file=path,
+                    field="kind",
+                    value=kind,
+                    allowed=(schema.kind,),
+                    remedy=schema.remake,
+                )
+            return cls.from_dict({k: v for k, v in data.items() if k not in _HEAD})
 
 
 def named(names: Sequence[str]) -> str:
