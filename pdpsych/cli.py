@@ -416,9 +416,9 @@ def _numbers(name: str, text: str) -> list[int]:
 @models_app.command("list")
 def list_models() -> None:
     """List the built-in models and checkpoints, and which are on this machine."""
-    from pdpsych.models import overview
+    from pdpsych import models
 
-    typer.echo(overview.known())
+    typer.echo(models.known().describe())
 
 
 @models_app.command("show")
@@ -430,9 +430,9 @@ def show_model(
     ] = None,
 ) -> None:
     """List the layers of a network, in order of execution, with the shapes of their output."""
-    from pdpsych.models import overview
+    from pdpsych import models
 
-    typer.echo(overview.layers(network, shape))
+    typer.echo(models.layers(network, shape=shape).describe())
 
 
 @models_app.command("fetch")
@@ -440,12 +440,10 @@ def fetch_models(
     networks: Annotated[list[str], typer.Argument(help="source:model[@weights] …")],
 ) -> None:
     """Download weights beforehand, and check that the networks take them."""
-    from pdpsych.models import address
-    from pdpsych.models.sources import source
+    from pdpsych import models
 
     for network in networks:
-        source.build(address.parse_network(network))
-        typer.echo(f"{network}: ready")
+        typer.echo(models.fetch([network]).describe())
 
 
 @displays.command("show")

@@ -225,7 +225,7 @@ def _at_image(
         [pair.distortion(n) for pair in stimulus_set[entry.name] for n in (1, 2)]
     )
     try:
-        local = LocalGeometry(models, image, stimulus_set.manifest.floor)
+        local = LocalGeometry(models, image, floor=stimulus_set.manifest.floor)
         values = local.sensitivities(local.block(distortions))
     except InputError as error:
         raise InputError(f"add-model: image {entry.name}: {error}") from None
