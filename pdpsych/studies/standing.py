@@ -6,22 +6,29 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from pdpsych.common.results import Result
 from pdpsych.studies.analysis_state import AnalysisState
 from pdpsych.studies.experiment_state import ExperimentState
-from pdpsych.studies.here import from_here
+from pdpsych.studies.next_step import from_here
 from pdpsych.studies.set_state import SetState
 from pdpsych.studies.study_state import StudyState, study_state
 
 _NONE = "–"
 
 
-@dataclass(frozen=True)
-class Status:
+@dataclass(frozen=True, eq=False, repr=False)
+class Status(Result):
     """What of a study is generated, run, fitted and scored, and what is out of date."""
 
     state: StudyState
 
-    def __str__(self) -> str:
+    def _line(self) -> str:
+        state = self.state
+        counts = (len(state.sets), len(state.experiments), len(state.analyses))
+        return "{}: {} sets, {} experiments, {} analyses".format(state.study.root.name, *counts)
+
+    def describe(self) -> str:
+        """Say how far sets, experiments and analyses are, a table each."""
         state = self.state
         tables = [
             _table(("set", "images", "models", "state"), [_set(s) for s in state.sets]),
@@ -48,6 +55,11 @@ def status(path: str | Path = ".") -> Status:
     What is out of date is known by what results say they were made from: the recipe and images
     in a set's manifest, set, display and settings in the first line of a log, sessions and
     settings in ``fit.json`` and ``score.json``.
+
+    Parameters
+    ----------
+    path
+        Folder of a study, or a file of one.
 
     Raises
     ------

@@ -7,9 +7,9 @@ import shutil
 from pathlib import Path
 
 import pdpsych
-from pdpsych.common.errors import InputError, did_you_mean
+from pdpsych.common.errors import InputError
 from pdpsych.common.files.atomic import unfinished
-from pdpsych.studies.some import some
+from pdpsych.studies.next_step import some
 
 _PACKAGE = Path(pdpsych.__file__).parent
 _EVERY = ("experiments/displays/srgb-8bit.yaml", "experiments/run_session.py")
@@ -35,7 +35,7 @@ TEMPLATES: dict[str, tuple[str, ...]] = {
 """Files of the reference study that each kind of new study begins with."""
 
 
-def init(folder: str | Path, template: str = "early-vision") -> Path:
+def init(folder: str | Path, *, template: str = "early-vision") -> Path:
     """Make a new study and return its README, which says what to run in which order.
 
     Parameters
@@ -51,7 +51,7 @@ def init(folder: str | Path, template: str = "early-vision") -> Path:
         If the folder holds something, cannot be written, or the template is unknown.
     """
     if template not in TEMPLATES:
-        raise InputError(f'--from: "{template}"; {did_you_mean(template, TEMPLATES)}')
+        raise InputError("unknown template", field="template", value=template, allowed=TEMPLATES)
     target = Path(folder).absolute()
     try:
         _check_empty(target)
@@ -62,18 +62,20 @@ def init(folder: str | Path, template: str = "early-vision") -> Path:
             shutil.copyfile(_PACKAGE / "studies" / f"{template}.md", part / "README.md")
             _put(part, target)
     except OSError as error:
-        raise InputError(f"{folder}: cannot be written: {error.strerror}") from None
+        raise InputError(f"cannot be written: {error.strerror}", file=folder) from None
     return Path(folder) / "README.md"
 
 
 def _check_empty(target: Path) -> None:
     if target.exists() and not target.is_dir():
-        raise InputError(f"{target}: is a file; give a folder that is missing or empty")
+        raise InputError("is a file", file=target, remedy="give a folder that is missing or empty")
     held = sorted(path.name for path in target.iterdir()) if target.exists() else []
     if held:
         raise InputError(
-            f"{target}: holds {some(held)}; a new study needs a folder that is missing or empty, "
-            f"for example {target / 'study'}"
+            f"holds {some(held)}",
+            file=target,
+            allowed="a folder that is missing or empty",
+            remedy=f"for example {target / 'study'}",
         )
 
 
