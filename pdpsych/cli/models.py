@@ -40,5 +40,4 @@ def fetch(
     from pdpsych import models
 
     for network in networks:
-        models.fetch(network)
-        say(f"{network}: ready")
+        say(models.fetch([network]).describe())

@@ -50,7 +50,7 @@ def generate(
     except KeyboardInterrupt:
         say("\ninterrupted; finished images are kept, the same command goes on", error=True)
         raise typer.Exit(130) from None
-    _say_set(made)
+    say(made.summary())
     if display is not None:
         calibrate(made.path, display, models=True)
 
@@ -83,13 +83,15 @@ def calibrate(
         models=models,
         progress=True,
     )
-    drawn = found.save_figures()
+    drawn = found.draw()
     say(f"{found.describe()}\nwritten: {found.label}, {', '.join(map(str, drawn))}")
 
 
 @app.command()
 def inspect(stimulus_set: SetFolder) -> None:
     """Verify a stimulus set and show what is in it."""
-    from pdpsych.stimuli import StimulusSet
+    from pdpsych.stimuli import Calibration, StimulusSet
 
-    _say_set(StimulusSet.open(stimulus_set))
+    opened = StimulusSet.open(stimulus_set)
+    known = [calibration.display for calibration in Calibration.all_of(opened)]
+    say(f"{opened.describe()}\ncalibrated for: {', '.join(known) or 'no display'}")
