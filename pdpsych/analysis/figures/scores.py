@@ -20,7 +20,7 @@ from pdpsych.analysis.fitting.trials import CONDITION
 from pdpsych.analysis.scoring.human import EVERYONE
 from pdpsych.analysis.scoring.score import Scores
 from pdpsych.common.drawing import BLACK, BLUE, GREY, ORANGE, clean, new_axes
-from pdpsych.common.files.atomic import whole
+from pdpsych.common.files.atomic import replacing
 from pdpsych.experiments.placement.psychometric import proportion_correct
 
 _BAND = "#E9E4D4"
@@ -174,9 +174,9 @@ def save_figure(figure: Figure, stem: Path) -> list[Path]:
     figure.set_layout_engine("none")
     figure.set_dpi(200)
     png, pdf = (stem.with_name(f"{stem.name}.{kind}") for kind in ("png", "pdf"))
-    with whole(png) as part:
+    with replacing(png) as part:
         FigureCanvasAgg(figure).print_png(part)
-    with whole(pdf) as part:
+    with replacing(pdf) as part:
         FigureCanvasPdf(figure).print_pdf(part)
     return [png, pdf]
 

@@ -10,7 +10,7 @@ import numpy as np
 from pdpsych.analysis.fitting.hierarchy import Posterior, solve
 from pdpsych.analysis.fitting.likelihood import Floats, Observations, expected_correct
 from pdpsych.common.parallel import spread
-from pdpsych.common.progress import progress_bar
+from pdpsych.common.terminal import progress_bar
 
 # Experiments that one process simulates at a time.
 _BLOCK = 20

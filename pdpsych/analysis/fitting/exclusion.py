@@ -10,7 +10,7 @@ from pdpsych.common import tables
 # A trial is the same as another if all of these are; a copied log has nothing but such trials.
 _IDENTITY = ["trial", "image", "pair", "distortion", "amplitude", "dither_seed", "time"]
 
-EXCLUDED_COLUMNS: tables.Dictionary = {
+EXCLUDED_COLUMNS: tables.Columns = {
     "participant": ("label of the participant", "none"),
     "reason": ("why trials were left out, the first that applies to each of them", "none"),
     "count": ("number of trials left out for this reason", "count"),

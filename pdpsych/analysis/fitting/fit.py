@@ -21,7 +21,7 @@ from pdpsych.analysis.fitting.likelihood import Floats, Observations
 from pdpsych.analysis.fitting.trials import CONDITION, Trials, gather
 from pdpsych.common import tables
 from pdpsych.common.documents import Schema
-from pdpsych.common.progress import progress_bar
+from pdpsych.common.terminal import progress_bar
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -46,7 +46,7 @@ _MEASURED_SD = 1.0
 # is no extrapolation to speak of.
 _OUTSIDE = 0.3
 
-THRESHOLD_COLUMNS: tables.Dictionary = {
+THRESHOLD_COLUMNS: tables.Columns = {
     "participant": ("label of the participant", "none"),
     "image": ("base image", "none"),
     "pair": ("pair of distortions of the image", "none"),
@@ -71,7 +71,7 @@ THRESHOLD_COLUMNS: tables.Dictionary = {
         "model units (L2 norm)",
     ),
 }
-PARTICIPANT_COLUMNS: tables.Dictionary = {
+PARTICIPANT_COLUMNS: tables.Columns = {
     "participant": ("label of the participant", "none"),
     "exponent": ("b, growth of d′ with amplitude; Fisher information predicts 1", "none"),
     "exponent_low": ("lower end of its interval", "none"),
@@ -98,7 +98,7 @@ PARTICIPANT_COLUMNS: tables.Dictionary = {
     "overdispersion_p": ("p value of independent answers", "none"),
     "flags": ("what is to be looked at, separated by semicolons", "none"),
 }
-_TABLES: dict[str, tables.Dictionary] = {
+_TABLES: dict[str, tables.Columns] = {
     "thresholds": THRESHOLD_COLUMNS,
     "participants": PARTICIPANT_COLUMNS,
     "goodness": GOODNESS_COLUMNS,
@@ -202,18 +202,17 @@ class Fit:
     def to_json(self, path: str | Path) -> Path:
         """Write the fit; samples are drawn again from the posteriors and the seed."""
         data = {
-            "schema_version": SCHEMA.version,
             "analysis": self.analysis,
             "source": self.source,
             **{name: tables.to_plain(getattr(self, name)) for name in _TABLES},
             "posteriors": {name: _plain(p) for name, p in self.posteriors.items()},
         }
-        return tables.write_text(Path(path), tables.to_json(data))
+        return SCHEMA.write(path, data)
 
     @classmethod
     def from_json(cls, path: str | Path) -> Fit:
         """Read a fit written by :meth:`to_json`."""
-        with tables.reading(Path(path), SCHEMA) as data:
+        with SCHEMA.reading(path) as data:
             posteriors = {
                 name: Posterior(
                     **{key: np.array(values) for key, values in p.items() if key != "converged"},

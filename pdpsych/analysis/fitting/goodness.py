@@ -21,7 +21,7 @@ EVERY = "all"
 # A block of consecutive trials in which a state of the person lasts, some minutes.
 _BLOCK = 50
 
-GOODNESS_COLUMNS: tables.Dictionary = {
+GOODNESS_COLUMNS: tables.Columns = {
     "participant": ("label of the participant", "none"),
     "image": ('base image; "all": all trials of the participant', "none"),
     "pair": ("pair of distortions of the image", "none"),
@@ -37,7 +37,7 @@ GOODNESS_COLUMNS: tables.Dictionary = {
     "deviance_expected": ("the same of answers drawn from the samples", "none"),
     "deviance_p": ("share of samples in which drawn answers deviate as much", "none"),
 }
-BIN_COLUMNS: tables.Dictionary = {
+BIN_COLUMNS: tables.Columns = {
     "participant": ("label of the participant", "none"),
     "signal": ("mean d′ of the trials in a bin, by the trials before each", "none"),
     "trials": ("trials of all conditions in the bin", "count"),

@@ -13,7 +13,7 @@ from pdpsych.common import tables
 from pdpsych.common.errors import InputError, did_you_mean
 from pdpsych.stimuli.stimulus_set import StimulusSet
 
-LAYER_COLUMNS: tables.Dictionary = {
+LAYER_COLUMNS: tables.Columns = {
     "name": ("representation", "none"),
     "network": ("network it is a layer of: its name without the layer", "none"),
     "layer": ("layer", "none"),

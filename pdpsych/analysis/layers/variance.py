@@ -21,7 +21,7 @@ REMAINDER = "remainder"
 DEPTH_DEGREE = 2
 _PERMUTATIONS = 1000
 
-VARIANCE_COLUMNS: tables.Dictionary = {
+VARIANCE_COLUMNS: tables.Columns = {
     "factor": ("factor, or what all of them leave", "none"),
     "share": ("share of the variance over representations, mean over images", "none"),
     "low": ("lower end of the interval of share over images", "none"),

@@ -20,8 +20,8 @@ from pdpsych.common import tables
 from pdpsych.common.documents import Schema
 from pdpsych.common.errors import InputError, clipped, did_you_mean
 from pdpsych.common.parallel import spread
-from pdpsych.common.progress import progress_bar
 from pdpsych.common.section import load
+from pdpsych.common.terminal import progress_bar
 from pdpsych.experiments.design import Condition, arrange, conditions
 from pdpsych.experiments.experiment import Experiment
 from pdpsych.experiments.observer import ObserverSpec
@@ -44,12 +44,12 @@ _MOST = 1000
 WANTED = 0.95
 
 SIZE = ["participants", "images", "trials"]
-_SIZE_COLUMNS: tables.Dictionary = {
+_SIZE_COLUMNS: tables.Columns = {
     "participants": ("number of participants", "count"),
     "images": ("number of base images", "count"),
     "trials": ("trials of each distortion and participant", "count"),
 }
-CELL_COLUMNS: tables.Dictionary = _SIZE_COLUMNS | {
+CELL_COLUMNS: tables.Columns = _SIZE_COLUMNS | {
     "trials_each": ("trials of each participant", "count"),
     "studies": ("simulated studies", "count"),
     "right": ("studies in which the true model was declared the closest", "count"),
@@ -62,7 +62,7 @@ CELL_COLUMNS: tables.Dictionary = _SIZE_COLUMNS | {
     "score_width": ("mean width of the interval of the true model's score", "nat"),
     "ratio_width": ("mean width of the interval of a human log ratio", "nat"),
 }
-STUDY_COLUMNS: tables.Dictionary = _SIZE_COLUMNS | {
+STUDY_COLUMNS: tables.Columns = _SIZE_COLUMNS | {
     "study": ("number of the simulated study; smaller studies are parts of the largest", "none"),
     "truth": ("model that the participants see like", "none"),
     "closest": ("model declared the closest; empty: none", "none"),
@@ -128,13 +128,12 @@ class Plan:
     def to_json(self, path: str | Path) -> Path:
         """Write the plan."""
         frames = {name: tables.to_plain(getattr(self, name)) for name in ("studies", "cells")}
-        data = {"schema_version": SCHEMA.version} | vars(self) | frames
-        return tables.write_text(Path(path), tables.to_json(data))
+        return SCHEMA.write(path, vars(self) | frames)
 
     @classmethod
     def from_json(cls, path: str | Path) -> Plan:
         """Read a plan written by :meth:`to_json`."""
-        data = tables.read_json(Path(path), SCHEMA)
+        data = SCHEMA.read(path)
         del data["schema_version"]
         return cls(**data | {name: tables.from_plain(data[name]) for name in ("studies", "cells")})
 

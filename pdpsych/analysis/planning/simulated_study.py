@@ -17,7 +17,8 @@ from pdpsych.analysis.scoring.conclusion import possibly_closest
 from pdpsych.analysis.scoring.human import EVERYONE
 from pdpsych.analysis.scoring.score import score_ratios
 from pdpsych.common.errors import InputError
-from pdpsych.experiments.design import Condition, arrange, seed_of
+from pdpsych.common.files.digests import seed_of
+from pdpsych.experiments.design import Condition, arrange
 from pdpsych.experiments.experiment import Experiment
 from pdpsych.experiments.observer import ObserverSpec, SimulatedObserver
 from pdpsych.experiments.placement.placement import Placement

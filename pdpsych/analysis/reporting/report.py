@@ -14,7 +14,7 @@ from pdpsych.analysis.reporting import sections
 from pdpsych.analysis.reporting.findings import Findings
 from pdpsych.analysis.reporting.markup import Gallery, Section, page
 from pdpsych.analysis.scoring.score import Scores, score_fit
-from pdpsych.common import tables
+from pdpsych.common.files.atomic import write_text
 from pdpsych.experiments.logs.collected import read_logs
 
 SECTIONS: dict[str, Callable[[Findings], str]] = {
@@ -63,7 +63,7 @@ def report(
         if log.header.participant in fitted.posteriors
     ]
     found = Findings(trials, logs, fitted, scored, Gallery(opened.results / "figures"))
-    return tables.write_text(opened.results / "report.html", _page(found))
+    return write_text(opened.results / "report.html", _page(found))
 
 
 def _page(found: Findings) -> str:

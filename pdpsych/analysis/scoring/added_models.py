@@ -13,10 +13,9 @@ import numpy as np
 import pandas as pd
 
 from pdpsych.analysis.definition import Analysis
-from pdpsych.common import tables
 from pdpsych.common.documents import Schema
 from pdpsych.common.errors import InputError
-from pdpsych.common.progress import progress_bar
+from pdpsych.common.terminal import progress_bar
 from pdpsych.models.address import Address, representation_names
 from pdpsych.stimuli.stimulus_set import ImageEntry, StimulusSet, nothing_seen
 
@@ -173,7 +172,7 @@ def _file(cache: Path, record: dict[str, Any]) -> Path:
 def _cached(path: Path, record: dict[str, Any]) -> AddedModel | None:
     """Return what was found before; None if it was not, or the file is damaged."""
     try:
-        data = tables.read_json(path, SCHEMA)
+        data = SCHEMA.read(path)
     except InputError:
         return None
     if data.get("record") != record:
@@ -186,7 +185,7 @@ def _cached(path: Path, record: dict[str, Any]) -> AddedModel | None:
 
 
 def _keep(path: Path, model: AddedModel) -> None:
-    tables.write_text(path, tables.to_json({"schema_version": SCHEMA.version} | vars(model)))
+    SCHEMA.write(path, vars(model))
 
 
 def _sensitivities(

@@ -12,23 +12,22 @@ import csv
 import hashlib
 import io
 import json
-import os
 from collections.abc import Iterable, Iterator
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock
-
 from pdpsych.analysis.definition import Analysis, open_analysis
 from pdpsych.analysis.scoring.score import Scores
 from pdpsych.common import tables
 from pdpsych.common.errors import InputError
-from pdpsych.common.spreadsheet import harmless
+from pdpsych.common.files.append_only import AppendOnlyFile
+from pdpsych.common.files.reading import LOG, MissingFile, read_bytes
+from pdpsych.common.tables import harmless
 from pdpsych.common.versions import versions
 
 FILE = "leaderboard.csv"
-COLUMNS: tables.Dictionary = {
+COLUMNS: tables.Columns = {
     "entry": ("hash of study, set, trials, models and scores of the entry", "none"),
     "added": ("when the entry was added, UTC", "ISO 8601"),
     "analysis": ("name of the analysis", "none"),
@@ -56,6 +55,8 @@ COLUMNS: tables.Dictionary = {
     "row_sha256": ("of the other columns, and of row_sha256 of the row above", "none"),
 }
 _KEY = ("entry", "kind", "model")
+# Others add some lines and are done.
+_WAIT = 30.0  # s
 
 
 def append(analysis: str | Path | Analysis, scores: Scores, folder: str | Path) -> Path:
@@ -77,15 +78,12 @@ def append(analysis: str | Path | Analysis, scores: Scores, folder: str | Path) 
     """
     rows = _rows(open_analysis(analysis), scores)
     path = Path(folder) / FILE
-    described = {name: {"description": d, "units": u} for name, (d, u) in COLUMNS.items()}
+    file = AppendOnlyFile(path, doing="scores are added", wait=_WAIT)
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(path.with_name(f".{FILE}.lock")):
-            _add(path, rows)
-            dictionary = json.dumps(described, indent=2, ensure_ascii=False) + "\n"
-            tables.write_text(path.with_suffix(".json"), dictionary)
-    except OSError as error:
-        raise InputError(f"{path}: cannot be written: {error.strerror}") from None
+        _add(file, rows)
+    finally:
+        file.close()
+    tables.write_dictionary(path.with_suffix(".json"), COLUMNS)
     return path
 
 
@@ -101,11 +99,9 @@ def check(folder: str | Path) -> None:
     if Path(folder).exists() and not Path(folder).is_dir():
         raise InputError(f"{folder}: is a file; give the folder of the leaderboard, {FILE} in it")
     try:
-        _read(path, path.read_bytes())
-    except FileNotFoundError:
+        _read(path, read_bytes(path, LOG))
+    except MissingFile:
         return
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read: {error.strerror}") from None
 
 
 def _rows(analysis: Analysis, scores: Scores) -> list[dict[str, str]]:
@@ -144,24 +140,18 @@ def _digest(data: Any) -> str:
     return hashlib.sha256(json.dumps(data, sort_keys=True).encode()).hexdigest()
 
 
-def _add(path: Path, rows: list[dict[str, str]]) -> None:
-    """Append those rows that are not there; the lock is held."""
-    flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | getattr(os, "O_BINARY", 0)
-    handle = os.open(path, flags, 0o644)
-    try:
-        text = path.read_bytes()
-        before = _read(path, text)
-        there = {tuple(row[k] for k in _KEY) for row in before}
-        missing = [row for row in rows if tuple(row[k] for k in _KEY) not in there]
-        whole = text.rfind(b"\n") + 1
-        os.ftruncate(handle, whole)
-        last = before[-1]["row_sha256"] if before else ""
-        rest = (b"" if whole else _lines([list(COLUMNS)])) + _lines(_sealed(missing, last))
-        while rest:
-            rest = rest[os.write(handle, rest) :]
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+def _add(file: AppendOnlyFile, rows: list[dict[str, str]]) -> None:
+    """Append those rows that are not there."""
+    text = file.contents
+    before = _read(file.path, text)
+    there = {tuple(row[k] for k in _KEY) for row in before}
+    missing = [row for row in rows if tuple(row[k] for k in _KEY) not in there]
+    whole = text.rfind(b"\n") + 1
+    file.cut(whole)
+    last = before[-1]["row_sha256"] if before else ""
+    lines = (b"" if whole else _lines([list(COLUMNS)])) + _lines(_sealed(missing, last))
+    if lines:
+        file.append(lines.decode().removesuffix("\n"), "the entry")
 
 
 def _sealed(rows: Iterable[dict[str, str]], last: str) -> Iterator[list[str]]:

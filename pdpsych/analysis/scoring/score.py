@@ -37,7 +37,7 @@ _MOST_LINES = 18
 SCHEMA = Schema("score", 3, "score again: pdpsych score ANALYSIS.yaml")
 PAIR = ["image", "pair", "kind"]
 
-_TABLES: dict[str, tables.Dictionary] = {
+_TABLES: dict[str, tables.Columns] = {
     "human": score_tables.HUMAN,
     "scores": score_tables.SCORES,
     "ranking": score_tables.RANKING,
@@ -125,13 +125,12 @@ class Scores:
     def to_json(self, path: str | Path) -> Path:
         """Write the scores."""
         frames = {name: tables.to_plain(getattr(self, name)) for name in _TABLES}
-        data = {"schema_version": SCHEMA.version} | vars(self) | frames
-        return tables.write_text(Path(path), tables.to_json(data))
+        return SCHEMA.write(path, vars(self) | frames)
 
     @classmethod
     def from_json(cls, path: str | Path) -> Scores:
         """Read scores written by :meth:`to_json`."""
-        with tables.reading(Path(path), SCHEMA) as data:
+        with SCHEMA.reading(path) as data:
             del data["schema_version"]
             return cls(**data | {name: tables.from_plain(data[name]) for name in _TABLES})
 

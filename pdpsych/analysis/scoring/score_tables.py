@@ -10,7 +10,7 @@ from pdpsych.analysis.scoring.human import interval
 from pdpsych.analysis.scoring.mean_score import Distances, nonnegative_interval
 from pdpsych.common import tables
 
-_PAIR: tables.Dictionary = {
+_PAIR: tables.Columns = {
     "image": ("base image", "none"),
     "pair": ("pair of distortions (u, v) of the image", "none"),
     "kind": ("how the pair was made", "none"),
@@ -21,7 +21,7 @@ _PAIR: tables.Dictionary = {
     "score": ("|log ratio of the model − log ratio of the human|, equation 1", "nat"),
     "expected_perfect": ("expected score of a perfect model with these data", "nat"),
 }
-HUMAN: tables.Dictionary = _PAIR | {
+HUMAN: tables.Columns = _PAIR | {
     "participant": ('label of the participant; "all" is the mean over participants', "none"),
     "log_ratio": ("log sensitivity ratio log d(u)/d(v) = log τ(v) − log τ(u)", "nat"),
     "sd": (
@@ -30,7 +30,7 @@ HUMAN: tables.Dictionary = _PAIR | {
         "nat",
     ),
 }
-SCORES: tables.Dictionary = _PAIR | {
+SCORES: tables.Columns = _PAIR | {
     "log_ratio": ("log sensitivity ratio of the model", "nat"),
     "error": ("log ratio of the model − log ratio of the human", "nat"),
     "error_low": ("lower end of the interval of error", "nat"),
@@ -41,7 +41,7 @@ SCORES: tables.Dictionary = _PAIR | {
         "none",
     ),
 }
-RANKING: tables.Dictionary = _PAIR | {
+RANKING: tables.Columns = _PAIR | {
     "rank": ("1 is closest to the human", "none"),
     "score": ("mean over images of the score", "nat"),
     "median": ("median over images of the score", "nat"),
@@ -60,7 +60,7 @@ RANKING: tables.Dictionary = _PAIR | {
     "difference_high": ("upper end of that interval", "nat"),
     "probability_closest": ("share of draws in which the model is the closest", "none"),
 }
-DIFFERENCES: tables.Dictionary = {
+DIFFERENCES: tables.Columns = {
     "kind": ("how the pairs of distortions were made", "none"),
     "model": ("the closer of two models", "none"),
     "other": ("the other model", "none"),
@@ -74,7 +74,7 @@ DIFFERENCES: tables.Dictionary = {
     "p_value": ("of no difference, adjusted for all pairs of models (max-t)", "none"),
     "separated": ("whether the interval leaves 0 out", "none"),
 }
-CEILING: tables.Dictionary = {
+CEILING: tables.Columns = {
     "kind": ("how the pairs of distortions were made", "none"),
     "participants": ("participants compared with each other", "count"),
     "images": ("base images on which they can be", "count"),
@@ -91,7 +91,7 @@ CEILING: tables.Dictionary = {
     "others_low": ("lower end of the interval of others", "nat"),
     "others_high": ("upper end of that interval", "nat"),
 }
-SEPARATION: tables.Dictionary = {
+SEPARATION: tables.Columns = {
     "kind": ("how the pairs of distortions were made", "none"),
     "images": ("base images", "count"),
     "predicted": (
