@@ -111,7 +111,9 @@ def measure(
     instrument: Meter = "typed",
     levels: Annotated[int, typer.Option(help="Levels of each channel.")] = 17,
     repeats: Annotated[int, typer.Option(help="Readings of each level.")] = 3,
-    grey_only: Annotated[bool, typer.Option("--grey", help="Leave out red, green and blue.")] = False,
+    grey_only: Annotated[
+        bool, typer.Option("--grey", help="Leave out red, green and blue.")
+    ] = False,
     patch: PatchSide = None,
     settle: Settle = 1.0,
     windowed: Windowed = False,

@@ -64,6 +64,16 @@ def check(path: str | Path = ".") -> Check:
     ------
     InputError
         If ``path`` is neither a study nor a file of one. What is wrong in it is in the result.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pdpsych import studies
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     readme = studies.init(f"{folder}/study")
+    ...     found = studies.check(f"{folder}/study")
+    >>> found.problems, found.steps[0].why
+    ((), 'the set early-vision is not made')
     """
     state = study_state(path)
     study = state.study

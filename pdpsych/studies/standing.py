@@ -65,6 +65,15 @@ def status(path: str | Path = ".") -> Status:
     ------
     InputError
         If ``path`` is neither a study nor a file of one.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pdpsych import studies
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     readme = studies.init(f"{folder}/study")
+    ...     studies.status(f"{folder}/study")
+    <Status: study: 1 sets, 1 experiments, 1 analyses>
     """
     return Status(study_state(path))
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from pathlib import Path
 
 import pdpsych
 from pdpsych.common.errors import InputError
-from pdpsych.common.files.atomic import unfinished
+from pdpsych.common.files.atomic import new_folder, unfinished, unwritable
+from pdpsych.common.files.locks import locked
 from pdpsych.studies.next_step import some
 
 _PACKAGE = Path(pdpsych.__file__).parent
@@ -49,21 +49,43 @@ def init(folder: str | Path, *, template: str = "early-vision") -> Path:
     ------
     InputError
         If the folder holds something, cannot be written, or the template is unknown.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     init(f"{folder}/study").name
+    'README.md'
     """
     if template not in TEMPLATES:
         raise InputError("unknown template", field="template", value=template, allowed=TEMPLATES)
     target = Path(folder).absolute()
-    try:
+    with locked(target, doing="a new study is made"):
         _check_empty(target)
-        with unfinished(target) as part:
-            for file in TEMPLATES[template]:
-                (part / file).parent.mkdir(parents=True, exist_ok=True)
-                shutil.copyfile(_reference_study() / file, part / file)
-            shutil.copyfile(_PACKAGE / "studies" / f"{template}.md", part / "README.md")
-            _put(part, target)
-    except OSError as error:
-        raise InputError(f"cannot be written: {error.strerror}", file=folder) from None
+        if target.exists():
+            _fill(target, template)
+        else:
+            with new_folder(target) as part:
+                _copy(template, part)
     return Path(folder) / "README.md"
+
+
+def _copy(template: str, part: Path) -> None:
+    for file in TEMPLATES[template]:
+        (part / file).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(_reference_study() / file, part / file)
+    shutil.copyfile(_PACKAGE / "studies" / f"{template}.md", part / "README.md")
+
+
+def _fill(target: Path, template: str) -> None:
+    """Put a study into an empty folder, which stays: somebody may be in it."""
+    try:
+        with unfinished(target) as part:
+            _copy(template, part)
+            for path in sorted(part.iterdir(), reverse=True):
+                shutil.move(path, target / path.name)
+    except OSError as error:
+        raise unwritable(target, error) from None
 
 
 def _check_empty(target: Path) -> None:
@@ -83,12 +105,3 @@ def _reference_study() -> Path:
     """Return where the reference study is: in an installed package, else in the repository."""
     installed = _PACKAGE / "templates"
     return installed if installed.is_dir() else _PACKAGE.parent
-
-
-def _put(part: Path, target: Path) -> None:
-    if target.exists():
-        # Somebody may be in the empty folder: it stays, and is filled.
-        for path in sorted(part.iterdir(), reverse=True):
-            shutil.move(path, target / path.name)
-    else:
-        os.rename(part, target)
