@@ -24,8 +24,13 @@ class Status(Result):
 
     def _line(self) -> str:
         state = self.state
-        counts = (len(state.sets), len(state.experiments), len(state.analyses))
-        return "{}: {} sets, {} experiments, {} analyses".format(state.study.root.name, *counts)
+        counts = {
+            "sets": len(state.sets),
+            "experiments": len(state.experiments),
+            "analyses": len(state.analyses),
+        }
+        listed = ", ".join(f"{what}: {count}" for what, count in counts.items())
+        return f"{state.study.root.name}, {listed}"
 
     def describe(self) -> str:
         """Say how far sets, experiments and analyses are, a table each."""
@@ -73,7 +78,7 @@ def status(path: str | Path = ".") -> Status:
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     readme = studies.init(f"{folder}/study")
     ...     studies.status(f"{folder}/study")
-    <Status: study: 1 sets, 1 experiments, 1 analyses>
+    <Status: study, sets: 1, experiments: 1, analyses: 1>
     """
     return Status(study_state(path))
 
