@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -202,10 +203,16 @@ def test_control_c_ends_with_status_130_and_says_how_to_go_on(tmp_path):
     run = subprocess.Popen(
         command, stderr=subprocess.PIPE, text=True, encoding="utf-8", start_new_session=True
     )
-    while not list(tmp_path.glob("sets/.long.units/*.part")) and run.poll() is None:
-        time.sleep(0.05)
-    os.killpg(run.pid, signal.SIGINT)
-    _, errors = run.communicate(timeout=60)
+    try:
+        while not list(tmp_path.glob("sets/.long.units/*.part")) and run.poll() is None:
+            time.sleep(0.05)
+        os.killpg(run.pid, signal.SIGINT)
+        _, errors = run.communicate(timeout=60)
+    finally:
+        # What did not end by itself would compute on beside the other tests.
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(run.pid, signal.SIGKILL)
+        run.communicate()
     assert run.returncode == 130
     assert "Traceback" not in errors
     assert "interrupted; finished images are kept" in errors

@@ -137,5 +137,5 @@ def test_missing_files_are_named(write, tmp_path):
     with pytest.raises(InputError, match=r'lob.csv: no such file; did you mean "lab.csv"'):
         read(tmp_path / "lob.csv", 255)
     (tmp_path / "image.csv").write_bytes(b"\xff\xd8\xff")
-    with pytest.raises(InputError, match="cannot be read as text"):
+    with pytest.raises(InputError, match="is not text in UTF-8"):
         read(tmp_path / "image.csv", 255)

@@ -106,7 +106,7 @@ def test_given_thresholds_are_in_rms_contrast(small_set, tmp_path):
             "thresholds_rms: {camel: {principal: [0, 1]}}",
             "camel.principal: from 1e-06 to .*, got 0",
         ),
-        ("model: LGN\nspread: 1e308", "spread: input should be less than"),
+        ("model: LGN\nspread: 1e308", "spread: is out of range"),
         ("model: LGN\nthresholds_rms: {}", "exactly one of model, thresholds_rms"),
         ("lapse: 0.1", "exactly one of model, thresholds_rms"),
         ("model: LGN\nlapse: 0.7", "lapse: "),

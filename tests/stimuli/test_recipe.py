@@ -58,22 +58,22 @@ def test_one_network_of_two_layers_is_enough(tmp_path):
 @pytest.mark.parametrize(
     ("models", "message"),
     [
-        ("[LN]", "recipe.yaml: models: at least 2 representations"),
+        ("[LN]", "recipe.yaml: line 2: models: at least 2 representations"),
         ("[{source: timm, name: a, layers: [x]}]", "models: at least 2 representations"),
         ("[LN, LGM]", 'models: unknown model "LGM"; did you mean "LG'),
         ("[LN, timmm:a/b]", 'models: "timmm:a": unknown source; did you mean "timm"?'),
         ("[LN, timm:a/b, timm:a/b]", '"timm:a/b" occurs twice'),
-        ("[LN, {source: tim, name: a, layers: [x]}]", 'models[1].source: did you mean "timm"?'),
+        ("[LN, {source: tim, name: a, layers: [x]}]", 'models[1].source: is none of what is allowed, got "tim"; did you mean "timm"?'),
         ("[LN, {source: timm, name: a}]", "models[1].layers: field required"),
         (
             "[LN, {source: timm, name: a, layers: [x], lable: b}]",
-            'models[1].lable: unknown key "lable"; did you mean "label"?',
+            'models[1].lable: unknown key, got "lable"; did you mean "label"?',
         ),
         (
             "[LN, {source: timm, name: a, layers: [x], preprocess: {sise: 3}}]",
-            'models[1].preprocess.sise: unknown key "sise"; did you mean "size"?',
+            'models[1].preprocess.sise: unknown key, got "sise"; did you mean "size"?',
         ),
-        ("[LN, 3]", "models[1]: input should be a valid dictionary"),
+        ("[LN, 3]", "models[1]: is of another type, got 3"),
     ],
 )
 def test_what_is_wrong_with_a_model_is_named_by_its_key(models, message, tmp_path):

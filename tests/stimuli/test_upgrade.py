@@ -68,5 +68,5 @@ def test_a_set_of_version_1_is_read_as_one_of_the_present(first_version):
 def test_what_version_1_did_not_have_is_not_read_in_it(first_version):
     path = first_version / "manifest.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | {"novelty": 1}), encoding="utf-8")
-    with pytest.raises(InputError, match='unknown key "novelty"'):
+    with pytest.raises(InputError, match='unknown key, got "novelty"'):
         StimulusSet.open(first_version)

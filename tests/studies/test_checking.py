@@ -105,14 +105,14 @@ def test_all_problems_of_all_files_are_listed(done, edit):
     shutil.copytree(done / "experiments" / "data" / NAME, done / "experiments" / "data" / "gone")
     problems = "\n".join(studies.check(done).problems)
     for words in (
-        "broken.yaml: line 1: not valid YAML",
+        "broken.yaml: line 1, column 10: not valid YAML",
         'typo.yaml: images: unknown sample "catt"; did you mean "cat"?',
         'typo.yaml: images: unknown sample "kat"; did you mean "cat"?',
         'early-vison: no such set, and no recipe makes it; did you mean "early-vision"?',
         "lost.yaml: display: ",
         'no such file; did you mean "srgb-8bit.yaml"?',
         'part.yaml: images: "dog" is not in',
-        "nobody.yaml: lapse: ",
+        "nobody.yaml: line 1: lapse: ",
         "other.yaml: experiment: ",
         "none.csv: ",
         "gone: trial logs, but no experiment",
@@ -128,7 +128,7 @@ def test_a_file_is_checked_with_those_it_names(done):
     for path in named:
         problems = studies.check(path).problems
         assert len(problems) == 1
-        assert f"{display}: curve: srgb, the exponent" in problems[0]
+        assert f"{display}: line 1: curve: srgb, the exponent" in problems[0]
     assert studies.check(done / "stimuli" / f"{NAME}.yaml").problems == ()
     assert len(studies.check(done).problems) == 2
 
@@ -190,7 +190,7 @@ def test_the_command_ends_with_status_2_and_prints_what_is_wrong(done, pdpsych_c
     (done / "analysis" / f"{NAME}.yaml").write_text("experimint: x\n")
     ended = pdpsych_command("check", done)
     assert ended.returncode == 2
-    assert 'unknown key "experimint"; did you mean "experiment"?' in ended.stdout
+    assert 'unknown key, got "experimint"; did you mean "experiment"?' in ended.stdout
     assert "Traceback" not in ended.stderr
     ended = pdpsych_command("check", done / "nothing")
     assert (ended.returncode, ended.stderr[:9]) == (2, "pdpsych: ")

@@ -177,7 +177,7 @@ def test_a_reading_is_on_disk_when_append_returns(tmp_path):
     assert (tmp_path / "x.csv").read_text().splitlines()[1:] == ["1,now,red,3,0.25"]
     file.close()
     with pytest.raises(InputError, match="cannot be written"):
-        ReadingFile(tmp_path / "none" / "x.csv", 255)
+        ReadingFile(tmp_path / "x.csv" / "x.csv", 255)
 
 
 def test_a_display_is_verified_at_other_levels_than_fitted(lab, path):

@@ -131,7 +131,7 @@ def test_a_tail_of_zeros_after_power_loss_is_left_out(path):
         (3, b"[1]", "line 3: expected a mapping"),
         (3, b'{"record": "trial"}', "line 3: trial: "),
         (1, b'{"record": "session"}', "line 1: schema_version: expected the version"),
-        (1, b'{"schema_version": 3}', "line 1: schema_version: the log has 3"),
+        (1, b'{"schema_version": 3}', "line 1: schema_version: the log is of a newer version"),
     ],
 )
 def test_other_damage_is_named_and_left_alone(path, line, damage, message):
@@ -282,7 +282,7 @@ def test_one_process_at_a_time(path):
     with closing(TrialLog.open(path, header())):
         second = subprocess.run(command, capture_output=True, text=True)
     assert second.returncode == 1
-    assert "another process is running this session" in second.stderr
+    assert "another process is at work: a session runs" in second.stderr
     assert subprocess.run(command).returncode == 0
 
 
@@ -305,7 +305,8 @@ def test_a_full_disk_costs_the_trial_at_hand_only(path, room):
         except InputError as error:
             sys.exit(str(error))
     """
-    command = [sys.executable, "-c", textwrap.dedent(code), Path(__file__).parent, path, str(room)]
+    support = Path(__file__).parents[2] / "support"
+    command = [sys.executable, "-c", textwrap.dedent(code), support, path, str(room)]
     run = subprocess.run(command, capture_output=True, text=True)
     ends = [i + 1 for i, byte in enumerate(whole) if byte == ord("\n")]
     kept = max([end for end in ends if end <= room], default=0)
@@ -313,7 +314,7 @@ def test_a_full_disk_costs_the_trial_at_hand_only(path, room):
     if kept:
         saved = ends.index(kept)
         assert f"trial {saved + 1} could not be saved" in run.stderr
-        assert f"all {saved} trials before it are" in run.stderr
+        assert "all before it is" in run.stderr
         assert path.read_bytes() == whole[:kept]
     else:
         assert "first line could not be saved" in run.stderr
