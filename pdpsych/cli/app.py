@@ -10,19 +10,23 @@ import typer
 from pdpsych import __version__
 from pdpsych.common.terminal import say
 
-# Without markup, which would take [@weights] for a style.
-_PLAIN = {"no_args_is_help": True, "add_completion": False, "rich_markup_mode": None}
-
 app = typer.Typer(
     name="pdpsych",
     help="Find the image distortions on which models of vision disagree most, measure how "
     "visible they are to a person, and score the models.",
+    no_args_is_help=True,
+    add_completion=False,
     pretty_exceptions_enable=False,
-    **_PLAIN,
+    # Markup would take [@weights] for a style.
+    rich_markup_mode=None,
 )
-models = typer.Typer(help="List, show and fetch models.", **_PLAIN)
+models = typer.Typer(
+    help="List, show and fetch models.", no_args_is_help=True, rich_markup_mode=None
+)
 displays = typer.Typer(
-    help="Describe a display: its size, and its luminance at each level.", **_PLAIN
+    help="Describe a display: its size, and its luminance at each level.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
 )
 app.add_typer(models, name="models")
 app.add_typer(displays, name="display")

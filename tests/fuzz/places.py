@@ -68,7 +68,9 @@ def _twice(path: Path) -> bool:
 def _crlf(path: Path) -> bool:
     if path.suffix not in TEXT:
         return False
-    path.write_bytes(path.read_bytes().replace(b"\n", b"\r\n") + b"\r\n" * (path.suffix != ".jsonl"))
+    # A log ends with its last line.
+    end = b"" if path.suffix == ".jsonl" else b"\r\n"
+    path.write_bytes(path.read_bytes().replace(b"\n", b"\r\n") + end)
     return True
 
 
@@ -86,25 +88,32 @@ HARMLESS = ("CRLF",)
 """What a file may be, after git on Windows, say: it means the same."""
 
 
-def attempts_at(bench: Bench, first_only: bool = False) -> Iterator[tuple[str, str, Command, Outcome]]:
+def attempts_at(
+    bench: Bench, first_only: bool = False
+) -> Iterator[tuple[str, str, Command, Outcome]]:
     """Put everything in every place; yield kind, what was put, command and outcome.
 
     Of several commands that read a kind only the first is tried, if so asked.
     """
     for kind in kinds.KINDS:
-        for what, put in PLACED.items():
+        for what in PLACED:
             for command in kind.commands[: 1 if first_only else None]:
-                there = False
-
-                def change(root: Path) -> None:
-                    nonlocal there
-                    there = put(next(root.glob(kind.files[0])))
-                    kind.after(root) if what in HARMLESS else None
-
-                named = (Path(kind.files[0]).name, *kind.named)
-                outcome = bench.try_out(command, change, named)
-                if there:
+                outcome = _attempt(bench, kind, what, command)
+                if outcome is not None:
                     yield kind.name, what, command, outcome
+
+
+def _attempt(bench: Bench, kind: kinds.Kind, what: str, command: Command) -> Outcome | None:
+    """Return how a command ends; None if there is no such thing for that kind of file."""
+    placed = []
+
+    def change(root: Path) -> None:
+        placed.append(PLACED[what](next(root.glob(kind.files[0]))))
+        if what in HARMLESS:
+            kind.after(root)
+
+    outcome = bench.try_out(command, change, (Path(kind.files[0]).name, *kind.named))
+    return outcome if placed == [True] else None
 
 
 def allowed(kind: str, what: str, outcome: Outcome) -> bool:
@@ -112,4 +121,6 @@ def allowed(kind: str, what: str, outcome: Outcome) -> bool:
     if what in HARMLESS:
         return outcome.verdict == "succeeded"
     # What is damaged of units is made again.
-    return outcome.verdict == "refused" or (kind in kinds.FORGIVEN and outcome.verdict == "succeeded")
+    return outcome.verdict == "refused" or (
+        outcome.verdict == "succeeded" and kind in kinds.FORGIVEN
+    )

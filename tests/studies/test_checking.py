@@ -3,9 +3,8 @@ from __future__ import annotations
 import shutil
 
 import numpy as np
-import pytest
-from refusals import refused
 from PIL import Image
+from refusals import refused
 
 from pdpsych import experiments, studies
 

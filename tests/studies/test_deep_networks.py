@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from refusals import refused
 import yaml
+from refusals import refused
 from typer.testing import CliRunner
 
 from pdpsych import analysis, experiments, stimuli, studies

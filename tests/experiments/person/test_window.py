@@ -12,10 +12,10 @@ import time
 import numpy as np
 import pytest
 
+from pdpsych.displays import Display, show
 from pdpsych.displays.rendering import quantize
 from pdpsych.experiments import read_log, run
 from pdpsych.experiments.logs.timing import TrialTiming, summarize
-from pdpsych.displays import Display, show
 
 if sys.platform != "linux":
     pytest.skip("keys are pressed through X", allow_module_level=True)

@@ -12,10 +12,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from refusals import refused
 
+from pdpsych.displays import Display, show
 from pdpsych.displays.rendering import quantize
 from pdpsych.experiments import SessionStopped, observer_from, read_log, run
 from pdpsych.experiments.design import Condition
-from pdpsych.displays import Display, show
 from pdpsych.stimuli import StimulusSet, calibrate
 
 COUNT = 8 * 12
