@@ -102,7 +102,7 @@ def test_built_in_names_are_those_of_the_models():
         ),
         ([{"source": "timm", "name": "a", "layers": ["x", "x"]}], "occurs twice"),
         ([{"source": "timm", "name": "a", "layers": []}], "models: layers: is of another length"),
-        ([{"source": "tim", "name": "a", "layers": ["x"]}], 'source: is none of what is allowed, got "tim"; did you mean "timm"?'),
+        ([{"source": "tim", "name": "a", "layers": ["x"]}], 'got "tim"; did you mean "timm"?'),
         ([{"source": "timm", "name": "a", "layrs": ["x"]}], 'did you mean "layers"?'),
         ([{"source": "timm", "name": "a", "layers": ["x"], "label": "LN"}], "a built-in model"),
         (
