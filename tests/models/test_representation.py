@@ -10,7 +10,7 @@ from torchvision.models import alexnet
 
 from pdpsych import geometry, models
 from pdpsych.models.sources.source import fingerprint
-from pdpsych.stimuli.stimulus_set import RepresentationRecord
+from pdpsych.stimuli.manifest import RepresentationRecord
 
 
 def test_load_gives_representations_by_name():

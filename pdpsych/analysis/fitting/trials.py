@@ -10,7 +10,7 @@ import pandas as pd
 from pdpsych.analysis.definition import Analysis, select
 from pdpsych.analysis.fitting.exclusion import describe, exclude
 from pdpsych.common.errors import InputError, clipped
-from pdpsych.experiments.logs.collected import check_place, read_logs
+from pdpsych.experiments.logs.collected import check_place, collect
 from pdpsych.experiments.logs.records import Header
 from pdpsych.experiments.logs.session_log import SessionLog
 from pdpsych.stimuli.stimulus_set import StimulusSet
@@ -89,7 +89,7 @@ def gather(analysis: Analysis) -> Trials:
         experiment; or if the analysis leaves no trial.
     """
     experiment = analysis.open_experiment()
-    logs = read_logs(experiment)
+    logs, passed_over = collect(experiment)
     stimulus_set = experiment.open_set()
     chosen = select(analysis, sorted({log.header.participant for log in logs}))
     logs = [log for log in logs if log.header.participant in chosen]
@@ -108,7 +108,9 @@ def gather(analysis: Analysis) -> Trials:
         stimulus_set,
         [log.header for log in logs],
         excluded,
-        [note for log in logs for note in _notes(log, analysis)] + _nothing_left(chosen, kept),
+        passed_over
+        + [note for log in logs for note in _notes(log, analysis)]
+        + _nothing_left(chosen, kept),
     )
 
 
@@ -155,7 +157,7 @@ def _nothing_left(chosen: list[str], kept: pd.DataFrame) -> list[str]:
 def _check_set(logs: list[SessionLog], stimulus_set: StimulusSet) -> None:
     for log in logs:
         recorded = log.header.stimulus_set_sha256
-        if recorded != stimulus_set.sha256:
+        if not stimulus_set.is_known_as(recorded):
             raise InputError(
                 f"{log.path}: stimulus_set_sha256: the session showed another stimulus set "
                 f"({recorded[:12]}…) than {stimulus_set.path} ({stimulus_set.sha256[:12]}…); "

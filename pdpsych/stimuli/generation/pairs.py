@@ -11,7 +11,7 @@ from torch import Tensor
 
 from pdpsych import geometry
 from pdpsych.geometry.solvers.budget import Progress
-from pdpsych.stimuli.recipe import Distortion, Eigen, Generalised, Principal, Random, Recipe
+from pdpsych.stimuli.recipe import Distortion, Eigen, Generalized, Principal, Random, Recipe
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ class PairMaker:
         )
         return MadePair("principal", wanted.kind, found.distortions, found.certificate.to_dict())
 
-    def _extreme(self, wanted: Eigen | Generalised) -> MadePair:
+    def _extreme(self, wanted: Eigen | Generalized) -> MadePair:
         names = (wanted.model,) if isinstance(wanted, Eigen) else wanted.models
         label = "-".join([wanted.kind, *names])
         found = geometry.eigen_distortions_at(

@@ -2,6 +2,7 @@ import json
 
 import numpy as np
 import pytest
+from refusals import refused
 
 from pdpsych.analysis.definition import open_analysis
 from pdpsych.analysis.fitting.trials import gather
@@ -92,8 +93,16 @@ def test_a_cut_off_line_is_left_out_and_noted(write_study):
 def test_a_log_of_another_experiment_is_refused(write_study):
     study = write_study(trials=4)
     change_header(study, "02", experiment="late")
-    with pytest.raises(InputError, match=r'sub-02_ses-01.jsonl: experiment: .*"late", not in "e'):
+    with refused(file="sub-02_ses-01.jsonl", field="experiment", value="late", allowed="early"):
         gather(open_analysis(study))
+
+
+def test_a_session_that_was_not_started_is_passed_over_with_a_note(write_study):
+    study = write_study(trials=4)
+    (study / LOG.format("07")).write_text("")
+    trials = gather(open_analysis(study))
+    assert trials.table["participant"].unique().tolist() == ["01", "02"]
+    assert "sub-07_ses-01.jsonl: empty: the session was not started" in trials.notes[0]
 
 
 def test_a_renamed_log_is_refused(write_study):

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import numpy as np
 
-from pdpsych.common.section import load
+from pdpsych.common.results import Result
 from pdpsych.displays.rendering import Shown
-from pdpsych.experiments.design import PlannedTrial, digest, group_of, plan
+from pdpsych.experiments.design import PlannedTrial
 from pdpsych.experiments.experiment import Experiment
-from pdpsych.experiments.logs.trial_log import log_path
-from pdpsych.experiments.sessions.session import occasion
+from pdpsych.experiments.logs.labels import Labels
+from pdpsych.experiments.sessions.preparation import prepare
 from pdpsych.experiments.sessions.stage import Stage
 
 # Assumed: nobody knows beforehand how long a person takes.
@@ -22,9 +22,9 @@ BREAK_S = 60.0
 _NO_IMAGES = Shown(np.zeros((1, 1, 1), np.uint16), np.zeros((1, 1, 1), np.uint16), 0, 0, 0)
 
 
-@dataclass(frozen=True)
-class Outline:
-    """A session as planned.
+@dataclass(frozen=True, eq=False, repr=False)
+class Outline(Result):
+    """A session as planned; see :func:`outline`.
 
     Attributes
     ----------
@@ -48,6 +48,23 @@ class Outline:
         Seed of the experiment, and SHA-256 of the trials.
     calibration
         SHA-256 of the calibration, None where there is none.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> import numpy as np
+    >>> from pdpsych import experiments, stimuli
+    >>> u, v = np.eye(64).reshape(64, 1, 8, 8)[:2]
+    >>> pair = stimuli.NewPair(u, v, sensitivities={"LN": (2.0, 8.0), "LGN": (9.0, 3.0)})
+    >>> image = stimuli.NewImage(np.full((1, 8, 8), 0.5), {"dots": pair})
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     made = stimuli.StimulusSet.create(f"{folder}/dots", {"grey": image})
+    ...     path = Path(folder, "early.yaml")
+    ...     _ = path.write_text("{stimulus_set: dots, display: {}, trials_per_condition: 8}")
+    ...     found = experiments.outline(path, "07")
+    >>> found.conditions
+    ('grey/dots/1', 'grey/dots/2')
     """
 
     name: str
@@ -64,7 +81,8 @@ class Outline:
     design: str
     calibration: str | None
 
-    def __str__(self) -> str:
+    def describe(self) -> str:
+        """Say what the session will be: a line for each of its properties."""
         per_condition = (self.trials - self.practice) // len(self.conditions)
         lines = [
             self.name,
@@ -80,40 +98,67 @@ class Outline:
         ]
         return "\n".join(lines)
 
-    __repr__ = __str__
+    def _line(self) -> str:
+        return f"{self.name}, {self.trials} trials, {self.minutes:.1f} minutes"
 
 
 def outline(
     experiment: str | Path | Experiment,
     participant: str = "01",
-    session: str = "01",
     *,
+    session: str = "01",
     run: str | None = None,
     uncalibrated: bool = False,
 ) -> Outline:
     """Return what a session will be; nothing is shown or written.
 
-    Parameters are those of :func:`pdpsych.experiments.run`. The set need not be calibrated yet.
+    Parameters
+    ----------
+    experiment
+        An experiment or its YAML file. Its set need not be calibrated yet.
+    participant
+        Label of the participant: letters and digits.
+    session
+        Label of the session: letters and digits.
+    run
+        Which run of the session, a number, where it has several.
+    uncalibrated
+        Whether to use no calibration.
 
     Raises
     ------
     InputError
         If the session could not be run.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> import numpy as np
+    >>> from pdpsych import experiments, stimuli
+    >>> u, v = np.eye(64).reshape(64, 1, 8, 8)[:2]
+    >>> pair = stimuli.NewPair(u, v, sensitivities={"LN": (2.0, 8.0), "LGN": (9.0, 3.0)})
+    >>> image = stimuli.NewImage(np.full((1, 8, 8), 0.5), {"dots": pair})
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     made = stimuli.StimulusSet.create(f"{folder}/dots", {"grey": image})
+    ...     path = Path(folder, "early.yaml")
+    ...     _ = path.write_text("{stimulus_set: dots, display: {}, trials_per_condition: 8}")
+    ...     found = experiments.outline(path, "01")
+    >>> found.trials, found.breaks, found.log.name
+    (16, 0, 'sub-01_ses-01.jsonl')
     """
-    experiment = load(experiment, Experiment)
-    path = log_path(experiment.logs, participant, session, run)
-    opened, when = experiment.open_set(), occasion(session, run)
-    calibration = None if uncalibrated else opened.calibration(experiment.screen())
-    trials = plan(experiment, opened, participant, when)
-    Stage(experiment, opened, trials, participant, when, calibration)
+    labels = Labels(participant, session, run)
+    prepared = prepare(experiment, labels, uncalibrated=uncalibrated)
+    # It refuses what could not be run.
+    placements = Stage(prepared).placements
+    experiment, trials = prepared.experiment, prepared.trials
     practice = sum(trial.practice for trial in trials)
     breaks = (len(trials) - practice - 1) // experiment.break_every
     settings = experiment.method.model_dump(exclude={"kind", "exponents", "lapses"})
     return Outline(
-        name=f"{experiment.label}: participant {participant}, session {session}"
-        + (f", run {run}" if run else ""),
-        log=path,
-        conditions=tuple(dict.fromkeys(c.name for c in sorted(t.condition for t in trials))),
+        name=f"{experiment.label}: {labels}",
+        log=prepared.log,
+        conditions=tuple(condition.name for condition in placements),
         trials=len(trials),
         practice=practice,
         easy=sum(trial.easy for trial in trials),
@@ -122,10 +167,10 @@ def outline(
         method=", ".join(
             [experiment.method.kind, *(f"{key} {value}" for key, value in settings.items())]
         ),
-        group=(group_of(experiment, participant), experiment.groups),
+        group=(prepared.group, experiment.groups),
         seed=experiment.seed,
-        design=digest(trials),
-        calibration=calibration.sha256 if calibration else None,
+        design=prepared.design,
+        calibration=prepared.calibration.sha256 if prepared.calibration else None,
     )
 
 

@@ -1,6 +1,6 @@
 import pytest
+from refusals import refused
 
-from pdpsych.common.errors import InputError
 from pdpsych.experiments import outline, run
 
 TIMING = {
@@ -47,7 +47,8 @@ def test_it_is_what_the_session_then_is(write_experiment):
 
 def test_it_says_all_of_it(write_experiment):
     path = write_experiment(method={"kind": "staircase", "down": 2}, **FIELDS)
-    text = str(outline(path, "07"))
+    found = outline(path, "07")
+    text = found.describe()
     for words in (
         f"{path}: participant 07, session 01",
         "trials: 44, 4 of them practice; 5 of each of 8 conditions, in all 8 easy",
@@ -58,11 +59,19 @@ def test_it_says_all_of_it(write_experiment):
         "camel/principal/1, camel/principal/2",
     ):
         assert words in text
+    assert repr(found) == f"<Outline: {path}: participant 07, session 01, 44 trials, 5.2 minutes>"
+
+
+def test_outlines_compare(write_experiment):
+    path = write_experiment(**FIELDS)
+    assert outline(path, "07") == outline(path, "07")
+    assert len({outline(path, "07"), outline(path, "07"), outline(path, "08")}) == 2
 
 
 def test_what_could_not_be_run_is_refused(write_experiment):
     path = write_experiment(method={"kind": "constant"})
-    with pytest.raises(InputError, match=rf"{path}: method: .*need levels_rms or range_rms"):
+    with refused(file=path, field="method") as told:
         outline(path)
-    with pytest.raises(InputError, match="run: a number"):
+    assert "need levels_rms or range_rms" in told.value.problem
+    with refused(field="run", value="run-1"):
         outline(write_experiment(), run="run-1")
