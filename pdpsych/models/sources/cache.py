@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import shutil
 import tarfile
@@ -13,6 +12,8 @@ import torch
 from platformdirs import user_cache_path
 
 from pdpsych.common.errors import InputError
+from pdpsych.common.files.atomic import replacing
+from pdpsych.common.files.digests import file_sha1, file_sha256
 from pdpsych.models.sources.catalogue import Checkpoint
 from pdpsych.models.sources.download import FOLDER_VARIABLE, download
 
@@ -61,11 +62,9 @@ def verify(path: Path, checkpoint: Checkpoint) -> None:
     InputError
         Naming the file and both digests.
     """
-    for algorithm, published in (("sha256", checkpoint.sha256), ("sha1", checkpoint.sha1)):
-        try:
-            actual = digest(path, algorithm) if published else ""
-        except OSError as error:
-            raise InputError(str(error.strerror), file=path) from error
+    for algorithm, of_file in (("sha256", file_sha256), ("sha1", file_sha1)):
+        published: str = getattr(checkpoint, algorithm)
+        actual = of_file(path) if published else ""
         if not actual.startswith(published):
             raise InputError(
                 f"not the file that {checkpoint.url} should give",
@@ -74,15 +73,6 @@ def verify(path: Path, checkpoint: Checkpoint) -> None:
                 value=actual,
                 allowed=f"the published one, {published}",
             )
-
-
-def digest(path: Path, algorithm: str = "sha256") -> str:
-    """Return a digest of a file, in lower-case hexadecimal."""
-    found = hashlib.new(algorithm, usedforsecurity=False)
-    with path.open("rb") as file:
-        while block := file.read(2**20):
-            found.update(block)
-    return found.hexdigest()
 
 
 def on_disk(file: str) -> Path | None:
@@ -112,17 +102,14 @@ def _check_tar(path: Path) -> None:
 
 def _extract(bundle: Path, checkpoint: Checkpoint, target: Path) -> None:
     """Copy the one regular file of the member's name out of a tar."""
-    part = target.with_name(f"{target.name}.{os.getpid()}.part")
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with tarfile.open(bundle, "r:") as tar, part.open("wb") as file:
-            shutil.copyfileobj(_member(tar, bundle, checkpoint.member), file)
+    with replacing(target) as part:
+        try:
+            with tarfile.open(bundle, "r:") as tar, part.open("wb") as file:
+                shutil.copyfileobj(_member(tar, bundle, checkpoint.member), file)
+        except (OSError, tarfile.TarError) as error:
+            what = f"cannot extract {checkpoint.member}: {error}"
+            raise InputError(what, file=bundle) from error
         verify(part, checkpoint)
-        part.replace(target)
-    except (OSError, tarfile.TarError) as error:
-        raise InputError(f"cannot extract {checkpoint.member}: {error}", file=bundle) from error
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def _member(tar: tarfile.TarFile, bundle: Path, name: str) -> IO[bytes]:

@@ -26,6 +26,7 @@ from torch import Tensor, nn
 from torch.serialization import safe_globals
 
 from pdpsych.common.errors import InputError
+from pdpsych.common.files.reading import CHECKPOINT, open_regular
 from pdpsych.models.sources.cache import locate
 from pdpsych.models.sources.catalogue import Checkpoint, Format
 
@@ -177,9 +178,10 @@ def _check_plain(tensor: Tensor, path: Path, key: str) -> None:
 
 def _open(path: Path) -> Any:
     """Return the content of a file: tensors, numbers, text, lists and dicts only."""
-    try:
+    with open_regular(path, CHECKPOINT, "a file that torch.save wrote") as file:
         # Files in the format before torch 1.6 cannot be mapped into memory.
-        mapped = zipfile.is_zipfile(path)
+        mapped = zipfile.is_zipfile(file)
+    try:
         with safe_globals(_STAND_INS):
             return torch.load(path, map_location="cpu", weights_only=True, mmap=mapped)
     except OSError as error:

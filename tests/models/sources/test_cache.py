@@ -90,12 +90,6 @@ def test_a_wrong_download_is_refused(places):
         cache.locate(replace(ENTRY, sha1=SHA1))
 
 
-def test_digest_is_that_of_hashlib(tmp_path):
-    (tmp_path / "w").write_bytes(DATA * 200)
-    assert cache.digest(tmp_path / "w") == hashlib.sha256(DATA * 200).hexdigest()
-    assert cache.digest(tmp_path / "w", "sha1") == hashlib.sha1(DATA * 200).hexdigest()
-
-
 @pytest.mark.parametrize("published", [{"sha256": "0123abcd"}, {"sha1": "0" * 40}])
 def test_another_digest_is_refused_with_both(published, tmp_path):
     (tmp_path / "own" / "w.pt").write_bytes(DATA)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 import types
@@ -297,6 +298,13 @@ def test_no_such_file(tmp_path):
         checkpoint.read_state(tmp_path / "none")
     with refused(file=tmp_path):
         checkpoint.read_state(tmp_path)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no FIFOs here")
+def test_a_pipe_is_refused_before_it_is_opened(tmp_path):
+    os.mkfifo(tmp_path / "w")
+    with refused(file=tmp_path / "w", problem="is not a regular file"):
+        checkpoint.read_state(tmp_path / "w")
 
 
 def test_the_layout_must_be_the_published_one(tmp_path, monkeypatch):

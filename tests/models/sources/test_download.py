@@ -178,6 +178,18 @@ def test_a_part_that_is_too_long_is_dropped(served, tmp_path):
     assert names(tmp_path) == ["w"]
 
 
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no FIFOs here")
+@pytest.mark.parametrize("name", ["w.part", "w.part.tag"])
+def test_pipes_in_the_place_of_a_part_are_taken_away(served, tmp_path, name):
+    os.mkfifo(tmp_path / name)
+    if name == "w.part.tag":
+        (tmp_path / "w.part").write_bytes(DATA[:1000])
+    behaviour = Behaviour()
+    download(served(behaviour), tmp_path / "w", only_data, progress=False)
+    assert behaviour.asked == [None]
+    assert names(tmp_path) == ["w"]
+
+
 def test_without_a_length(served, tmp_path):
     download(served(Behaviour(length=False)), tmp_path / "w", only_data, progress=False)
     assert (tmp_path / "w").read_bytes() == DATA
@@ -246,6 +258,12 @@ def test_the_folder_is_a_file(served, tmp_path):
     (tmp_path / "file").write_bytes(b"")
     with refused(remedy="PDPSYCH_CHECKPOINTS"):
         download(served(Behaviour()), tmp_path / "file" / "w", accept, progress=False)
+
+
+def test_a_lock_that_was_left_blocks_nothing(served, tmp_path):
+    (tmp_path / ".w.lock").touch()
+    download(served(Behaviour()), tmp_path / "w", only_data, progress=False)
+    assert (tmp_path / "w").read_bytes() == DATA
 
 
 def test_two_at_once_fetch_once(served, tmp_path):
