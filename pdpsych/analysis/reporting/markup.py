@@ -23,7 +23,7 @@ _LONG = 32
 
 
 @dataclass(frozen=True)
-class Section:
+class PageSection:
     """A section of a page: its heading, and what is below, as HTML; "" where there is nothing."""
 
     heading: str
@@ -35,7 +35,7 @@ class Section:
         return "-".join("".join(c if c.isalnum() else " " for c in self.heading.lower()).split())
 
 
-def page(title: str, top: str, sections: Iterable[Section]) -> str:
+def page(title: str, top: str, sections: Iterable[PageSection]) -> str:
     """Return a page that needs nothing from outside: ``top``, contents, and the sections."""
     css = files("pdpsych.analysis.reporting").joinpath("report.css").read_text(encoding="utf-8")
     present = [section for section in sections if section.body]
@@ -77,7 +77,7 @@ class Gallery:
         )
 
 
-def table(frame: pd.DataFrame, caption: str) -> str:
+def html_table(frame: pd.DataFrame, caption: str) -> str:
     """Return a table that scrolls by itself where the screen is narrow."""
 
     def cell(value: Any, tag: str) -> str:
@@ -110,7 +110,7 @@ def with_interval(
     )
 
 
-def p_value(p: float) -> str:
+def p_text(p: float) -> str:
     """Return a p value as text; none is 0."""
     return f"{p:.3f}" if p >= 0.0005 else "< 0.001"
 

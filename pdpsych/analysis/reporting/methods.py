@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from pdpsych import __version__
-from pdpsych.analysis.fitting.exclusion import describe
+from pdpsych.analysis.fitting.exclusion import describe_excluded
 from pdpsych.analysis.fitting.fit import Fit
 from pdpsych.analysis.fitting.trials import Trials
 from pdpsych.analysis.scoring.score import Scores
@@ -97,7 +97,7 @@ def methods(trials: Trials, fit: Fit, scores: Scores) -> str:
         _people(fit),
         _stimuli(trials, fit),
         _procedure(config),
-        display(config.get("display") or {}),
+        display_sentence(config.get("display") or {}),
         _data(trials, fit),
         _model(fit),
         _score(fit, scores),
@@ -163,7 +163,7 @@ def _placement(config: dict[str, Any]) -> str:
     return str((config.get("method") or {}).get("kind", ""))
 
 
-def display(recorded: dict[str, Any]) -> str:
+def display_sentence(recorded: dict[str, Any]) -> str:
     """Describe a display, as a log has it, as far as it is known, and how far away it was."""
     known = {name: value for name, value in recorded.items() if value is not None}
     words = {
@@ -188,7 +188,7 @@ def _data(trials: Trials, fit: Fit) -> str:
     seconds = trials.table["response_time"].dropna().median()
     text = (
         f"{fit.source['trials']} trials were analysed, {each.median():g} for each distortion and "
-        f"participant (median); {escape(describe(fit.excluded))}."
+        f"participant (median); {escape(describe_excluded(fit.excluded))}."
     )
     if np.isfinite(seconds):
         text += f" The median response time was {seconds:.2f} s."

@@ -8,12 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from pdpsych.analysis.definition import Analysis, open_analysis
-from pdpsych.analysis.fitting.fit import Fit, fit_trials
-from pdpsych.analysis.fitting.trials import gather
+from pdpsych.analysis.fitting.fit import Fit
+from pdpsych.analysis.fitting.fit import fit as fit_analysis
+from pdpsych.analysis.fitting.trials import read_trials
 from pdpsych.analysis.reporting import sections
 from pdpsych.analysis.reporting.findings import Findings
-from pdpsych.analysis.reporting.markup import Gallery, Section, page
-from pdpsych.analysis.scoring.score import Scores, score_fit
+from pdpsych.analysis.reporting.markup import Gallery, PageSection, page
+from pdpsych.analysis.scoring.score import Scores
+from pdpsych.analysis.scoring.score import score as score_analysis
 from pdpsych.common import tables
 from pdpsych.experiments.logs.collected import read_logs
 
@@ -35,7 +37,7 @@ SECTIONS: dict[str, Callable[[Findings], str]] = {
 
 
 def report(
-    analysis: str | Path | Analysis, fit: Fit | None = None, scores: Scores | None = None
+    analysis: str | Path | Analysis, *, fit: Fit | None = None, scores: Scores | None = None
 ) -> Path:
     """Write ``report.html`` into the results folder of an analysis and return its path.
 
@@ -45,18 +47,28 @@ def report(
     ----------
     analysis
         An analysis, its YAML file, or the folder of a study that has exactly one.
-    fit, scores
-        Its fit and scores, made anew if not given.
+    fit
+        Its fit, made anew if not given, and not written.
+    scores
+        Its scores, made anew if not given, and not written.
 
     Raises
     ------
     InputError
         If the analysis, its experiment, a log or the stimulus set cannot be used.
+
+    Examples
+    --------
+    >>> from pdpsych import analysis
+    >>> fitted = analysis.fit("study")
+    >>> scores = analysis.score("study", fit=fitted)
+    >>> analysis.report("study", fit=fitted, scores=scores).name  # doctest: +SKIP
+    'report.html'
     """
     opened = open_analysis(analysis)
-    trials = gather(opened)
-    fitted = fit or fit_trials(trials, opened)
-    scored = scores or score_fit(fitted, trials.stimulus_set)
+    trials = read_trials(opened)
+    fitted = fit or fit_analysis(opened, write=False)
+    scored = scores or score_analysis(opened, fit=fitted, write=False)
     logs = [
         log
         for log in read_logs(opened.open_experiment())
@@ -70,7 +82,7 @@ def _page(found: Findings) -> str:
     top = f'<p class="conclusion">{escape(found.scores.conclusion)}</p>\n' + _simulated(
         found.fit.source["sessions"]
     )
-    parts = [Section(heading, body(found)) for heading, body in SECTIONS.items()]
+    parts = [PageSection(heading, body(found)) for heading, body in SECTIONS.items()]
     return page(f"{found.fit.analysis['name']}: models against the human", top, parts)
 
 

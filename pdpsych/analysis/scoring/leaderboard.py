@@ -18,6 +18,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 from filelock import FileLock
 
 from pdpsych.analysis.definition import Analysis, open_analysis
@@ -56,9 +57,21 @@ COLUMNS: tables.Dictionary = {
     "row_sha256": ("of the other columns, and of row_sha256 of the row above", "none"),
 }
 _KEY = ("entry", "kind", "model")
+# Columns that are no text.
+_FLAGS = ("simulated", "took_part")
+_COUNTS = ("participants", "trials", "rank", "images")
+_NUMBERS = (
+    "score",
+    "low",
+    "high",
+    "median",
+    "expected_perfect",
+    "probability_closest",
+    "level",
+)
 
 
-def append(analysis: str | Path | Analysis, scores: Scores, folder: str | Path) -> Path:
+def add_to_leaderboard(analysis: str | Path | Analysis, scores: Scores, folder: str | Path) -> Path:
     """Add the scores of an analysis to a leaderboard and return its file.
 
     Concurrent and interrupted calls are safe: rows are written under a lock, a line that was cut
@@ -67,13 +80,24 @@ def append(analysis: str | Path | Analysis, scores: Scores, folder: str | Path) 
 
     Parameters
     ----------
+    analysis
+        An analysis, its YAML file, or the folder of a study that has exactly one.
+    scores
+        Its scores.
     folder
         Folder of ``leaderboard.csv``, made if there is none.
 
     Raises
     ------
     InputError
-        If a log is missing, or the file is no leaderboard, was changed or cannot be written.
+        If the file is no leaderboard, was changed or cannot be written.
+
+    Examples
+    --------
+    >>> from pdpsych import analysis
+    >>> scores = analysis.score("study", write=False)
+    >>> analysis.add_to_leaderboard("study", scores, "board").as_posix()
+    'board/leaderboard.csv'
     """
     rows = _rows(open_analysis(analysis), scores)
     path = Path(folder) / FILE
@@ -85,27 +109,51 @@ def append(analysis: str | Path | Analysis, scores: Scores, folder: str | Path) 
             dictionary = json.dumps(described, indent=2, ensure_ascii=False) + "\n"
             tables.write_text(path.with_suffix(".json"), dictionary)
     except OSError as error:
-        raise InputError(f"{path}: cannot be written: {error.strerror}") from None
+        raise InputError(f"cannot be written: {error.strerror}", file=path) from None
     return path
 
 
-def check(folder: str | Path) -> None:
-    """Refuse a folder whose leaderboard nothing could be added to.
+def read_leaderboard(folder: str | Path) -> pd.DataFrame:
+    """Return the rows of a leaderboard, none if there is no leaderboard yet.
+
+    Parameters
+    ----------
+    folder
+        Folder of ``leaderboard.csv``.
 
     Raises
     ------
     InputError
         If the folder is a file, or its leaderboard is none or was changed.
+
+    Examples
+    --------
+    >>> from pdpsych import analysis
+    >>> scores = analysis.score("study", write=False)
+    >>> path = analysis.add_to_leaderboard("study", scores, "board")
+    >>> analysis.read_leaderboard("board")[["analysis", "kind", "rank", "model"]].head(3)
+      analysis       kind  rank model
+    0     main  principal     1   LGN
+    1     main  principal     2    LG
+    2     main  principal     3    LN
     """
     path = Path(folder) / FILE
     if Path(folder).exists() and not Path(folder).is_dir():
-        raise InputError(f"{folder}: is a file; give the folder of the leaderboard, {FILE} in it")
+        raise InputError(
+            "is a file", file=folder, remedy=f"give the folder of the leaderboard, {FILE} in it"
+        )
     try:
-        _read(path, path.read_bytes())
+        rows = _read(path, path.read_bytes())
     except FileNotFoundError:
-        return
+        rows = []
     except OSError as error:
-        raise InputError(f"{path}: cannot be read: {error.strerror}") from None
+        raise InputError(f"cannot be read: {error.strerror}", file=path) from None
+    table = pd.DataFrame(rows, columns=list(COLUMNS), dtype=object)
+    table = table.assign(**{name: table[name] == "True" for name in _FLAGS})
+    try:
+        return table.astype(dict.fromkeys(_COUNTS, int) | dict.fromkeys(_NUMBERS, float))
+    except ValueError as error:
+        raise InputError(f"is no leaderboard: {error}", file=path) from None
 
 
 def _rows(analysis: Analysis, scores: Scores) -> list[dict[str, str]]:
@@ -178,8 +226,10 @@ def _read(path: Path, text: bytes) -> list[dict[str, str]]:
     if not text.startswith(header[: len(text)]):
         start = text[:40].decode(errors="replace").partition("\n")[0]
         raise InputError(
-            f'{path}: begins with "{start}": not a leaderboard of this pdpsych; choose another '
-            "folder"
+            "begins otherwise than a leaderboard of this pdpsych",
+            file=path,
+            value=start,
+            remedy="choose another folder",
         )
     rows: list[dict[str, str]] = []
     lines = text[len(header) : text.rfind(b"\n") + 1].splitlines(keepends=True)
@@ -188,8 +238,10 @@ def _read(path: Path, text: bytes) -> list[dict[str, str]]:
         last = rows[-1]["row_sha256"] if rows else ""
         if row is None or _lines(_sealed([row], last)) != line:
             raise InputError(
-                f"{path}: line {number} is not as it was written, or lines above it are missing; "
-                "fetch an unchanged copy, or choose another folder"
+                "is not as it was written, or lines above it are missing",
+                file=path,
+                line=number,
+                remedy="fetch an unchanged copy, or choose another folder",
             )
         rows.append(row)
     return rows
