@@ -20,6 +20,7 @@ from pdpsych.analysis.fitting.posterior import Posterior
 from pdpsych.analysis.fitting.shared import Shared
 from pdpsych.analysis.fitting.trials import read_trials
 from pdpsych.analysis.names import CONDITION, Floats
+from pdpsych.analysis.words import counted
 from pdpsych.common import tables
 from pdpsych.common.documents import Schema
 from pdpsych.common.progress import progress_bar
@@ -71,8 +72,8 @@ class Fit(Result):
     <Fit: 12 thresholds of 1 participant, analysis main>
     >>> fitted.thresholds[["image", "pair", "distortion", "threshold"]].head(2).round(1)
        image       pair  distortion  threshold
-    0  camel  principal           1        0.4
-    1  camel  principal           2        2.2
+    0  camel  principal           1        0.5
+    1  camel  principal           2        2.6
     >>> fitted == analysis.Fit.from_json(fitted.to_json("copy.json"))
     True
     """
@@ -102,11 +103,9 @@ class Fit(Result):
         return "\n".join([head, *(f"  {line}" for line in lines), left_out, *notes])
 
     def _line(self) -> str:
-        number = len(self.posteriors)
-        return (
-            f"{len(self.thresholds)} thresholds of {number} participant{'s' * (number != 1)}, "
-            f"analysis {self.analysis['name']}"
-        )
+        thresholds = counted(len(self.thresholds), "threshold")
+        people = counted(len(self.posteriors), "participant")
+        return f"{thresholds} of {people}, analysis {self.analysis['name']}"
 
     @property
     def level(self) -> float:
@@ -293,7 +292,7 @@ def fit(analysis: str | Path | Analysis, *, write: bool = True, progress: bool =
     >>> from pdpsych import analysis
     >>> print(analysis.fit("study").describe())
     12 thresholds of main
-      01: 960 trials, exponent 0.97 [0.80, 1.18], lapse 0.028; no flags
+      01: 960 trials, exponent 1.07 [0.80, 1.43], lapse 0.016; no flags
     left out: 3 practice; 0 in another log too
     """
     opened = open_analysis(analysis)

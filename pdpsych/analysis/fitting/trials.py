@@ -11,6 +11,7 @@ import pandas as pd
 
 from pdpsych.analysis.definition import Analysis, open_analysis, select_participants
 from pdpsych.analysis.fitting.exclusion import describe_excluded, exclude
+from pdpsych.analysis.words import counted
 from pdpsych.common.errors import InputError, shown
 from pdpsych.common.results import Result
 from pdpsych.experiments.logs.collected import check_place, read_logs
@@ -70,8 +71,8 @@ class Trials(Result):
     >>> trials = analysis.read_trials("study")
     >>> trials
     <Trials: 960 trials of 1 participant, stimulus set small>
-    >>> trials.table["correct"].mean().round(2)
-    np.float64(0.78)
+    >>> list(trials.table)[3:8]
+    ['image', 'pair', 'distortion', 'amplitude', 'easy']
     """
 
     table: pd.DataFrame
@@ -87,10 +88,10 @@ class Trials(Result):
         return "\n".join([self._line(), *lines, describe_excluded(self.excluded), *self.notes])
 
     def _line(self) -> str:
-        number = self.table["participant"].nunique()
+        people = counted(self.table["participant"].nunique(), "participant")
         return (
-            f"{len(self.table)} trials of {number} participant{'s' * (number != 1)}, "
-            f"stimulus set {self.stimulus_set.name}"
+            f"{counted(len(self.table), 'trial')} of {people}, stimulus set "
+            f"{self.stimulus_set.name}"
         )
 
     @property

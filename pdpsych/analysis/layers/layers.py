@@ -11,6 +11,7 @@ import pandas as pd
 from scipy.special import stdtrit
 
 from pdpsych.analysis.names import Floats
+from pdpsych.analysis.words import counted
 from pdpsych.common import tables
 from pdpsych.common.documents import Schema
 from pdpsych.common.errors import InputError
@@ -86,11 +87,8 @@ class LayerRatios(Result):
         return "\n".join([f"{self._line()}; mean log d(u)/d(v):", *lines, shared])
 
     def _line(self) -> str:
-        networks, images = self.layers["network"].nunique(), len(self.images)
-        return (
-            f"{len(self.layers)} layers of {networks} networks on {images} "
-            f"image{'s' * (images != 1)}"
-        )
+        layers, images = counted(len(self.layers), "layer"), counted(len(self.images), "image")
+        return f"{layers} of {counted(self.layers['network'].nunique(), 'network')} on {images}"
 
     @property
     def agreement(self) -> float:

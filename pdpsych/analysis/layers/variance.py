@@ -72,10 +72,18 @@ def variance_shares(ratios: LayerRatios, *, level: float = 0.95, seed: int = 0) 
 
     Examples
     --------
-    >>> from pdpsych import analysis, stimuli
-    >>> ratios = analysis.layer_ratios(stimuli.StimulusSet.open("study/stimuli/small"))
-    >>> analysis.variance_shares(ratios)["factor"].tolist()
-    ['architecture', 'remainder']
+    >>> import numpy as np
+    >>> import pandas as pd
+    >>> from pdpsych import analysis
+    >>> layers = pd.DataFrame({"name": ["a/1", "a/2", "b/1", "b/2"], "architecture": "net"})
+    >>> layers = layers.assign(training=["plain", "plain", "robust", "robust"], depth=[0, 1, 0, 1])
+    >>> values = np.array([[1.1, 0.9], [0.8, 1.0], [-1.0, -0.7], [-0.9, -1.2]])
+    >>> ratios = analysis.LayerRatios(layers, ("cat", "coffee"), np.ones(2), values)
+    >>> analysis.variance_shares(ratios)[["factor", "share"]].round(2)
+          factor  share
+    0   training   0.98
+    1      depth   0.01
+    2  remainder   0.02
     """
     factors = [f for f in FACTORS if ratios.layers[f].nunique() > 1]
     unit = _unit_deviations(ratios)
@@ -117,10 +125,16 @@ def describe_shares(ratios: LayerRatios, shares: pd.DataFrame, *, pair: str = "p
 
     Examples
     --------
-    >>> from pdpsych import analysis, stimuli
-    >>> ratios = analysis.layer_ratios(stimuli.StimulusSet.open("study/stimuli/small"))
-    >>> print(analysis.describe_shares(ratios, analysis.variance_shares(ratios)))
-    Of the variance
+    >>> import numpy as np
+    >>> import pandas as pd
+    >>> from pdpsych import analysis
+    >>> layers = pd.DataFrame({"name": ["a/1", "a/2", "b/1", "b/2"], "architecture": "net"})
+    >>> layers = layers.assign(training=["plain", "plain", "robust", "robust"], depth=[0, 1, 0, 1])
+    >>> values = np.array([[1.1], [0.8], [-1.0], [-0.9]])
+    >>> ratios = analysis.LayerRatios(layers, ("cat",), np.ones(1), values)
+    >>> text = analysis.describe_shares(ratios, analysis.variance_shares(ratios))
+    >>> text[:50]
+    'Of the variance of the log sensitivity ratios of 4'
     """
     rows = shares.set_index("factor")
     parts = [

@@ -16,6 +16,7 @@ from pdpsych.analysis.fitting.binomial import wilson
 from pdpsych.analysis.planning.columns import CELL_COLUMNS, PLAN, SIZE, STUDY_COLUMNS, WANTED
 from pdpsych.analysis.planning.simulated_study import Outcome, Size, simulate_study
 from pdpsych.analysis.planning.world import World, build_world
+from pdpsych.analysis.words import counted
 from pdpsych.common import tables
 from pdpsych.common.documents import Schema
 from pdpsych.common.errors import InputError
@@ -62,7 +63,7 @@ class Plan(Result):
     ...     "study", participants=[1], images=[3], trials=[10], studies=3, jobs=1, write=False
     ... )
     >>> planned
-    <Plan: main, 3 studies of 1 size>
+    <Plan: main, 1 size simulated 3 times>
     >>> planned.cells[["participants", "images", "trials", "right", "wrong"]]
        participants  images  trials  right  wrong
     0             1       3      10      0      0
@@ -99,11 +100,8 @@ class Plan(Result):
         return "\n".join([head, f"  participants: {settings}", names, *lines, self.advice])
 
     def _line(self) -> str:
-        sizes, studies = len(self.cells), self.studies["study"].nunique()
-        return (
-            f"{self.analysis}, {studies} stud{'ies' if studies != 1 else 'y'} of {sizes} "
-            f"size{'s' * (sizes != 1)}"
-        )
+        times = counted(self.studies["study"].nunique(), "time")
+        return f"{self.analysis}, {counted(len(self.cells), 'size')} simulated {times}"
 
     def plot(self) -> Figure:
         """Draw how often the true model is found, and how wide the intervals of scores are."""
@@ -217,7 +215,7 @@ def plan(
     --------
     >>> from pdpsych import analysis
     >>> planned = analysis.plan(
-    ...     "study", truth="LGN", images=[3], participants=[2], trials=[20], studies=2, jobs=1
+    ...     "study", truth="LGN", images=[2], participants=[1], trials=[10], studies=2, jobs=1
     ... )
     >>> planned.observer["model"], planned.cells["studies"].tolist()
     ('LGN', [2])
@@ -333,10 +331,6 @@ def _participants(
 
 def _described(row: pd.Series) -> str:
     return (
-        f"{_counted(row['participants'], 'participant')} × {_counted(row['images'], 'image')} × "
+        f"{counted(row['participants'], 'participant')} × {counted(row['images'], 'image')} × "
         f"{row['trials']} trials of each distortion, {row['trials_each']} for each participant"
     )
-
-
-def _counted(number: int, noun: str) -> str:
-    return f"{number} {noun}{'s' if number > 1 else ''}"

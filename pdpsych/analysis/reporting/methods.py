@@ -13,6 +13,7 @@ from pdpsych.analysis.fitting.exclusion import describe_excluded
 from pdpsych.analysis.fitting.fit import Fit
 from pdpsych.analysis.fitting.trials import Trials
 from pdpsych.analysis.scoring.score import Scores
+from pdpsych.analysis.words import counted
 
 _BIBTEX = """@inproceedings{feather2025,
   author = {Feather, Jenelle and Lipshutz, David and Harvey, Sarah E. and Williams, Alex H. and
@@ -113,9 +114,7 @@ def _people(fit: Fit) -> str:
     sessions = fit.source["sessions"]
     names = {session["participant"] for session in sessions}
     simulated = {s["participant"] for s in sessions if s["observer"] != "person"}
-    text = (
-        f"{_counted(len(names), 'participant')} took part in {_counted(len(sessions), 'session')}"
-    )
+    text = f"{counted(len(names), 'participant')} took part in {counted(len(sessions), 'session')}"
     if simulated:
         text += f" ({len(simulated)} of the participants simulated)"
     return text + "."
@@ -131,9 +130,9 @@ def _stimuli(trials: Trials, fit: Fit) -> str:
     shapes = {opened.entry(image).shape[-2:] for image in pairs["image"].unique()}
     sizes = ", ".join(f"{width} × {height}" for height, width in sorted(shapes))
     return (
-        f"Stimuli were {_counted(pairs['image'].nunique(), 'image')} ({sizes} pixels), each with "
+        f"Stimuli were {counted(pairs['image'].nunique(), 'image')} ({sizes} pixels), each with "
         f"pairs of distortions ({listed} in all); principal distortions maximise the variance of "
-        f"the log sensitivity ratio over {_counted(len(opened.models), 'model')} (Feather et al. "
+        f"the log sensitivity ratio over {counted(len(opened.models), 'model')} (Feather et al. "
         f"2025), with a floor of η = {opened.manifest.floor:g} on sensitivities."
     )
 
@@ -239,7 +238,3 @@ def _ceiling(scores: Scores) -> str:
 
 def _range(values: pd.Series) -> str:
     return f"{values.min():.2g} to {values.max():.2g}" if len(values) > 1 else f"{values[0]:.2g}"
-
-
-def _counted(number: int, noun: str) -> str:
-    return f"{number} {noun}{'s' if number != 1 else ''}"

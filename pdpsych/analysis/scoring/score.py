@@ -25,6 +25,7 @@ from pdpsych.analysis.scoring.pooling import pool
 from pdpsych.analysis.scoring.ranking import rank
 from pdpsych.analysis.scoring.score_tables import score_table
 from pdpsych.analysis.scoring.separation import gain_over_random, separation
+from pdpsych.analysis.words import counted
 from pdpsych.common import tables
 from pdpsych.common.documents import Schema
 from pdpsych.common.errors import InputError
@@ -82,9 +83,9 @@ class Scores(Result):
     >>> principal = scores.ranking.query("kind == 'principal'")
     >>> principal[["rank", "model", "score"]].round(1)
        rank model  score
-    0     1   LGN    0.3
-    1     2    LG    1.5
-    2     3    LN    2.9
+    0     1   LGN    0.2
+    1     2    LG    1.6
+    2     3    LN    3.1
     >>> scores == analysis.Scores.from_json(scores.to_json("copy.json"))
     True
     """
@@ -124,11 +125,9 @@ class Scores(Result):
 
     def _line(self) -> str:
         rows = self.ranking[self.ranking["kind"] == deciding_kind(self.ranking["kind"])]
-        first, models = rows.iloc[0], len(rows)
-        return (
-            f"{first['model']} first of {models} model{'s' * (models != 1)} on {first['images']} "
-            f"image{'s' * (first['images'] != 1)}"
-        )
+        first = rows.iloc[0]
+        images = counted(first["images"], "image")
+        return f"{first['model']} first of {counted(len(rows), 'model')} on {images}"
 
     def plot(self, *, kind: str | None = None, ax: Axes | None = None) -> Axes:
         """Draw each model's score on one kind of distortions.
@@ -219,7 +218,7 @@ def score(
     >>> from pdpsych import analysis
     >>> fitted = analysis.fit("study")
     >>> print(analysis.score("study", fit=fitted).conclusion)  # doctest: +ELLIPSIS
-    LGN is closest to the human: mean score 0.31 ...
+    LGN is closest to the human: mean score 0.18 [0.02, 0.44] nats over 3 images of principal ...
     """
     opened = open_analysis(analysis)
     if isinstance(added, AddedModels):

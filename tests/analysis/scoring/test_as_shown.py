@@ -3,7 +3,6 @@ from __future__ import annotations
 from types import SimpleNamespace
 
 import pytest
-
 from pdpsych.analysis.scoring.as_shown import calibration_shown
 
 ASKED = SimpleNamespace(conditions=[SimpleNamespace(sensitivities={"A": 1.0})])
