@@ -19,7 +19,7 @@ from digits_networks import ARCHITECTURES, read_weights
 from torch import Tensor, nn
 
 from pdpsych.common.errors import InputError
-from pdpsych.common.progress import progress_bar
+from pdpsych.common.terminal import progress_bar
 
 TRAININGS = ("standard", "adversarial")
 SPLIT_SEED = 0

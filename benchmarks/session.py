@@ -29,7 +29,7 @@ import numpy as np
 import yaml
 
 ROOT = Path(__file__).parents[1]
-sys.path.insert(0, str(ROOT / "tests" / "experiments"))
+sys.path.insert(0, str(ROOT / "tests" / "support"))
 
 TRIALS = 24
 IMAGES = 50
@@ -150,8 +150,8 @@ def measure(environment: dict[str, str], folder: Path) -> None:
 
 def kill(environment: dict[str, str], folder: Path, count: int, seed: int) -> None:
     """Kill sessions at random moments and print what was left of them."""
-    from stimulus_sets import write_set
     from person import Moment, Person
+    from stimulus_sets import write_set
 
     write_set(folder / "set")
     brief = dict.fromkeys(("gap", "fixation", "reference", "image", "blank", "feedback"), 50)

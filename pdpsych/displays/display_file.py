@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 
 from pdpsych.common.errors import InputError
-from pdpsych.common.files.atomic import whole
+from pdpsych.common.files.atomic import replacing
 from pdpsych.common.section import dump, load
 from pdpsych.displays.curve_fit import Model, Validation, best, compare
 from pdpsych.displays.display import Display, MeasuredCurve
@@ -76,9 +76,9 @@ def write(
         measurements=Path(table.name), model=model, instrument=instrument, date=date
     )
     display = Display(curve=curve, **description)
-    with whole(table) as part:
+    with replacing(table) as part:
         part.write_bytes(readings)
-    with whole(path) as part:
+    with replacing(path) as part:
         dump(display, part)
     return load(path, Display)
 
@@ -102,7 +102,7 @@ def choose_model(path: str | Path) -> tuple[tuple[Validation, ...], Model]:
     model = best(validations)
     written = path.read_text(encoding="utf-8")
     node = _value(_value(yaml.compose(written, Loader=yaml.SafeLoader), "curve"), "model")
-    with whole(path) as part:
+    with replacing(path) as part:
         part.write_text(
             written[: node.start_mark.index] + model + written[node.end_mark.index :],
             encoding="utf-8",
@@ -123,7 +123,7 @@ def replace_curve(path: str | Path, curve: MeasuredCurve) -> Display:
     """
     path = Path(path)
     described = load(path, Display).model_copy(update={"curve": curve})
-    with whole(path) as part:
+    with replacing(path) as part:
         part.write_text(_with_curve(path.read_text(encoding="utf-8"), curve), encoding="utf-8")
         if not _is(part, described):
             dump(described, part)

@@ -17,7 +17,7 @@ import scipy
 from numpy.typing import NDArray
 
 from pdpsych.common.errors import InputError, did_you_mean
-from pdpsych.common.files.reading import read_text
+from pdpsych.common.files.reading import TABLE, read_text
 
 Channel = Literal["grey", "red", "green", "blue"]
 CHANNELS: tuple[Channel, ...] = get_args(Channel)
@@ -173,14 +173,7 @@ def read(path: str | Path, top: int) -> Measurements:
         If the file cannot be read, or a column or value is wrong; the message names its line.
     """
     path = Path(path)
-    try:
-        lines = read_text(path).removeprefix("\ufeff").splitlines()
-    except FileNotFoundError:
-        near = sorted(p.name for p in path.parent.glob("*.csv"))
-        hint = f"; {did_you_mean(path.name, near)}" if near else ""
-        raise InputError(f"{path}: no such file{hint}") from None
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path}: cannot be read as text: {error}") from None
+    lines = read_text(path, TABLE).splitlines()
     columns = _columns(path, lines)
     rows = [
         (f"{path}: line {number}", _cells(f"{path}: line {number}", line, columns))

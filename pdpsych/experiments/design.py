@@ -12,6 +12,7 @@ from typing import Literal, NamedTuple, cast
 import numpy as np
 
 from pdpsych.common.errors import InputError
+from pdpsych.common.files.digests import seed_of
 from pdpsych.experiments.experiment import Experiment
 from pdpsych.experiments.tasks.task import Position
 from pdpsych.stimuli.stimulus_set import StimulusSet
@@ -132,15 +133,6 @@ def digest(trials: tuple[PlannedTrial, ...]) -> str:
     """Return the identity of a design: the SHA-256 of its trials, in hexadecimal."""
     text = json.dumps([asdict(trial) for trial in trials], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
-
-
-def seed_of(*parts: str | int) -> int:
-    """Return a seed that depends on all parts, the same on every machine; below 2⁵³.
-
-    JSON readers that keep numbers as doubles read it exactly.
-    """
-    text = json.dumps(parts)
-    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big") >> 11
 
 
 def _balanced(

@@ -11,9 +11,10 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from pdpsych.common.errors import InputError, did_you_mean
+from pdpsych.common.files.digests import seed_of
 from pdpsych.common.section import Section, load
 from pdpsych.displays.rendering import Shown
-from pdpsych.experiments.design import Condition, PlannedTrial, seed_of
+from pdpsych.experiments.design import Condition, PlannedTrial
 from pdpsych.experiments.logs.timing import TrialTiming
 from pdpsych.experiments.tasks.phases import PlannedPhase
 from pdpsych.experiments.tasks.task import Position

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from pdpsych.common.documents import Schema
 from pdpsych.common.errors import InputError
-from pdpsych.common.files.atomic import whole
+from pdpsych.common.files.atomic import replacing
 from pdpsych.common.versions import versions
 from pdpsych.geometry.solvers.certificate import Certificate
 
@@ -41,7 +41,7 @@ class Result:
         head = {"schema_version": schema.version, "kind": schema.kind}
         made = {"versions": versions("numpy", "scipy", "torch")}
         text = json.dumps(head | vars(self) | made, indent=1, ensure_ascii=False, default=_plain)
-        with whole(Path(path)) as part:
+        with replacing(Path(path)) as part:
             part.write_text(text + "\n", encoding="utf-8")
         return Path(path)
 

@@ -13,7 +13,6 @@ from pdpsych.analysis.definition import Analysis
 from pdpsych.analysis.fitting.fit import SCHEMA as FIT
 from pdpsych.analysis.fitting.trials import Trials, gather
 from pdpsych.analysis.scoring.score import SCHEMA as SCORE
-from pdpsych.common import tables
 from pdpsych.common.errors import InputError
 from pdpsych.common.section import Part, validate
 from pdpsych.experiments.logs.records import Header
@@ -104,11 +103,11 @@ class _Scores(_Recorded):
 
 
 def _read_fit(path: Path) -> _Fit:
-    return validate(tables.read_json(path, FIT), _Fit, str(path))
+    return validate(FIT.read(path), _Fit, str(path))
 
 
 def _read_scores(path: Path) -> _Scores:
-    return validate(tables.read_json(path, SCORE), _Scores, str(path))
+    return validate(SCORE.read(path), _Scores, str(path))
 
 
 def _reasons(result: Path, compare: Callable[[], Iterator[str]]) -> tuple[str, ...] | None:

@@ -4,7 +4,6 @@ import pandas as pd
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-
 from pdpsych.common.delimited import write_delimited
 
 SAME_FILE = [HealthCheck.function_scoped_fixture]

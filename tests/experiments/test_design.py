@@ -7,7 +7,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pdpsych.common.errors import InputError
-from pdpsych.experiments.design import Condition, conditions, digest, group_of, plan, seed_of
+from pdpsych.common.files.digests import seed_of
+from pdpsych.experiments.design import Condition, conditions, digest, group_of, plan
 from pdpsych.experiments.experiment import Experiment
 
 ALL = [
@@ -88,7 +89,7 @@ def test_order_within_passes_is_shuffled(small_set):
 
 
 def test_seed_is_the_same_in_another_process():
-    code = "from pdpsych.experiments.design import seed_of; print(seed_of(3, '01', 'x', 7))"
+    code = "from pdpsych.common.files.digests import seed_of; print(seed_of(3, '01', 'x', 7))"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert int(run.stdout) == seed_of(3, "01", "x", 7)
 

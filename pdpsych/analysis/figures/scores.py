@@ -3,23 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.backends.backend_pdf import FigureCanvasPdf
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, LogLocator, NullFormatter
 
 from pdpsych.analysis.fitting.binomial import wilson
 from pdpsych.analysis.names import CONDITION, EVERYONE, Floats
-from pdpsych.common.drawing import BLACK, BLUE, GREY, ORANGE, clean, new_axes
-from pdpsych.common.files.atomic import whole
+from pdpsych.common.drawing import BAND, BLACK, BLUE, GREY, ORANGE, clean, new_axes
 from pdpsych.experiments.placement.psychometric import proportion_correct
 
-_BAND = "#E9E4D4"
 Condition = tuple[str, str, str, int]
 
 
@@ -150,7 +145,7 @@ def plot_scores(
     ax = ax or new_axes(6, 1.9 + 0.38 * len(table))
     y = np.arange(len(table))
     perfect = float(table["expected_perfect"].iloc[0])
-    ax.axvspan(0, perfect, color=_BAND, zorder=0, label=f"a perfect model: {perfect:.2f}")
+    ax.axvspan(0, perfect, color=BAND, zorder=0, label=f"a perfect model: {perfect:.2f}")
     if ceiling is not None and kind in set(ceiling["kind"]):
         limits = ceiling[ceiling["kind"] == kind].iloc[0]
         _draw_ceiling(limits, table["individual"].to_numpy(), level, ax)
@@ -256,20 +251,6 @@ def _turned(models: pd.DataFrame, human: pd.DataFrame) -> tuple[pd.DataFrame, pd
         columns = [c for c in ("log_ratio", "low", "high") if c in table]
         turned.append(table.assign(**{column: table[column] * signs for column in columns}))
     return turned[0], turned[1]
-
-
-def save_figure(figure: Figure, stem: Path) -> list[Path]:
-    """Write a figure as ``stem.png`` (200 dots an inch) and ``stem.pdf``; return their paths."""
-    # Both are laid out alike, once, and drawn once each; savefig draws twice.
-    figure.draw_without_rendering()
-    figure.set_layout_engine("none")
-    figure.set_dpi(200)
-    png, pdf = (stem.with_name(f"{stem.name}.{kind}") for kind in ("png", "pdf"))
-    with whole(png) as part:
-        FigureCanvasAgg(figure).print_png(part)
-    with whole(pdf) as part:
-        FigureCanvasPdf(figure).print_pdf(part)
-    return [png, pdf]
 
 
 def _bins(contrast: Floats, correct: Floats, level: float) -> tuple[Floats, ...]:

@@ -13,7 +13,7 @@ from pdpsych.analysis.fitting.posterior import Posterior
 from pdpsych.analysis.fitting.shared import Shared
 from pdpsych.analysis.names import Floats
 from pdpsych.common.parallel import spread
-from pdpsych.common.progress import progress_bar
+from pdpsych.common.terminal import progress_bar
 
 # Experiments that one process simulates at a time.
 _BLOCK = 20

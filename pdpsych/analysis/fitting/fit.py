@@ -23,8 +23,9 @@ from pdpsych.analysis.names import CONDITION, Floats
 from pdpsych.analysis.words import counted
 from pdpsych.common import tables
 from pdpsych.common.documents import Schema
-from pdpsych.common.progress import progress_bar
+from pdpsych.common.files.locks import locked
 from pdpsych.common.results import Result
+from pdpsych.common.terminal import progress_bar
 from pdpsych.experiments.placement.psychometric import proportion_correct
 
 if TYPE_CHECKING:
@@ -232,13 +233,12 @@ class Fit(Result):
             File to write.
         """
         data = {
-            "schema_version": SCHEMA.version,
             "analysis": self.analysis,
             "source": self.source,
             **{name: tables.to_plain(getattr(self, name)) for name in FIT},
             "posteriors": {name: found.to_plain() for name, found in self.posteriors.items()},
         }
-        return tables.write_text(Path(path), tables.to_json(data))
+        return SCHEMA.write(path, data)
 
     @classmethod
     def from_json(cls, path: str | Path) -> Fit:
@@ -249,7 +249,7 @@ class Fit(Result):
         path
             File to read.
         """
-        with tables.reading(Path(path), SCHEMA) as data:
+        with SCHEMA.reading(path) as data:
             found = data["posteriors"].items()
             return cls(
                 data["analysis"],
@@ -258,8 +258,11 @@ class Fit(Result):
                 posteriors={name: Posterior.from_plain(plain) for name, plain in found},
             )
 
-    def write(self, folder: Path) -> list[Path]:
-        """Write fit.json, and each table as .csv with a data dictionary .json beside it."""
+    def put_into(self, folder: Path) -> list[Path]:
+        """Write fit.json, and each table as .csv with a data dictionary .json beside it.
+
+        The lock of the folder is to be held meanwhile.
+        """
         written = [
             tables.write_table(folder, name, getattr(self, name), columns)
             for name, columns in FIT.items()
@@ -301,7 +304,8 @@ def fit(analysis: str | Path | Analysis, *, write: bool = True, progress: bool =
         trials.table, opened, excluded=trials.excluded, source=trials.source, progress=progress
     )
     if write:
-        fitted.write(opened.results)
+        with locked(opened.results, doing="the fit is written"):
+            fitted.put_into(opened.results)
     return fitted
 
 

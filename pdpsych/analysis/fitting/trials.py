@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from pdpsych.analysis.definition import Analysis, open_analysis, select_participants
+from pdpsych.analysis.digests import table_sha256
 from pdpsych.analysis.fitting.exclusion import describe_excluded, exclude
 from pdpsych.analysis.words import counted
 from pdpsych.common.errors import InputError, shown
@@ -97,10 +97,7 @@ class Trials(Result):
     @property
     def sha256(self) -> str:
         """SHA-256 of the table: other for other answers to the same trials."""
-        digest = hashlib.sha256()
-        for name in map(str, self.table):
-            digest.update("\n".join([name, *map(str, self.table[name].tolist())]).encode())
-        return digest.hexdigest()
+        return table_sha256(self.table)
 
     @property
     def source(self) -> dict[str, Any]:

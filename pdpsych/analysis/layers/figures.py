@@ -12,11 +12,10 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from pdpsych.analysis.names import Floats
-from pdpsych.common.drawing import BLACK, BLUE, GREY, ORANGE, clean, new_axes
+from pdpsych.common.drawing import BLACK, BLUE, GREY, MARKERS, SERIES, clean, new_axes
 
-# Okabe & Ito's again; with more trainings or architectures than these they repeat.
-_COLOURS = (BLUE, ORANGE, "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
-_MARKERS = ("o", "s", "^", "D", "v", "P")
+# With more trainings or architectures than these they repeat.
+_COLOURS, _MARKERS = SERIES[:6], MARKERS[:6]
 _FAINT = "#ADADAD"
 _BESIDE: dict[str, Any] = {
     "loc": "upper left",

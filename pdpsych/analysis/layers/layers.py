@@ -12,10 +12,10 @@ from scipy.special import stdtrit
 
 from pdpsych.analysis.names import Floats
 from pdpsych.analysis.words import counted
-from pdpsych.common import tables
 from pdpsych.common.documents import Schema
 from pdpsych.common.errors import InputError
 from pdpsych.common.results import Result
+from pdpsych.common.tables import Column, Columns, from_plain, to_plain
 from pdpsych.stimuli.stimulus_set import StimulusSet
 
 if TYPE_CHECKING:
@@ -23,18 +23,18 @@ if TYPE_CHECKING:
 
 SCHEMA = Schema("log ratios of layers", 1, "read them again: layer_ratios(StimulusSet.open(SET))")
 
-LAYER_COLUMNS: tables.Dictionary = {
-    "name": ("representation", "none"),
-    "network": ("network it is a layer of: its name without the layer", "none"),
-    "layer": ("layer", "none"),
-    "architecture": ("architecture of the network", "none"),
-    "training": ("what the network was trained on or how", "none"),
-    "depth": ("place among the layers of the network read here, 0 first to 1 last", "none"),
-    "log_ratio": ("mean over images of log d(u)/d(v), the pairs turned alike", "nat"),
-    "sd": ("standard deviation of log d(u)/d(v) over images", "nat"),
-    "low": ("lower end of the interval of the mean", "nat"),
-    "high": ("upper end of the interval of the mean", "nat"),
-    "images": ("number of base images", "count"),
+LAYER_COLUMNS: Columns = {
+    "name": Column("representation"),
+    "network": Column("network it is a layer of: its name without the layer"),
+    "layer": Column("layer"),
+    "architecture": Column("architecture of the network"),
+    "training": Column("what the network was trained on or how"),
+    "depth": Column("place among the layers of the network read here, 0 first to 1 last"),
+    "log_ratio": Column("mean over images of log d(u)/d(v), the pairs turned alike", "nat"),
+    "sd": Column("standard deviation of log d(u)/d(v) over images", "nat"),
+    "low": Column("lower end of the interval of the mean", "nat"),
+    "high": Column("upper end of the interval of the mean", "nat"),
+    "images": Column("number of base images", "count"),
 }
 
 
@@ -144,13 +144,12 @@ class LayerRatios(Result):
             File to write.
         """
         data = {
-            "schema_version": SCHEMA.version,
-            "layers": tables.to_plain(self.layers),
+            "layers": to_plain(self.layers),
             "images": list(self.images),
             "signs": self.signs.tolist(),
             "values": self.values.tolist(),
         }
-        return tables.write_text(Path(path), tables.to_json(data))
+        return SCHEMA.write(path, data)
 
     @classmethod
     def from_json(cls, path: str | Path) -> LayerRatios:
@@ -161,9 +160,9 @@ class LayerRatios(Result):
         path
             File to read.
         """
-        with tables.reading(Path(path), SCHEMA) as data:
+        with SCHEMA.reading(path) as data:
             signs, values = (np.array(data[name], dtype=float) for name in ("signs", "values"))
-            return cls(tables.from_plain(data["layers"]), tuple(data["images"]), signs, values)
+            return cls(from_plain(data["layers"]), tuple(data["images"]), signs, values)
 
 
 def layer_ratios(stimulus_set: StimulusSet, *, pair: str = "principal") -> LayerRatios:

@@ -11,8 +11,8 @@ import pandas as pd
 
 from pdpsych.analysis.layers.layers import LayerRatios, students_interval
 from pdpsych.analysis.names import Floats
-from pdpsych.common import tables
 from pdpsych.common.errors import InputError
+from pdpsych.common.tables import Column, Columns
 
 FACTORS = ("architecture", "training", "depth")
 REMAINDER = "remainder"
@@ -21,16 +21,16 @@ REMAINDER = "remainder"
 DEPTH_DEGREE = 2
 _PERMUTATIONS = 1000
 
-VARIANCE_COLUMNS: tables.Dictionary = {
-    "factor": ("factor, or what all of them leave", "none"),
-    "share": ("share of the variance over representations, mean over images", "none"),
-    "low": ("lower end of the interval of share over images", "none"),
-    "high": ("upper end of the interval of share over images", "none"),
-    "alone": ("share that the factor explains by itself, R², mean over images", "none"),
-    "chance": ("share expected if the labels of representations meant nothing", "none"),
-    "chance_low": ("lower end of the interval of share over relabellings", "none"),
-    "chance_high": ("upper end of the interval of share over relabellings", "none"),
-    "images": ("number of base images", "count"),
+VARIANCE_COLUMNS: Columns = {
+    "factor": Column("factor, or what all of them leave"),
+    "share": Column("share of the variance over representations, mean over images"),
+    "low": Column("lower end of the interval of share over images"),
+    "high": Column("upper end of the interval of share over images"),
+    "alone": Column("share that the factor explains by itself, R², mean over images"),
+    "chance": Column("share expected if the labels of representations meant nothing"),
+    "chance_low": Column("lower end of the interval of share over relabellings"),
+    "chance_high": Column("upper end of the interval of share over relabellings"),
+    "images": Column("number of base images", "count"),
 }
 
 

@@ -20,10 +20,11 @@ from pdpsych.analysis.words import counted
 from pdpsych.common import tables
 from pdpsych.common.documents import Schema
 from pdpsych.common.errors import InputError
+from pdpsych.common.files.locks import locked
 from pdpsych.common.parallel import spread
-from pdpsych.common.progress import progress_bar
 from pdpsych.common.results import Result
 from pdpsych.common.section import load
+from pdpsych.common.terminal import progress_bar
 from pdpsych.experiments.observer import ObserverSpec
 from pdpsych.stimuli.stimulus_set import StimulusSet
 
@@ -118,8 +119,7 @@ class Plan(Result):
             File to write.
         """
         frames = {name: tables.to_plain(getattr(self, name)) for name in PLAN}
-        data = {"schema_version": SCHEMA.version} | vars(self) | frames
-        return tables.write_text(Path(path), tables.to_json(data))
+        return SCHEMA.write(path, vars(self) | frames)
 
     @classmethod
     def from_json(cls, path: str | Path) -> Plan:
@@ -130,7 +130,7 @@ class Plan(Result):
         path
             File to read.
         """
-        with tables.reading(Path(path), SCHEMA) as data:
+        with SCHEMA.reading(path) as data:
             del data["schema_version"]
             return cls(**data | {name: tables.from_plain(data[name]) for name in PLAN})
 
@@ -154,15 +154,18 @@ class Plan(Result):
             + (alone if best["participants"] == 1 else "")
         )
 
-    def write(self, folder: Path) -> list[Path]:
-        """Write planned.json, plan.csv and plan_studies.csv with dictionaries, and the figure."""
-        from pdpsych.analysis.figures.scores import save_figure
+    def put_into(self, folder: Path) -> list[Path]:
+        """Write planned.json, plan.csv and plan_studies.csv with dictionaries, and the figure.
+
+        The lock of the folder is to be held meanwhile.
+        """
+        from pdpsych.common.drawing import save
 
         return [
             self.to_json(folder / "planned.json"),
             tables.write_table(folder, "plan", self.cells, CELL_COLUMNS),
             tables.write_table(folder, "plan_studies", self.studies, STUDY_COLUMNS),
-            *save_figure(self.plot(), folder / "plan"),
+            *save(self.plot(), folder / "plan", formats=("png", "pdf")),
         ]
 
 
@@ -236,7 +239,8 @@ def plan(
     kind = str(world.ratios["kind"].iloc[0])
     planned = Plan(opened.stem, kind, observer, found, size_table(found, per_image))
     if write:
-        planned.write(opened.results)
+        with locked(opened.results, doing="the plan is written"):
+            planned.put_into(opened.results)
     return planned
 
 

@@ -23,7 +23,8 @@ from pdpsych.analysis.planning.world import World
 from pdpsych.analysis.scoring.conclusion import possibly_closest
 from pdpsych.analysis.scoring.score import score_ratios
 from pdpsych.common.errors import InputError
-from pdpsych.experiments.design import Condition, PlannedTrial, arrange, seed_of
+from pdpsych.common.files.digests import seed_of
+from pdpsych.experiments.design import Condition, PlannedTrial, arrange
 from pdpsych.experiments.observer import SimulatedObserver
 from pdpsych.experiments.placement.placement import Placement
 from pdpsych.experiments.tasks.task import Position

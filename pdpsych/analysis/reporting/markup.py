@@ -58,15 +58,21 @@ def page(title: str, top: str, sections: Iterable[PageSection]) -> str:
 
 @dataclass(frozen=True)
 class Gallery:
-    """Shows figures in a page, and keeps each as PNG and PDF in a folder."""
+    """Shows figures in a page, and keeps each as PNG and PDF in a folder.
+
+    Attributes
+    ----------
+    folder
+        Where figures are kept.
+    """
 
     folder: Path
 
     def show(self, figure: Figure, name: str, alternative: str, caption: str = "") -> str:
         """Embed a figure, with a text for those who cannot see it; ``name`` is its file's."""
-        from pdpsych.analysis.figures.scores import save_figure
+        from pdpsych.common.drawing import save
 
-        picture = save_figure(figure, self.folder / name)[0]
+        picture = save(figure, self.folder / name, formats=("png", "pdf"))[0]
         data = base64.b64encode(picture.read_bytes()).decode()
         width = round(figure.get_figwidth() * _SCREEN_DPI)
         below = f"<figcaption>{escape(caption)}</figcaption>" if caption else ""

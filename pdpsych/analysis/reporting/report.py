@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from html import escape
 from pathlib import Path
@@ -16,7 +17,8 @@ from pdpsych.analysis.reporting.findings import Findings
 from pdpsych.analysis.reporting.markup import Gallery, PageSection, page
 from pdpsych.analysis.scoring.score import Scores
 from pdpsych.analysis.scoring.score import score as score_analysis
-from pdpsych.common import tables
+from pdpsych.common.files.atomic import sync_folder, unfinished, unwritable, write_text
+from pdpsych.common.files.locks import locked
 from pdpsych.experiments.logs.collected import read_logs
 
 SECTIONS: dict[str, Callable[[Findings], str]] = {
@@ -74,8 +76,24 @@ def report(
         for log in read_logs(opened.open_experiment())
         if log.header.participant in fitted.posteriors
     ]
-    found = Findings(trials, logs, fitted, scored, Gallery(opened.results / "figures"))
-    return tables.write_text(opened.results / "report.html", _page(found))
+    figures = opened.results / "figures"
+    with unfinished(figures) as drawn:
+        text = _page(Findings(trials, logs, fitted, scored, Gallery(drawn)))
+        # Drawing takes long, and the lock would keep other commands waiting.
+        with locked(opened.results, doing="the report is written"):
+            _move_into(figures, drawn)
+            return write_text(opened.results / "report.html", text)
+
+
+def _move_into(folder: Path, drawn: Path) -> None:
+    """Move figures into a folder, over those that are there."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for file in drawn.iterdir():
+            os.replace(file, folder / file.name)
+        sync_folder(folder)
+    except OSError as error:
+        raise unwritable(folder, error) from None
 
 
 def _page(found: Findings) -> str:

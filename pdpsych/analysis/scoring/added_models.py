@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -13,11 +11,11 @@ import numpy as np
 import pandas as pd
 
 from pdpsych.analysis.definition import Analysis, open_analysis
-from pdpsych.common import tables
+from pdpsych.analysis.digests import json_sha256
 from pdpsych.common.documents import Schema
 from pdpsych.common.errors import InputError
-from pdpsych.common.progress import progress_bar
 from pdpsych.common.results import Result
+from pdpsych.common.terminal import progress_bar
 from pdpsych.models.address import Address, representation_names
 from pdpsych.stimuli.stimulus_set import ImageEntry, StimulusSet, nothing_seen
 
@@ -217,14 +215,13 @@ def _record(model: Representation, stimulus_set: StimulusSet) -> dict[str, Any]:
 
 
 def _file(cache: Path, record: dict[str, Any]) -> Path:
-    digest = hashlib.sha256(json.dumps(record, sort_keys=True).encode()).hexdigest()
-    return cache / f"{digest[:32]}.json"
+    return cache / f"{json_sha256(record)[:32]}.json"
 
 
 def _cached(path: Path, record: dict[str, Any]) -> AddedModel | None:
     """Return what was found before; None if it was not, or the file is damaged."""
     try:
-        data = tables.read_json(path, SCHEMA)
+        data = SCHEMA.read(path)
     except InputError:
         return None
     if data.get("record") != record:
@@ -237,7 +234,7 @@ def _cached(path: Path, record: dict[str, Any]) -> AddedModel | None:
 
 
 def _keep(path: Path, model: AddedModel) -> None:
-    tables.write_text(path, tables.to_json({"schema_version": SCHEMA.version} | vars(model)))
+    SCHEMA.write(path, vars(model))
 
 
 def _sensitivities(

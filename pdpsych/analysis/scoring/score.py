@@ -29,6 +29,7 @@ from pdpsych.analysis.words import counted
 from pdpsych.common import tables
 from pdpsych.common.documents import Schema
 from pdpsych.common.errors import InputError
+from pdpsych.common.files.locks import locked
 from pdpsych.common.results import Result
 from pdpsych.stimuli.calibration.calibration import Calibration
 from pdpsych.stimuli.stimulus_set import StimulusSet
@@ -153,8 +154,7 @@ class Scores(Result):
             File to write.
         """
         frames = {name: tables.to_plain(getattr(self, name)) for name in SCORE}
-        data = {"schema_version": SCHEMA.version} | vars(self) | frames
-        return tables.write_text(Path(path), tables.to_json(data))
+        return SCHEMA.write(path, vars(self) | frames)
 
     @classmethod
     def from_json(cls, path: str | Path) -> Scores:
@@ -165,12 +165,15 @@ class Scores(Result):
         path
             File to read.
         """
-        with tables.reading(Path(path), SCHEMA) as data:
+        with SCHEMA.reading(path) as data:
             del data["schema_version"]
             return cls(**data | {name: tables.from_plain(data[name]) for name in SCORE})
 
-    def write(self, folder: Path) -> list[Path]:
-        """Write score.json, and each table as .csv with a data dictionary."""
+    def put_into(self, folder: Path) -> list[Path]:
+        """Write score.json, and each table as .csv with a data dictionary .json beside it.
+
+        The lock of the folder is to be held meanwhile.
+        """
         written = [
             tables.write_table(folder, name, getattr(self, name), columns)
             for name, columns in SCORE.items()
@@ -203,8 +206,8 @@ def score(
         or what :func:`pdpsych.analysis.add_models` made of them. They did not take part in
         choosing the distortions, and are marked so.
     write
-        Whether to write the scores, and a fit made anew, into the results folder of the analysis,
-        over what is there.
+        Whether to write the scores, and the fit they are of, into the results folder of the
+        analysis, over what is there.
     progress
         Whether to show a progress bar over images for added models.
 
@@ -225,10 +228,13 @@ def score(
         others: AddedModels | None = added
     else:
         others = add_to(opened, added, "added", write, progress) if added else None
-    fitted = fit or fit_analysis(opened, write=write, progress=progress)
+    fitted = fit or fit_analysis(opened, write=False, progress=progress)
     scored = _score_set(fitted, opened.open_experiment().open_set(), others)
     if write:
-        scored.write(opened.results)
+        # Both: another command may have written another fit meanwhile.
+        with locked(opened.results, doing="fit and scores are written"):
+            fitted.put_into(opened.results)
+            scored.put_into(opened.results)
     return scored
 
 

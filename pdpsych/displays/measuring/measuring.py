@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pdpsych.common.errors import InputError
+from pdpsych.common.files.append_only import AppendOnlyFile
+from pdpsych.common.files.digests import seed_of
 from pdpsych.common.section import load
 from pdpsych.displays.curve_fit import Validation, best, compare
 from pdpsych.displays.display import Display, MeasuredCurve
@@ -27,7 +29,6 @@ from pdpsych.displays.measurements import (
     text,
 )
 from pdpsych.displays.measuring.readings import Step, drift, plan, take
-from pdpsych.experiments.design import seed_of
 
 if TYPE_CHECKING:
     from pdpsych.displays.measuring.instrument import Instrument
@@ -69,18 +70,27 @@ class ReadingFile:
     """
 
     def __init__(self, path: Path, top: int) -> None:
-        self.path = path
-        flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | getattr(os, "O_BINARY", 0)
+        self._file = AppendOnlyFile(path, doing="a display is measured")
+        self.readings: list[Reading] = []
         try:
-            self._handle = os.open(path, flags, 0o644)
-            written = path.read_bytes()
-            end = written.rfind(b"\n") + 1
-            os.ftruncate(self._handle, end)
+            end = self._file.contents.rfind(b"\n") + 1
+            self._file.cut(end)
             if not end:
-                self._write(text([]))
-        except OSError as error:
-            raise InputError(f"{path}: cannot be written: {error.strerror}") from None
-        self.readings = list(read(path, top).readings)
+                self._file.append(text([]).rstrip("\n"))
+            self.readings = list(read(path, top).readings)
+        except BaseException:
+            self._file.close()
+            raise
+
+    @property
+    def path(self) -> Path:
+        """Where the readings are: beside where they were if another file took their name."""
+        return self._file.path
+
+    @property
+    def events(self) -> list[str]:
+        """What happened to the file while it was open, in words."""
+        return self._file.events
 
     def append(self, reading: Reading) -> None:
         """Save a reading.
@@ -90,27 +100,15 @@ class ReadingFile:
         InputError
             If it cannot be written; those before it are kept.
         """
-        try:
-            self._write(text([reading]).partition("\n")[2])
-        except OSError as error:
-            raise InputError(
-                f"{self.path}: reading {reading.order} could not be saved ({error.strerror}); "
-                f"the {len(self.readings)} before it are. Make room on the disk, then run the "
-                "same command to go on"
-            ) from None
+        line = text([reading]).splitlines()[1]
+        self._file.append(line, f"reading {reading.order}")
         self.readings.append(reading)
 
     def close(self) -> None:
         """Close the file; without a reading it goes away."""
-        os.close(self._handle)
         if not self.readings:
-            self.path.unlink()
-
-    def _write(self, line: str) -> None:
-        rest = line.encode()
-        while rest:
-            rest = rest[os.write(self._handle, rest) :]
-        os.fsync(self._handle)
+            self._file.cut(0)
+        self._file.close()
 
 
 def measure(

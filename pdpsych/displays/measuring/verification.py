@@ -10,14 +10,14 @@ from typing import NamedTuple
 import numpy as np
 
 from pdpsych.common.errors import InputError
-from pdpsych.common.files.atomic import whole
+from pdpsych.common.files.atomic import replacing
+from pdpsych.common.files.digests import seed_of
 from pdpsych.common.section import Section, validate
 from pdpsych.displays.display import Display, MeasuredCurve
 from pdpsych.displays.display_file import read_measured
 from pdpsych.displays.measurements import Channel, Measurements, Reading
 from pdpsych.displays.measuring.measuring import opened
 from pdpsych.displays.measuring.readings import plan, take
-from pdpsych.experiments.design import seed_of
 
 _LEVELS = 5
 
@@ -116,7 +116,7 @@ def verify(
     with opened(display, instrument, patch, settle, windowed) as (target, meter):
         take(steps, target, meter, (), readings.append)
     found = _verification(display, tuple(readings), instrument, limit)
-    with whole(_record(path)) as part:
+    with replacing(_record(path)) as part:
         part.write_text(found.model_dump_json() + "\n", encoding="utf-8")
     return found
 

@@ -11,11 +11,11 @@ from typing import Any
 
 import pandas as pd
 
-from pdpsych.common.columns import Column, trial_column
-from pdpsych.common.delimited import write_delimited
 from pdpsych.common.section import validate
+from pdpsych.common.tables import Column, write_delimited
 from pdpsych.common.versions import versions
 from pdpsych.experiments.experiment import Keys
+from pdpsych.experiments.logs.columns import trial_column
 from pdpsych.experiments.logs.records import Header
 from pdpsych.experiments.logs.session_log import SessionLog
 from pdpsych.experiments.tasks.instructions import Instructions

@@ -10,9 +10,9 @@ from typing import Any
 
 import pandas as pd
 
-from pdpsych.common.columns import trial_column
-from pdpsych.common.delimited import write_delimited
+from pdpsych.common.tables import write_delimited
 from pdpsych.common.versions import versions
+from pdpsych.experiments.logs.columns import trial_column
 from pdpsych.experiments.logs.session_log import SessionLog
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from pdpsych.common.errors import InputError, clipped
-from pdpsych.common.files.append_only import LogFile
+from pdpsych.common.files.append_only import AppendOnlyFile
 from pdpsych.common.section import Section
 from pdpsych.experiments.logs import hash_chain
 from pdpsych.experiments.logs.parsing import parse
@@ -51,8 +51,7 @@ class TrialLog:
         The trials answered so far.
     """
 
-    def __init__(self, file: LogFile, header: Header) -> None:
-        self.path = file.path
+    def __init__(self, file: AppendOnlyFile, header: Header) -> None:
         self.trials: list[Trial] = []
         self._file = file
         self._header = header
@@ -69,7 +68,7 @@ class TrialLog:
             participant, set or design, a line of it is damaged or changed, or the disk has less
             room than the session needs.
         """
-        log = cls(LogFile(path), header)
+        log = cls(AppendOnlyFile(path, doing="a session runs"), header)
         try:
             log._begin()
         except BaseException:
@@ -77,8 +76,18 @@ class TrialLog:
             raise
         return log
 
+    @property
+    def path(self) -> Path:
+        """Where the log is: beside where it was if another file took its name meanwhile."""
+        return self._file.path
+
+    @property
+    def events(self) -> list[str]:
+        """What happened to the file while it was open, in words."""
+        return self._file.events
+
     def _begin(self) -> None:
-        contents = parse(self.path.read_bytes(), self.path)
+        contents = parse(self._file.contents, self.path)
         # Without an answer there is nothing to go on with: the session begins anew.
         if contents.header and contents.trials:
             _check_same(self.path, contents.header, self._header)
@@ -125,9 +134,11 @@ class TrialLog:
 
     def close(self) -> None:
         """Close the file, which lets go of the lock; a finished one becomes read-only."""
-        if self.finished:
-            self._file.finish()
-        self._file.close()
+        try:
+            if self.finished:
+                self._file.finish()
+        finally:
+            self._file.close()
 
     def _write_header(self) -> None:
         self._file.cut(0)
@@ -136,14 +147,7 @@ class TrialLog:
 
     def _write(self, record: Section, what: str) -> None:
         line, digest = hash_chain.seal(record.model_dump(mode="json"), self._digest)
-        try:
-            self._file.append(line)
-        except OSError as error:
-            raise InputError(
-                f"{self.path}: {what} could not be saved ({error.strerror}); all "
-                f"{len(self.trials)} trials before it are. Make room on the disk, then run the "
-                "same command to go on"
-            ) from None
+        self._file.append(line, what)
         self._digest = digest
 
     def _check_writable(self) -> None:

@@ -9,8 +9,8 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 from pdpsych.common.errors import InputError
-from pdpsych.common.progress import progress_bar
 from pdpsych.common.section import load
+from pdpsych.common.terminal import progress_bar
 from pdpsych.common.versions import versions
 from pdpsych.displays.display import Display
 from pdpsych.experiments.design import PlannedTrial, digest, group_of, plan

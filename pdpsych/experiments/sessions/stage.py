@@ -7,9 +7,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from pdpsych.common.errors import InputError
+from pdpsych.common.files.digests import seed_of
 from pdpsych.displays.encoding import linear_from_srgb
 from pdpsych.displays.rendering import largest_amplitude, quantise, show
-from pdpsych.experiments.design import Condition, PlannedTrial, seed_of
+from pdpsych.experiments.design import Condition, PlannedTrial
 from pdpsych.experiments.experiment import Experiment
 from pdpsych.experiments.logs.records import Trial
 from pdpsych.experiments.observer import Presentation, Progress

@@ -15,7 +15,7 @@ from urllib.error import HTTPError
 from filelock import FileLock
 
 from pdpsych.common.errors import InputError
-from pdpsych.common.progress import progress_bar
+from pdpsych.common.terminal import progress_bar
 
 FOLDER_VARIABLE = "PDPSYCH_CHECKPOINTS"
 TIMEOUT_SECONDS = 30

@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 
 from pdpsych.common.errors import InputError
-from pdpsych.common.progress import progress_bar
 from pdpsych.common.section import load
+from pdpsych.common.terminal import progress_bar
 from pdpsych.common.versions import versions
 from pdpsych.displays.display import Display
 from pdpsych.displays.encoding import Array, Encoding, linear_from_srgb

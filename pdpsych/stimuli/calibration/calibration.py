@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING
 import pandas as pd
 from pydantic import Field
 
-from pdpsych.common import spreadsheet
+from pdpsych.common import tables
 from pdpsych.common.documents import Schema
 from pdpsych.common.errors import InputError, did_you_mean
-from pdpsych.common.files.atomic import whole
+from pdpsych.common.files.atomic import replacing
 from pdpsych.common.section import Section, validate
 from pdpsych.displays.display import Display
 
@@ -241,9 +241,9 @@ def write(calibration: Calibration, stimulus_set: Path) -> Calibration:
     ``calibration.json`` is replaced last and at once; nothing else is read again.
     """
     folder = stimulus_set / FOLDER / calibration.display
-    with whole(folder / "conditions.csv") as part:
-        part.write_text(spreadsheet.to_csv(table(calibration)), encoding="utf-8")
-    with whole(folder / FILE) as part:
+    with replacing(folder / "conditions.csv") as part:
+        part.write_text(tables.to_csv(table(calibration)), encoding="utf-8")
+    with replacing(folder / FILE) as part:
         part.write_text(calibration.model_dump_json(indent=1), encoding="utf-8")
     return read(folder / FILE)
 

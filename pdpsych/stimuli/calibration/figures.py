@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from pdpsych.common.files.atomic import whole
+from pdpsych.common.files.atomic import replacing
 from pdpsych.stimuli.calibration.calibration import TOLERANCE, Calibration, ConditionCalibration
 
 # Okabe & Ito's colours, which people with any colour vision can tell apart.
@@ -22,7 +22,7 @@ def draw(calibration: Calibration) -> list[Path]:
     paths = []
     for name, figure in (("gain", gain(calibration)), ("coverage", coverage(calibration))):
         paths.append(calibration.folder / f"{name}.png")
-        with whole(paths[-1]) as part:
+        with replacing(paths[-1]) as part:
             figure.savefig(part, format="png", dpi=150)
     return paths
 

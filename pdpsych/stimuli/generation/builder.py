@@ -18,8 +18,8 @@ from pathlib import Path
 
 from pdpsych import geometry, models
 from pdpsych.common.errors import InputError
-from pdpsych.common.progress import progress_bar
 from pdpsych.common.section import load
+from pdpsych.common.terminal import progress_bar
 from pdpsych.common.versions import versions
 from pdpsych.geometry.memory import is_out_of_memory
 from pdpsych.stimuli import stimulus_set

@@ -17,7 +17,7 @@ from typing import Any, Protocol
 import torch
 
 from pdpsych.common.errors import InputError
-from pdpsych.common.parent import end_with_parent
+from pdpsych.common.parallel import end_with_parent
 from pdpsych.stimuli.generation.unit import Maker, Outcome, Step, Unit
 from pdpsych.stimuli.recipe import Recipe
 

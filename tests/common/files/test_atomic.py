@@ -8,14 +8,14 @@ from pathlib import Path
 import pytest
 
 from pdpsych.common.errors import InputError
-from pdpsych.common.files.atomic import unfinished, whole
+from pdpsych.common.files.atomic import replacing, unfinished
 
 # Ends as a killed process does: nothing behind the last line happens.
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from pdpsych.common.files.atomic import unfinished, whole
-with whole(Path(sys.argv[1])) as part:
+from pdpsych.common.files.atomic import replacing, unfinished
+with replacing(Path(sys.argv[1])) as part:
     part.write_text("half")
     with unfinished(Path(sys.argv[2])) as folder:
         (folder / "deep").mkdir(parents=True)
@@ -28,14 +28,14 @@ def names(folder: Path) -> list[str]:
 
 
 def write_half(path: Path, error: Exception) -> None:
-    with whole(path) as part:
+    with replacing(path) as part:
         part.write_text("half")
         raise error
 
 
 def test_a_file_is_there_only_when_it_is_whole(tmp_path):
     path = tmp_path / "deep" / "file.txt"
-    with whole(path) as part:
+    with replacing(path) as part:
         part.write_text("new")
         assert not path.exists()
     assert path.read_text() == "new"
@@ -65,7 +65,7 @@ def test_the_next_process_takes_away_what_a_killed_one_left(tmp_path):
     done = subprocess.run([sys.executable, "-c", KILLED, file, folder])
     assert done.returncode == -9
     assert names(tmp_path) == [".file.txt.part", ".folder.part"]
-    with whole(file) as part:
+    with replacing(file) as part:
         assert not part.exists()
         part.write_text("again")
     with unfinished(folder) as part:

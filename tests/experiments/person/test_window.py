@@ -20,8 +20,8 @@ from pdpsych.stimuli import Display, show
 if sys.platform != "linux":
     pytest.skip("keys are pressed through X", allow_module_level=True)
 
-from screens import virtual_screen
 from person import ARRIVAL, Person
+from screens import virtual_screen
 
 TIMING = {"fixation": 50, "image": 50, "blank": 50, "gap": 50, "reference": 50, "feedback": 50}
 SIZE = {"width_px": 321, "height_px": 240, "refresh_hz": 60}

@@ -2,16 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
-
-class Column(NamedTuple):
-    """A column's meaning, its units (empty: none), and what each of its values means."""
-
-    description: str
-    units: str = ""
-    levels: dict[str, str] | None = None
-
+from pdpsych.common.tables import Column
 
 MODEL_UNITS = "model units (L2 norm)"
 _TRUTH = {"true": "yes", "false": "no"}

@@ -1,6 +1,6 @@
 import pytest
 
-from pdpsych.common.columns import TRIAL_COLUMNS, trial_column
+from pdpsych.experiments.logs.columns import TRIAL_COLUMNS, trial_column
 from pdpsych.experiments.logs.records import Trial
 
 
