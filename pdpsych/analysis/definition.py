@@ -5,11 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import ClassVar
 
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationInfo, field_validator
 
 from pdpsych.common.errors import InputError
 from pdpsych.common.section import Section, load
 from pdpsych.experiments.experiment import Experiment
+
+# Of fewer simulated experiments a quantile of 95 % is no more than a guess.
+_LEAST_EXPERIMENTS = 200
 
 
 class Analysis(Section):
@@ -59,16 +62,20 @@ class Analysis(Section):
     bootstrap: int = Field(0, ge=0, le=100_000)
     seed: int = Field(0, ge=0)
 
-    @model_validator(mode="after")
-    def _some_time_left(self) -> Analysis:
-        least, most = self.min_response_time, self.max_response_time
+    @field_validator("max_response_time")
+    @classmethod
+    def _some_time_left(cls, most: float | None, info: ValidationInfo) -> float | None:
+        least = info.data.get("min_response_time")
         if least is not None and most is not None and least >= most:
-            raise ValueError(
-                f"min_response_time below max_response_time, got {least:g} and {most:g}"
-            )
-        if 0 < self.bootstrap < 200:
-            raise ValueError(f"bootstrap: 0 (none) or at least 200, got {self.bootstrap}")
-        return self
+            raise ValueError(f"is to be above min_response_time, {least:g}")
+        return most
+
+    @field_validator("bootstrap")
+    @classmethod
+    def _enough_experiments(cls, number: int) -> int:
+        if 0 < number < _LEAST_EXPERIMENTS:
+            raise ValueError(f"is to be 0 (none) or at least {_LEAST_EXPERIMENTS}")
+        return number
 
     @property
     def results(self) -> Path:

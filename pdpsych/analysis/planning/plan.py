@@ -227,7 +227,7 @@ def plan(
     sizes = _sizes(participants, images, trials)
     for name, value in (("studies", studies), ("jobs", jobs or 1)):
         if value < 1:
-            raise InputError("at least 1", field=name, value=value)
+            raise InputError("too few", field=name, value=value, allowed="at least 1")
     stimulus_set = opened.open_experiment().open_set()
     truths, spec = _participants(truth, stimulus_set)
     world = build_world(opened, stimulus_set, spec)
@@ -296,7 +296,8 @@ def size_table(studies: pd.DataFrame, pairs_per_image: float) -> pd.DataFrame:
 def _sizes(participants: Sequence[int], images: Sequence[int], trials: Sequence[int]) -> list[Size]:
     for name, values in (("participants", participants), ("images", images), ("trials", trials)):
         if not values or min(values) < 1 or max(values) > _MOST:
-            raise InputError(f"numbers from 1 to {_MOST}", field=name, value=list(values))
+            allowed = f"numbers from 1 to {_MOST}"
+            raise InputError("cannot be simulated", field=name, value=values, allowed=allowed)
     return [
         Size(*size)
         for size in product(sorted(set(participants)), sorted(set(images)), sorted(set(trials)))

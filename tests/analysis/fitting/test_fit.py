@@ -143,7 +143,7 @@ def only(study, keep):
 def test_few_trials_are_fitted_and_written(study, keep, tmp_path):
     fitted = only(study, keep)
     assert np.isfinite(fitted.thresholds["sd"]).all()
-    again = Fit.from_json(fitted.write(tmp_path)[0])
+    again = Fit.from_json(fitted.put_into(tmp_path)[0])
     pd.testing.assert_frame_equal(again.participants, fitted.participants)
     pd.testing.assert_frame_equal(again.goodness, fitted.goodness)
     pd.testing.assert_frame_equal(again.bins, fitted.bins)
@@ -159,7 +159,7 @@ def test_few_trials_are_fitted_and_written(study, keep, tmp_path):
 def test_trials_that_say_little_are_fitted_and_written(study, columns, tmp_path):
     fitted = changed(study, **columns)
     assert np.isfinite(fitted.thresholds["sd"]).all()
-    Fit.from_json(fitted.write(tmp_path)[0])
+    Fit.from_json(fitted.put_into(tmp_path)[0])
     assert (fitted.participants["flags"] != "").all() or columns == {"amplitude": 1.0}
 
 

@@ -3,7 +3,8 @@ from __future__ import annotations
 from types import SimpleNamespace
 
 import pytest
-from pdpsych.analysis.scoring.as_shown import calibration_shown
+
+from pdpsych.analysis.scoring.score import calibration_shown
 
 ASKED = SimpleNamespace(conditions=[SimpleNamespace(sensitivities={"A": 1.0})])
 NOT_ASKED = SimpleNamespace(conditions=[SimpleNamespace(sensitivities={})])

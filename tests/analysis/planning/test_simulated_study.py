@@ -1,9 +1,9 @@
 import numpy as np
 import pandas as pd
 import pytest
-from pdpsych.analysis.planning.simulation import first_passes, simulate_session
 
 from pdpsych.analysis.fitting.trials import COLUMNS
+from pdpsych.analysis.planning.simulated_study import first_passes, simulate_session
 from pdpsych.common.section import load
 from pdpsych.experiments import Experiment, SimulatedObserver, run
 from pdpsych.experiments.design import plan
