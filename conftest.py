@@ -1,4 +1,7 @@
-"""Examples in docstrings run in a folder of their own, with a small study beside them."""
+"""Examples in docstrings, ``pytest --doctest-modules pdpsych``: each in a folder of its own.
+
+There is a small study in it, ``study``.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,12 @@ from pathlib import Path
 
 import pytest
 
+# These open PsychoPy when they are imported, which needs a screen; they have no examples.
+collect_ignore_glob = [
+    "pdpsych/displays/lab/*.py",
+    "pdpsych/displays/measuring/patch.py",
+    "pdpsych/experiments/person/*.py",
+]
 SUPPORT = Path(__file__).parent / "tests" / "support"
 
 

@@ -21,8 +21,7 @@ from pdpsych.common.drawing import save
 from pdpsych.common.errors import InputError
 from pdpsych.common.files.locks import locked
 from pdpsych.common.tables import write_table
-from pdpsych.stimuli import StimulusSet
-from pdpsych.stimuli.set_figures import plot_stimuli
+from pdpsych.stimuli import StimulusSet, plot_stimuli
 
 FORMATS = ("png", "pdf")
 
@@ -65,7 +64,9 @@ def example_figure(
     axes = figure.subplots(len(images), 1, squeeze=False)[:, 0]
     for image, sign, ax in zip(images, ratios.signs, axes, strict=False):
         order = (1, 2) if sign > 0 else (2, 1)
-        plot_stimuli(stimulus_set, image, pair, rms, ax, order)
+        shown = stimulus_set[image]
+        u, v = (shown[pair].distortion(number) for number in order)
+        plot_stimuli(shown.base, u, v, encoding=shown.encoding, names=(image, pair), rms=rms, ax=ax)
     return figure
 
 

@@ -29,11 +29,11 @@ from pdpsych.analysis.planning.simulated_study import Answers, Size, simulate_se
 from pdpsych.analysis.planning.world import World
 from pdpsych.analysis.scoring.conclusion import possibly_closest
 from pdpsych.analysis.scoring.score import score_ratios
+from pdpsych.displays import Display
 from pdpsych.experiments import Experiment, ObserverSpec, SimulatedObserver
 from pdpsych.experiments.design import Condition, PlannedTrial, Position, arrange
 from pdpsych.experiments.placement.methods import METHODS
 from pdpsych.experiments.placement.placement import Showable
-from pdpsych.stimuli import Display
 
 SIZE = Size(participants=4, images=24, trials=40)
 # Of log ratios over images, and of other models' log ratios around the human's; nats.
@@ -155,7 +155,11 @@ def person_of(
 ) -> Answers:
     """Return somebody with these thresholds who takes part in a case."""
     observer = SimulatedObserver(
-        thresholds, case.exponent, case.lapse, case.bias, int(rng.integers(2**32))
+        thresholds,
+        exponent=case.exponent,
+        lapse=case.lapse,
+        bias=case.bias,
+        seed=int(rng.integers(2**32)),
     )
     return Learner(observer, case.learning, len(trials)) if case.learning else observer
 

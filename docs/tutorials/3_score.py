@@ -40,7 +40,7 @@ print(fitted.thresholds[columns].head(6).round(3).to_string(index=False))
 import matplotlib.pyplot as plt
 
 trials = analysis.read_trials(definition)
-dimension = trials.stimulus_set.base("astronaut").size
+dimension = trials.stimulus_set["astronaut"].dimension
 condition = ("01", "astronaut", "principal", 1)
 _, axes = plt.subplots(figsize=(5, 3.4), layout="constrained")
 fitted.plot_condition(trials.table, condition, dimension=dimension, ax=axes)

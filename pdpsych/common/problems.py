@@ -34,10 +34,10 @@ _WORDS = {
     "date_parsing": (_TYPE, "a date, as in 2026-01-31"),
     "date_from_datetime_parsing": (_TYPE, "a date, as in 2026-01-31"),
     "datetime_type": (_TYPE, "a date and time"),
-    "greater_than": (_RANGE, "above {gt}"),
-    "greater_than_equal": (_RANGE, "at least {ge}"),
-    "less_than": (_RANGE, "below {lt}"),
-    "less_than_equal": (_RANGE, "at most {le}"),
+    "greater_than": (_RANGE, "above {gt:g}"),
+    "greater_than_equal": (_RANGE, "at least {ge:g}"),
+    "less_than": (_RANGE, "below {lt:g}"),
+    "less_than_equal": (_RANGE, "at most {le:g}"),
     "too_short": (_SIZE, "at least {min_length} items"),
     "too_long": (_SIZE, "at most {max_length} items"),
     "string_too_short": (_SIZE, "at least {min_length} characters"),
@@ -61,14 +61,11 @@ def refusal(
     line_at
         Gives the line of a location in them, None where it has none.
     """
-    found: dict[str, InputError] = {}
-    for problem in _told(error.errors()):
-        told = _problem(schema, problem).within(file=file)
-        if told.line is None:
-            told.line = line_at(problem["loc"])
-        found.setdefault(str(told), told)
-    problems = list(found.values())
-    return InputError.of(problems[:_MOST], max(len(problems) - _MOST, 0))
+    placed = [(_problem(schema, p).within(file=file), p["loc"]) for p in _told(error.errors())]
+    found = list({str(told): (told, location) for told, location in placed}.values())
+    for told, location in found[:_MOST]:
+        told.line = told.line or line_at(location)
+    return InputError.of([told for told, _ in found[:_MOST]], max(len(found) - _MOST, 0))
 
 
 def _told(problems: list[Any]) -> list[Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar, cast
@@ -18,16 +19,17 @@ from pydantic_core import CoreSchema, PydanticCustomError
 
 from pdpsych.common.errors import InputError, clipped
 from pdpsych.common.files.atomic import write_text
-from pdpsych.common.files.parsing import line_of, parse_yaml, to_yaml
+from pdpsych.common.files.parsing import parse_yaml, to_yaml
 from pdpsych.common.files.reading import STUDY_FILE, read_text
+from pdpsych.common.files.yaml_nodes import compose, line_in
 from pdpsych.common.problems import LineAt, refusal
 
 P = TypeVar("P", bound="Part")
 S = TypeVar("S", bound="Section")
 # Of these pydantic also takes text that looks like them.
 _EXACT = ("int", "float", "bool")
-# What a core schema holds that is no schema.
-_DATA = ("default", "metadata", "expected", "serialization")
+# What a core schema holds that is no schema, and keys, which JSON has as text only.
+_DATA = ("default", "metadata", "expected", "serialization", "keys_schema")
 
 
 def _exact(schema: Any) -> Any:
@@ -117,7 +119,8 @@ def load(source: str | Path | S, schema: type[S]) -> S:
     text = read_text(path, STUDY_FILE, schema.known_as)
     data = parse_yaml(text, path)
     _check_kind(data, schema, path)
-    section = _validated(data, schema, path, lambda location: line_of(text, location))
+    root = functools.cache(lambda: compose(text))
+    section = _validated(data, schema, path, lambda location: line_in(root(), location))
     section._file = path.resolve()
     return section
 

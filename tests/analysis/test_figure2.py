@@ -81,7 +81,7 @@ def test_the_weights_of_the_recipes_are_known(name):
 def test_from_recipe_to_figure(tmp_path, figure2, capsys):
     wanted = {"principal": {"iterations": 2}}
     recipe = small("dnn-shape-bias", tmp_path, ["alexnet"], wanted, ["astronaut", "coffee"])
-    made = generate(recipe, tmp_path / "set")
+    made = generate(recipe, out=tmp_path / "set")
     figure2(made.path, "--out", tmp_path / "out")
     said = capsys.readouterr().out
     assert "14 layers on the principal distortions, mean over 2 images" in said
@@ -100,7 +100,7 @@ def test_from_recipe_to_figure(tmp_path, figure2, capsys):
 def test_all_layers_of_a_recipe_reach_the_figure(tmp_path, figure2, capsys):
     names = ["alexnet", "resnet50"]
     recipe = small("dnn-adversarial", tmp_path, names, {"random": {}}, ["astronaut"])
-    made = generate(recipe, tmp_path / "set")
+    made = generate(recipe, out=tmp_path / "set")
     assert len(made.models) == 26
     figure2(made.path, "--pair", "random-1", "--out", tmp_path / "out")
     said = capsys.readouterr().out
@@ -178,8 +178,8 @@ def test_examples_show_u_and_v_as_the_layers_are_turned(script, layer_table, wri
     for ax, image, sign in zip(figure.axes, ratios.images, ratios.signs, strict=False):
         base, u, _, with_u, _ = (picture.get_array() for picture in ax.images)
         assert base.shape == (16, 16, 3)
-        shown = opened.distortion(image, "principal", 1 if sign > 0 else 2)
-        changed = opened.base(image) + 0.02 * np.sqrt(3 * 16 * 16) * shown
+        shown = opened[image]["principal"].distortion(1 if sign > 0 else 2)
+        changed = opened[image].base + 0.02 * np.sqrt(3 * 16 * 16) * shown
         np.testing.assert_allclose(with_u, np.moveaxis(np.clip(changed, 0, 1), 0, 2), atol=1e-6)
         # Around mid grey.
         small = np.moveaxis(np.abs(shown) < np.quantile(np.abs(shown), 0.9), 0, 2)

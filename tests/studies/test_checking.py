@@ -4,10 +4,10 @@ import shutil
 
 import numpy as np
 import pytest
+from refusals import refused
 from PIL import Image
 
 from pdpsych import experiments, studies
-from pdpsych.common.errors import InputError
 
 NAME = "early-vision"
 
@@ -38,7 +38,7 @@ def test_each_step_follows_from_the_one_before(new, generated, tmp_path):
 
 
 def test_what_nothing_uses_yet_is_named(done):
-    assert "write" not in str(studies.check(done))
+    assert "write" not in studies.check(done).describe()
     (done / "analysis" / f"{NAME}.yaml").unlink()
     [step] = studies.check(done).steps
     wanted = f"write analysis/{NAME}.yaml, with experiment: ../experiments/{NAME}.yaml"
@@ -105,14 +105,14 @@ def test_all_problems_of_all_files_are_listed(done, edit):
     shutil.copytree(done / "experiments" / "data" / NAME, done / "experiments" / "data" / "gone")
     problems = "\n".join(studies.check(done).problems)
     for words in (
-        "broken.yaml: line 1: not valid YAML",
+        "broken.yaml: line 1, column 10: not valid YAML",
         'typo.yaml: images: unknown sample "catt"; did you mean "cat"?',
         'typo.yaml: images: unknown sample "kat"; did you mean "cat"?',
         'early-vison: no such set, and no recipe makes it; did you mean "early-vision"?',
         "lost.yaml: display: ",
         'no such file; did you mean "srgb-8bit.yaml"?',
         'part.yaml: images: "dog" is not in',
-        "nobody.yaml: lapse: ",
+        "nobody.yaml: line 1: lapse: ",
         "other.yaml: experiment: ",
         "none.csv: ",
         "gone: trial logs, but no experiment",
@@ -128,7 +128,7 @@ def test_a_file_is_checked_with_those_it_names(done):
     for path in named:
         problems = studies.check(path).problems
         assert len(problems) == 1
-        assert f"{display}: curve: srgb, the exponent" in problems[0]
+        assert f"{display}: line 1: curve: srgb, the exponent" in problems[0]
     assert studies.check(done / "stimuli" / f"{NAME}.yaml").problems == ()
     assert len(studies.check(done).problems) == 2
 
@@ -171,17 +171,17 @@ def test_a_damaged_log_is_a_problem_once(done):
     log.chmod(0o644)
     log.write_bytes(b"{}\n" + log.read_bytes())
     problems = studies.check(done).problems
-    assert len(problems) == len({p.partition(": ")[2] for p in problems})
-    assert all("line 1" in problem for problem in problems)
+    assert len(problems) == len({(p.field, p.problem) for p in problems})
+    assert all(problem.line == 1 for problem in problems)
 
 
 def test_what_is_no_study_is_said_so(tmp_path):
-    with pytest.raises(InputError, match=r"no study here.*pdpsych init"):
+    with refused(file=tmp_path, remedy="pdpsych init"):
         studies.check(tmp_path)
-    with pytest.raises(InputError, match="no such file or folder"):
+    with refused(file="study", problem="no such file or folder"):
         studies.check(tmp_path / "study")
     (tmp_path / "recipe.yaml").write_text("")
-    with pytest.raises(InputError, match="not a file of a study, which lie in stimuli"):
+    with refused(file="recipe.yaml", allowed="stimuli"):
         studies.check(tmp_path / "recipe.yaml")
 
 
@@ -190,7 +190,7 @@ def test_the_command_ends_with_status_2_and_prints_what_is_wrong(done, pdpsych_c
     (done / "analysis" / f"{NAME}.yaml").write_text("experimint: x\n")
     ended = pdpsych_command("check", done)
     assert ended.returncode == 2
-    assert 'unknown key "experimint"; did you mean "experiment"?' in ended.stdout
+    assert 'unknown key, got "experimint"; did you mean "experiment"?' in ended.stdout
     assert "Traceback" not in ended.stderr
     ended = pdpsych_command("check", done / "nothing")
     assert (ended.returncode, ended.stderr[:9]) == (2, "pdpsych: ")

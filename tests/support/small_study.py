@@ -12,10 +12,12 @@ from typing import Any
 import numpy as np
 import yaml
 
+from pdpsych.common.files.digests import file_sha256
 from pdpsych.experiments.logs import hash_chain
 from pdpsych.experiments.logs.records import Header, Trial
 from pdpsych.experiments.placement.psychometric import proportion_correct
-from pdpsych.stimuli.stimulus_set import MANIFEST, SCHEMA, StimulusSet, array_file, sha256_of
+from pdpsych.stimuli.manifest import MANIFEST, SCHEMA, array_file
+from pdpsych.stimuli.stimulus_set import StimulusSet
 
 SIDE = 16
 # Log sensitivity ratios of each model to each image's principal pair; all are near 0 for random.
@@ -141,7 +143,7 @@ def write_manifest(
         "models": [record["name"] for record in representations],
         "representations": representations,
         "images": images,
-        "files": {file: sha256_of(folder / file) for file in files},
+        "files": {file: file_sha256(folder / file) for file in files},
     }
     (folder / MANIFEST).write_text(json.dumps(manifest | fields))
     return StimulusSet.open(folder)

@@ -14,7 +14,7 @@ from pdpsych.analysis.fitting.exclusion import describe_excluded, exclude
 from pdpsych.analysis.words import counted
 from pdpsych.common.errors import InputError, shown
 from pdpsych.common.results import Result
-from pdpsych.experiments.logs.collected import check_place, read_logs
+from pdpsych.experiments.logs.collected import check_place, collect
 from pdpsych.experiments.logs.records import Header
 from pdpsych.experiments.logs.session_log import SessionLog
 from pdpsych.stimuli.stimulus_set import StimulusSet
@@ -138,7 +138,7 @@ def read_trials(analysis: str | Path | Analysis) -> Trials:
     """
     opened = open_analysis(analysis)
     experiment = opened.open_experiment()
-    logs = read_logs(experiment)
+    logs, passed_over = collect(experiment)
     stimulus_set = experiment.open_set()
     chosen = select_participants(opened, sorted({log.header.participant for log in logs}))
     logs = [log for log in logs if log.header.participant in chosen]
@@ -153,12 +153,13 @@ def read_trials(analysis: str | Path | Analysis) -> Trials:
             file=experiment.logs,
             remedy=f"go on with the sessions, or exclude less in {opened.label}",
         )
+    notes = [note for log in logs for note in _notes(log, opened)]
     return Trials(
         kept[COLUMNS],
         stimulus_set,
         [log.header for log in logs],
         excluded,
-        [note for log in logs for note in _notes(log, opened)] + _nothing_left(chosen, kept),
+        passed_over + notes + _nothing_left(chosen, kept),
     )
 
 
@@ -205,7 +206,7 @@ def _nothing_left(chosen: list[str], kept: pd.DataFrame) -> list[str]:
 def _check_set(logs: list[SessionLog], stimulus_set: StimulusSet) -> None:
     for log in logs:
         recorded = log.header.stimulus_set_sha256
-        if recorded != stimulus_set.sha256:
+        if not stimulus_set.is_known_as(recorded):
             raise InputError(
                 "the session showed another stimulus set",
                 file=log.path,

@@ -25,7 +25,7 @@ from pdpsych.common.parallel import spread
 from pdpsych.common.results import Result
 from pdpsych.common.section import load
 from pdpsych.common.terminal import progress_bar
-from pdpsych.experiments.observer import ObserverSpec
+from pdpsych.experiments.observers.spec import ObserverSpec
 from pdpsych.stimuli.stimulus_set import StimulusSet
 
 if TYPE_CHECKING:

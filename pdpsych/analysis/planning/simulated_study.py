@@ -25,7 +25,7 @@ from pdpsych.analysis.scoring.score import score_ratios
 from pdpsych.common.errors import InputError
 from pdpsych.common.files.digests import seed_of
 from pdpsych.experiments.design import Condition, PlannedTrial, arrange
-from pdpsych.experiments.observer import SimulatedObserver
+from pdpsych.experiments.observers.simulated import SimulatedObserver
 from pdpsych.experiments.placement.placement import Placement
 from pdpsych.experiments.tasks.task import Position
 
@@ -116,10 +116,10 @@ def _sessions(
         own = typical * np.exp(spec.spread * rng.standard_normal(len(typical)))
         observer = SimulatedObserver(
             dict(zip(of_set, own.tolist(), strict=True)),
-            spec.exponent,
-            spec.lapse,
-            spec.bias,
-            seed_of(spec.seed, number, person, "answers"),
+            exponent=spec.exponent,
+            lapse=spec.lapse,
+            bias=spec.bias,
+            seed=seed_of(spec.seed, number, person, "answers"),
         )
         trials = arrange(list(of_set), experiment, rng)
         tables.append(simulate_session(trials, placements, observer, f"{person + 1:03d}"))

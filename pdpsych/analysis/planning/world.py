@@ -5,17 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
 import pandas as pd
 
 from pdpsych.analysis.definition import Analysis
 from pdpsych.analysis.scoring.conclusion import deciding_kind
-from pdpsych.experiments.design import Condition, arrange, conditions
+from pdpsych.experiments.design import Condition, conditions
 from pdpsych.experiments.experiment import Experiment
-from pdpsych.experiments.observer import ObserverSpec
+from pdpsych.experiments.logs.labels import Labels
+from pdpsych.experiments.observers.spec import ObserverSpec
 from pdpsych.experiments.placement.placement import Placement
-from pdpsych.experiments.sessions.session import calibration_for
-from pdpsych.experiments.sessions.stage import Stage
+from pdpsych.experiments.sessions.placements import begin_placements
+from pdpsych.experiments.sessions.preparation import Preparation
+from pdpsych.stimuli.calibration.calibration import Calibration
 from pdpsych.stimuli.stimulus_set import StimulusSet
 from pdpsych.stimuli.thresholds import expected_thresholds
 
@@ -78,7 +79,7 @@ def _placements(
     experiment: Experiment, stimulus_set: StimulusSet, measured: Sequence[Condition]
 ) -> dict[Condition, Placement]:
     """Return the placement of each condition as a session begins."""
-    once = experiment.model_copy(update={"trials_per_condition": 1, "practice_trials": 0})
-    calibration = calibration_for(once, stimulus_set, uncalibrated=False, needed=False)
-    trials = arrange(measured, once, np.random.default_rng(0))
-    return Stage(once, stimulus_set, trials, "plan", "01", calibration).placements
+    display = experiment.screen()
+    calibration = Calibration.of(stimulus_set, display)
+    prepared = Preparation(experiment, stimulus_set, display, calibration, Labels("plan"))
+    return begin_placements(prepared, measured)

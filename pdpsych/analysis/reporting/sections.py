@@ -192,8 +192,8 @@ def curves(found: Findings) -> str:
     for ax in axes[len(shown) :]:
         ax.set_axis_off()
     for ax, condition in zip(axes, shown, strict=False):
-        shape = trials.stimulus_set.entry(condition[1]).shape
-        fit.plot_condition(trials.table, condition, dimension=int(np.prod(shape)), ax=ax)
+        dimension = trials.stimulus_set[condition[1]].dimension
+        fit.plot_condition(trials.table, condition, dimension=dimension, ax=ax)
     return found.gallery.show(
         figure,
         "psychometric",

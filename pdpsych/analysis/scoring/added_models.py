@@ -17,7 +17,9 @@ from pdpsych.common.errors import InputError
 from pdpsych.common.results import Result
 from pdpsych.common.terminal import progress_bar
 from pdpsych.models.address import Address, representation_names
-from pdpsych.stimuli.stimulus_set import ImageEntry, StimulusSet, nothing_seen
+from pdpsych.stimuli.log_ratios import nothing_seen
+from pdpsych.stimuli.set_image import SetImage
+from pdpsych.stimuli.stimulus_set import StimulusSet
 
 if TYPE_CHECKING:
     from pdpsych.models import Representation
@@ -58,6 +60,15 @@ class AddedModels(Result):
         The set.
     added
         What is known of each model.
+
+    Examples
+    --------
+    >>> from pdpsych import analysis
+    >>> added = analysis.add_models("study", ["LGG"])
+    >>> added
+    <AddedModels: LGG on stimulus set small>
+    >>> analysis.score("study", added=added).ranking["model"].nunique()
+    4
     """
 
     stimulus_set: StimulusSet = field(compare=False)
@@ -94,11 +105,8 @@ class AddedModels(Result):
         with np.errstate(divide="ignore", invalid="ignore"):
             table["log_ratio"] = np.log(table["u"]) - np.log(table["v"])
         for row in table[~np.isfinite(table["log_ratio"])].itertuples():
-            raise InputError(
-                nothing_seen(str(row.model), row.u, row.v),
-                file=self.stimulus_set.path,
-                field=f"{row.image}/{row.pair}",
-            )
+            unseen = nothing_seen(str(row.model), row.u, row.v)
+            raise unseen.within(file=self.stimulus_set.path, field=f"images.{row.image}.{row.pair}")
         return table.drop(columns=["u", "v"])
 
     def models(self) -> dict[str, dict[str, Any]]:
@@ -247,20 +255,19 @@ def _sensitivities(
     found: dict[str, dict[str, dict[str, tuple[float, float]]]] = {name: {} for name in names}
     if not names:
         return found
-    entries = stimulus_set.manifest.images
-    with progress_bar(len(entries), "image", progress) as bar:
-        for entry in entries:
-            chosen = [model for model in loaded[entry.encoding] if model.name in found]
-            values = _at_image(chosen, stimulus_set, entry)
+    with progress_bar(len(stimulus_set), "image", progress) as bar:
+        for image in stimulus_set:
+            chosen = [model for model in loaded[image.encoding] if model.name in found]
+            values = _at_image(chosen, stimulus_set, image)
             for name, both in zip((m.name for m in chosen), values, strict=True):
-                pairs = zip(entry.pairs, both.tolist(), strict=True)
-                found[name][entry.name] = {pair.name: (u, v) for pair, (u, v) in pairs}
+                pairs = zip(image, both.tolist(), strict=True)
+                found[name][image.name] = {pair.name: (u, v) for pair, (u, v) in pairs}
             bar.update()
     return found
 
 
 def _at_image(
-    models: list[Representation], stimulus_set: StimulusSet, entry: ImageEntry
+    models: list[Representation], stimulus_set: StimulusSet, image: SetImage
 ) -> np.ndarray:
     """Return sensitivities to the distortions of an image, (models, pairs, 2)."""
     import torch
@@ -269,13 +276,11 @@ def _at_image(
 
     like = {"dtype": getattr(torch, _precision(stimulus_set))}
     like["device"] = "cuda" if torch.cuda.is_available() else "cpu"
-    image = torch.tensor(stimulus_set.base(entry.name), **like)
-    distortions = np.stack(
-        [stimulus_set.distortion(entry.name, p.name, n) for p in entry.pairs for n in (1, 2)]
-    )
+    base = torch.tensor(image.base, **like)
+    distortions = np.stack([pair.distortion(n) for pair in image for n in (1, 2)])
     try:
-        local = LocalGeometry(models, image, stimulus_set.manifest.floor)
+        local = LocalGeometry(models, base, floor=stimulus_set.manifest.floor)
         values = local.sensitivities(local.block(distortions))
     except InputError as error:
-        raise error.within(field=f"images.{entry.name}") from None
-    return values.reshape(len(models), len(entry.pairs), 2)
+        raise error.within(field=f"images.{image.name}") from None
+    return values.reshape(len(models), len(image), 2)

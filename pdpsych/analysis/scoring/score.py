@@ -241,7 +241,8 @@ def score(
 def _score_set(fit: Fit, stimulus_set: StimulusSet, added: AddedModels | None) -> Scores:
     """Score the models of a set, and others."""
     shown = None if added else calibration_shown(fit, stimulus_set)
-    ratios = stimulus_set.log_ratios(shown).assign(took_part=True)
+    ratios = shown.log_ratios(stimulus_set) if shown else stimulus_set.log_ratios()
+    ratios = ratios.assign(took_part=True)
     models = _models(stimulus_set)
     if added:
         ratios = pd.concat([ratios, added.log_ratios()], ignore_index=True)
@@ -262,8 +263,8 @@ def calibration_shown(fit: Fit, stimulus_set: StimulusSet) -> Calibration | None
     """
     named = {session.get("calibration") for session in fit.source["sessions"]}
     sha256 = named.pop() if len(named) == 1 else None
-    found = stimulus_set.calibration_of(sha256) if sha256 else None
-    return found if found and any(c.sensitivities for c in found.conditions) else None
+    found = Calibration.with_sha256(stimulus_set, sha256) if sha256 else None
+    return found if found and found.has_sensitivities else None
 
 
 def _models(stimulus_set: StimulusSet) -> dict[str, dict[str, Any]]:

@@ -21,7 +21,7 @@ from pdpsych.common.files.faults import (
     unfit,
 )
 from pdpsych.common.files.reading import DOCUMENT, STUDY_FILE, read_text
-from pdpsych.common.files.yaml_nodes import Dumper, Misplaced, compose, line_in, plain
+from pdpsych.common.files.yaml_nodes import Dumper, Misplaced, compose, plain
 
 _SUSPECT = re.compile("\\\\u(?:0000|[dD][89a-fA-F])|[\ud800-\udfff]")
 _LONG = re.compile(rf"[0-9]{{{MOST_DIGITS}}}")
@@ -159,24 +159,6 @@ def parse_yaml(text: str, file: str | Path) -> Any:
         what = TOO_DEEP if isinstance(error, RecursionError) else clipped(str(error))
         raise InputError(f"not valid YAML: {what}", file=file) from None
     raise refusal(fault, text, file)
-
-
-def line_of(text: str, location: tuple[Any, ...]) -> int | None:
-    """Return the line of a YAML text in which a value stands, or what is nearest around it.
-
-    Parameters
-    ----------
-    text
-        As :func:`parse_yaml` reads it.
-    location
-        Keys and indices that lead to the value; what is none of them is passed over.
-
-    Examples
-    --------
-    >>> line_of("a: 1" + chr(10) + "b: [2]", ("b", 0))
-    2
-    """
-    return line_in(compose(text), location)
 
 
 def to_yaml(data: Any) -> str:

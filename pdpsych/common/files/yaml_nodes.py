@@ -29,6 +29,7 @@ _FORMS = {
 }
 _FIRST = {"null": ["~", "n", "N", ""], "bool": list("tTfF")}
 _BASES = {"0o": 8, "0x": 16}
+_OTHER_BREAKS = re.compile("[\r\x85\u2028\u2029]")
 
 
 class Misplaced(Exception):
@@ -68,6 +69,13 @@ class Dumper(yaml.SafeDumper):
         """Write out what is there twice."""
         return True
 
+    def represent_str(self, data: str) -> yaml.ScalarNode:
+        """Quote text with ends of lines that YAML 1.1 knows and would fold."""
+        style = '"' if _OTHER_BREAKS.search(data) else None
+        return self.represent_scalar(_YAML + "str", data, style)
+
+
+Dumper.add_representer(str, Dumper.represent_str)
 
 for _kind, _form in _FORMS.items():
     for _class in (Loader, Dumper):

@@ -43,7 +43,7 @@ def locate(checkpoint: Checkpoint, progress: bool = True) -> Path:
         try:
             verify(found, checkpoint)
         except InputError as error:
-            raise InputError(f"{error}; remove it to download it again") from error
+            raise error.within(remedy="remove it to download it again") from error
         return found
     target = folder() / checkpoint.file
     if checkpoint.member:
@@ -65,11 +65,14 @@ def verify(path: Path, checkpoint: Checkpoint) -> None:
         try:
             actual = digest(path, algorithm) if published else ""
         except OSError as error:
-            raise InputError(f"{path}: {error.strerror}") from error
+            raise InputError(str(error.strerror), file=path) from error
         if not actual.startswith(published):
             raise InputError(
-                f"{path}: not the file that {checkpoint.url} should give: its {algorithm} is "
-                f"{actual}, the published one {published}"
+                f"not the file that {checkpoint.url} should give",
+                file=path,
+                field=algorithm,
+                value=actual,
+                allowed=f"the published one, {published}",
             )
 
 
@@ -98,13 +101,13 @@ def _bundle(checkpoint: Checkpoint, progress: bool) -> Path:
     try:
         download(checkpoint.url, target, _check_tar, progress)
     except InputError as error:
-        raise InputError(f"{error}; of it only {checkpoint.member} is needed") from error
+        raise error.within(remedy=f"of it only {checkpoint.member} is needed") from error
     return target
 
 
 def _check_tar(path: Path) -> None:
     if not tarfile.is_tarfile(path):
-        raise InputError(f"{path}: not a tar file")
+        raise InputError("not a tar file", file=path)
 
 
 def _extract(bundle: Path, checkpoint: Checkpoint, target: Path) -> None:
@@ -117,7 +120,7 @@ def _extract(bundle: Path, checkpoint: Checkpoint, target: Path) -> None:
         verify(part, checkpoint)
         part.replace(target)
     except (OSError, tarfile.TarError) as error:
-        raise InputError(f"{bundle}: cannot extract {checkpoint.member}: {error}") from error
+        raise InputError(f"cannot extract {checkpoint.member}: {error}", file=bundle) from error
     finally:
         part.unlink(missing_ok=True)
 
@@ -127,8 +130,9 @@ def _member(tar: tarfile.TarFile, bundle: Path, name: str) -> IO[bytes]:
     if len(found) != 1 or found[0].size > _LARGEST_MEMBER:
         sizes = ", ".join(f"{m.name} ({m.size / 1e6:.0f} MB)" for m in found) or "none"
         raise InputError(
-            f"{bundle}: must hold one regular file {name} of at most "
-            f"{_LARGEST_MEMBER / 1e9:g} GB; has {sizes}"
+            f"must hold one regular file {name} of at most {_LARGEST_MEMBER / 1e9:g} GB",
+            file=bundle,
+            value=sizes,
         )
     opened = tar.extractfile(found[0])
     assert opened is not None  # only links and folders give None

@@ -52,7 +52,8 @@ def download(url: str, target: Path, check: Callable[[Path], None], progress: bo
         with suppress(OSError):
             lock.unlink()  # who waits for it finds the file first
     except (OSError, HTTPException, NotImplementedError) as error:  # the last: no locks there
-        raise InputError(f"{url}: {_reason(error, target)}") from error
+        problem, remedy = _reason(error, target)
+        raise InputError(problem, file=url, remedy=remedy) from error
 
 
 def _download(url: str, target: Path, check: Callable[[Path], None], progress: bool) -> None:
@@ -70,7 +71,7 @@ def _download(url: str, target: Path, check: Callable[[Path], None], progress: b
         check(part.path)
     except InputError as error:
         part.remove()
-        raise InputError(f"{error}; what was downloaded is removed") from error
+        raise error.within(remedy="what was downloaded is removed") from error
     part.path.replace(target)
     part.remove()
 
@@ -125,18 +126,19 @@ def _is_final(error: Exception) -> bool:
     return isinstance(error, HTTPError) or getattr(error, "errno", None) in _DISK
 
 
-def _reason(error: Exception, target: Path) -> str:
+def _reason(error: Exception, target: Path) -> tuple[str, str]:
+    """Return why a download failed, and what to do."""
     if getattr(error, "errno", None) in _DISK:
         return (
-            f"cannot write {target}: {getattr(error, 'strerror', error)}; make room, or set "
-            f"{FOLDER_VARIABLE} to another folder"
+            f"cannot write {target}: {getattr(error, 'strerror', error)}",
+            f"make room, or set {FOLDER_VARIABLE} to another folder",
         )
     if isinstance(error, HTTPError):
         what = f"the server answers {error.code} {error.reason}"
     else:
         what = f"the download failed: {getattr(error, 'reason', error) or type(error).__name__}"
-    return (
-        f"{what}; without a connection, get the file elsewhere (in a browser, or with "
+    return what, (
+        "without a connection, get the file elsewhere (in a browser, or with "
         f"`pdpsych models fetch`) and put it at {target}"
     )
 

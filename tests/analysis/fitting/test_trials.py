@@ -93,8 +93,16 @@ def test_a_cut_off_line_is_left_out_and_noted(write_study):
 def test_a_log_of_another_experiment_is_refused(write_study):
     study = write_study(trials=4)
     change_header(study, "02", experiment="late")
-    with refused(file=LOG.format("02"), field="experiment", value="late"):
+    with refused(file=LOG.format("02"), field="experiment", value="late", allowed="early"):
         read_trials(study)
+
+
+def test_a_session_that_was_not_started_is_passed_over_with_a_note(write_study):
+    study = write_study(trials=4)
+    (study / LOG.format("07")).write_text("")
+    trials = read_trials(study)
+    assert trials.table["participant"].unique().tolist() == ["01", "02"]
+    assert "sub-07_ses-01.jsonl: empty: the session was not started" in trials.notes[0]
 
 
 def test_a_renamed_log_is_refused(write_study):

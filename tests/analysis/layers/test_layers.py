@@ -12,7 +12,7 @@ from scipy import stats
 from pdpsych.analysis import LayerRatios, layer_ratios
 from pdpsych.analysis.layers.layers import LAYER_COLUMNS, align
 from pdpsych.stimuli import StimulusSet
-from pdpsych.stimuli.stimulus_set import MANIFEST
+from pdpsych.stimuli.manifest import MANIFEST
 
 SEEDS = st.integers(0, 2**32 - 1)
 

@@ -6,7 +6,8 @@ from pdpsych.analysis.fitting.trials import COLUMNS
 from pdpsych.analysis.planning.simulated_study import first_passes, simulate_session
 from pdpsych.common.section import load
 from pdpsych.experiments import Experiment, SimulatedObserver, run
-from pdpsych.experiments.design import plan
+from pdpsych.experiments.logs.labels import Labels
+from pdpsych.experiments.sessions.preparation import prepare
 from pdpsych.experiments.sessions.stage import Stage
 
 
@@ -21,9 +22,8 @@ def experiment(write_study):
 
 @pytest.fixture(scope="module")
 def session(experiment):
-    opened = experiment.open_set()
-    trials = plan(experiment, opened, "01", "01")
-    stage = Stage(experiment, opened, trials, "01", "01")
+    prepared = prepare(experiment, Labels("01"))
+    trials, stage = prepared.trials, Stage(prepared)
     observer = SimulatedObserver(dict.fromkeys(stage.placements, 0.3), lapse=0.0, seed=5)
     return trials, stage, observer
 
