@@ -131,7 +131,7 @@ def summary(made: StimulusSet) -> pd.Series:
     unlit = (digits()[0].images[:, 0] > 0).float().mean(dim=0).numpy() <= 0.01
     for which, order in zip("uv", ((1, 2), (2, 1)), strict=True):
         shares = [
-            np.square(made.distortion(image, "principal", order[int(sign < 0)])[0])[unlit].sum()
+            np.square(made[image]["principal"].distortion(order[int(sign < 0)])[0])[unlit].sum()
             for image, sign in zip(principal.images, principal.signs, strict=True)
         ]
         found[f"{which} unlit"] = float(np.mean(shares))

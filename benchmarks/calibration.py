@@ -31,11 +31,11 @@ from pdpsych.analysis.planning.simulation import Answers, simulate_session
 from pdpsych.analysis.scoring.conclusion import possibly_closest
 from pdpsych.analysis.scoring.human import EVERYONE
 from pdpsych.analysis.scoring.score import Scores, score_ratios
+from pdpsych.displays import Display
 from pdpsych.experiments import Experiment, ObserverSpec, SimulatedObserver
 from pdpsych.experiments.design import Condition, PlannedTrial, Position, arrange
 from pdpsych.experiments.placement.methods import METHODS
 from pdpsych.experiments.placement.placement import Showable
-from pdpsych.stimuli import Display
 
 SIZE = Size(participants=4, images=24, trials=40)
 # Of log ratios over images, and of other models' log ratios around the human's; nats.

@@ -44,7 +44,7 @@ from pdpsych.analysis.fitting import trials
 from pdpsych.common.section import load
 
 gathered = trials.gather(load(definition, analysis.Analysis))
-dimension = gathered.stimulus_set.base("astronaut").size
+dimension = gathered.stimulus_set["astronaut"].base.size
 condition = ("01", "astronaut", "principal", 1)
 _, axes = plt.subplots(figsize=(5, 3.4), layout="constrained")
 scores.plot_psychometric(fitted, gathered.table, condition, dimension, ax=axes)

@@ -69,9 +69,9 @@ def conditions(
     found = tuple(
         condition
         for image in images
-        for pair in opened.pairs(image)
-        if experiment.pairs is None or pair in experiment.pairs
-        for condition in (Condition(image, pair, 1), Condition(image, pair, 2))
+        for pair in opened[image]
+        if experiment.pairs is None or pair.name in experiment.pairs
+        for condition in (Condition(image, pair.name, 1), Condition(image, pair.name, 2))
         if condition.name not in experiment.leave_out
     )
     if not found:

@@ -192,10 +192,10 @@ class Experiment(Section):
         images = self.images or opened.images
         for image in images:
             self._check_name("images", image, opened.images)
-        pairs = tuple(dict.fromkeys(pair for image in images for pair in opened.pairs(image)))
+        pairs = tuple(dict.fromkeys(pair.name for image in images for pair in opened[image]))
         for pair in self.pairs or ():
             self._check_name("pairs", pair, pairs)
-        names = tuple(f"{i}/{pair}/{n}" for i in images for pair in opened.pairs(i) for n in (1, 2))
+        names = tuple(f"{i}/{pair.name}/{n}" for i in images for pair in opened[i] for n in (1, 2))
         for name in self.leave_out:
             self._check_name("leave_out", name, names)
         if self.groups > len(images):

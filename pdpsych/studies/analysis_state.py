@@ -17,8 +17,7 @@ from pdpsych.common.errors import InputError
 from pdpsych.common.section import Part, validate
 from pdpsych.experiments.logs.records import Header
 from pdpsych.studies.experiment_state import ExperimentState
-from pdpsych.studies.some import some
-from pdpsych.studies.step import Step
+from pdpsych.studies.next_step import NextStep, some
 from pdpsych.studies.study_files import StudyFiles
 
 
@@ -50,7 +49,7 @@ class AnalysisState:
         )
 
     @property
-    def steps(self) -> tuple[Step, ...]:
+    def steps(self) -> tuple[NextStep, ...]:
         """What is to be done next."""
         if self.trials is None or self.fit == self.scores == ():
             return ()
@@ -58,7 +57,7 @@ class AnalysisState:
             why = "results are out of date"
         else:
             why = "trials are not fitted" if self.fit is None else "models are not scored"
-        return (Step(f"pdpsych score {self.analysis.label}", why),)
+        return (NextStep(f"pdpsych score {self.analysis.label}", why),)
 
 
 def analysis_state(
@@ -139,7 +138,7 @@ def _since_fit(fit: _Fit, analysis: Analysis, trials: Trials | None) -> Iterator
         yield f"settings changed: {', '.join(changed)}"
     if trials is None:
         return
-    if fit.source.set.sha256 != trials.stimulus_set.sha256:
+    if not trials.stimulus_set.is_known_as(fit.source.set.sha256):
         yield "the stimulus set changed"
     yield from _since_sessions(fit.source.sessions, trials.sessions)
     if fit.source.trials != len(trials.table):

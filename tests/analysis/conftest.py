@@ -15,10 +15,11 @@ from pdpsych.analysis.fitting.fit import Fit
 from pdpsych.analysis.fitting.hierarchy import Posterior
 from pdpsych.analysis.fitting.likelihood import Observations
 from pdpsych.analysis.fitting.trials import CONDITION
+from pdpsych.common.files.digests import file_sha256
 from pdpsych.experiments.logs import hash_chain
 from pdpsych.experiments.logs.records import Header, Trial
 from pdpsych.experiments.placement.psychometric import proportion_correct
-from pdpsych.stimuli.stimulus_set import MANIFEST, array_file, sha256_of
+from pdpsych.stimuli.manifest import MANIFEST, array_file
 
 SIDE = 16
 # Log sensitivity ratios of each model to each image's principal pair; all are near 0 for random.
@@ -208,7 +209,7 @@ def _write_image(folder: Path, name: str, channels: int, seed: int) -> tuple[dic
     file.parent.mkdir(parents=True, exist_ok=True)
     np.savez(file, image=image.astype(np.float32), distortions=distortions.astype(np.float32))
     entry = {"name": name, "source": "none", "source_sha256": "0" * 64, "shape": shape}
-    return entry | {"encoding": "srgb"}, sha256_of(file)
+    return entry | {"encoding": "srgb"}, file_sha256(file)
 
 
 def _write_set(folder: Path, blind: str) -> str:
@@ -229,7 +230,7 @@ def _write_set(folder: Path, blind: str) -> str:
     manifest = {"schema_version": 1, "name": "small", "created": "2026-01-01", "floor": 0.03}
     manifest |= {"versions": {"pdpsych": "<i>&"}, "recipe": {}, "models": list(RATIOS)}
     (folder / MANIFEST).write_text(json.dumps(manifest | {"images": entries, "files": hashes}))
-    return sha256_of(folder / MANIFEST)
+    return file_sha256(folder / MANIFEST)
 
 
 def _pair(kind: str, sensitivities: dict[str, tuple[float, float]], certificate: dict) -> dict:

@@ -75,7 +75,7 @@ def test_the_weights_of_the_recipes_are_known(name):
 def test_from_recipe_to_figure(tmp_path, figure2, capsys):
     wanted = {"principal": {"iterations": 2}}
     recipe = small("dnn-shape-bias", tmp_path, ["alexnet"], wanted, ["astronaut", "coffee"])
-    made = generate(recipe, tmp_path / "set")
+    made = generate(recipe, out=tmp_path / "set")
     figure2(made.path, "--out", tmp_path / "out")
     said = capsys.readouterr().out
     assert "14 layers on the principal distortions, mean over 2 images" in said
@@ -94,7 +94,7 @@ def test_from_recipe_to_figure(tmp_path, figure2, capsys):
 def test_all_layers_of_a_recipe_reach_the_figure(tmp_path, figure2, capsys):
     names = ["alexnet", "resnet50"]
     recipe = small("dnn-adversarial", tmp_path, names, {"random": {}}, ["astronaut"])
-    made = generate(recipe, tmp_path / "set")
+    made = generate(recipe, out=tmp_path / "set")
     assert len(made.models) == 26
     figure2(made.path, "--pair", "random-1", "--out", tmp_path / "out")
     said = capsys.readouterr().out

@@ -3,11 +3,10 @@ from __future__ import annotations
 import shutil
 
 import numpy as np
-import pytest
 from PIL import Image
+from refusals import refused
 
 from pdpsych import experiments, studies
-from pdpsych.common.errors import InputError
 
 NAME = "early-vision"
 
@@ -38,7 +37,7 @@ def test_each_step_follows_from_the_one_before(new, generated, tmp_path):
 
 
 def test_what_nothing_uses_yet_is_named(done):
-    assert "write" not in str(studies.check(done))
+    assert "write" not in studies.check(done).describe()
     (done / "analysis" / f"{NAME}.yaml").unlink()
     [step] = studies.check(done).steps
     wanted = f"write analysis/{NAME}.yaml, with experiment: ../experiments/{NAME}.yaml"
@@ -171,17 +170,17 @@ def test_a_damaged_log_is_a_problem_once(done):
     log.chmod(0o644)
     log.write_bytes(b"{}\n" + log.read_bytes())
     problems = studies.check(done).problems
-    assert len(problems) == len({p.partition(": ")[2] for p in problems})
-    assert all("line 1" in problem for problem in problems)
+    assert len(problems) == len({(p.field, p.problem) for p in problems})
+    assert all(problem.line == 1 for problem in problems)
 
 
 def test_what_is_no_study_is_said_so(tmp_path):
-    with pytest.raises(InputError, match=r"no study here.*pdpsych init"):
+    with refused(file=tmp_path, remedy="pdpsych init"):
         studies.check(tmp_path)
-    with pytest.raises(InputError, match="no such file or folder"):
+    with refused(file="study", problem="no such file or folder"):
         studies.check(tmp_path / "study")
     (tmp_path / "recipe.yaml").write_text("")
-    with pytest.raises(InputError, match="not a file of a study, which lie in stimuli"):
+    with refused(file="recipe.yaml", allowed="stimuli"):
         studies.check(tmp_path / "recipe.yaml")
 
 

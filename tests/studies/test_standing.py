@@ -21,7 +21,7 @@ def _row(text, kind):
 
 
 def test_a_new_study_has_nothing(new):
-    text = str(studies.status(new))
+    text = studies.status(new).describe()
     assert _row(text, "set")["state"] == "not generated"
     assert _row(text, "experiment")["state"] == "set missing"
     row = _row(text, "analysis")
@@ -30,7 +30,7 @@ def test_a_new_study_has_nothing(new):
 
 
 def test_a_study_that_is_done(done):
-    text = str(studies.status(done))
+    text = studies.status(done).describe()
     row = _row(text, "set")
     assert (row["images"], row["models"]) == ("2", "4")
     assert row["state"].startswith("generated, 20")

@@ -167,7 +167,7 @@ class Fit:
         from pdpsych.analysis.figures.comparisons import plot_threshold_map
 
         images = self.thresholds["image"].unique()
-        dimensions = {image: int(np.prod(stimulus_set.entry(image).shape)) for image in images}
+        dimensions = {image: stimulus_set[image].dimension for image in images}
         return plot_threshold_map(self, dimensions, ax)
 
     @property

@@ -157,7 +157,7 @@ def _nothing_left(chosen: list[str], kept: pd.DataFrame) -> list[str]:
 def _check_set(logs: list[SessionLog], stimulus_set: StimulusSet) -> None:
     for log in logs:
         recorded = log.header.stimulus_set_sha256
-        if recorded != stimulus_set.sha256:
+        if not stimulus_set.is_known_as(recorded):
             raise InputError(
                 f"{log.path}: stimulus_set_sha256: the session showed another stimulus set "
                 f"({recorded[:12]}…) than {stimulus_set.path} ({stimulus_set.sha256[:12]}…); "

@@ -104,7 +104,9 @@ def example_figure(
     axes = figure.subplots(len(images), 1, squeeze=False)[:, 0]
     for image, sign, ax in zip(images, ratios.signs, axes, strict=False):
         order = (1, 2) if sign > 0 else (2, 1)
-        plot_stimuli(stimulus_set, image, pair, rms, ax, order)
+        drawn = stimulus_set[image]
+        u, v = (drawn[pair].distortion(number) for number in order)
+        plot_stimuli(drawn.base, u, v, encoding=drawn.encoding, names=(image, pair), rms=rms, ax=ax)
     return figure
 
 

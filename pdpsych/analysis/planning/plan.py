@@ -28,6 +28,7 @@ from pdpsych.experiments.observers.spec import ObserverSpec
 from pdpsych.experiments.placement.placement import Placement
 from pdpsych.experiments.sessions.placements import begin_placements
 from pdpsych.experiments.sessions.preparation import Preparation
+from pdpsych.stimuli.calibration.calibration import Calibration
 from pdpsych.stimuli.stimulus_set import StimulusSet
 from pdpsych.stimuli.thresholds import expected_thresholds
 
@@ -259,7 +260,7 @@ def _placements(
 ) -> dict[Condition, Placement]:
     """Return the placement of each condition as a session begins."""
     display = experiment.screen()
-    calibration = stimulus_set.calibration(display)
+    calibration = Calibration.of(stimulus_set, display)
     prepared = Preparation(experiment, stimulus_set, display, calibration, Labels("plan"))
     return begin_placements(prepared, measured)
 

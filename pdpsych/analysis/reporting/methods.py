@@ -128,7 +128,7 @@ def _stimuli(trials: Trials, fit: Fit) -> str:
     shown = [kinds[key] for key in zip(pairs["image"], pairs["pair"], strict=True)]
     counts = pd.Series(shown).value_counts(sort=False)
     listed = " and ".join(f"{count} {escape(str(kind))}" for kind, count in counts.items())
-    shapes = {opened.entry(image).shape[-2:] for image in pairs["image"].unique()}
+    shapes = {opened[image].shape[-2:] for image in pairs["image"].unique()}
     sizes = ", ".join(f"{width} × {height}" for height, width in sorted(shapes))
     return (
         f"Stimuli were {_counted(pairs['image'].nunique(), 'image')} ({sizes} pixels), each with "

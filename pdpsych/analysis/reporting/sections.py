@@ -130,8 +130,6 @@ def ratios(found: Findings) -> str:
 
 def stimuli(found: Findings) -> str:
     """Show some of the measured pairs of distortions."""
-    from pdpsych.stimuli.set_figures import plot_stimuli
-
     opened, fit, gallery = found.opened, found.fit, found.gallery
     measured = (
         fit.thresholds[["image", "pair"]].drop_duplicates().itertuples(index=False, name=None)
@@ -144,7 +142,7 @@ def stimuli(found: Findings) -> str:
     shown = every[:_MOST_STIMULI]
     note = f"{len(shown)} of {len(kinds)} pairs of the set; all are in its previews."
     drawn = [
-        gallery.show(_of(plot_stimuli(opened, image, pair)), f"stimuli-{n}", f"{image}, {pair}")
+        gallery.show(_of(opened.plot(image, pair)), f"stimuli-{n}", f"{image}, {pair}")
         for n, (image, pair) in enumerate(shown, start=1)
     ]
     return "\n".join([f'<p class="dim">{note}</p>', *drawn])
@@ -173,9 +171,7 @@ def thresholds(found: Findings) -> str:
     from pdpsych.analysis.figures.comparisons import plot_threshold_map
 
     opened, fit = found.opened, found.fit
-    dimensions = {
-        image: int(np.prod(opened.entry(image).shape)) for image in fit.thresholds["image"].unique()
-    }
+    dimensions = {image: opened[image].dimension for image in fit.thresholds["image"].unique()}
     return found.gallery.show(
         _of(plot_threshold_map(fit, dimensions)),
         "thresholds",
@@ -204,8 +200,8 @@ def curves(found: Findings) -> str:
     for ax in axes[len(shown) :]:
         ax.set_axis_off()
     for ax, condition in zip(axes, shown, strict=False):
-        shape = trials.stimulus_set.entry(condition[1]).shape
-        plot_psychometric(fit, trials.table, condition, int(np.prod(shape)), ax)
+        dimension = trials.stimulus_set[condition[1]].dimension
+        plot_psychometric(fit, trials.table, condition, dimension, ax)
     return found.gallery.show(
         figure,
         "psychometric",

@@ -17,7 +17,9 @@ from pdpsych.common.documents import Schema
 from pdpsych.common.errors import InputError
 from pdpsych.common.terminal import progress_bar
 from pdpsych.models.address import Address, representation_names
-from pdpsych.stimuli.stimulus_set import ImageEntry, StimulusSet, nothing_seen
+from pdpsych.stimuli.log_ratios import nothing_seen
+from pdpsych.stimuli.manifest import ImageEntry
+from pdpsych.stimuli.stimulus_set import StimulusSet
 
 if TYPE_CHECKING:
     from pdpsych.models import Representation
@@ -75,10 +77,8 @@ class AddedModels:
         with np.errstate(divide="ignore", invalid="ignore"):
             table["log_ratio"] = np.log(table["u"]) - np.log(table["v"])
         for row in table[~np.isfinite(table["log_ratio"])].itertuples():
-            raise InputError(
-                f"add-model: image {row.image}, pair {row.pair}: "
-                + nothing_seen(str(row.model), row.u, row.v)
-            )
+            unseen = nothing_seen(str(row.model), row.u, row.v)
+            raise unseen.within(field=f"images.{row.image}.{row.pair}")
         return table.drop(columns=["u", "v"])
 
     def models(self) -> dict[str, dict[str, Any]]:
@@ -220,12 +220,12 @@ def _at_image(
 
     like = {"dtype": getattr(torch, _precision(stimulus_set))}
     like["device"] = "cuda" if torch.cuda.is_available() else "cpu"
-    image = torch.tensor(stimulus_set.base(entry.name), **like)
+    image = torch.tensor(stimulus_set[entry.name].base, **like)
     distortions = np.stack(
-        [stimulus_set.distortion(entry.name, p.name, n) for p in entry.pairs for n in (1, 2)]
+        [pair.distortion(n) for pair in stimulus_set[entry.name] for n in (1, 2)]
     )
     try:
-        local = LocalGeometry(models, image, stimulus_set.manifest.floor)
+        local = LocalGeometry(models, image, floor=stimulus_set.manifest.floor)
         values = local.sensitivities(local.block(distortions))
     except InputError as error:
         raise InputError(f"add-model: image {entry.name}: {error}") from None

@@ -15,5 +15,5 @@ def calibration_shown(fit: Fit, stimulus_set: StimulusSet) -> Calibration | None
     """
     named = {session.get("calibration") for session in fit.source["sessions"]}
     sha256 = named.pop() if len(named) == 1 else None
-    found = stimulus_set.calibration_of(sha256) if sha256 else None
-    return found if found and any(c.sensitivities for c in found.conditions) else None
+    found = Calibration.with_sha256(stimulus_set, sha256) if sha256 else None
+    return found if found and found.has_sensitivities else None

@@ -189,7 +189,8 @@ def score_fit(fit: Fit, stimulus_set: StimulusSet, added: AddedModels | None = N
     all models are scored by these.
     """
     shown = None if added else calibration_shown(fit, stimulus_set)
-    ratios = stimulus_set.log_ratios(shown).assign(took_part=True)
+    ratios = shown.log_ratios(stimulus_set) if shown else stimulus_set.log_ratios()
+    ratios = ratios.assign(took_part=True)
     models = _models(stimulus_set)
     if added:
         ratios = pd.concat([ratios, added.log_ratios()], ignore_index=True)

@@ -136,10 +136,10 @@ def observer_from(
 def _given_thresholds(spec: ObserverSpec, opened: StimulusSet) -> Thresholds:
     thresholds: Thresholds = {}
     for image, pairs in (spec.thresholds_rms or {}).items():
-        root = float(np.sqrt(np.prod(opened.entry(image).shape)))
+        root = float(np.sqrt(opened[image].dimension))
         for pair, values in pairs.items():
+            known = opened[image][pair].name
             for number, value in enumerate(values, start=1):
-                opened.distortion(image, pair, number)
                 if not _LEAST_RMS <= value <= _MOST_RMS:
                     raise InputError(
                         "is no threshold in RMS contrast",
@@ -148,7 +148,7 @@ def _given_thresholds(spec: ObserverSpec, opened: StimulusSet) -> Thresholds:
                         value=value,
                         allowed=f"{_LEAST_RMS:g} to {_MOST_RMS:g}",
                     )
-                thresholds[Condition(image, pair, number)] = value * root
+                thresholds[Condition(image, known, number)] = value * root
     return thresholds
 
 

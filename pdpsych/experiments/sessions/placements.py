@@ -40,7 +40,8 @@ def _begin(prepared: Preparation, condition: Condition) -> Placement:
 
 def _showable(prepared: Preparation, condition: Condition) -> Showable:
     experiment, opened = prepared.experiment, prepared.stimulus_set
-    base, distortion = opened.base(condition.image), opened.distortion(*condition)
+    image = opened[condition.image]
+    base, distortion = image.base, image[condition.pair].distortion(condition.distortion)
     most = largest_amplitude(base, distortion, experiment.max_clipped)
     # A distortion of fewer pixels than may clip: until its largest pixel spans the gamut.
     most = most if np.isfinite(most) else float(1 / np.abs(distortion).max())

@@ -8,12 +8,14 @@ from functools import cached_property
 from pathlib import Path
 
 from pdpsych.common.errors import InputError
+from pdpsych.common.files.reading import LOG, read_bytes
 from pdpsych.common.section import load
 from pdpsych.common.versions import versions
 from pdpsych.displays.display import Display
 from pdpsych.experiments.design import PlannedTrial, design_sha256, group_of, trials_of
 from pdpsych.experiments.experiment import Experiment
 from pdpsych.experiments.logs.labels import Labels, log_path
+from pdpsych.experiments.logs.parsing import parse
 from pdpsych.experiments.logs.records import Header
 from pdpsych.stimuli.calibration.calibration import Calibration
 from pdpsych.stimuli.stimulus_set import StimulusSet
@@ -74,7 +76,7 @@ class Preparation:
             experiment=self.experiment.stem,
             config=self.experiment.resolved(self.display),
             stimulus_set=self.stimulus_set.name,
-            stimulus_set_sha256=self.stimulus_set.sha256,
+            stimulus_set_sha256=self._recorded_as(),
             calibration=self.calibration.sha256 if self.calibration else None,
             design=self.design,
             planned=len(self.trials),
@@ -85,6 +87,14 @@ class Preparation:
             versions=versions("numpy", "scipy", "psychopy"),
             started=now(),
         )
+
+    def _recorded_as(self) -> str:
+        """Return the identity of the set, as the log has it where it began with an earlier one."""
+        if self.log.is_file():
+            header = parse(read_bytes(self.log, LOG), self.log).header
+            if header is not None and self.stimulus_set.is_known_as(header.stimulus_set_sha256):
+                return header.stimulus_set_sha256
+        return self.stimulus_set.sha256
 
 
 def prepare(
@@ -117,7 +127,7 @@ def prepare(
     stimulus_set, display = experiment.open_set(), experiment.screen()
     if uncalibrated:
         return Preparation(experiment, stimulus_set, display, None, labels)
-    calibration = stimulus_set.calibration(display)
+    calibration = Calibration.of(stimulus_set, display)
     if for_person and calibration is None:
         calibration = _needed_calibration(experiment, stimulus_set, display)
     return Preparation(experiment, stimulus_set, display, calibration, labels)
@@ -141,6 +151,6 @@ def _needed_calibration(
             "`uncalibrated`",
         )
     try:
-        return stimulus_set.needed_calibration(display)
+        return Calibration.needed(stimulus_set, display)
     except InputError as error:
         raise error.within(remedy="try out `uncalibrated`") from None

@@ -6,7 +6,7 @@ import numpy as np
 
 from pdpsych.common.files.digests import seed_of
 from pdpsych.displays.encoding import linear_from_srgb
-from pdpsych.displays.rendering import quantise, show
+from pdpsych.displays.rendering import quantize, show
 from pdpsych.experiments.design import Condition, PlannedTrial
 from pdpsych.experiments.logs.records import Trial
 from pdpsych.experiments.observers.presentation import Presentation, Progress
@@ -47,15 +47,17 @@ class Stage:
         experiment, opened = self._prepared.experiment, self._prepared.stimulus_set
         c, display, who = planned.condition, self._prepared.display, self._prepared.labels
         amplitude = self._amplitude(planned)
-        base, encoding = opened.base(c.image), opened.entry(c.image).encoding
+        image = opened[c.image]
+        base, encoding = image.base, image.encoding
         seed = seed_of(experiment.seed, who.participant, who.occasion, "dither", planned.number)
         rng = np.random.default_rng(seed)
         signed = planned.sign * amplitude
-        shown = show(base, opened.distortion(*c), signed, display, encoding, rng)
+        distortion = image[c.pair].distortion(c.distortion)
+        shown = show(base, distortion, signed, display, encoding, rng)
         reference = None
         if experiment.reference:
             # With a draw of its own: the same noise twice would tell the undistorted image.
-            reference = quantise(base, display, encoding, rng)
+            reference = quantize(base, display, encoding, rng)
         task, timing = experiment.trial_type, experiment.timing
         parts = task.phases(timing, planned.position, shown, reference)
         return Presentation(planned, amplitude, shown, seed, parts, self.progress)
@@ -74,8 +76,8 @@ class Stage:
         opened, display = self._prepared.stimulus_set, self._prepared.display
         means = []
         for image in dict.fromkeys(c.image for c in self.placements):
-            base = opened.base(image).astype(np.float64)
-            linear = opened.entry(image).encoding == "linear"
+            base = opened[image].base.astype(np.float64)
+            linear = opened[image].encoding == "linear"
             means.append(np.mean(base if linear else linear_from_srgb(base)))
         level = display.curves(1)[0].level(np.array(np.mean(means)))
         return float(np.round(level * display.top)) / display.top

@@ -13,7 +13,6 @@ from pdpsych.analysis.figures.scores import (
     plot_scores,
 )
 from pdpsych.analysis.fitting.trials import gather
-from pdpsych.stimuli.set_figures import plot_stimuli
 
 
 @pytest.fixture(scope="module")
@@ -105,12 +104,12 @@ def test_a_condition_without_signal_still_draws(study):
 
 def test_stimuli_show_base_distortions_and_distorted_images(study):
     opened = gather(open_analysis(study)).stimulus_set
-    ax = plot_stimuli(opened, "camel", "principal", rms=0.02)
+    ax = opened.plot("camel", "principal", rms=0.02)
     pictures = [image.get_array() for image in ax.images]
     assert len(pictures) == 5
-    base = opened.base("camel")[0]
+    base = opened["camel"].base[0]
     np.testing.assert_allclose(pictures[0][..., 0], base, atol=1e-6)
-    expected = base + 0.02 * 16 * opened.distortion("camel", "principal", 1)[0]
+    expected = base + 0.02 * 16 * opened["camel"]["principal"].distortion(1)[0]
     np.testing.assert_allclose(pictures[3][..., 1], np.clip(expected, 0, 1), atol=1e-6)
     assert "RMS contrast 0.02" in ax.texts[3].get_text()
     assert "±" in ax.texts[1].get_text()

@@ -107,8 +107,8 @@ def test_examples_show_u_and_v_as_the_layers_are_turned(layer_table, write_layer
     for ax, image, sign in zip(figure.axes, ratios.images, ratios.signs, strict=False):
         base, u, _, with_u, _ = (picture.get_array() for picture in ax.images)
         assert base.shape == (16, 16, 3)
-        shown = opened.distortion(image, "principal", 1 if sign > 0 else 2)
-        changed = opened.base(image) + 0.02 * np.sqrt(3 * 16 * 16) * shown
+        shown = opened[image]["principal"].distortion(1 if sign > 0 else 2)
+        changed = opened[image].base + 0.02 * np.sqrt(3 * 16 * 16) * shown
         np.testing.assert_allclose(with_u, np.moveaxis(np.clip(changed, 0, 1), 0, 2), atol=1e-6)
         # Around mid grey.
         small = np.moveaxis(np.abs(shown) < np.quantile(np.abs(shown), 0.9), 0, 2)

@@ -38,10 +38,10 @@ def stimulus_set(study):
 def test_sensitivities_are_to_the_distortions_of_the_set_with_its_floor(stimulus_set, tmp_path):
     table = add_models(["LGG"], stimulus_set, tmp_path).log_ratios()
     model = models.load(["LGG"], encoding=stimulus_set.manifest.images[0].encoding)[0]
-    assert len(table) == sum(len(stimulus_set.pairs(image)) for image in stimulus_set.images)
+    assert len(table) == sum(len(image) for image in stimulus_set)
     for row in table.itertuples():
-        both = np.stack([stimulus_set.distortion(row.image, row.pair, n) for n in (1, 2)])
-        image = stimulus_set.base(row.image).copy()
+        both = np.stack([stimulus_set[row.image][row.pair].distortion(n) for n in (1, 2)])
+        image = stimulus_set[row.image].base.copy()
         u, v = geometry.sensitivity(model, image, both, floor=stimulus_set.manifest.floor)
         assert row.log_ratio == pytest.approx(np.log(u / v), abs=1e-5)
     assert not table["took_part"].any()

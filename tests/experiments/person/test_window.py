@@ -12,10 +12,10 @@ import time
 import numpy as np
 import pytest
 
-from pdpsych.displays.rendering import quantise
+from pdpsych.displays import Display, show
+from pdpsych.displays.rendering import quantize
 from pdpsych.experiments import read_log, run
 from pdpsych.experiments.logs.timing import TrialTiming, summarize
-from pdpsych.stimuli import Display, show
 
 if sys.platform != "linux":
     pytest.skip("keys are pressed through X", allow_module_level=True)
@@ -84,18 +84,18 @@ def expected_screens(trial, experiment, opened):
     display = Display(**experiment["display"])
     rng = np.random.default_rng(trial["dither_seed"])
     shown = show(
-        opened.base(trial["image"]),
-        opened.distortion(trial["image"], trial["pair"], trial["distortion"]),
+        opened[trial["image"]].base,
+        opened[trial["image"]][trial["pair"]].distortion(trial["distortion"]),
         trial["sign"] * trial["amplitude"],
         display,
         "srgb",
         rng,
     )
-    reference = quantise(opened.base(trial["image"]), display, "srgb", rng)
+    reference = quantize(opened[trial["image"]].base, display, "srgb", rng)
     frames = [shown.distorted, shown.reference]
     if trial["position"] == 2:
         frames.reverse()
-    bases = opened.base(trial["image"])
+    bases = opened[trial["image"]].base
     luminance = np.mean(np.where(bases > 0.04045, ((bases + 0.055) / 1.055) ** 2.4, bases / 12.92))
     level = np.where(luminance > 0.0031308, 1.055 * luminance ** (1 / 2.4) - 0.055, 0) * 255
     blank = np.full((display.height_px, display.width_px, 3), np.round(level))

@@ -12,10 +12,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from refusals import refused
 
-from pdpsych.displays.rendering import quantise
+from pdpsych.displays import Display, show
+from pdpsych.displays.rendering import quantize
 from pdpsych.experiments import SessionStopped, observer_from, read_log, run
 from pdpsych.experiments.design import Condition
-from pdpsych.stimuli import Display, StimulusSet, calibrate, show
+from pdpsych.stimuli import StimulusSet, calibrate
 
 COUNT = 8 * 12
 
@@ -69,8 +70,8 @@ def test_every_frame_can_be_made_again_from_the_log(early, small_set):
     log = run(early, observer="LGN")
     for row in log.trials.iloc[::17].itertuples():
         shown = show(
-            small_set.base(row.image),
-            small_set.distortion(row.image, row.pair, row.distortion),
+            small_set[row.image].base,
+            small_set[row.image][row.pair].distortion(row.distortion),
             row.sign * row.amplitude,
             log_display(log),
             "srgb",
@@ -300,9 +301,9 @@ def test_the_reference_comes_first_with_a_dither_of_its_own(write_experiment, sm
         difference = reference.astype(int) - shown.reference
         assert 0 < np.abs(difference).max() <= 1
         rng = np.random.default_rng(presented.dither_seed)
-        entry = small_set.entry(presented.planned.condition.image)
-        base = small_set.base(entry.name)
-        drawn = [quantise(base, Display(), entry.encoding, rng) for _ in range(3)]
+        entry = small_set[presented.planned.condition.image]
+        base = entry.base
+        drawn = [quantize(base, Display(), entry.encoding, rng) for _ in range(3)]
         assert (reference == drawn[2]).all()
 
 
