@@ -17,7 +17,7 @@ PACKAGE = Path(pdpsych.__file__).parent
 # Packages whose public names all have an example, and all their parameters described. The others
 # are added here as their docstrings are written: geometry, models, displays, stimuli, experiments,
 # analysis, studies, each with pdpsych. before it.
-DESCRIBED: tuple[str, ...] = ()
+DESCRIBED: tuple[str, ...] = ("pdpsych.experiments",)
 
 WITH_EXAMPLES = sorted(
     ".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts).removesuffix(".__init__")
