@@ -90,8 +90,7 @@ class StudyFiles:
         try:
             yield
         except InputError as error:
-            named = f"it is named by {named_by}" if named_by else ""
-            self.add_problem(error.within(remedy=named) if named else error)
+            self.add_problem(error.within(remedy=named_by and f"name another in {named_by}"))
 
     def _once(self, path: Path, read: Callable[[], T], named_by: str) -> T | None:
         key = path.resolve()

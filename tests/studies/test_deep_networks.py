@@ -24,7 +24,7 @@ def _change(path, **fields):
 @pytest.fixture(scope="module")
 def study(tmp_path_factory):
     """Return a new study, made smaller: two networks of four layers, images of 32 pixels."""
-    root = studies.init(tmp_path_factory.mktemp("deep") / "study", "deep-networks").parent
+    root = studies.init(tmp_path_factory.mktemp("deep") / "study", template="deep-networks").parent
     for name in NAMES:
         models = [
             {

@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.mark.parametrize("name", studies.TEMPLATES)
 def test_a_new_study_has_the_files_of_the_reference_study_and_is_valid(name, tmp_path):
-    readme = studies.init(tmp_path / "deep" / "study", name)
+    readme = studies.init(tmp_path / "deep" / "study", template=name)
     root = readme.parent
     files = {p.relative_to(root).as_posix() for p in root.rglob("*") if p.is_file()}
     assert files == {"README.md", *studies.TEMPLATES[name]}
@@ -28,7 +28,7 @@ def test_a_new_study_has_the_files_of_the_reference_study_and_is_valid(name, tmp
 
 @pytest.mark.parametrize("name", studies.TEMPLATES)
 def test_the_readme_names_only_files_that_are_there_or_will_be(name, tmp_path):
-    readme = studies.init(tmp_path / "study", name)
+    readme = studies.init(tmp_path / "study", template=name)
     named = re.findall(r"(?:stimuli|experiments|analysis)/[\w/-]+\.(?:yaml|py)", readme.read_text())
     assert len(named) >= 3
     for file in named:
@@ -41,7 +41,7 @@ def test_the_readme_names_only_commands_that_there_are(name, tmp_path):
 
     known = {c.name or c.callback.__name__ for c in app.registered_commands}
     known |= {group.name for group in app.registered_groups}
-    text = studies.init(tmp_path / "study", name).read_text()
+    text = studies.init(tmp_path / "study", template=name).read_text()
     named = set(re.findall(r"^ {4,}pdpsych ([a-z]+)", text, re.MULTILINE))
     assert len(named) >= 3
     assert named <= known

@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 
 from pdpsych.analysis.fitting.trials import COLUMNS
-from pdpsych.analysis.planning.simulation import first_passes, simulate_session
+from pdpsych.analysis.planning.simulated_study import first_passes, simulate_session
 from pdpsych.common.section import load
 from pdpsych.experiments import Experiment, SimulatedObserver, run
 from pdpsych.experiments.logs.labels import Labels
