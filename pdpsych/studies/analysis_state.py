@@ -11,7 +11,7 @@ from pydantic import ConfigDict, Field
 
 from pdpsych.analysis.definition import Analysis
 from pdpsych.analysis.fitting.fit import SCHEMA as FIT
-from pdpsych.analysis.fitting.trials import Trials, gather
+from pdpsych.analysis.fitting.trials import Trials, read_trials
 from pdpsych.analysis.scoring.score import SCHEMA as SCORE
 from pdpsych.common.errors import InputError
 from pdpsych.common.section import Part, validate
@@ -126,7 +126,7 @@ def _trials(
         return None
     found = None
     with study.collecting():
-        found = gather(analysis)
+        found = read_trials(analysis)
     return found
 
 

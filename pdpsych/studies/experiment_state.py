@@ -151,7 +151,7 @@ def _changes(
         keys = [key for key in {**was, **now} if key != "stimulus_set"]
         changed += [key for key in keys if was.get(key) != now.get(key)]
     if opened is not None:
-        if header.stimulus_set_sha256 != opened.sha256:
+        if not opened.is_known_as(header.stimulus_set_sha256):
             changed.append("the stimulus set")
         elif header.calibration != (calibration.sha256 if calibration else None):
             # A finished session that did without depends on none.
