@@ -82,7 +82,7 @@ def test_photographs_that_cannot_be_used_are_named_before_they_are_needed(new):
     )
     ink, small = studies.check(new / "stimuli" / "mine.yaml").problems
     assert ink.startswith(f"{photographs / 'ink.jpg'}: mode: ")
-    assert small.startswith(f"{photographs / 'small.jpg'}: 100×100 pixels is too small")
+    assert small.startswith(f"{photographs / 'small.jpg'}: 100×100 pixels are too small")
 
 
 def test_all_problems_of_all_files_are_listed(done, edit):

@@ -111,9 +111,10 @@ def test_a_session_begun_by_version_0_1_0_goes_on(early, small_set, monkeypatch)
     """Its log knows the set by the SHA-256 of the bytes of the manifest."""
     bytes_sha256 = hashlib.sha256((small_set.path / "manifest.json").read_bytes()).hexdigest()
     observer = observer_from("LGN", small_set)
-    with monkeypatch.context() as then, pytest.raises(SessionStopped):
+    with monkeypatch.context() as then:
         then.setattr(session, "_recorded_as", lambda *_: bytes_sha256)
-        run(early, observer=Leaves(observer, 30, SessionStopped()))
+        with pytest.raises(SessionStopped):
+            run(early, observer=Leaves(observer, 30, SessionStopped()))
     resumed = run(early, observer=observer)
     assert resumed.complete
     assert resumed.header.stimulus_set_sha256 == bytes_sha256
