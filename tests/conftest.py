@@ -1,92 +1,58 @@
-"""Shared by all tests: a real photograph, and explicit networks with known matrices."""
+"""How the tests are run: the same each time, and interrupted only where they ask for it."""
 
 from __future__ import annotations
 
-import copy
+import os
+import random
+import signal
 import sys
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
 
 import hypothesis
-import numpy as np
 import pytest
 
+TESTS = Path(__file__).parent
+
+# Before NumPy and PyTorch are loaded: processes side by side do not compete for the cores, and
+# sums come out the same on every machine.
+os.environ |= dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+
 # Modules that tests of several packages use.
-sys.path.insert(0, str(Path(__file__).parent / "support"))
-pytest_plugins = ["screens", "simulated_displays", "stimulus_sets"]
+sys.path.insert(0, str(TESTS / "support"))
+pytest_plugins = ["matrices", "screens", "selection", "simulated_displays", "stimulus_sets"]
 
-# A slow machine is no failure.
-hypothesis.settings.register_profile("pdpsych", deadline=None)
-hypothesis.settings.load_profile("pdpsych")
-
-PHOTOGRAPH = "astronaut"
-
-
-class MatrixNetwork:
-    """Linear layers given as matrices (R, D): the slow obvious thing to compare with."""
-
-    def __init__(self, **matrices: np.ndarray):
-        self.matrices = matrices
-
-    def linearize(self, image, layers: Sequence[str]):
-        return MatrixLinearization([self.matrices[layer] for layer in layers], image)
+# A slow machine is no failure. The same examples each time, but for the long profile, which a job
+# of its own runs, see .ci/long.
+SLOW = {"deadline": None, "suppress_health_check": [hypothesis.HealthCheck.too_slow]}
+hypothesis.settings.register_profile("same", derandomize=True, **SLOW)
+hypothesis.settings.register_profile("long", max_examples=1000, print_blob=True, **SLOW)
+hypothesis.settings.load_profile("same")
 
 
-class MatrixLinearization:
-    def __init__(self, matrices, image):
-        import torch
-
-        self._shape = image.shape
-        self._matrices = [torch.as_tensor(m).to(image) for m in matrices]
-        self.responses = [m @ image.flatten() for m in self._matrices]
-
-    def push(self, distortions):
-        return [distortions.flatten(1) @ m.T for m in self._matrices]
-
-    def select(self, taps):
-        chosen = copy.copy(self)
-        chosen._matrices = [self._matrices[i] for i in taps]
-        chosen.responses = [self.responses[i] for i in taps]
-        return chosen
-
-    def pull(self, cotangents):
-        total = sum(w @ m for w, m in zip(cotangents, self._matrices, strict=True))
-        return total.reshape(-1, *self._shape)
+def _seed() -> None:
+    random.seed(0)
+    if "numpy" in sys.modules:
+        sys.modules["numpy"].random.seed(0)
+    if "torch" in sys.modules:
+        sys.modules["torch"].manual_seed(0)
 
 
-@dataclass(frozen=True)
-class MatrixRepresentation:
-    name: str
-    network: MatrixNetwork
-    layer: str
-    noise: object
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup() -> None:
+    """Let what a fixture draws not depend on the tests before it in the same process."""
+    _seed()
 
 
-@pytest.fixture
-def matrix_representations():
-    """Return a function from matrices to representations of one network."""
-    from pdpsych.geometry import Gaussian
-
-    def build(*matrices: np.ndarray):
-        layers = {f"m{i}": matrix for i, matrix in enumerate(matrices)}
-        network = MatrixNetwork(**layers)
-        return [MatrixRepresentation(name, network, name, Gaussian()) for name in layers]
-
-    return build
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_call() -> None:
+    """Let what a test draws not depend on whether its fixtures were made for it."""
+    _seed()
 
 
-@pytest.fixture(scope="session")
-def photograph():
-    """Return a function from a side length to a real grey photograph (1, side, side), float64."""
-    import torch
-    from PIL import Image
-    from skimage import data
-
-    grey = Image.fromarray(getattr(data, PHOTOGRAPH)()).convert("L")
-
-    def build(side: int):
-        pixels = np.asarray(grey.resize((side, side)), dtype=np.float64)
-        return torch.from_numpy(pixels / 255)[None]
-
-    return build
+@pytest.fixture(scope="session", autouse=True)
+def _interruptible() -> Iterator[None]:
+    """Let Ctrl-C reach what tests start, also where a script started them in the background."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)

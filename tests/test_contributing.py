@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -19,9 +20,26 @@ RECIPES = {
 }
 
 
+# Runs codes one after the other in one process, and writes what became of each.
+RUNNER = """
+import json, sys, traceback
+import pdpsych
+
+assert pdpsych.__file__.startswith(sys.argv[1]), pdpsych.__file__
+ended = {}
+for name, code in json.load(sys.stdin).items():
+    try:
+        exec(compile(code, name, "exec"), {"__name__": name})
+        ended[name] = "done"
+    except BaseException:
+        ended[name] = traceback.format_exc()
+open("ended.json", "w").write(json.dumps(ended))
+"""
+
+
 @pytest.fixture(scope="module")
 def copy(tmp_path_factory):
-    """Return a folder with a copy of the package to which all recipes were applied, and a study."""
+    """Return a folder with a copy of the package to which all recipes were applied."""
     folder = tmp_path_factory.mktemp("contributing")
     shutil.copytree(ROOT / "pdpsych", folder / "pdpsych", ignore=shutil.ignore_patterns("*.pyc"))
     for blocks in RECIPES.values():
@@ -32,11 +50,32 @@ def copy(tmp_path_factory):
                 path, _, code = text.partition("\n")
                 assert not (folder / path[2:]).exists()
                 (folder / path[2:]).write_text(code, encoding="utf-8")
-    for blocks in RECIPES.values():
-        for _, text in blocks:
-            if text.startswith("# study"):
-                _run(folder, text)
     return folder
+
+
+@pytest.fixture(scope="module")
+def ended(copy):
+    """Return what became of the study and of what is tried of each recipe."""
+    texts = {name: [text for _, text in blocks] for name, blocks in RECIPES.items()}
+    (study,) = [t for every in texts.values() for t in every if t.startswith("# study")]
+    tried = {name: code for name in RECIPES for code in _tried(name)}
+    done = subprocess.run(
+        [sys.executable, "-W", "error::DeprecationWarning:pdpsych", "-c", RUNNER, str(copy)],
+        input=json.dumps({"study": study} | tried),
+        cwd=copy,
+        env=os.environ | {"PYTHONPATH": str(copy)},
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return json.loads((copy / "ended.json").read_text(encoding="utf-8"))
+
+
+def _tried(name: str) -> list[str]:
+    """Return the blocks of a recipe that show that it works."""
+    others = ("# pdpsych/", "# study")
+    return [t for kind, t in RECIPES[name] if kind == "python" and not t.startswith(others)]
 
 
 def _apply(folder: Path, diff: str) -> None:
@@ -52,20 +91,6 @@ def _apply(folder: Path, diff: str) -> None:
     path.write_text(text, encoding="utf-8")
 
 
-def _run(folder: Path, code: str) -> None:
-    environment = os.environ | {"PYTHONPATH": str(folder)}
-    whole = f"import pdpsych\nassert pdpsych.__file__.startswith({str(folder)!r})\n{code}"
-    done = subprocess.run(
-        [sys.executable, "-W", "error::DeprecationWarning:pdpsych", "-c", whole],
-        cwd=folder,
-        env=environment,
-        capture_output=True,
-        text=True,
-        encoding="utf-8",
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-
-
 def test_there_are_five_recipes_of_one_file_and_one_registration():
     assert len(RECIPES) == 5
     for name, blocks in RECIPES.items():
@@ -75,17 +100,14 @@ def test_there_are_five_recipes_of_one_file_and_one_registration():
 
 
 @pytest.mark.parametrize("name", RECIPES)
-def test_a_recipe_does_what_it_says(name, copy):
-    tried = [
-        text
-        for kind, text in RECIPES[name]
-        if kind == "python" and not text.startswith(("# pdpsych/", "# study"))
-    ]
-    assert len(tried) == 1
-    _run(copy, tried[0])
+def test_a_recipe_does_what_it_says(name, ended):
+    assert len(_tried(name)) == 1
+    assert ended["study"] == "done"
+    assert ended[name] == "done"
 
 
 def test_the_recipes_are_in_the_style_of_the_project(copy):
+    pytest.importorskip("ruff", reason="style is looked at where the extra dev is installed")
     new = [
         copy / text.partition("\n")[0][2:]
         for blocks in RECIPES.values()

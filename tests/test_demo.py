@@ -1,9 +1,9 @@
 from __future__ import annotations
 
 import pytest
+from refusals import refused
 
 from pdpsych import demo
-from pdpsych.common.errors import InputError
 
 
 @pytest.fixture(scope="module")
@@ -27,24 +27,19 @@ def test_principal_distortions_separate_what_random_ones_do_not(done):
     assert spread["principal"] > 20 * spread["random"]
 
 
-def test_it_says_that_nobody_took_part(done, capsys):
-    folder, _ = done
-    demo.run(folder, quick=True)
-    assert "No person took part" in capsys.readouterr().out
-    page = (folder / "analysis" / "results" / "demo" / "report.html").read_text()
-    assert "simulated" in page
-
-
-def test_a_finished_demo_is_only_shown_again(done):
+def test_a_finished_demo_is_only_shown_again_and_says_that_nobody_took_part(done, capsys):
     folder, scores = done
     manifest = folder / "stimuli" / "sets" / "demo" / "manifest.json"
     before = manifest.stat().st_mtime_ns
     again = demo.run(folder, quick=True)
     assert manifest.stat().st_mtime_ns == before
     assert again.ranking.equals(scores.ranking)
+    assert "No person took part" in capsys.readouterr().out
+    page = (folder / "analysis" / "results" / "demo" / "report.html").read_text()
+    assert "simulated" in page
 
 
 def test_a_folder_of_another_study_is_left_alone(done):
     folder, _ = done
-    with pytest.raises(InputError, match="holds another study"):
+    with refused(file=folder, remedy="`out`"):
         demo.run(folder, quick=True, observer="LG")

@@ -1,12 +1,14 @@
-"""Importing is light, and packages depend on each other one way only."""
+"""Importing is light, packages depend on each other one way only, and no room is too full."""
 
 from __future__ import annotations
 
 import ast
-import re
+import graphlib
+import importlib
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
 
@@ -15,7 +17,7 @@ import pytest
 import pdpsych
 
 PACKAGE = Path(pdpsych.__file__).parent
-ORDER = [
+ORDER = (
     "common",
     "geometry",
     "models",
@@ -24,16 +26,27 @@ ORDER = [
     "experiments",
     "analysis",
     "studies",
-]
+    "cli",
+)
+# The packages whose names are for everybody.
+FACES = tuple(name for name in ORDER if name not in ("common", "cli"))
 HEAVY = {"torch", "psychopy", "matplotlib", "pandas", "scipy", "skimage"}
+# What makes sets and measures models may need torch; what sessions and analyses need may not.
+TORCH_ROOMS = ("geometry", "models", "stimuli/generation", "stimuli/calibration/sensitivities.py")
+NEED_TORCH = {"generate"}
+MOST_FILES, MOST_LINES = 16, 400
+
+
+def _printed_after(code: str) -> set[str]:
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return set(done.stdout.splitlines()[-1].split())
 
 
 def _modules_after(code: str) -> set[str]:
-    script = f"import sys\n{code}\nprint(*{{name.partition('.')[0] for name in sys.modules}})"
-    done = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    return _printed_after(
+        f"import sys\n{code}\nprint('-', *{{name.partition('.')[0] for name in sys.modules}})"
     )
-    return set(done.stdout.splitlines()[-1].split())
 
 
 @pytest.mark.parametrize(
@@ -41,8 +54,8 @@ def _modules_after(code: str) -> set[str]:
     [
         "import pdpsych",
         "import pdpsych.cli",
-        "sys.argv = ['pdpsych', '--help']\nimport pdpsych.cli\n"
-        "try: pdpsych.cli.main()\nexcept SystemExit: pass",
+        "sys.argv = ['pdpsych', '--help']\nimport pdpsych.__main__\n"
+        "try: pdpsych.__main__.main()\nexcept SystemExit: pass",
     ],
     ids=["package", "cli", "help"],
 )
@@ -50,10 +63,35 @@ def test_start_loads_nothing_heavy(code):
     assert not _modules_after(code) & HEAVY
 
 
-@pytest.mark.parametrize("package", ["stimuli", "experiments", "analysis", "studies"])
+@pytest.mark.parametrize("package", FACES)
+def test_a_package_loads_nothing_heavy_before_a_name_is_used(package):
+    assert not _modules_after(f"import pdpsych.{package}") & HEAVY
+
+
+@pytest.mark.parametrize("package", FACES[FACES.index("displays") :])
 def test_the_lab_machine_and_the_analysis_never_meet_torch(package):
-    loaded = _modules_after(f"import pdpsych.{package}")
+    names = f"getattr(package, '__all__', ())) - {NEED_TORCH}"
+    loaded = _modules_after(
+        "sys.modules['torch'] = None\n"
+        f"import pdpsych.{package} as package\n"
+        f"for name in set({names}: getattr(package, name)\n"
+        "del sys.modules['torch']"
+    )
     assert not loaded & {"torch", "psychopy", "matplotlib"}
+
+
+@pytest.mark.parametrize("package", FACES)
+def test_a_face_shows_its_names_and_has_them(package):
+    face = importlib.import_module(f"pdpsych.{package}")
+    assert set(face.__all__) <= set(dir(face))
+    for name in face.__all__:
+        getattr(face, name)
+
+
+@pytest.mark.parametrize("package", FACES)
+def test_no_module_is_hidden_by_a_name_of_its_package(package):
+    face = importlib.import_module(f"pdpsych.{package}")
+    assert not set(face.__all__) & {path.stem for path in (PACKAGE / package).iterdir()}
 
 
 def _at_import(body: list[ast.stmt]) -> Iterator[ast.stmt]:
@@ -76,55 +114,107 @@ def _imports(path: Path, anywhere: bool = False) -> set[str]:
     for node in ast.walk(tree) if anywhere else _at_import(tree.body):
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            found |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+        elif isinstance(node, ast.ImportFrom):
+            here = _name(path if path.stem == "__init__" else path.parent).split(".")
+            base = ".".join(here[: len(here) + 1 - node.level]) if node.level else ""
+            module = ".".join(filter(None, (base, node.module)))
+            found |= {module, *(f"{module}.{alias.name}" for alias in node.names)}
     return found
 
 
-def _files(name: str) -> set[Path]:
+def _name(path: Path) -> str:
+    """Return the name of the module that a file or folder is."""
+    parts = path.relative_to(PACKAGE.parent).with_suffix("").parts
+    return ".".join(parts).removesuffix(".__init__")
+
+
+@cache
+def _files() -> tuple[Path, ...]:
+    return tuple(sorted(PACKAGE.rglob("*.py")))
+
+
+def _in(room: str) -> list[Path]:
+    """Return the files of a package, of a room in it, or the file that it is."""
+    place = PACKAGE / room
+    return [path for path in _files() if place in (path, path.with_suffix(""), *path.parents)]
+
+
+def _run_with(name: str) -> set[Path]:
     """Return the files that run when a name of the package is imported: it, and its packages."""
     parts = name.split(".")
     if parts[0] != "pdpsych":
         return set()
     paths = [PACKAGE.joinpath(*parts[1:end]) for end in range(1, len(parts) + 1)]
     each = {file for path in paths for file in (path / "__init__.py", path.with_suffix(".py"))}
-    return {file for file in each if file.is_file()}
+    return each & set(_files())
 
 
-def _needs_torch(path: Path, seen: set[Path]) -> bool:
-    """Return whether importing a file imports torch, by itself or by what it imports."""
-    seen.add(path)
-    names = _imports(path)
-    if any(name.partition(".")[0] in ("torch", "torchvision", "timm") for name in names):
-        return True
-    further = {file for name in names for file in _files(name)} - seen
-    return any(_needs_torch(file, seen) for file in further)
+@cache
+def _need_torch() -> frozenset[Path]:
+    """Return the files whose import imports torch, by themselves or by what they import."""
+    run = {path: {file for name in _imports(path) for file in _run_with(name)} for path in _files()}
+    roots = {name: {n.partition(".")[0] for n in _imports(name)} for name in _files()}
+    found = {path for path in _files() if roots[path] & {"torch", "torchvision", "timm"}}
+    while more := {path for path in _files() if run[path] & found} - found:
+        found |= more
+    return frozenset(found)
 
 
 @pytest.mark.parametrize("package", ORDER)
 def test_packages_import_only_those_before_them(package):
-    later = tuple(f"pdpsych.{name}" for name in [*ORDER[ORDER.index(package) + 1 :], "cli"])
-    files = list((PACKAGE / package).rglob("*.py"))
+    later = {*ORDER[ORDER.index(package) + 1 :], "cli", "demo", "__main__"} - {package}
+    if package == "cli":
+        later = {"__main__"}
+    files = _in(package)
     assert files
     for path in files:
-        assert not {n for n in _imports(path, anywhere=True) if n.startswith(later)}, path
+        imported = {n.split(".")[1] for n in _imports(path, anywhere=True) if n[:8] == "pdpsych."}
+        assert not imported & later, path
 
 
 def test_only_what_makes_sets_and_measures_models_needs_torch():
-    files = [*(PACKAGE / "common").rglob("*.py"), PACKAGE / "cli.py", PACKAGE / "demo.py"]
-    files += [path for package in ORDER[3:] for path in (PACKAGE / package).rglob("*.py")]
-    needed = {str(p.relative_to(PACKAGE)) for p in files if _needs_torch(p, set())}
-    page = (PACKAGE.parent / "CONTRIBUTING.md").read_text(encoding="utf-8")
-    said = page.partition("and in stimuli")[2].partition("never torch:")[0]
-    assert needed == {str(Path("stimuli", name)) for name in re.findall(r"\w+\.py", said)}
+    assert not _need_torch() - {path for room in TORCH_ROOMS for path in _in(room)}
+    assert PACKAGE / "stimuli" / "generation" / "unit.py" in _need_torch()
 
 
-@pytest.mark.parametrize("module", ["address", "registry"])
-def test_names_of_models_are_checked_without_torch(module):
-    assert not _needs_torch(PACKAGE / "models" / f"{module}.py", set())
-    assert _needs_torch(PACKAGE / "models" / "sources" / "source.py", set())
+def test_names_of_models_are_checked_without_torch():
+    models = PACKAGE / "models"
+    assert not _need_torch() & {models / "address.py", models / "registry.py"}
+    assert models / "sources" / "source.py" in _need_torch()
+
+
+def _circle(graph: Mapping[str, set[str]]) -> list[str]:
+    try:
+        graphlib.TopologicalSorter(graph).prepare()
+    except graphlib.CycleError as error:
+        return list(error.args[1])
+    return []
+
+
+def test_no_module_needs_itself_by_way_of_others():
+    """Imports in functions and for types count; a face only passes names on, and does not."""
+    files = {_name(path): path for path in _files() if path.stem != "__init__"}
+    graph = {name: _imports(path, anywhere=True) & set(files) for name, path in files.items()}
+    assert not _circle(graph)
+
+
+def test_a_circle_would_be_noticed():
+    graph = {"a": {"b", "c"}, "b": {"c"}, "c": set()}
+    assert not _circle(graph)
+    assert set(_circle(graph | {"c": {"a"}})) >= {"a", "c"}
+    assert _circle({"a": {"a"}})
+
+
+def test_no_folder_is_too_full():
+    folders = Counter(path.parent for path in _files() if path.stem != "__init__")
+    assert not {str(folder): n for folder, n in folders.items() if n > MOST_FILES}
+
+
+def test_no_file_is_too_long():
+    lengths = {str(path): path.read_text(encoding="utf-8").count("\n") for path in _files()}
+    assert not {path: lines for path, lines in lengths.items() if lines > MOST_LINES}
 
 
 def test_the_page_for_contributors_has_the_layers_in_their_order():
     page = (PACKAGE.parent / "CONTRIBUTING.md").read_text(encoding="utf-8")
-    assert "  <  ".join([*ORDER, "cli"]) in page
+    assert "  <  ".join(ORDER) in page

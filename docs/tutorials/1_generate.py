@@ -122,8 +122,10 @@ from pdpsych import geometry, models
 
 image = made["coffee"].base
 representations = models.load(["LN", "LGN"])
-found = geometry.principal_distortions(representations, image, iterations=10)
-print(found)
+found = geometry.principal_distortions(
+    representations, image, budget=geometry.Budget(iterations=10)
+)
+print(found.describe())
 print("shape of the distortions:", tuple(found.distortions.shape))
 
 # %%

@@ -76,7 +76,11 @@ def conditions(
     )
     if not found:
         raise InputError(
-            f"{experiment.label}: images, pairs and leave_out leave no condition to group {group}"
+            f"images and pairs without leave_out have no condition for group {group}",
+            file=experiment.label,
+            field="leave_out",
+            value=list(experiment.leave_out),
+            remedy="leave out less",
         )
     return found
 
@@ -94,21 +98,29 @@ def group_of(experiment: Experiment, participant: str) -> int:
     number = re.search("[0-9]+$", participant)
     if number is None:
         raise InputError(
-            f"participant: with {experiment.groups} groups of participants ({experiment.label}) "
-            f'the label has to end with a number, got "{participant}"; try "{participant}01"'
+            f"with {experiment.groups} groups of participants ({experiment.label}) the label has "
+            "to end with a number",
+            field="participant",
+            value=participant,
+            remedy=f'try "{participant}01"',
         )
     return 1 + (int(number[0]) - 1) % experiment.groups
 
 
-def plan(
-    experiment: Experiment, opened: StimulusSet, participant: str, session: str
+def trials_of(
+    experiment: Experiment, opened: StimulusSet, participant: str, occasion: str
 ) -> tuple[PlannedTrial, ...]:
     """Return the trials of a session; the same arguments give the same trials anywhere.
 
     Practice comes first. Then each pass shows every condition once, in a new order. Within a
     condition signs and positions are balanced to one trial, and so are they in its easy trials.
+
+    Parameters
+    ----------
+    occasion
+        The session, and its run where it has several.
     """
-    rng = np.random.default_rng(seed_of(experiment.seed, participant, session, "design"))
+    rng = np.random.default_rng(seed_of(experiment.seed, participant, occasion, "design"))
     measured = conditions(experiment, opened, group_of(experiment, participant))
     return arrange(measured, experiment, rng)
 
@@ -116,7 +128,7 @@ def plan(
 def arrange(
     measured: Sequence[Condition], experiment: Experiment, rng: np.random.Generator
 ) -> tuple[PlannedTrial, ...]:
-    """Return the trials of a session that measures given conditions, as :func:`plan` does."""
+    """Return the trials of a session that measures given conditions, as :func:`trials_of` does."""
     count, practice = experiment.trials_per_condition, experiment.practice_trials
     rehearsal = _balanced(practice, 0, rng)
     columns = {c: _balanced(count, round(experiment.easy_share * count), rng) for c in measured}
@@ -129,8 +141,11 @@ def arrange(
     )
 
 
-def digest(trials: tuple[PlannedTrial, ...]) -> str:
-    """Return the identity of a design: the SHA-256 of its trials, in hexadecimal."""
+def design_sha256(trials: tuple[PlannedTrial, ...]) -> str:
+    """Return the identity of a design: the SHA-256 of its trials, in hexadecimal.
+
+    Of the text that the first version took: logs hold it, and go on where it is the same.
+    """
     text = json.dumps([asdict(trial) for trial in trials], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
 

@@ -11,15 +11,13 @@ from pydantic import ConfigDict, Field
 
 from pdpsych.analysis.definition import Analysis
 from pdpsych.analysis.fitting.fit import SCHEMA as FIT
-from pdpsych.analysis.fitting.trials import Trials, gather
+from pdpsych.analysis.fitting.trials import Trials, read_trials
 from pdpsych.analysis.scoring.score import SCHEMA as SCORE
 from pdpsych.common.errors import InputError
 from pdpsych.common.section import Part, validate
 from pdpsych.experiments.logs.records import Header
-from pdpsych.experiments.logs.trial_log import log_path
 from pdpsych.studies.experiment_state import ExperimentState
-from pdpsych.studies.some import some
-from pdpsych.studies.step import Step
+from pdpsych.studies.next_step import NextStep, some
 from pdpsych.studies.study_files import StudyFiles
 
 
@@ -51,7 +49,7 @@ class AnalysisState:
         )
 
     @property
-    def steps(self) -> tuple[Step, ...]:
+    def steps(self) -> tuple[NextStep, ...]:
         """What is to be done next."""
         if self.trials is None or self.fit == self.scores == ():
             return ()
@@ -59,7 +57,7 @@ class AnalysisState:
             why = "results are out of date"
         else:
             why = "trials are not fitted" if self.fit is None else "models are not scored"
-        return (Step(f"pdpsych score {self.analysis.label}", why),)
+        return (NextStep(f"pdpsych score {self.analysis.label}", why),)
 
 
 def analysis_state(
@@ -128,7 +126,7 @@ def _trials(
         return None
     found = None
     with study.collecting():
-        found = gather(analysis)
+        found = read_trials(analysis)
     return found
 
 
@@ -163,7 +161,7 @@ def _since_sessions(was: Sequence[Header], now: Sequence[Header]) -> Iterator[st
 
 
 def _name(header: Header) -> str:
-    return log_path(Path(), header.participant, header.session, header.run).stem.replace("_", " ")
+    return header.labels.stem.replace("_", " ")
 
 
 def _since_scores(scores: _Scores, fit_file: Path) -> Iterator[str]:

@@ -68,14 +68,31 @@ def file_sha256(path: str | Path) -> str:
     ...     file_sha256(Path(folder, "empty"))[:8]
     'e3b0c442'
     """
-    found = hashlib.sha256()
-    with open_regular(path) as file:
-        try:
-            while block := file.read(_BLOCK):
-                found.update(block)
-        except OSError as error:
-            raise unreadable(path, error) from None
-    return found.hexdigest()
+    return _of_file(path, "sha256")
+
+
+def file_sha1(path: str | Path) -> str:
+    """Return the SHA-1 of the bytes of a regular file, where no other digest is published.
+
+    Parameters
+    ----------
+    path
+        The file, of any size.
+
+    Raises
+    ------
+    InputError
+        As :func:`file_sha256`.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     _ = Path(folder, "empty").write_bytes(b"")
+    ...     file_sha1(Path(folder, "empty"))[:8]
+    'da39a3ee'
+    """
+    return _of_file(path, "sha1")
 
 
 def seed_of(*parts: str | int) -> int:
@@ -95,6 +112,17 @@ def seed_of(*parts: str | int) -> int:
     """
     text = json.dumps(parts)
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big") >> 11
+
+
+def _of_file(path: str | Path, algorithm: str) -> str:
+    found = hashlib.new(algorithm, usedforsecurity=False)
+    with open_regular(path) as file:
+        try:
+            while block := file.read(_BLOCK):
+                found.update(block)
+        except OSError as error:
+            raise unreadable(path, error) from None
+    return found.hexdigest()
 
 
 def _canonical(data: Any) -> Any:

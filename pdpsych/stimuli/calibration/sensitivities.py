@@ -57,7 +57,7 @@ def _sensitivities(
     image = opened[conditions[0].image].base
     shown = np.stack([_shown(opened, display, c) for c in conditions])
     tensor = to_tensor(image.copy(), recipe, recipe.device)
-    local = geometry.LocalGeometry(loaded, tensor, recipe.floor)
+    local = geometry.LocalGeometry(loaded, tensor, floor=recipe.floor)
     values = local.sensitivities(torch.from_numpy(shown).to(tensor))
     columns = zip(*values.tolist(), strict=True)
     return {

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from refusals import refused
 
-from pdpsych.common.files.digests import digest, file_sha256, seed_of
+from pdpsych.common.files.digests import digest, file_sha1, file_sha256, seed_of
 from pdpsych.common.files.parsing import parse_json, parse_yaml
 
 NUMBERS = st.integers(-(2**60), 2**60) | st.floats(allow_nan=False, allow_infinity=False)
@@ -56,6 +56,7 @@ def test_a_file_is_known_by_its_bytes(tmp_path):
     data = os.urandom(3 << 20)
     (tmp_path / "file").write_bytes(data)
     assert file_sha256(tmp_path / "file") == hashlib.sha256(data).hexdigest()
+    assert file_sha1(tmp_path / "file") == hashlib.sha1(data).hexdigest()
     with refused(problem="is a folder"):
         file_sha256(tmp_path)
 

@@ -1,0 +1,108 @@
+"""Tests that are not quick: they take about a second of a core or more.
+
+For each file, those that take longest first: how names of tests begin, or fixtures that are slow to
+make, and with them every test that uses them. ``pytest --durations=50`` shows what belongs here.
+What opens a window is slow too.
+"""
+
+SLOW = {
+    "test_cli.py": (
+        "study",
+        "test_an_image_that_fails",
+        "test_a_display_from_readings",
+        "test_a_command_that_needs_torch",
+        "test_control_c",
+    ),
+    "geometry/solvers/test_principal.py": (
+        "test_no_worse_than_the_best_of_1000",
+        "test_objective_grows",
+        "test_a_start_is_gone_on_from",
+        "test_a_seed_repeats",
+        "test_converges",
+        "test_three_pixels",
+    ),
+    "test_demo.py": ("done",),
+    "stimuli/generation/test_workers.py": (
+        "alone",
+        "test_a_killed_workers_units",
+        "test_a_process_that_is_killed",
+    ),
+    "analysis/test_figure2.py": ("figure2",),
+    "test_kill.py": ("test_a_killed_command",),
+    "docs/test_pages.py": ("site",),
+    "docs/test_tutorials.py": ("study",),
+    "models/test_early_vision.py": ("test_equals_plenoptic",),
+    "test_contributing.py": ("copy",),
+    "stimuli/generation/test_builder.py": (
+        "test_an_interrupted_run",
+        "test_a_seed_repeats",
+        "test_reading_a_set_needs_no_torch",
+    ),
+    "studies/test_deep_networks.py": ("test_from_init",),
+    "fuzz/test_fuzz.py": ("bench",),
+    "fuzz/test_hostile.py": ("bench",),
+    "stimuli/calibration/test_calibrating.py": (
+        "test_gain_and_scatter",
+        "test_figures_have_a_line",
+    ),
+    "analysis/planning/test_plan.py": ("planned", "test_a_study_is_the_same"),
+    "analysis/test_calibration.py": ("",),
+    "analysis/test_digits.py": ("done", "test_damaged_weights"),
+    "analysis/reporting/test_report.py": (
+        "page",
+        "test_a_failure_leaves",
+        "test_text_from_files",
+    ),
+    "models/test_torchvision.py": ("test_attention", "test_taps_are", "test_a_grey_image"),
+    "geometry/solvers/test_eigen.py": ("test_plenoptic",),
+    "analysis/scoring/test_score.py": (
+        "test_interval_of_a_difference",
+        "test_scale_of_sensitivities",
+        "test_the_model_that_is_right",
+        "test_swapping",
+    ),
+    "analysis/fitting/test_bootstrap.py": ("test_the_number_of_processes",),
+    "models/test_representation.py": (
+        "test_layers_that_cannot_be_read",
+        "test_precision_is",
+        "test_each_network_is_held_once",
+        "test_an_origin_says",
+    ),
+    "studies/test_checking.py": ("test_the_command_ends", "test_damaged_files"),
+    "geometry/test_linearization.py": (
+        "test_products_of_large_networks",
+        "test_double_backward",
+        "test_float32_agrees",
+    ),
+    "test_release.py": ("test_a_study_begins",),
+    "experiments/sessions/test_session.py": (
+        "test_neither_torch",
+        "test_a_killed_process",
+        "test_the_answers_find",
+        "test_any_method_goes_on",
+    ),
+    "analysis/test_score_command.py": ("finished", "test_scoring_again"),
+    "analysis/scoring/test_mean_score.py": ("test_of_equal_models",),
+    "analysis/scoring/test_ceiling.py": ("test_intervals_hold",),
+    "analysis/fitting/test_discrepancy.py": ("test_p_values_of_adaptive_trials",),
+    "analysis/layers/test_variance.py": (
+        "test_interval_over_images",
+        "test_chance_is_the_mean",
+        "test_shares_are_those",
+    ),
+    "models/sources/test_checkpoint.py": ("test_full_size",),
+    "experiments/placement/test_adaptive.py": ("test_thresholds_are_recovered",),
+    "experiments/logs/test_trial_log.py": ("test_one_process_at_a_time",),
+    "analysis/fitting/test_fit.py": ("test_bootstrap_adds",),
+    "analysis/fitting/test_hierarchy.py": ("test_single_condition",),
+    "analysis/fitting/test_goodness.py": ("test_no_flags",),
+}
+
+# Only in the long profile: more of what the others try.
+LONG = {
+    "geometry/solvers/test_principal.py": tuple(
+        f"test_no_worse_than_the_best_of_1000_plain_gradient_ascents[{floor}-{count}]"
+        for floor in (0.0, 0.1)
+        for count in (4, 6, 7)
+    ),
+}
