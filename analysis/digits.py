@@ -16,7 +16,6 @@ from pathlib import Path
 import figure2
 import numpy as np
 import pandas as pd
-import yaml
 from digits_networks import ARCHITECTURES, CLASSES, SIDE
 from digits_training import (
     TRAININGS,
@@ -28,8 +27,10 @@ from digits_training import (
     trained_networks,
 )
 
-from pdpsych.analysis.layers.layers import LayerRatios, layer_ratios
+from pdpsych.analysis import LayerRatios, layer_ratios
 from pdpsych.common.errors import InputError
+from pdpsych.common.files.atomic import replacing, write_text
+from pdpsych.common.files.parsing import to_yaml
 from pdpsych.stimuli import StimulusSet, generate
 
 EACH = 3
@@ -77,7 +78,8 @@ def write_images(out: Path, test: Digits, each: int) -> list[str]:
         chosen = test.images[test.labels == digit][:each]
         for number, image in enumerate(chosen, start=1):
             files.append(f"images/{digit}-{number}.npy")
-            np.save(out / files[-1], image[0].numpy())
+            with replacing(out / files[-1]) as part, part.open("wb") as file:
+                np.save(file, image[0].numpy())
     return files
 
 
@@ -107,8 +109,7 @@ def write_recipe(out: Path, name: str, images: Sequence[str], iterations: int) -
         "precision": "float64",
     }
     file = out / f"{name}.yaml"
-    file.write_text(yaml.safe_dump(recipe, sort_keys=False), encoding="utf-8")
-    return file
+    return write_text(file, to_yaml(recipe))
 
 
 def summary(made: StimulusSet) -> pd.Series:
@@ -119,7 +120,7 @@ def summary(made: StimulusSet) -> pd.Series:
     ``unlit`` is the share of ε's energy on pixels that at most 1 % of training digits light, for
     u and v.
     """
-    principal, random = layer_ratios(made), layer_ratios(made, "random-1")
+    principal, random = layer_ratios(made), layer_ratios(made, pair="random-1")
     found = {
         "Var principal": principal.values.var(axis=0).mean(),
         "Var random": random.values.var(axis=0).mean(),
@@ -131,7 +132,7 @@ def summary(made: StimulusSet) -> pd.Series:
     unlit = (digits()[0].images[:, 0] > 0).float().mean(dim=0).numpy() <= 0.01
     for which, order in zip("uv", ((1, 2), (2, 1)), strict=True):
         shares = [
-            np.square(made.distortion(image, "principal", order[int(sign < 0)])[0])[unlit].sum()
+            np.square(made[image]["principal"].distortion(order[int(sign < 0)])[0])[unlit].sum()
             for image, sign in zip(principal.images, principal.signs, strict=True)
         ]
         found[f"{which} unlit"] = float(np.mean(shares))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
 import sys
 from collections.abc import Callable
@@ -19,7 +18,8 @@ from digits_networks import ARCHITECTURES, read_weights
 from torch import Tensor, nn
 
 from pdpsych.common.errors import InputError
-from pdpsych.common.progress import progress_bar
+from pdpsych.common.files.atomic import replacing
+from pdpsych.common.terminal import progress_bar
 
 TRAININGS = ("standard", "adversarial")
 SPLIT_SEED = 0
@@ -69,9 +69,8 @@ def digits() -> tuple[Digits, Digits]:
     try:
         from sklearn.datasets import load_digits
     except ImportError:
-        raise InputError(
-            "the digits come with scikit-learn, which is missing; pip install scikit-learn"
-        ) from None
+        problem = "the digits come with scikit-learn, which is missing"
+        raise InputError(problem, remedy="pip install scikit-learn") from None
     bundle = load_digits()
     order = np.random.default_rng(SPLIT_SEED).permutation(len(bundle.target))
     images = torch.from_numpy(bundle.images[order] / 16).float()[:, None]
@@ -174,9 +173,8 @@ def _kept(file: Path, architecture: str) -> nn.Module | None:
 
 
 def _write_weights(file: Path, network: nn.Module) -> None:
-    partial = file.with_name(f"{file.name}.part")
-    torch.save(network.state_dict(), partial)
-    os.replace(partial, file)
+    with replacing(file) as part:
+        torch.save(network.state_dict(), part)
 
 
 def _unit(directions: Tensor) -> Tensor:

@@ -20,22 +20,20 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from pdpsych.analysis.definition import Analysis
+from pdpsych.analysis import Analysis, Fit, Scores
 from pdpsych.analysis.fitting.binomial import wilson
-from pdpsych.analysis.fitting.exclusion import EXCLUDED_COLUMNS
-from pdpsych.analysis.fitting.fit import Fit, fit_table
-from pdpsych.analysis.fitting.trials import CONDITION
-from pdpsych.analysis.planning.plan import simulate
-from pdpsych.analysis.planning.simulated_study import Size, World
-from pdpsych.analysis.planning.simulation import Answers, simulate_session
+from pdpsych.analysis.fitting.fit import fit_table
+from pdpsych.analysis.names import CONDITION, EVERYONE
+from pdpsych.analysis.planning.plan import simulate_studies
+from pdpsych.analysis.planning.simulated_study import Answers, Size, simulate_session
+from pdpsych.analysis.planning.world import World
 from pdpsych.analysis.scoring.conclusion import possibly_closest
-from pdpsych.analysis.scoring.human import EVERYONE
-from pdpsych.analysis.scoring.score import Scores, score_ratios
+from pdpsych.analysis.scoring.score import score_ratios
+from pdpsych.displays import Display
 from pdpsych.experiments import Experiment, ObserverSpec, SimulatedObserver
 from pdpsych.experiments.design import Condition, PlannedTrial, Position, arrange
 from pdpsych.experiments.placement.methods import METHODS
 from pdpsych.experiments.placement.placement import Showable
-from pdpsych.stimuli import Display
 
 SIZE = Size(participants=4, images=24, trials=40)
 # Of log ratios over images, and of other models' log ratios around the human's; nats.
@@ -111,12 +109,7 @@ def study(case: Case, size: Size, number: int) -> Result:
     spreads = OTHER_SD[:1] * 2 if case.equal else (0.0, *OTHER_SD)
     models = {f"model-{m}": human + rng.normal(0, sd, human.size) for m, sd in enumerate(spreads)}
     table, truth = sessions(case, size, images, human, rng)
-    fitted = fit_table(
-        table,
-        pd.DataFrame(columns=list(EXCLUDED_COLUMNS)),
-        {},
-        ANALYSIS.model_copy(update={"seed": number}),
-    )
+    fitted = fit_table(table, ANALYSIS.model_copy(update={"seed": number}))
     scores = score_ratios(fitted, ratio_table(models, images))
     closest = possibly_closest(scores.ranking)
     declared = closest[0] if len(closest) == 1 else ""
@@ -162,7 +155,11 @@ def person_of(
 ) -> Answers:
     """Return somebody with these thresholds who takes part in a case."""
     observer = SimulatedObserver(
-        thresholds, case.exponent, case.lapse, case.bias, int(rng.integers(2**32))
+        thresholds,
+        exponent=case.exponent,
+        lapse=case.lapse,
+        bias=case.bias,
+        seed=int(rng.integers(2**32)),
     )
     return Learner(observer, case.learning, len(trials)) if case.learning else observer
 
@@ -233,7 +230,7 @@ def planned_power(size: Size, studies: int, jobs: int) -> float:
         ratio_table(models, images),
         dict.fromkeys(conditions, PLACEMENTS["adaptive"]),
     )
-    found = simulate(world, [("model-0", n) for n in range(studies)], [size], jobs)
+    found = simulate_studies(world, [("model-0", n) for n in range(studies)], [size], jobs)
     return sum(outcome.closest == outcome.truth for outcome in found) / studies
 
 

@@ -16,11 +16,13 @@ from typing import get_args
 
 import numpy as np
 
+from pdpsych.common.files.digests import file_sha256
+from pdpsych.displays import Display
 from pdpsych.displays.dither import Dither
 from pdpsych.displays.encoding import linear_from_srgb, srgb_from_linear
 from pdpsych.displays.rendering import show
-from pdpsych.stimuli import Display, StimulusSet, calibrate
-from pdpsych.stimuli.stimulus_set import MANIFEST, array_file, sha256_of
+from pdpsych.stimuli import StimulusSet, calibrate
+from pdpsych.stimuli.manifest import MANIFEST, array_file
 
 WAYS = (("srgb", "srgb"), ("srgb", 2.2), ("linear", 2.2))
 
@@ -111,7 +113,7 @@ def write_set(folder: Path, shape: tuple[int, int, int], images: int, pairs: int
         "floor": 0.0,
         "models": ["A"],
         "images": [entry | {"name": name, "pairs": made} for name in names],
-        "files": {array_file(n): sha256_of(folder / array_file(n)) for n in names},
+        "files": {array_file(n): file_sha256(folder / array_file(n)) for n in names},
     }
     (folder / MANIFEST).write_text(json.dumps(manifest))
     return StimulusSet.open(folder)

@@ -19,8 +19,9 @@ from scipy.optimize import minimize
 from scipy.special import expit, logit
 
 from pdpsych.analysis.fitting.bootstrap import bootstrap, bootstrap_interval
-from pdpsych.analysis.fitting.hierarchy import Posterior, solve
+from pdpsych.analysis.fitting.hierarchy import solve
 from pdpsych.analysis.fitting.likelihood import Observations
+from pdpsych.analysis.fitting.posterior import Posterior
 from pdpsych.experiments.placement.psychometric import proportion_correct
 
 Trials = tuple[np.ndarray, np.ndarray]

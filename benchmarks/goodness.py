@@ -28,9 +28,8 @@ from calibration import (
 )
 
 from pdpsych.analysis.fitting.binomial import wilson
-from pdpsych.analysis.fitting.exclusion import EXCLUDED_COLUMNS
 from pdpsych.analysis.fitting.fit import fit_table
-from pdpsych.analysis.planning.simulation import simulate_session
+from pdpsych.analysis.planning.simulated_study import simulate_session
 from pdpsych.experiments import SimulatedObserver
 from pdpsych.experiments.design import Condition, PlannedTrial, Position, arrange
 from pdpsych.experiments.placement.constant import Constant
@@ -83,8 +82,7 @@ class Inattentive:
 def flags(case: Case, method: str, number: int) -> dict[str, bool]:
     """Simulate and fit a participant; return which flags were raised."""
     table = session(case, method, np.random.default_rng([number, *case.name.encode()]))
-    none = pd.DataFrame(columns=list(EXCLUDED_COLUMNS))
-    fitted = fit_table(table, none, {}, ANALYSIS.model_copy(update={"seed": number}))
+    fitted = fit_table(table, ANALYSIS.model_copy(update={"seed": number}))
     said = fitted.participants["flags"].iloc[0]
     found = {name: text in said for name, text in FLAGS.items()}
     assert sum(found.values()) == len(re.findall("; ", said)) + bool(said), said

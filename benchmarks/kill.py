@@ -220,11 +220,11 @@ def _become(folder: Path, arguments: tuple[str, ...], output: Path, telling: int
 
 
 def _command(arguments: tuple[str, ...]) -> int:
-    from pdpsych import cli
+    from pdpsych.cli.main import main
 
     sys.argv = ["pdpsych", *arguments]
     try:
-        cli.main()
+        main()
     except SystemExit as end:
         return int(end.code or 0)
     return 0
@@ -424,7 +424,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     began = time.monotonic()
-    _import_all()
+    import_all()
     rng = np.random.default_rng(options.seed)
     total = Tally()
     with tempfile.TemporaryDirectory() as name:
@@ -440,7 +440,7 @@ def main() -> None:
     sys.exit(bool(total.notes))
 
 
-def _import_all() -> None:
+def import_all() -> None:
     """Import what commands import when they run, so that a forked one begins at once."""
     import matplotlib.backends.backend_agg
     import matplotlib.backends.backend_pdf  # noqa: F401
@@ -448,7 +448,7 @@ def _import_all() -> None:
     import scipy.stats  # noqa: F401
 
     import pdpsych.analysis.reporting.report
-    import pdpsych.cli
+    import pdpsych.cli.main
     import pdpsych.experiments.sessions.session
     import pdpsych.stimuli.calibration.figures
     import pdpsych.stimuli.generation.builder

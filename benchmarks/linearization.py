@@ -55,7 +55,7 @@ def measure(name: str, side: int, repeats: int) -> tuple[float, dict[str, list[f
     """Return the seconds of one forward pass and the costs of each way for each block."""
     torch.manual_seed(0)
     layers = LAYERS.get(name, [""])
-    network = ModuleNetwork(torchvision.models.get_model(name, weights=None), name)
+    network = ModuleNetwork(torchvision.models.get_model(name, weights=None), name=name)
     image = torch.rand((3, side, side))
     block = torch.randn((max(BLOCKS), 3, side, side))
 

@@ -26,7 +26,7 @@ from torchvision.models.feature_extraction import create_feature_extractor
 
 from pdpsych import geometry, models
 from pdpsych.geometry.local import squared_norms
-from pdpsych.geometry.solvers.principal import LARGEST_SUBSPACE
+from pdpsych.geometry.solvers.climb import SETTINGS
 from pdpsych.geometry.solvers.subspace import Subspace
 from pdpsych.models import Representation
 
@@ -73,7 +73,9 @@ def equal() -> None:
     print(f"\ntime to an equal objective: {STEPS} steps of the published rule (extrapolated)")
     print(f"  peer   {theirs:8.2f} s a step   {STEPS * theirs:8.1f} s   Var {reached:.4f}")
     representations, marks = _representations(), _Marks(reached)
-    geometry.principal_distortions(representations, image, floor=0.0, progress=marks)
+    geometry.principal_distortions(
+        representations, image, floor=0.0, budget=geometry.Budget(progress=marks)
+    )
     marks.show()
     print(f"  ratio  {STEPS * theirs / marks.seconds[-1]:.0f}, linearisation and set-up included")
 
@@ -97,11 +99,13 @@ def vit() -> None:
     """Twelve blocks of ViT-B/16."""
     print("\nViT-B/16, 12 blocks, floor 0.03")
     image, representations = photograph(), _representations(["vit_b_16"])
-    set_up, local = _timed(lambda: geometry.LocalGeometry(representations, image, 0.03), 1)
+    set_up, local = _timed(lambda: geometry.LocalGeometry(representations, image, floor=0.03), 1)
     seconds, _ = _timed(lambda: _shared_update(local, _start(image)), TIMED_STEPS)
     print(f"  set-up {set_up:.1f} s, one step {seconds:.2f} s")
     marks = _Marks()
-    found = geometry.principal_distortions_at(local, iterations=VIT_ITERATIONS, progress=marks)
+    found = geometry.principal_distortions_at(
+        local, budget=geometry.Budget(iterations=VIT_ITERATIONS, progress=marks)
+    )
     marks.show()
     print(f"  relative gradient norm {found.certificate.gradient_norm:.1e}")
 
@@ -223,10 +227,10 @@ def _peaks() -> list[tuple[str, float]]:
     image = photograph()
     representations = _representations(seeds=2)
     peaks.append(("4 networks loaded", _peak()))
-    local = geometry.LocalGeometry(representations, image, 0.03)
+    local = geometry.LocalGeometry(representations, image, floor=0.03)
     peaks.append((f"{len(representations)} layers linearised, floors measured", _peak()))
     generator = torch.Generator().manual_seed(0)
-    noise = torch.randn((LARGEST_SUBSPACE, *image.shape), generator=generator)
+    noise = torch.randn((SETTINGS.largest_subspace, *image.shape), generator=generator)
     subspace = Subspace(local, noise[:2])
     for block in noise[2:].split(2):
         subspace.extend(block)

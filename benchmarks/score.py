@@ -15,9 +15,10 @@ import time
 import numpy as np
 import pandas as pd
 
-from pdpsych.analysis.fitting.fit import Fit
-from pdpsych.analysis.fitting.hierarchy import Posterior
-from pdpsych.analysis.fitting.trials import CONDITION
+from pdpsych.analysis import Fit
+from pdpsych.analysis.fitting.posterior import Posterior
+from pdpsych.analysis.fitting.shared import Shared
+from pdpsych.analysis.names import CONDITION
 from pdpsych.analysis.scoring.differences import differences
 from pdpsych.analysis.scoring.mean_score import Distances, mean_interval, mean_scores
 from pdpsych.analysis.scoring.pooling import pool
@@ -56,7 +57,7 @@ def made_fit(
         noisy = mean + rng.normal(0, 0.25, mean.size)
         flat, group = np.zeros((mean.size, 5)), np.zeros(mean.size, int)
         # A prior so wide that it says nothing.
-        shared = np.array([0.0, 0.0, 0.0, 20.0, 0.0])
+        shared = Shared.of(spread=np.exp(20.0), means=[0.0])
         posteriors[f"{p:02}"] = Posterior(
             noisy, np.full(mean.size, 0.2), flat, group, shared, np.eye(5), True
         )

@@ -29,7 +29,7 @@ import numpy as np
 import yaml
 
 ROOT = Path(__file__).parents[1]
-sys.path.insert(0, str(ROOT / "tests" / "experiments"))
+sys.path.insert(0, str(ROOT / "tests" / "support"))
 
 TRIALS = 24
 IMAGES = 50
@@ -82,7 +82,7 @@ def inside(experiment: str, started: float) -> None:
 
     from pdpsych import experiments
     from pdpsych.experiments import read_log
-    from pdpsych.experiments.logs.timing import TrialTiming, summarise
+    from pdpsych.experiments.logs.timing import TrialTiming, summarize
     from pdpsych.experiments.person import window
     from pdpsych.experiments.sessions import stage
 
@@ -112,7 +112,7 @@ def inside(experiment: str, started: float) -> None:
         "first": first[0],
         "memory": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
         "spent": {k: [float(x) for x in np.percentile(v, [50, 95, 100])] for k, v in spent.items()},
-        "timing": str(summarise(timings)),
+        "timing": summarize(timings).describe(),
         "renderer": read_log(log).header.system.get("gl_renderer", ""),
     }
     print("@" + json.dumps(told))
@@ -150,8 +150,8 @@ def measure(environment: dict[str, str], folder: Path) -> None:
 
 def kill(environment: dict[str, str], folder: Path, count: int, seed: int) -> None:
     """Kill sessions at random moments and print what was left of them."""
-    from stimulus_sets import write_set
     from person import Moment, Person
+    from stimulus_sets import write_set
 
     write_set(folder / "set")
     brief = dict.fromkeys(("gap", "fixation", "reference", "image", "blank", "feedback"), 50)

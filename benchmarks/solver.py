@@ -54,7 +54,9 @@ def published(image: torch.Tensor) -> None:
         return objective < PUBLISHED_VARIANCE
 
     representations = models.load(list(PEERS))
-    geometry.principal_distortions(representations, image, floor=0.0, progress=watch)
+    geometry.principal_distortions(
+        representations, image, floor=0.0, budget=geometry.Budget(progress=watch)
+    )
     ours, reached = marks[-1]
     peer = step * PUBLISHED_STEPS
     print("\npublished rule, 224×224, four models, floor 0")
@@ -172,7 +174,7 @@ def _largest_only(lgn: Representation, image: torch.Tensor) -> tuple[float, floa
         marks.append((time.perf_counter() - begin, value))
         return iteration < 4 or abs(value / marks[-3][1] - 1) > 1e-6
 
-    found = geometry.eigen_distortions(lgn, image, progress=watch)
+    found = geometry.eigen_distortions(lgn, image, budget=geometry.Budget(progress=watch))
     local = geometry.LocalGeometry([lgn], image)
     product = local.pull(local.push(found.largest))[0]
     value = float(found.largest_values[0])
@@ -225,8 +227,7 @@ def _per_iteration(representations: list[Representation], image: torch.Tensor) -
     geometry.principal_distortions(
         representations,
         image,
-        iterations=6,
-        progress=lambda *_: marks.append(time.perf_counter()),
+        budget=geometry.Budget(iterations=6, progress=lambda *_: marks.append(time.perf_counter())),
     )
     return (marks[-1] - marks[0]) / (len(marks) - 1)
 

@@ -33,11 +33,16 @@ def run(path, try_out):
     try:
         participant, session, run = dialog.ask(experiment)
         log = experiments.run(
-            experiment, participant, session, run=run, windowed=try_out, uncalibrated=try_out
+            experiment,
+            participant,
+            session=session,
+            run=run,
+            windowed=try_out,
+            uncalibrated=try_out,
         )
     except experiments.SessionStopped as stopped:
         return f"{stopped}; start it again with the same answers to go on"
-    return str(log)
+    return log.describe()
 
 
 def main():

@@ -1,16 +1,16 @@
-"""Principal distortions of vision models, measured in people."""
+"""Principal distortions of vision models, measured in people.
 
-from __future__ import annotations
+Sub-packages load when they are first used, so that the lab machine never meets torch.
 
-import importlib
-from types import ModuleType
+Examples
+--------
+>>> import pdpsych
+>>> "stimuli" in dir(pdpsych)
+True
+"""
+
+import lazy_loader as lazy
 
 __version__ = "0.1.0"
-__all__ = ["analysis", "experiments", "geometry", "models", "stimuli"]
 
-
-def __getattr__(name: str) -> ModuleType:
-    # Sub-packages load when first used, so that the lab machine never meets torch.
-    if name in __all__:
-        return importlib.import_module(f"pdpsych.{name}")
-    raise AttributeError(f"module 'pdpsych' has no attribute '{name}'")
+__getattr__, __dir__, __all__ = lazy.attach_stub(__name__, __file__)

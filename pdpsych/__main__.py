@@ -1,5 +1,5 @@
 """``python -m pdpsych``."""
 
-from pdpsych.cli import main
+from pdpsych.cli.main import main
 
 main()

@@ -8,6 +8,8 @@ from pathlib import Path
 from pdpsych import analysis, experiments, stimuli
 from pdpsych.common.errors import InputError
 from pdpsych.common.section import Section, dump, load
+from pdpsych.common.terminal import say
+from pdpsych.displays import Display
 from pdpsych.stimuli.recipe import Preprocess, Principal, Random, Recipe, Source, Space
 
 NAME = "demo"
@@ -34,7 +36,7 @@ FULL = Size(
 QUICK = Size(("astronaut", "camera", "cat", "coffee"), 128, 10, participants=3, trials=80)
 
 
-def run(out: str | Path, quick: bool = False, observer: str = "LGN") -> analysis.Scores:
+def run(out: str | Path, *, quick: bool = False, observer: str = "LGN") -> analysis.Scores:
     """Make a study in ``out``: generate, simulate, fit, score, report; go on where it stopped.
 
     Parameters
@@ -57,7 +59,7 @@ def run(out: str | Path, quick: bool = False, observer: str = "LGN") -> analysis
     files = _write_study(folder, size, observer)
     _say(f"pdpsych generate {files['recipe']}")
     opened = generate(files["recipe"], progress=True)
-    print(opened)
+    say(opened.summary())
     for number in range(1, size.participants + 1):
         participant = f"{number:02d}"
         simulate = f"--simulate {files['observer']}"
@@ -65,15 +67,15 @@ def run(out: str | Path, quick: bool = False, observer: str = "LGN") -> analysis
         experiments.run(files["experiment"], participant, observer=files["observer"], progress=True)
     _say(f"pdpsych score {files['analysis']}")
     fitted = analysis.fit(files["analysis"], progress=True)
-    scores = analysis.score(files["analysis"], fitted)
-    page = analysis.report(files["analysis"], fitted, scores)
-    print(f"\n{scores}")
-    print(
+    scores = analysis.score(files["analysis"], fit=fitted)
+    page = analysis.report(files["analysis"], fit=fitted, scores=scores)
+    say(f"\n{scores.describe()}")
+    say(
         f"\nNo person took part: {size.participants} simulated participants saw like {observer}, "
         "with lapses\nand differences between them. On these data a score should find "
         f"{observer} first."
     )
-    print(f"\nreport: {page}")
+    say(f"\nreport: {page}")
     return scores
 
 
@@ -91,7 +93,7 @@ def _write_study(folder: Path, size: Size, observer: str) -> dict[str, Path]:
     )
     experiment = experiments.Experiment(
         stimulus_set=Path("..", "stimuli", "sets", NAME),
-        display=stimuli.Display(),
+        display=Display(),
         trials_per_condition=size.trials,
     )
     spec = experiments.ObserverSpec(model=observer, lapse=0.02, spread=0.1)
@@ -113,11 +115,13 @@ def _write_same(path: Path, section: Section) -> None:
     if path.exists():
         if load(path, type(section)).model_dump() != section.model_dump():
             raise InputError(
-                f"{path.parents[1]}: holds another study; delete it or choose another --out"
+                "holds another study",
+                file=path.parents[1],
+                remedy="delete it, or choose another folder: `out`",
             )
         return
     dump(section, path)
 
 
 def _say(command: str) -> None:
-    print(f"\n$ {command}", flush=True)
+    say(f"\n$ {command}")

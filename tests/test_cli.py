@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pdpsych import cli
+from pdpsych.cli import main as cli
 
 RECIPE = """
 images: [{sample: cat}]
@@ -152,7 +152,7 @@ def test_a_plan_says_what_is_enough(study):
     assert (study / "analysis/results/tiny/plan.pdf").exists()
     wrong = _pdpsych("plan", study, "--trials", "40-60")
     assert wrong.returncode == 2
-    assert '--trials: whole numbers with commas between, as in 5,10,20; got "40-60"' in wrong.stderr
+    assert '--trials: whole numbers with commas between, as in 5,10,20, got "40-60"' in wrong.stderr
 
 
 def test_scoring_without_sessions_names_the_command(study, tmp_path):
@@ -233,7 +233,7 @@ def test_what_the_file_system_refuses_is_said(monkeypatch, capsys):
 )
 def test_a_command_that_needs_torch_says_so_and_writes_nothing(tmp_path, command):
     (tmp_path / "r.yaml").write_text(RECIPE)
-    script = "import sys; sys.modules['torch'] = None; from pdpsych import cli; cli.main()"
+    script = "import sys; sys.modules['torch'] = None; from pdpsych.cli.main import main; main()"
     done = subprocess.run(
         [sys.executable, "-c", script, *command], cwd=tmp_path, capture_output=True, text=True
     )

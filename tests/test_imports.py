@@ -37,14 +37,6 @@ NEED_TORCH = {"generate"}
 MOST_FILES, MOST_LINES = 16, 400
 
 
-AWAITED = pytest.mark.xfail(strict=True, reason="until the branches of this change land")
-
-
-def _each(names: tuple[str, ...], awaited: tuple[str, ...] = ()) -> list[object]:
-    """Return parameters of a test, those that fail until their branch lands marked so."""
-    return [pytest.param(name, marks=AWAITED) if name in awaited else name for name in names]
-
-
 def _printed_after(code: str) -> set[str]:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
@@ -71,9 +63,7 @@ def test_start_loads_nothing_heavy(code):
     assert not _modules_after(code) & HEAVY
 
 
-@pytest.mark.parametrize(
-    "package", _each(FACES, ("geometry", "stimuli", "experiments", "analysis", "studies"))
-)
+@pytest.mark.parametrize("package", FACES)
 def test_a_package_loads_nothing_heavy_before_a_name_is_used(package):
     assert not _modules_after(f"import pdpsych.{package}") & HEAVY
 
@@ -90,7 +80,7 @@ def test_the_lab_machine_and_the_analysis_never_meet_torch(package):
     assert not loaded & {"torch", "psychopy", "matplotlib"}
 
 
-@pytest.mark.parametrize("package", _each(FACES, ("models", "displays", "stimuli")))
+@pytest.mark.parametrize("package", FACES)
 def test_a_face_shows_its_names_and_has_them(package):
     face = importlib.import_module(f"pdpsych.{package}")
     assert set(face.__all__) <= set(dir(face))
@@ -98,7 +88,7 @@ def test_a_face_shows_its_names_and_has_them(package):
         getattr(face, name)
 
 
-@pytest.mark.parametrize("package", _each(FACES, ("geometry", "displays")))
+@pytest.mark.parametrize("package", FACES)
 def test_no_module_is_hidden_by_a_name_of_its_package(package):
     face = importlib.import_module(f"pdpsych.{package}")
     assert not set(face.__all__) & {path.stem for path in (PACKAGE / package).iterdir()}
@@ -170,7 +160,7 @@ def _need_torch() -> frozenset[Path]:
     return frozenset(found)
 
 
-@pytest.mark.parametrize("package", _each(ORDER, ("displays",)))
+@pytest.mark.parametrize("package", ORDER)
 def test_packages_import_only_those_before_them(package):
     later = {*ORDER[ORDER.index(package) + 1 :], "cli", "demo", "__main__"} - {package}
     if package == "cli":
@@ -201,7 +191,6 @@ def _circle(graph: Mapping[str, set[str]]) -> list[str]:
     return []
 
 
-@AWAITED
 def test_no_module_needs_itself_by_way_of_others():
     """Imports in functions and for types count; a face only passes names on, and does not."""
     files = {_name(path): path for path in _files() if path.stem != "__init__"}
@@ -221,13 +210,11 @@ def test_no_folder_is_too_full():
     assert not {str(folder): n for folder, n in folders.items() if n > MOST_FILES}
 
 
-@AWAITED
 def test_no_file_is_too_long():
     lengths = {str(path): path.read_text(encoding="utf-8").count("\n") for path in _files()}
     assert not {path: lines for path, lines in lengths.items() if lines > MOST_LINES}
 
 
-@AWAITED
 def test_the_page_for_contributors_has_the_layers_in_their_order():
     page = (PACKAGE.parent / "CONTRIBUTING.md").read_text(encoding="utf-8")
     assert "  <  ".join(ORDER) in page

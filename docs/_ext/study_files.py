@@ -21,7 +21,7 @@ from pydantic_core import PydanticUndefined
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
-from pdpsych.common.columns import Column
+from pdpsych.common.tables import Column
 
 Row = tuple[str, ...]
 

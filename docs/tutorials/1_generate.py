@@ -94,17 +94,15 @@ made = stimuli.generate(recipe)
 # prints the same. *Converged* says whether the search reached a maximum; *linearity*, up to which
 # amplitude the models answer in proportion to a distortion, as Fisher information assumes.
 
-print(made)
+print(made.describe())
 
 # %%
 # The first photograph, its two principal distortions and what the distorted images look like:
 
 import matplotlib.pyplot as plt
 
-from pdpsych.stimuli import set_figures
-
 _, axes = plt.subplots(figsize=(9, 2.5), layout="constrained")
-set_figures.plot_stimuli(made, "astronaut", "principal", rms=0.05, ax=axes)
+made.plot("astronaut", "principal", rms=0.05, ax=axes)
 plt.show()
 
 # %%
@@ -122,10 +120,12 @@ print(ratios[list(made.models)].round(2))
 
 from pdpsych import geometry, models
 
-image = made.base("coffee")
+image = made["coffee"].base
 representations = models.load(["LN", "LGN"])
-found = geometry.principal_distortions(representations, image, iterations=10)
-print(found)
+found = geometry.principal_distortions(
+    representations, image, budget=geometry.Budget(iterations=10)
+)
+print(found.describe())
 print("shape of the distortions:", tuple(found.distortions.shape))
 
 # %%

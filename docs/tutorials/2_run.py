@@ -54,7 +54,7 @@ for condition in calibration.conditions[:2]:
 
 from pdpsych import experiments
 
-print(experiments.outline(experiment, "01"))
+print(experiments.outline(experiment, "01").describe())
 
 # %%
 # Participants
@@ -90,7 +90,7 @@ spread: 0.1   # standard deviation of log thresholds between participants
 
 for participant in ("01", "02", "03"):
     log = experiments.run(experiment, participant, observer=observer)
-    print(log)
+    print(log.describe())
 
 # %%
 # The log

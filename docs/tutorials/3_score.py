@@ -24,7 +24,7 @@ study = Path("first-study")
 definition = study / "analysis" / "small.yaml"
 definition.write_text("experiment: ../experiments/small.yaml\n")
 fitted = analysis.fit(definition)
-print(fitted)
+print(fitted.describe())
 
 # %%
 # Thresholds are a table, in files too: ``analysis/results/small/thresholds.csv``, with a data
@@ -39,15 +39,11 @@ print(fitted.thresholds[columns].head(6).round(3).to_string(index=False))
 
 import matplotlib.pyplot as plt
 
-from pdpsych.analysis.figures import scores
-from pdpsych.analysis.fitting import trials
-from pdpsych.common.section import load
-
-gathered = trials.gather(load(definition, analysis.Analysis))
-dimension = gathered.stimulus_set.base("astronaut").size
+trials = analysis.read_trials(definition)
+dimension = trials.stimulus_set["astronaut"].dimension
 condition = ("01", "astronaut", "principal", 1)
 _, axes = plt.subplots(figsize=(5, 3.4), layout="constrained")
-scores.plot_psychometric(fitted, gathered.table, condition, dimension, ax=axes)
+fitted.plot_condition(trials.table, condition, dimension=dimension, ax=axes)
 plt.show()
 
 # %%
@@ -61,22 +57,23 @@ plt.show()
 # A pair (u, v) gives each model a log sensitivity ratio, log d(u)/d(v), and people another,
 # log τ(v) − log τ(u). The score is the absolute difference: 0 is a model that sees like the human.
 
-scores = analysis.score(definition, fitted)
-print(scores)
+scores = analysis.score(definition, fit=fitted)
+print(scores.describe())
 
 # %%
 # On principal distortions, model by model. The grey band ends where a model that is *right* would
 # score with these data, which is not 0, because trials are finite:
 
 _, axes = plt.subplots(figsize=(6, 3), layout="constrained")
-scores.plot_scores(scores, "principal", ax=axes)
+scores.plot(kind="principal", ax=axes)
 plt.show()
 
 # %%
-# And why they score so: a dot is an image. LGN has its dots where the human has them.
+# And why they score so: a dot is an image. LGN has its dots where the human has them. What draws
+# takes tables, so that you can draw others as well.
 
 _, axes = plt.subplots(figsize=(6, 3), layout="constrained")
-scores.plot_log_ratios(scores, "principal", ax=axes)
+analysis.plot_log_ratios(scores.scores, scores.human, kind="principal", ax=axes)
 plt.show()
 
 # %%
@@ -100,9 +97,9 @@ print(scores.conclusion)
 #    $ pdpsych score first-study/analysis/small.yaml --add-model identity
 #
 # Distortions were chosen to separate the models that took part, not this one; tables and report
-# mark it.
+# mark it. Without ``write=False`` they would take the place of the scores above.
 
-with_identity = analysis.score(definition, fitted, added=["identity"])
+with_identity = analysis.score(definition, fit=fitted, added=["identity"], write=False)
 print(with_identity.ranking.query("kind == 'principal'")[["rank", "model", "score", "took_part"]])
 
 # %%
@@ -112,7 +109,7 @@ print(with_identity.ranking.query("kind == 'principal'")[["rank", "model", "scor
 # ``pdpsych score`` ends with it: one page of HTML with all figures, tables, and a methods paragraph
 # whose numbers come from the data.
 
-page = analysis.report(definition, fitted, scores)
+page = analysis.report(definition, fit=fitted, scores=scores)
 print(page.relative_to(study.resolve()))
 
 # %%

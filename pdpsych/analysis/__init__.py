@@ -1,11 +1,10 @@
-"""From trial logs to thresholds, scores, figures and a report; never needs torch."""
+"""From trial logs to thresholds, scores, figures and a report; never needs torch.
 
-from __future__ import annotations
+:func:`fit` estimates the thresholds of people, :func:`score` how far each model is from them,
+:func:`report` writes a page of both; :func:`plan` says beforehand how many trials, images and
+people are enough.
+"""
 
-from pdpsych.analysis.definition import Analysis
-from pdpsych.analysis.fitting.fit import Fit, fit
-from pdpsych.analysis.planning.plan import Plan, plan
-from pdpsych.analysis.reporting.report import report
-from pdpsych.analysis.scoring.score import Scores, score
+import lazy_loader as lazy
 
-__all__ = ["Analysis", "Fit", "Plan", "Scores", "fit", "plan", "report", "score"]
+__getattr__, __dir__, __all__ = lazy.attach_stub(__name__, __file__)

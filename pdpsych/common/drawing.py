@@ -1,17 +1,35 @@
-"""What figures share: colours, empty axes, pictures side by side."""
+"""What figures share: colours, empty axes, pictures side by side, and their files."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
 
+import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.backends.backend_pdf import FigureCanvasPdf
+from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from pdpsych.common.errors import InputError
+from pdpsych.common.files.atomic import replacing
+
 # Okabe & Ito's colours, which people with any colour vision can tell apart.
-BLUE, ORANGE, GREY, BLACK = "#0072B2", "#D55E00", "#7F7F7F", "#222222"
-SERIES = (BLUE, ORANGE, "#009E73", "#CC79A7", "#56B4E9", "#E69F00", BLACK)
+BLUE, ORANGE, GREEN, PINK, SKY, YELLOW = (
+    "#0072B2",
+    "#D55E00",
+    "#009E73",
+    "#CC79A7",
+    "#56B4E9",
+    "#E69F00",
+)
+GREY, BLACK, BAND = "#7F7F7F", "#222222", "#E9E4D4"
+SERIES = (BLUE, ORANGE, GREEN, PINK, SKY, YELLOW, BLACK)
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 
 
@@ -49,3 +67,77 @@ def saturated(distortion: NDArray[np.floating]) -> tuple[NDArray[np.floating], f
     peak = float(np.quantile(np.abs(distortion), 0.999)) or 1.0
     picture = np.clip(0.5 + distortion / (2 * peak), 0, 1)
     return np.moveaxis(np.broadcast_to(picture, (3, *picture.shape[1:])), 0, -1), peak
+
+
+def save(
+    figure: Figure, path: str | Path, *, formats: Sequence[str] = (), dpi: float = 200
+) -> list[Path]:
+    """Write a figure, the same bytes each time, and return where it is.
+
+    Parameters
+    ----------
+    figure
+        It is as before afterwards.
+    path
+        Its file, which ends in .png, .pdf or .svg; with ``formats`` without that ending.
+    formats
+        Endings of several files, all laid out alike.
+    dpi
+        Dots an inch of PNG.
+
+    Raises
+    ------
+    InputError
+        If the file has another ending, or cannot be written.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     files = save(new_axes(1, 1).figure, f"{folder}/a", formats=("png", "pdf"), dpi=50)
+    ...     [file.name for file in files]
+    ['a.png', 'a.pdf']
+    """
+    path = Path(path)
+    paths = [path.with_name(f"{path.name}.{ending}") for ending in formats] or [path]
+    for each in paths:
+        if each.suffix.lower() not in _PRINT:
+            raise InputError(
+                "a figure's file has another ending", file=each, value=each.suffix, allowed=_PRINT
+            )
+    with _laid_out(figure, dpi), mpl.rc_context({"svg.hashsalt": "pdpsych"}):
+        for each in paths:
+            with replacing(each) as part:
+                _PRINT[each.suffix.lower()](figure, part)
+    return paths
+
+
+@contextmanager
+def _laid_out(figure: Figure, dpi: float) -> Iterator[None]:
+    """Lay a figure out once, to be drawn in several formats; savefig does so for each."""
+    before = figure.canvas, figure.get_layout_engine(), figure.dpi
+    figure.draw_without_rendering()
+    figure.set_layout_engine("none")
+    figure.set_dpi(dpi)
+    try:
+        yield
+    finally:
+        canvas, engine, former = before
+        figure.set_canvas(canvas)
+        figure.set_layout_engine(engine) if engine else figure.set_layout_engine("none")
+        figure.set_dpi(former)
+
+
+def _png(figure: Figure, path: Path) -> None:
+    FigureCanvasAgg(figure).print_png(path)
+
+
+def _pdf(figure: Figure, path: Path) -> None:
+    FigureCanvasPdf(figure).print_pdf(path, metadata={"CreationDate": None})
+
+
+def _svg(figure: Figure, path: Path) -> None:
+    FigureCanvasSVG(figure).print_svg(path, metadata={"Date": None})
+
+
+_PRINT: dict[str, Callable[[Figure, Any], None]] = {".png": _png, ".pdf": _pdf, ".svg": _svg}

@@ -1,16 +1,16 @@
-"""Independent pieces of work, spread over processes."""
+"""Independent pieces of work, spread over processes that end with the one that asked."""
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import signal
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
-from multiprocessing import get_context
+from multiprocessing.connection import wait
 from typing import TypeVar
-
-from pdpsych.common.parent import end_with_parent
 
 Item = TypeVar("Item")
 Found = TypeVar("Found")
@@ -28,6 +28,11 @@ def spread(
     jobs
         Processes, by default one for each core; none are started for one. A script that asks for
         several must do so under ``if __name__ == "__main__"``, since each of them imports it.
+
+    Examples
+    --------
+    >>> list(spread(abs, [-1, 2], jobs=1))
+    [1, 2]
     """
     count = min(jobs or os.cpu_count() or 1, len(items))
     if count <= 1:
@@ -35,7 +40,7 @@ def spread(
         return
     with (
         _one_thread_each(),
-        ProcessPoolExecutor(count, get_context("spawn"), _begin) as pool,
+        ProcessPoolExecutor(count, multiprocessing.get_context("spawn"), _begin) as pool,
     ):
         futures = [pool.submit(function, item) for item in items]
         try:
@@ -43,6 +48,21 @@ def spread(
                 yield future.result()
         finally:
             pool.shutdown(cancel_futures=True)
+
+
+def end_with_parent() -> None:
+    """End this worker process when the one that started it is gone, even by SIGKILL.
+
+    Returns at once; does nothing in a process that ``multiprocessing`` did not start.
+    """
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        threading.Thread(target=_end_after, args=(parent.sentinel,), daemon=True).start()
+
+
+def _end_after(sentinel: int) -> None:
+    wait([sentinel])
+    os._exit(1)
 
 
 def _begin() -> None:

@@ -3,28 +3,69 @@
 from __future__ import annotations
 
 import typing
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from pdpsych.common.errors import clipped, did_you_mean
+from pdpsych.common.errors import UNTOLD, InputError, clipped
 
+LineAt = Callable[[tuple[Any, ...]], int | None]
 # What is wrong with a few values is enough to be told.
-_MOST_LINES = 20
-# What pydantic names by Python's types, as it is written in YAML.
-_IN_YAML = {
-    "string_type": 'should be text; write it in quotes, as in "01"',
-    "tuple_type": "should be a list, as in [a, b]",
-    "list_type": "should be a list, as in [a, b]",
-    "bool_parsing": "should be true or false",
-    "bool_type": "should be true or false",
+_MOST = 20
+_TYPE, _RANGE, _SIZE = "is of another type", "is out of range", "is of another length"
+# By pydantic's names: what is wrong, and what is allowed as it is written in YAML.
+_WORDS = {
+    "string_type": (_TYPE, 'text; write it in quotes, as in "01"'),
+    "tuple_type": (_TYPE, "a list, as in [a, b]"),
+    "list_type": (_TYPE, "a list, as in [a, b]"),
+    "bool_type": (_TYPE, "true or false"),
+    "int_type": (_TYPE, "a whole number"),
+    "int_from_float": (_TYPE, "a whole number"),
+    "float_type": (_TYPE, "a number"),
+    "float_parsing": (_TYPE, "a number"),
+    "finite_number": (_RANGE, "a finite number"),
+    "dict_type": (_TYPE, "keys with values"),
+    "model_type": (_TYPE, "keys with values"),
+    "model_attributes_type": (_TYPE, "keys with values"),
+    "path_type": (_TYPE, "a path"),
+    "date_type": (_TYPE, "a date, as in 2026-01-31"),
+    "date_parsing": (_TYPE, "a date, as in 2026-01-31"),
+    "date_from_datetime_parsing": (_TYPE, "a date, as in 2026-01-31"),
+    "datetime_type": (_TYPE, "a date and time"),
+    "greater_than": (_RANGE, "above {gt:g}"),
+    "greater_than_equal": (_RANGE, "at least {ge:g}"),
+    "less_than": (_RANGE, "below {lt:g}"),
+    "less_than_equal": (_RANGE, "at most {le:g}"),
+    "too_short": (_SIZE, "at least {min_length} items"),
+    "too_long": (_SIZE, "at most {max_length} items"),
+    "string_too_short": (_SIZE, "at least {min_length} characters"),
+    "string_too_long": (_SIZE, "at most {max_length} characters"),
 }
 
 
-def describe(error: ValidationError, schema: type[BaseModel], label: str) -> str:
-    """Return a line for each problem, ``label: key.path: problem``; of very many, the first."""
-    lines = [_problem(label, schema, problem) for problem in _told(error.errors())]
-    return "\n".join(_few(list(dict.fromkeys(lines))))
+def refusal(
+    error: ValidationError, schema: type[BaseModel], file: str | Path, line_at: LineAt
+) -> InputError:
+    """Return what pydantic found as one error, of very many problems the first.
+
+    Parameters
+    ----------
+    error
+        What it raised.
+    schema
+        What the data should fit.
+    file
+        Where they are from.
+    line_at
+        Gives the line of a location in them, None where it has none.
+    """
+    placed = [(_problem(schema, p).within(file=file), p["loc"]) for p in _told(error.errors())]
+    found = list({str(told): (told, location) for told, location in placed}.values())
+    for told, location in found[:_MOST]:
+        told.line = told.line or line_at(location)
+    return InputError.of([told for told, _ in found[:_MOST]], max(len(found) - _MOST, 0))
 
 
 def _told(problems: list[Any]) -> list[Any]:
@@ -41,42 +82,45 @@ def _within(inner: tuple[Any, ...], outer: tuple[Any, ...]) -> bool:
     return len(inner) > len(outer) and inner[: len(outer)] == outer
 
 
-def _problem(label: str, schema: type[BaseModel], problem: Any) -> str:
-    location = problem["loc"]
-    if problem["type"] == "extra_forbidden":
+def _problem(schema: type[BaseModel], problem: Any) -> InputError:
+    location, kind = problem["loc"], problem["type"]
+    context, given = problem.get("ctx", {}), problem.get("input")
+    field = clipped(_dotted(location))
+    if kind == "extra_forbidden":
         owner = _schema_at(schema, location[:-1])
-        allowed = list(owner.model_fields) if owner else []
-        name = clipped(str(location[-1]))
-        what = f'unknown key "{name}"; {did_you_mean(name, allowed)}'
-        return f"{label}: {clipped(_dotted(schema, location))}: {what}"
+        allowed: Any = list(owner.model_fields) if owner else ()
+        return InputError("unknown key", field=field, value=str(location[-1]), allowed=allowed)
+    if isinstance(context.get("error"), InputError):
+        told: InputError = context["error"].within(field=field)
+        return told
+    if kind == "union_tag_invalid":
+        key = context["discriminator"].strip("'")
+        names = _names(context["expected_tags"])
+        return _unknown(f"{field}.{key}".lstrip("."), context["tag"], names)
+    if kind == "literal_error":
+        return _unknown(field, given, _names(context["expected"]))
+    if kind == "unknown_name":
+        return _unknown(field, given, context["allowed"])
+    # Of a mapping, its keys say where it is; it is too much to repeat.
+    value = UNTOLD if kind == "missing" or isinstance(given, dict) else given
+    if kind in _WORDS:
+        words, allowed = _WORDS[kind]
+        return InputError(words, field=field, value=value, allowed=allowed.format(**context))
     message = problem["msg"].removeprefix("Value error, ").removeprefix("Assertion failed, ")
-    message = message[:1].lower() + message[1:]
-    message = _IN_YAML.get(problem["type"], message)
-    given = problem.get("input")
-    no_value = problem["type"] == "missing" or isinstance(given, dict)
-    shown = "" if no_value else f", got {clipped(_repr(given))}"
-    if problem["type"] == "literal_error":
-        choices = [
-            c.strip("'") for c in problem["ctx"]["expected"].replace(" or ", ", ").split(", ")
-        ]
-        message = did_you_mean(_repr(given).strip("'"), choices)
-    key = _dotted(schema, location)
-    return f"{label}: {clipped(key) + ': ' if key else ''}{clipped(message, 1000)}{shown}"
+    message = clipped(message[:1].lower() + message[1:], 1000)
+    return InputError(message, field=field, value=value)
 
 
-def _few(lines: list[str]) -> list[str]:
-    more = len(lines) - _MOST_LINES
-    return lines if more <= 0 else [*lines[:_MOST_LINES], f"and {more} problems more"]
+def _unknown(field: str, given: Any, names: list[str]) -> InputError:
+    return InputError("is none of what is allowed", field=field, value=given, allowed=names)
 
 
-def _repr(value: Any) -> str:
-    try:
-        return repr(value)
-    except ValueError:  # Python writes no integer of more than some thousand digits.
-        return "a number that is too large"
+def _names(listed: str) -> list[str]:
+    """Return the names of pydantic's ``'a', 'b' or 'c'``."""
+    return [name.strip("'") for name in listed.replace(" or ", ", ").split(", ")]
 
 
-def _dotted(schema: type[BaseModel], location: tuple[Any, ...]) -> str:
+def _dotted(location: tuple[Any, ...]) -> str:
     """Write ``images[0].file``; union members that pydantic names in between are left out."""
     parts: list[str] = []
     for step in location:

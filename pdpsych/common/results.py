@@ -31,6 +31,9 @@ class Result:
     def __repr__(self) -> str:
         return f"<{type(self).__name__}: {self._line()}>"
 
+    def __str__(self) -> str:
+        return repr(self)
+
     def _repr_html_(self) -> str:
         return f"<pre>{html.escape(self.describe())}</pre>"
 

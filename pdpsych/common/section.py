@@ -2,27 +2,64 @@
 
 from __future__ import annotations
 
-import typing
-from collections.abc import Collection
+import functools
+from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, TypeVar, cast
 
-import yaml
-from pydantic import AfterValidator, BaseModel, ConfigDict, PrivateAttr, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    GetCoreSchemaHandler,
+    PrivateAttr,
+    ValidationError,
+)
+from pydantic_core import CoreSchema, PydanticCustomError
 
-from pdpsych.common.errors import InputError, clipped, did_you_mean
-from pdpsych.common.files.atomic import whole
-from pdpsych.common.files.reading import read_yaml
-from pdpsych.common.problems import describe
+from pdpsych.common.errors import InputError, clipped
+from pdpsych.common.files.atomic import write_text
+from pdpsych.common.files.parsing import parse_yaml, to_yaml
+from pdpsych.common.files.reading import STUDY_FILE, read_text
+from pdpsych.common.files.yaml_nodes import compose, line_in
+from pdpsych.common.problems import LineAt, refusal
 
 P = TypeVar("P", bound="Part")
 S = TypeVar("S", bound="Section")
+# Of these pydantic also takes text that looks like them.
+_EXACT = ("int", "float", "bool")
+# What a core schema holds that is no schema, and keys, which JSON has as text only.
+_DATA = ("default", "metadata", "expected", "serialization", "keys_schema")
+
+
+def _exact(schema: Any) -> Any:
+    """Return a schema of pydantic whose numbers and truths are taken only for themselves."""
+    if isinstance(schema, list):
+        return [_exact(inner) for inner in schema]
+    if isinstance(schema, tuple):
+        return tuple(map(_exact, schema))
+    if not isinstance(schema, dict):
+        return schema
+    kept = _DATA if isinstance(schema.get("type"), str) else ()
+    strict = {"strict": True} if schema.get("type") in _EXACT else {}
+    return {k: v if k in kept else _exact(v) for k, v in schema.items()} | strict
 
 
 class Part(BaseModel):
-    """A part of a study file: unknown keys are refused, values never change once read."""
+    """A part of a study file: unknown keys are refused, values never change once read.
+
+    Text is not taken for a number or a truth, and no truth for a number. Parts can be hashed,
+    whatever they hold.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return cast(CoreSchema, _exact(handler(source)))
+
+    def __hash__(self) -> int:
+        return _content_hash(self)
 
 
 class Section(Part):
@@ -55,7 +92,7 @@ def one_of(names: Collection[str]) -> AfterValidator:
 
     def known(name: str) -> str:
         if name not in names:
-            raise ValueError(did_you_mean(name, names))
+            raise PydanticCustomError("unknown_name", "unknown", {"allowed": list(names)})
         return name
 
     return AfterValidator(known)
@@ -64,37 +101,76 @@ def one_of(names: Collection[str]) -> AfterValidator:
 def load(source: str | Path | S, schema: type[S]) -> S:
     """Read a YAML file into ``schema``; a section already read passes through.
 
+    Parameters
+    ----------
+    source
+        The file, or what was read from it.
+    schema
+        What it should be.
+
     Raises
     ------
     InputError
-        If the file is missing, is not YAML, or does not fit the schema; each problem is one
-        line, ``file: key.path: problem``.
+        If the file is missing, is not YAML, or does not fit the schema; with every problem.
     """
     if isinstance(source, schema):
         return source
-    path = Path(typing.cast("str | Path", source))
-    data = read_yaml(path, schema.known_as)
+    path = Path(cast("str | Path", source))
+    text = read_text(path, STUDY_FILE, schema.known_as)
+    data = parse_yaml(text, path)
     _check_kind(data, schema, path)
-    section = validate(data, schema, str(path))
+    root = functools.cache(lambda: compose(text))
+    section = _validated(data, schema, path, lambda location: line_in(root(), location))
     section._file = path.resolve()
     return section
 
 
-def validate(data: Any, schema: type[P], label: str) -> P:
-    """Check plain data against ``schema``, with messages that begin with ``label``."""
+def validate(data: Any, schema: type[P], label: str | Path, line: int | None = None) -> P:
+    """Check plain data against a schema.
+
+    Parameters
+    ----------
+    data
+        A mapping.
+    schema
+        What it should fit.
+    label, line
+        Where it is from, for messages.
+
+    Raises
+    ------
+    InputError
+        If it does not fit; with every problem.
+    """
+    return _validated(data, schema, label, lambda _: line)
+
+
+def _validated(data: Any, schema: type[P], label: str | Path, line_at: LineAt) -> P:
     if not isinstance(data, dict):
-        raise InputError(f"{label}: expected a mapping of keys to values, got {_kind(data)}")
+        what = "an empty file" if data is None else f"a {type(data).__name__}"
+        raise InputError(
+            f"expected a mapping of keys to values, got {what}", file=label, line=line_at(())
+        )
     try:
         return schema.model_validate(data)
     except ValidationError as error:
-        raise InputError(describe(error, schema, label)) from None
+        raise refusal(error, schema, label, line_at) from None
 
 
-def dump(section: Section, path: Path) -> None:
-    """Write a section as YAML, keys in the order of its schema."""
-    data = section.model_dump(mode="json", exclude_none=True)
-    with whole(path) as part:
-        part.write_text(yaml.safe_dump(data, sort_keys=False, allow_unicode=True), encoding="utf-8")
+def dump(section: Section, path: str | Path) -> None:
+    """Write a section as YAML, keys in the order of its schema.
+
+    Parameters
+    ----------
+    section, path
+        What to write, and where.
+
+    Raises
+    ------
+    InputError
+        If it cannot be written.
+    """
+    write_text(path, to_yaml(section.model_dump(mode="json", exclude_none=True)))
 
 
 def _check_kind(data: Any, schema: type[Section], path: Path) -> None:
@@ -103,10 +179,22 @@ def _check_kind(data: Any, schema: type[Section], path: Path) -> None:
     unknown = [key for key in keys if key not in schema.model_fields]
     if len(unknown) > max(2, len(keys) / 2):
         raise InputError(
-            f"{path}: is not {schema.known_as}: {len(unknown)} of its {len(keys)} keys are "
-            f"unknown, {', '.join(unknown[:3])}, …; allowed: {', '.join(schema.model_fields)}"
+            f"is not {schema.known_as}: {len(unknown)} of its {len(keys)} keys are unknown, "
+            f"{', '.join(unknown[:3])}, …",
+            file=path,
+            allowed=", ".join(schema.model_fields),
         )
 
 
-def _kind(data: Any) -> str:
-    return "an empty file" if data is None else f"a {type(data).__name__}"
+def _content_hash(value: Any) -> int:
+    """Return a hash that is the same for values that are equal."""
+    if isinstance(value, BaseModel):
+        return hash((type(value).__name__, _content_hash(value.__dict__)))
+    if isinstance(value, Mapping):
+        return hash(frozenset((key, _content_hash(inner)) for key, inner in value.items()))
+    if isinstance(value, (list, tuple)):
+        return hash(tuple(map(_content_hash, value)))
+    try:
+        return hash(value)
+    except TypeError:
+        return 0

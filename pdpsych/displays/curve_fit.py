@@ -1,4 +1,4 @@
-"""Fitting a display's curve to its measured luminances, and choosing the kind of curve."""
+"""Fitting a display's curve to its measured luminances."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import scipy  # loads its sub-packages when they are used: fits are rare, displa
 
 from pdpsych.displays.curve import Curve, Interpolated, Power
 from pdpsych.displays.encoding import Array
-from pdpsych.displays.measurements import Channel, Floats, LevelMeans, Measurements
+from pdpsych.displays.measurements import Floats, LevelMeans
 
 Model = Literal["power-1", "power-2", "power-4", "pchip"]
 # In the order of their freedom.
@@ -80,7 +80,7 @@ class Law(NamedTuple):
         return CurveFit(model, Power(self.gamma, b / k), self.black, self.white, parameters)
 
 
-def fit(means: LevelMeans, model: Model) -> CurveFit:
+def fit_curve(means: LevelMeans, model: Model) -> CurveFit:
     """Fit one model to a channel's means, each weighted by its standard error."""
     return _fit_pchip(means) if model == "pchip" else _fit_power(means, model)
 
@@ -177,124 +177,3 @@ def _rising(means: LevelMeans) -> tuple[Floats, Floats]:
     level = np.array([means.level[i : j + 1].mean() for i, j in zip(starts, ends, strict=True)])
     level[0], level[-1] = means.level[0], means.level[-1]
     return level, found.x[starts]
-
-
-class LeftOut(NamedTuple):
-    """What fits without one level say of that level; a row for each but the lowest and highest.
-
-    ``error`` is predicted − measured luminance in cd/m² and ``sd`` the standard error of what
-    was measured. ``slope`` is the measured slope from the level below and to the level above,
-    (L, 2), with its ``slope_error`` and standard error ``slope_sd``, in cd/m² from level 0 to 1.
-    """
-
-    level: Floats
-    error: Floats
-    sd: Floats
-    slope: Floats
-    slope_error: Floats
-    slope_sd: Floats
-
-
-def leave_one_out(means: LevelMeans, model: Model) -> LeftOut:
-    """Predict each level but the lowest and highest from all others."""
-    slope = np.diff(means.luminance) / np.diff(means.level)
-    slope_sd = np.hypot(means.sd[1:], means.sd[:-1]) / np.diff(means.level)
-    inner = np.arange(1, len(means.level) - 1)
-    predicted = np.array(
-        [
-            fit(LevelMeans(*(np.delete(x, i) for x in means)), model).candela(
-                means.level[i - 1 : i + 2]
-            )
-            for i in inner
-        ]
-    )
-    sides = np.stack([inner - 1, inner], axis=1)
-    return LeftOut(
-        means.level[inner],
-        predicted[:, 1] - means.luminance[inner],
-        means.sd[inner],
-        slope[sides],
-        np.diff(predicted, axis=1) / np.diff(means.level)[sides] - slope[sides],
-        slope_sd[sides],
-    )
-
-
-@dataclass(frozen=True)
-class Validation:
-    """How well a model describes a channel.
-
-    Attributes
-    ----------
-    left_out
-        Its leave-one-level-out predictions.
-    cross_validated
-        Root mean square error of those, in standard errors of the mean measured: 1 is as good
-        as the readings are.
-    rms, largest
-        Error of the fit to all levels, as a share of white − black.
-    slope
-        Relative error of the local slope, on which the amplitude of a weak distortion depends:
-        root mean square error of the left-out slopes over their root mean square. It contains
-        the noise of the readings themselves, ``slope_noise``.
-    """
-
-    model: Model
-    channel: Channel
-    left_out: LeftOut
-    cross_validated: float
-    rms: float
-    largest: float
-    slope: float
-    slope_noise: float
-
-
-def validate(means: LevelMeans, model: Model, channel: Channel) -> Validation:
-    """Cross-validate a model on a channel."""
-    out = leave_one_out(means, model)
-    whole = fit(means, model)
-    residual = (whole.candela(means.level) - means.luminance) / (whole.white - whole.black)
-    return Validation(
-        model,
-        channel,
-        out,
-        cross_validated=_rms(out.error / out.sd),
-        rms=_rms(residual),
-        largest=float(np.abs(residual).max()),
-        slope=_rms(out.slope_error) / _rms(out.slope),
-        slope_noise=_rms(out.slope_sd) / _rms(out.slope),
-    )
-
-
-def _rms(values: Floats) -> float:
-    return float(np.sqrt(np.mean(values**2)))
-
-
-def compare(measurements: Measurements) -> tuple[Validation, ...]:
-    """Cross-validate every model on every channel."""
-    return tuple(
-        validate(measurements.means(channel), model, channel)
-        for model in MODELS
-        for channel in measurements.channels
-    )
-
-
-def best(validations: tuple[Validation, ...]) -> Model:
-    """Return the model to use for all channels, by cross-validated error.
-
-    Errors count in standard errors of the levels. It is the model with the fewest parameters
-    whose mean squared error exceeds the least by no more than a standard error of their
-    difference: a freer one has to win by more than chance.
-    """
-    squares = {
-        model: np.concatenate(
-            [(v.left_out.error / v.left_out.sd) ** 2 for v in validations if v.model == model]
-        )
-        for model in MODELS
-    }
-    least = min(squares.values(), key=np.mean)
-
-    def close(squared: Floats) -> bool:
-        worse = squared - least
-        return bool(worse.mean() <= worse.std(ddof=1) / np.sqrt(len(worse)))
-
-    return next(model for model in MODELS if close(squares[model]))

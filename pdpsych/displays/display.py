@@ -13,25 +13,44 @@ import numpy as np
 from pydantic import Discriminator, Field, Tag, field_validator, model_validator
 
 from pdpsych.common.errors import InputError
+from pdpsych.common.results import Result
 from pdpsych.common.section import Section
 from pdpsych.displays.curve import Curve, Power, Srgb
-from pdpsych.displays.curve_fit import CurveFit, Model, compare, fit
+from pdpsych.displays.curve_fit import CurveFit, Model, fit_curve
 from pdpsych.displays.dither import Dither
 from pdpsych.displays.encoding import Array
-from pdpsych.displays.measurements import CHANNELS, Channel, Measurements, check, read
+from pdpsych.displays.measurement_file import read_measurements
+from pdpsych.displays.measurements import CHANNELS, Channel, Measurements, check_measurements
+from pdpsych.displays.validation import ModelComparison, compare
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 # Pixels further from square than this are a slip in the size of the screen.
 _SQUARE = 0.1
+# Channels that add up worse than this do not show colours as they are meant.
+_ADDITIVE = 0.02
+_HOW_TO_MEASURE = "measure it: pdpsych display measure, or display import"
 
 
 class MeasuredCurve(Section):
     """The curve of a display that was measured.
 
-    ``measurements`` is a CSV file beside the display's, see
-    :func:`pdpsych.displays.measurements.read`; ``model`` is fitted to it on reading.
+    Attributes
+    ----------
+    measurements
+        A CSV file beside the display's, see :func:`pdpsych.displays.read_measurements`.
+    model
+        What is fitted to it on reading: ``power-1``, ``power-2`` or ``power-4``, a power law as
+        in that equation of PsychoPy's, or ``pchip``, an interpolation.
+    instrument, date
+        What measured it, and when; for people.
+
+    Examples
+    --------
+    >>> from pdpsych.displays import MeasuredCurve
+    >>> MeasuredCurve(measurements="lab.csv", model="pchip").model
+    'pchip'
     """
 
     measurements: Path
@@ -46,12 +65,40 @@ def _curve_kind(value: Any) -> str:
     return "Srgb" if isinstance(value, str) else "Exponent"
 
 
-class Display(Section):
+class Display(Result, Section):
     """A display, described in ``experiments/displays/NAME.yaml``.
 
-    ``curve`` is its luminance as a function of level: ``srgb``, the exponent of a power law
-    (1 for a display linearised in hardware), or measured. Value 0 of a linear image is the
-    display's black and 1 its white.
+    Value 0 of a linear image is the display's black and 1 its white.
+
+    Attributes
+    ----------
+    curve
+        Its luminance as a function of level: ``srgb``, the exponent of a power law (1 for a
+        display linearised in hardware), or a :class:`MeasuredCurve`.
+    bit_depth
+        Bits of a channel: 8, 10 or 16.
+    dither
+        How levels with fractions are rounded: ``uniform``, ``triangular``, ``error-diffusion``
+        or ``none``; see :func:`pdpsych.displays.quantize`.
+    width_px, height_px
+        Its pixels.
+    width_cm, height_cm
+        Its size.
+    distance_cm
+        From where it is looked at.
+    refresh_hz
+        Frames a second.
+    screen
+        Its number on the computer, from 0.
+
+    Examples
+    --------
+    >>> from pdpsych.displays import Display
+    >>> display = Display(curve=2.2, bit_depth=10, width_px=1920, width_cm=53, distance_cm=57)
+    >>> display
+    <Display: display, power law of exponent 2.2, 10 bits>
+    >>> round(display.pixels_per_degree)
+    36
     """
 
     known_as: ClassVar[str] = "a display, experiments/displays/NAME.yaml"
@@ -75,9 +122,11 @@ class Display(Section):
     @classmethod
     def _known(cls, curve: Any) -> Any:
         if isinstance(curve, str) and curve != "srgb":
-            raise ValueError(
-                "srgb, the exponent of a power law such as 2.2, or a mapping with measurements "
-                "and model"
+            raise InputError(
+                "is no curve",
+                value=curve,
+                allowed="srgb, the exponent of a power law such as 2.2, or a mapping with "
+                "measurements and model",
             )
         return curve
 
@@ -86,9 +135,11 @@ class Display(Section):
         if self.width_px and self.height_px and self.width_cm and self.height_cm:
             width, height = self.width_cm / self.width_px, self.height_cm / self.height_px
             if abs(width / height - 1) > _SQUARE:
-                raise ValueError(
-                    f"a pixel would be {10 * width:.3g} mm wide and {10 * height:.3g} mm high; "
-                    f"height_cm of square pixels is {width * self.height_px:.3g}"
+                raise InputError(
+                    f"a pixel would be {10 * width:.3g} mm wide and {10 * height:.3g} mm high",
+                    field="height_cm",
+                    value=self.height_cm,
+                    remedy=f"of square pixels it is {width * self.height_px:.3g}",
                 )
         return self
 
@@ -110,8 +161,8 @@ class Display(Section):
         """The luminances measured, None where the curve is only stated."""
         if not isinstance(self.curve, MeasuredCurve):
             return None
-        measured = read(self.resolve(self.curve.measurements), self.top)
-        check(measured)
+        measured = read_measurements(self.resolve(self.curve.measurements), self.top)
+        check_measurements(measured)
         return measured
 
     @cached_property
@@ -120,7 +171,7 @@ class Display(Section):
         if not isinstance(self.curve, MeasuredCurve) or self.measurements is None:
             return {}
         measured, model = self.measurements, self.curve.model
-        return {channel: fit(measured.means(channel), model) for channel in measured.channels}
+        return {channel: fit_curve(measured.means(channel), model) for channel in measured.channels}
 
     def curves(self, channels: int) -> tuple[Curve, ...]:
         """Return the curve of each channel of an image: grey, or red, green and blue.
@@ -131,7 +182,13 @@ class Display(Section):
             If the measurements lack a channel or cannot be used.
         """
         if channels not in (1, 3):
-            raise InputError(f"{self.label}: shows images of 1 or 3 channels, got {channels}")
+            raise InputError(
+                "images have another number of channels than a display shows",
+                file=self.label,
+                field="channels",
+                value=channels,
+                allowed="1 (grey), 3 (red, green and blue)",
+            )
         if not isinstance(self.curve, MeasuredCurve):
             return (Srgb() if self.curve == "srgb" else Power(self.curve),) * channels
         names = CHANNELS[:1] if channels == 1 else CHANNELS[1:]
@@ -139,9 +196,11 @@ class Display(Section):
         if missing:
             kind = "grey" if channels == 1 else "colour"
             raise InputError(
-                f"{self.label}: curve.measurements: {self.curve.measurements} has no readings of "
-                f"{', '.join(missing)} (only {', '.join(self.fits)}), which {kind} images need; "
-                "measure them, or show images of another kind"
+                f"{self.curve.measurements} has no readings of {', '.join(missing)} (only "
+                f"{', '.join(self.fits)}), which {kind} images need",
+                file=self.label,
+                field="curve.measurements",
+                remedy="measure them, or show images of another kind",
             )
         return tuple(self.fits[name].curve for name in names)
 
@@ -161,17 +220,34 @@ class Display(Section):
         """
         if self.range_candela is None:
             raise InputError(
-                f"{self.label}: curve: luminance in cd/m² is known only of a display whose grey "
-                "was measured; see pdpsych display measure and import"
+                "luminance in cd/m² is known only of a display whose grey was measured",
+                file=self.label,
+                field="curve",
+                remedy=_HOW_TO_MEASURE,
             )
         black, white = self.range_candela
         return black + value * (white - black)
 
-    def __str__(self) -> str:
-        """Say what the display is, and how well its curve is known."""
-        from pdpsych.displays.display_summary import summary
+    def describe(self) -> str:
+        """Say what the display is, how its curve is known, and what not to trust it with."""
+        lines = [f"{self.stem}: {self._geometry()}"]
+        if not isinstance(self.curve, MeasuredCurve) or self.measurements is None:
+            return "\n".join([*lines, f"curve: {self._stated()}, as stated; not measured"])
+        lines.append(_source(self.curve, self.measurements))
+        lines += [f"{channel:>6}: {_fit_words(found)}" for channel, found in self.fits.items()]
+        return "\n".join([*lines, *_doubts(self.measurements)])
 
-        return summary(self)
+    def compare(self) -> ModelComparison:
+        """Return how well each model describes the curve that was measured.
+
+        Raises
+        ------
+        InputError
+            If the display was not measured.
+        """
+        if self.measurements is None or not isinstance(self.curve, MeasuredCurve):
+            raise not_measured(self)
+        return compare(self.measurements, chosen=self.curve.model)
 
     def plot(self) -> Figure:
         """Draw the luminances measured, the fits of each model, and how far they are apart.
@@ -181,14 +257,7 @@ class Display(Section):
         InputError
             If the display was not measured.
         """
-        from pdpsych.displays.figures import figure
-
-        if self.measurements is None:
-            raise InputError(
-                f"{self.label}: curve: the display was not measured, there is nothing to draw; see "
-                "pdpsych display measure and import"
-            )
-        return figure(self, compare(self.measurements))
+        return self.compare().plot(self.stem)
 
     def resolved(self) -> dict[str, Any]:
         """Return the description as plain data, for the header of a session.
@@ -214,3 +283,72 @@ class Display(Section):
         if self.measurements is not None:
             data["curve"]["measurements"] = self.measurements.sha256
         return data
+
+    def _line(self) -> str:
+        return f"{self.stem}, {self._stated()}, {self.bit_depth} bits"
+
+    def _stated(self) -> str:
+        if isinstance(self.curve, MeasuredCurve):
+            return f"measured, {self.curve.model}"
+        return "sRGB" if self.curve == "srgb" else f"power law of exponent {self.curve:g}"
+
+    def _geometry(self) -> str:
+        parts = [f"{self.bit_depth} bits a channel", f"dither {self.dither}"]
+        if self.width_px and self.height_px:
+            parts.append(f"{self.width_px}×{self.height_px} pixels")
+        if self.width_cm:
+            height = f"×{self.height_cm:g}" if self.height_cm else ""
+            parts.append(f"{self.width_cm:g}{height} cm{'' if height else ' wide'}")
+        if self.distance_cm:
+            parts.append(f"seen from {self.distance_cm:g} cm")
+        if self.pixels_per_degree:
+            parts.append(f"{self.pixels_per_degree:.1f} pixels per degree")
+        if self.refresh_hz:
+            parts.append(f"{self.refresh_hz:g} Hz")
+        return ", ".join([*parts, f"screen {self.screen}"])
+
+
+def not_measured(display: Display) -> InputError:
+    """Return the error of a display that was not measured where measurements are needed."""
+    return InputError(
+        "the display was not measured",
+        file=display.label,
+        field="curve",
+        remedy=_HOW_TO_MEASURE,
+    )
+
+
+def _source(curve: MeasuredCurve, measurements: Measurements) -> str:
+    noise = measurements.noise
+    origin = "from repeats" if noise.source == "repeats" else "assumed, too few repeats"
+    made = "".join(f", {x}" for x in (curve.instrument, curve.date) if x)
+    return (
+        f"curve: {curve.model} fitted to {curve.measurements} "
+        f"({len(measurements.readings)} readings{made})\n"
+        f"noise of a reading ({origin}): {100 * noise.relative:.2g} % and "
+        f"{noise.floor:.2g} cd/m²"
+    )
+
+
+def _fit_words(found: CurveFit) -> str:
+    numbers = "".join(f", {name} {value:.4g}" for name, value in found.parameters.items())
+    return f"black {found.black:.4g}, white {found.white:.5g} cd/m²{numbers}"
+
+
+def _doubts(measurements: Measurements) -> list[str]:
+    """Return what a measured display cannot be trusted with, a line each."""
+    found = []
+    missing = [channel for channel in CHANNELS if channel not in measurements.channels]
+    if missing:
+        kinds = ["grey"] * ("grey" in missing) + ["colour"] * (missing != ["grey"])
+        found.append(
+            f"warning: {', '.join(missing)} not measured: no {' or '.join(kinds)} images here"
+        )
+    additivity = measurements.additivity
+    if additivity is not None and abs(additivity) > _ADDITIVE:
+        found.append(
+            f"warning: red + green + blue is {100 * additivity:+.1f} % off white (limit "
+            f"{100 * _ADDITIVE:g} %): colours are not sums of channels. Switch off the display's "
+            "colour enhancement or white boost, or show grey images only"
+        )
+    return found

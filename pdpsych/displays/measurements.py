@@ -1,30 +1,26 @@
-"""Luminances measured of a display: a CSV file with one reading a row."""
+"""Luminances measured of a display."""
 
 from __future__ import annotations
 
 import csv
 import hashlib
 import io
-import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import Literal, NamedTuple, get_args
 
 import numpy as np
 import scipy
 from numpy.typing import NDArray
 
-from pdpsych.common.errors import InputError, did_you_mean
-from pdpsych.common.files.reading import read_text
+from pdpsych.common.errors import InputError
 
 Channel = Literal["grey", "red", "green", "blue"]
 CHANNELS: tuple[Channel, ...] = get_args(Channel)
 FEWEST_LEVELS = 5
 Floats = NDArray[np.float64]
 
-_REQUIRED = ("level", "luminance")
 # No display's white is darker or brighter than this, in cd/m²: it is another unit.
 _WHITE = (1.0, 20_000.0)
 # A difference of luminance is more than noise from so many standard errors; a fall also
@@ -36,7 +32,27 @@ _REPEATS = 10
 
 
 class Reading(NamedTuple):
-    """One reading: when, of which channel at which integer level, and cd/m²."""
+    """One reading of a light meter.
+
+    Attributes
+    ----------
+    order
+        Its number in the series, from 1.
+    time
+        When it was taken, ISO 8601; empty where that is not known.
+    channel
+        ``grey``, ``red``, ``green`` or ``blue``.
+    level
+        The level that was shown, an integer.
+    luminance
+        In cd/m².
+
+    Examples
+    --------
+    >>> from pdpsych.displays import Reading
+    >>> Reading(1, "", "grey", 255, 120.5).luminance
+    120.5
+    """
 
     order: int
     time: str
@@ -78,6 +94,13 @@ class Measurements:
         The display's highest level, 2^bits − 1.
     label
         Where they come from, for messages.
+
+    Examples
+    --------
+    >>> from pdpsych.displays import Measurements, Reading
+    >>> readings = (Reading(1, "", "grey", 0, 0.2), Reading(2, "", "grey", 255, 100.0))
+    >>> Measurements(readings, 255, "lab").means("grey").luminance.tolist()
+    [0.2, 100.0]
     """
 
     readings: tuple[Reading, ...]
@@ -93,7 +116,7 @@ class Measurements:
     @property
     def sha256(self) -> str:
         """Identity of the readings, however their file is written."""
-        return hashlib.sha256(text(self.readings).encode()).hexdigest()
+        return hashlib.sha256(csv_text(self.readings).encode()).hexdigest()
 
     @cached_property
     def noise(self) -> ReadingNoise:
@@ -150,8 +173,8 @@ class Measurements:
         return groups
 
 
-def text(readings: Iterable[Reading]) -> str:
-    """Write readings as CSV; :func:`read` undoes it."""
+def csv_text(readings: Iterable[Reading]) -> str:
+    """Write readings as CSV; :func:`pdpsych.displays.read_measurements` undoes it."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(Reading._fields)
@@ -159,111 +182,7 @@ def text(readings: Iterable[Reading]) -> str:
     return out.getvalue()
 
 
-def read(path: str | Path, top: int) -> Measurements:
-    """Read a CSV file with the columns level, luminance[, channel, order, time].
-
-    ``level`` is an integer from 0 to ``top``, or a share from 0 to 1 of ``top``, rounded to the
-    level that a display shows for it; ``luminance`` is in cd/m²; ``channel`` is grey where
-    there is no such column, ``order`` the order of the rows. A file may be unfinished: see
-    :func:`check`.
-
-    Raises
-    ------
-    InputError
-        If the file cannot be read, or a column or value is wrong; the message names its line.
-    """
-    path = Path(path)
-    try:
-        lines = read_text(path).removeprefix("\ufeff").splitlines()
-    except FileNotFoundError:
-        near = sorted(p.name for p in path.parent.glob("*.csv"))
-        hint = f"; {did_you_mean(path.name, near)}" if near else ""
-        raise InputError(f"{path}: no such file{hint}") from None
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path}: cannot be read as text: {error}") from None
-    columns = _columns(path, lines)
-    rows = [
-        (f"{path}: line {number}", _cells(f"{path}: line {number}", line, columns))
-        for number, line in enumerate(lines[1:], start=2)
-        if line.strip()
-    ]
-    levels = _levels([(label, row["level"]) for label, row in rows], top)
-    readings = [
-        _reading(label, row, level, order)
-        for order, ((label, row), level) in enumerate(zip(rows, levels, strict=True), start=1)
-    ]
-    return Measurements(tuple(sorted(readings, key=lambda r: r.order)), top, str(path))
-
-
-def _columns(path: Path, lines: list[str]) -> list[str]:
-    header = lines[0] if lines else ""
-    for separator, name in ((";", "semicolons"), ("\t", "tabs")):
-        if separator in header:
-            raise InputError(
-                f"{path}: line 1: columns are separated by {name}; save the table as CSV with "
-                "commas between columns and points in decimal numbers"
-            )
-    columns = [name.strip().lower() for name in header.split(",")]
-    for name in columns:
-        if name not in Reading._fields:
-            raise InputError(
-                f'{path}: line 1: unknown column "{name}"; '
-                f"{did_you_mean(name, Reading._fields)} (level and luminance are needed)"
-            )
-    missing = [name for name in _REQUIRED if name not in columns]
-    if missing or len(set(columns)) < len(columns):
-        problem = f"column {missing[0]} is missing" if missing else "each column once"
-        raise InputError(f"{path}: line 1: {problem}, got {', '.join(columns)}")
-    return columns
-
-
-def _cells(label: str, line: str, columns: list[str]) -> dict[str, str]:
-    cells = [cell.strip() for cell in next(csv.reader([line]))]
-    if len(cells) != len(columns):
-        raise InputError(
-            f"{label}: {len(cells)} values for {len(columns)} columns; decimal numbers are "
-            "written with a point, and columns separated by commas"
-        )
-    return dict(zip(columns, cells, strict=True))
-
-
-def _number(label: str, field: str, cell: str) -> float:
-    try:
-        value = float(cell)
-    except ValueError:
-        value = math.nan
-    if not math.isfinite(value):
-        raise InputError(f'{label}: {field}: expected a number such as 12.5, got "{cell}"')
-    return value
-
-
-def _levels(cells: list[tuple[str, str]], top: int) -> list[int]:
-    values = [_number(label, "level", cell) for label, cell in cells]
-    inside = all(0 <= value <= 1 for value in values)
-    if inside and any(value % 1 for value in values):
-        return [round(value * top) for value in values]
-    for (label, cell), value in zip(cells, values, strict=True):
-        if value % 1 or not 0 <= value <= top:
-            nearest = min(max(round(value), 0), top)
-            raise InputError(
-                f"{label}: level: expected an integer from 0 to {top} (or all levels as shares "
-                f"from 0 to 1), got {cell}; nearest: {nearest}"
-            )
-    return [int(value) for value in values]
-
-
-def _reading(label: str, row: dict[str, str], level: int, order: int) -> Reading:
-    channel = row.get("channel", "grey").lower()
-    if channel not in CHANNELS:
-        raise InputError(f'{label}: channel: "{channel}": {did_you_mean(channel, CHANNELS)}')
-    luminance = _number(label, "luminance", row["luminance"])
-    if luminance < 0:
-        raise InputError(f"{label}: luminance: at least 0 cd/m², got {luminance:g}")
-    order = int(_number(label, "order", row["order"])) if "order" in row else order
-    return Reading(order, row.get("time", ""), channel, level, luminance)
-
-
-def check(measurements: Measurements) -> None:
+def check_measurements(measurements: Measurements) -> None:
     """Refuse measurements that no curve can be fitted to.
 
     Raises
@@ -273,9 +192,8 @@ def check(measurements: Measurements) -> None:
         not rise with level or falls by more than noise, or the unit is not cd/m². Values
         normalised to 1 are refused: the display's black and white would be lost.
     """
-    label = measurements.label
     if not measurements.readings:
-        raise InputError(f"{label}: no readings")
+        raise InputError("no readings", file=measurements.label)
     for channel in measurements.channels:
         _check_levels(measurements, channel)
         _check_rise(measurements, channel)
@@ -283,41 +201,55 @@ def check(measurements: Measurements) -> None:
     if not _WHITE[0] < brightest <= _WHITE[1]:
         kind = "normalised values" if brightest <= 1 else "another unit"
         raise InputError(
-            f"{label}: luminance: the brightest reading is {brightest:g}, which looks like {kind}; "
-            f"give cd/m² (a white of {_WHITE[0]:g} to {_WHITE[1]:g}): multiply normalised "
-            "luminances by the luminance of white"
+            f"the brightest reading looks like {kind}",
+            file=measurements.label,
+            field="luminance",
+            value=brightest,
+            allowed=f"cd/m², a white of {_WHITE[0]:g} to {_WHITE[1]:g}",
+            remedy="multiply normalised luminances by the luminance of white",
         )
 
 
 def _check_levels(measurements: Measurements, channel: Channel) -> None:
     levels = {r.level for r in measurements.readings if r.channel == channel}
-    where = f"{measurements.label}: {channel}"
     if len(levels) < FEWEST_LEVELS:
         raise InputError(
-            f"{where}: measured at {len(levels)} levels; at least {FEWEST_LEVELS} are needed, "
-            "17 or more make a good curve"
+            f"measured at too few levels of {channel}",
+            file=measurements.label,
+            field="level",
+            value=len(levels),
+            allowed=f"{FEWEST_LEVELS} or more; 17 make a good curve",
         )
     for level, name in ((0, "lowest"), (measurements.top, "highest")):
         if level not in levels:
             nearest = min(levels, key=lambda x: abs(x - level))
             raise InputError(
-                f"{where}: level: the {name}, {level}, was not measured (nearest: {nearest}); "
-                "measure it, or correct bit_depth"
+                f"the {name} level of {channel}, {level}, was not measured (nearest: {nearest})",
+                file=measurements.label,
+                field="level",
+                remedy="measure it, or correct bit_depth",
             )
 
 
 def _check_rise(measurements: Measurements, channel: Channel) -> None:
     level, luminance, sd = measurements.means(channel)
-    where = f"{measurements.label}: {channel}: luminance"
+
+    def refuse(problem: str, remedy: str) -> InputError:
+        return InputError(
+            f"{channel} {problem}", file=measurements.label, field="luminance", remedy=remedy
+        )
+
     if luminance[-1] < luminance[0]:
-        raise InputError(
-            f"{where}: falls from {luminance[0]:g} at level 0 to {luminance[-1]:g} at level "
-            f"{measurements.top}: the levels are in reverse order, or columns are swapped"
+        raise refuse(
+            f"falls from {luminance[0]:g} at level 0 to {luminance[-1]:g} at level "
+            f"{measurements.top}: the levels are in reverse order, or columns are swapped",
+            "correct the table",
         )
     if luminance[-1] - luminance[0] <= _SIGNIFICANT * np.hypot(sd[0], sd[-1]):
-        raise InputError(
-            f"{where}: {luminance[0]:g} at level 0 and {luminance[-1]:g} at level "
-            f"{measurements.top} do not differ by more than noise; nothing was measured"
+        raise refuse(
+            f"is {luminance[0]:g} at level 0 and {luminance[-1]:g} at level "
+            f"{measurements.top}, which do not differ by more than noise: nothing was measured",
+            "measure again",
         )
     brightest = np.maximum.accumulate(luminance)
     fall = brightest - luminance
@@ -327,9 +259,9 @@ def _check_rise(measurements: Measurements, channel: Channel) -> None:
     )
     worst = int(np.argmax(fall - allowed))
     if fall[worst] > allowed[worst]:
-        raise InputError(
-            f"{where}: falls to {luminance[worst]:g} at level "
+        raise refuse(
+            f"falls to {luminance[worst]:g} at level "
             f"{round(level[worst] * measurements.top)} from {brightest[worst]:g} at a lower "
-            f"level, more than noise ({allowed[worst]:.3g} cd/m²): measure again, with the "
-            "display's dynamic contrast and local dimming off"
+            f"level, more than noise ({allowed[worst]:.3g} cd/m²)",
+            "measure again, with the display's dynamic contrast and local dimming off",
         )

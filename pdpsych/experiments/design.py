@@ -12,6 +12,7 @@ from typing import Literal, NamedTuple, cast
 import numpy as np
 
 from pdpsych.common.errors import InputError
+from pdpsych.common.files.digests import seed_of
 from pdpsych.experiments.experiment import Experiment
 from pdpsych.experiments.tasks.task import Position
 from pdpsych.stimuli.stimulus_set import StimulusSet
@@ -68,14 +69,18 @@ def conditions(
     found = tuple(
         condition
         for image in images
-        for pair in opened.pairs(image)
-        if experiment.pairs is None or pair in experiment.pairs
-        for condition in (Condition(image, pair, 1), Condition(image, pair, 2))
+        for pair in opened[image]
+        if experiment.pairs is None or pair.name in experiment.pairs
+        for condition in (Condition(image, pair.name, 1), Condition(image, pair.name, 2))
         if condition.name not in experiment.leave_out
     )
     if not found:
         raise InputError(
-            f"{experiment.label}: images, pairs and leave_out leave no condition to group {group}"
+            f"images and pairs without leave_out have no condition for group {group}",
+            file=experiment.label,
+            field="leave_out",
+            value=list(experiment.leave_out),
+            remedy="leave out less",
         )
     return found
 
@@ -93,21 +98,29 @@ def group_of(experiment: Experiment, participant: str) -> int:
     number = re.search("[0-9]+$", participant)
     if number is None:
         raise InputError(
-            f"participant: with {experiment.groups} groups of participants ({experiment.label}) "
-            f'the label has to end with a number, got "{participant}"; try "{participant}01"'
+            f"with {experiment.groups} groups of participants ({experiment.label}) the label has "
+            "to end with a number",
+            field="participant",
+            value=participant,
+            remedy=f'try "{participant}01"',
         )
     return 1 + (int(number[0]) - 1) % experiment.groups
 
 
-def plan(
-    experiment: Experiment, opened: StimulusSet, participant: str, session: str
+def trials_of(
+    experiment: Experiment, opened: StimulusSet, participant: str, occasion: str
 ) -> tuple[PlannedTrial, ...]:
     """Return the trials of a session; the same arguments give the same trials anywhere.
 
     Practice comes first. Then each pass shows every condition once, in a new order. Within a
     condition signs and positions are balanced to one trial, and so are they in its easy trials.
+
+    Parameters
+    ----------
+    occasion
+        The session, and its run where it has several.
     """
-    rng = np.random.default_rng(seed_of(experiment.seed, participant, session, "design"))
+    rng = np.random.default_rng(seed_of(experiment.seed, participant, occasion, "design"))
     measured = conditions(experiment, opened, group_of(experiment, participant))
     return arrange(measured, experiment, rng)
 
@@ -115,7 +128,7 @@ def plan(
 def arrange(
     measured: Sequence[Condition], experiment: Experiment, rng: np.random.Generator
 ) -> tuple[PlannedTrial, ...]:
-    """Return the trials of a session that measures given conditions, as :func:`plan` does."""
+    """Return the trials of a session that measures given conditions, as :func:`trials_of` does."""
     count, practice = experiment.trials_per_condition, experiment.practice_trials
     rehearsal = _balanced(practice, 0, rng)
     columns = {c: _balanced(count, round(experiment.easy_share * count), rng) for c in measured}
@@ -128,19 +141,13 @@ def arrange(
     )
 
 
-def digest(trials: tuple[PlannedTrial, ...]) -> str:
-    """Return the identity of a design: the SHA-256 of its trials, in hexadecimal."""
+def design_sha256(trials: tuple[PlannedTrial, ...]) -> str:
+    """Return the identity of a design: the SHA-256 of its trials, in hexadecimal.
+
+    Of the text that the first version took: logs hold it, and go on where it is the same.
+    """
     text = json.dumps([asdict(trial) for trial in trials], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
-
-
-def seed_of(*parts: str | int) -> int:
-    """Return a seed that depends on all parts, the same on every machine; below 2⁵³.
-
-    JSON readers that keep numbers as doubles read it exactly.
-    """
-    text = json.dumps(parts)
-    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big") >> 11
 
 
 def _balanced(

@@ -7,7 +7,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import ConfigDict, Discriminator, Field, Tag, field_validator, model_validator
 
-from pdpsych.common.errors import InputError, did_you_mean
+from pdpsych.common.errors import InputError
 from pdpsych.common.section import Section, load, one_of
 from pdpsych.displays.display import Display
 from pdpsych.experiments.placement.adaptive import Adaptive
@@ -32,7 +32,7 @@ class Keys(Section):
     def _distinct(self) -> Keys:
         names = [self.first, self.second, self.pause, self.go_on]
         if len(set(names)) < len(names):
-            raise ValueError(f"four different keys, got {', '.join(names)}")
+            raise InputError("four different keys", value=", ".join(names))
         return self
 
 
@@ -43,14 +43,56 @@ def _display_kind(value: Any) -> str:
 class Experiment(Section):
     """An experiment, ``experiments/NAME.yaml``; paths are relative to its folder.
 
-    The images of a trial follow each other or stand side by side, ``separation_px`` apart; with
-    ``reference`` the undistorted image is shown before. ``images`` and ``pairs`` name the part of
-    the set to measure, all of it by default; ``leave_out`` names single conditions, as
-    image/pair/distortion. With several ``groups`` of participants each sees its share of the
-    images: participant number n is in group 1 + (n − 1) mod groups, and so is image number n.
-    ``easy_share`` of each condition's trials have a clearly visible amplitude, which pins the
-    lapse rate. No amplitude clips more than ``max_clipped`` of an image's pixel values.
-    ``consent`` is what a person agrees to before the first trial.
+    Attributes
+    ----------
+    stimulus_set
+        Folder of the set whose distortions are measured.
+    display
+        The screen: a file, or its description here.
+    task
+        Whether the images of a trial follow each other or stand side by side.
+    reference
+        Whether the undistorted image is shown before them.
+    separation_px
+        Pixels between images side by side.
+    images, pairs
+        The part of the set to measure; all of it by default.
+    leave_out
+        Conditions not to measure, as image/pair/distortion.
+    groups
+        Groups of participants, each of which sees its share of the images: participant number n
+        is in group 1 + (n − 1) mod groups, and so is image number n.
+    trials_per_condition
+        Trials of each distortion.
+    easy_share
+        Share of them that have a clearly visible amplitude, which pins the lapse rate.
+    max_clipped
+        No amplitude clips more than this share of an image's pixel values.
+    practice_trials
+        Trials before the first that counts.
+    break_every
+        Trials between breaks.
+    method
+        How amplitudes are placed, see :mod:`pdpsych.experiments.placement`.
+    feedback
+        After which trials the person is told whether the answer was right.
+    timing
+        Durations of the phases of a trial, in ms.
+    keys
+        Names of the keys.
+    instructions
+        Texts in place of those in English.
+    consent
+        What a person agrees to before the first trial.
+    seed
+        Seed of the design, of placements and of dither.
+
+    Examples
+    --------
+    >>> from pdpsych import experiments
+    >>> experiment = experiments.Experiment(stimulus_set="sets/small", display={}, reference=True)
+    >>> experiment.trials_per_condition, experiment.method.kind
+    (60, 'adaptive')
     """
 
     known_as: ClassVar[str] = "an experiment, experiments/NAME.yaml"
@@ -83,7 +125,7 @@ class Experiment(Section):
     @classmethod
     def _once(cls, names: tuple[str, ...] | None) -> tuple[str, ...] | None:
         if names and len(set(names)) < len(names):
-            raise ValueError("each name once")
+            raise InputError("each name once", value=list(names))
         return names
 
     @property
@@ -102,7 +144,7 @@ class Experiment(Section):
         return TASKS[self.task]
 
     def gives_feedback(self, practice: bool) -> bool:
-        """Return whether the person is told after a trial if the answer was right."""
+        """Return whether the person is told if an answer, in the practice or not, was right."""
         return self.feedback == "all" or (self.feedback == "practice" and practice)
 
     def screen(self) -> Display:
@@ -113,10 +155,10 @@ class Experiment(Section):
             return self.display
         return load(self.resolve(self.display), Display)
 
-    def resolved(self) -> dict[str, Any]:
-        """Return the configuration as plain data, with display and instructions in full."""
+    def resolved(self, display: Display) -> dict[str, Any]:
+        """Return the configuration as plain data, with the display and instructions in full."""
         return self.model_dump(mode="json") | {
-            "display": self.screen().resolved(),
+            "display": display.resolved(),
             "instructions": self.texts.model_dump(),
         }
 
@@ -131,33 +173,46 @@ class Experiment(Section):
         # Without "..", in the commands that messages give; the set's own name may be a link.
         path = self.resolve(self.stimulus_set)
         opened = StimulusSet.open(path.parent.resolve() / path.name)
-        check(self, opened)
+        self.check_against(opened)
         return opened
 
+    def check_against(self, opened: StimulusSet) -> None:
+        """Refuse names that the stimulus set does not have.
 
-def check(experiment: Experiment, opened: StimulusSet) -> None:
-    """Refuse an experiment that names parts of its stimulus set that it does not have."""
-    images = experiment.images or opened.images
-    for image in images:
-        if image not in opened.images:
-            _refuse(experiment, "images", image, opened.images)
-    known = tuple(dict.fromkeys(pair for image in images for pair in opened.pairs(image)))
-    for pair in experiment.pairs or ():
-        if pair not in known:
-            _refuse(experiment, "pairs", pair, known)
-    names = tuple(f"{i}/{pair}/{n}" for i in images for pair in opened.pairs(i) for n in (1, 2))
-    for name in experiment.leave_out:
-        if name not in names:
-            _refuse(experiment, "leave_out", name, names)
-    if experiment.groups > len(images):
-        raise InputError(
-            f"{experiment.label}: groups: {experiment.groups} groups, but {len(images)} images to "
-            "share among them; allowed: at most one group for each image"
-        )
+        Parameters
+        ----------
+        opened
+            The set.
 
+        Raises
+        ------
+        InputError
+            If it has no such image, pair or condition, or less images than there are groups.
+        """
+        images = self.images or opened.images
+        for image in images:
+            self._check_name("images", image, opened.images)
+        pairs = tuple(dict.fromkeys(pair.name for image in images for pair in opened[image]))
+        for pair in self.pairs or ():
+            self._check_name("pairs", pair, pairs)
+        names = tuple(f"{i}/{pair.name}/{n}" for i in images for pair in opened[i] for n in (1, 2))
+        for name in self.leave_out:
+            self._check_name("leave_out", name, names)
+        if self.groups > len(images):
+            raise InputError(
+                f"there are only {len(images)} images to share among the groups",
+                file=self.label,
+                field="groups",
+                value=self.groups,
+                allowed="at most one group for each image",
+            )
 
-def _refuse(experiment: Experiment, field: str, value: str, allowed: tuple[str, ...]) -> None:
-    raise InputError(
-        f'{experiment.label}: {field}: "{value}" is not in {experiment.stimulus_set}; '
-        f"{did_you_mean(value, allowed)}"
-    )
+    def _check_name(self, field: str, name: str, known: tuple[str, ...]) -> None:
+        if name not in known:
+            raise InputError(
+                f"is not in {self.stimulus_set}",
+                file=self.label,
+                field=field,
+                value=name,
+                allowed=known,
+            )

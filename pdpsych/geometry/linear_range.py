@@ -20,7 +20,7 @@ from pdpsych.geometry.local import (
     random_signs,
     squared_norms,
 )
-from pdpsych.geometry.result_file import Result
+from pdpsych.geometry.result_file import SavedResult, named
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -32,8 +32,8 @@ BATCH = 8
 MOST_ROWS = 20
 
 
-@dataclass(frozen=True)
-class Linearity(Result):
+@dataclass(frozen=True, eq=False, repr=False)
+class Linearity(SavedResult):
     """Finite responses of N representations beside the linear ones, for K distortions.
 
     A finite sensitivity is ‖W (r(s ± αε) − r(s))‖/α, with the whitening W of the noise frozen at
@@ -60,6 +60,17 @@ class Linearity(Result):
     finite_sensitivities
         The same from finite responses, (N, K, A): the mean square over both signs, which a
         session shows equally often, plus the floor's part of the local d².
+
+    Examples
+    --------
+    >>> from pdpsych import geometry, models
+    >>> import numpy as np
+    >>> identity, image = models.load(["identity"]), np.full((1, 4, 4), 0.5)
+    >>> found = geometry.linearity(identity, image, np.ones((1, 1, 4, 4)) / 4, [0.1, 1.0])
+    >>> found
+    <Linearity: of identity; 100% of 1 distortions at 2 amplitudes within 10 % of linear>
+    >>> found.largest
+    array([[1.]])
     """
 
     SCHEMA: ClassVar[Schema] = Schema("linearity", 1, "compare them again")
@@ -101,7 +112,12 @@ class Linearity(Result):
             kept = (local[:, None] - local) * (finite[:, :, None] - finite[:, None, :]) >= 0
         return np.asarray(np.triu(~kept, 1).sum(axis=(1, 2)))
 
-    def __str__(self) -> str:
+    def _line(self) -> str:
+        tried = f"{self.ratios.shape[1]} distortions at {len(self.amplitudes)} amplitudes"
+        share = f"{self.within.mean():.0%} of {tried} within {100 * self.tolerance:g} % of linear"
+        return f"of {named(self.names)}; {share}"
+
+    def describe(self) -> str:
         """Say how far each representation is linear; for two distortions, if order survives."""
         width = max(map(len, self.names))
         columns = [f"ε{k + 1}" for k in range(self.ratios.shape[1])]
@@ -122,13 +138,11 @@ class Linearity(Result):
             )
         return "\n".join(lines)
 
-    __repr__ = __str__
-
     def plot(self) -> Figure:
         """Draw finite over local sensitivity against amplitude, a panel for each distortion."""
         from pdpsych.geometry.figures import linearity_panels
 
-        return linearity_panels(self)
+        return linearity_panels(self.names, self.amplitudes, self.ratios, self.tolerance)
 
 
 def linearity(
@@ -136,6 +150,7 @@ def linearity(
     image: Tensor | NDArray[np.floating],
     distortions: Tensor | NDArray[np.floating],
     amplitudes: Sequence[float] | Floats,
+    *,
     floor: float = 0.0,
     tolerance: float = 0.1,
 ) -> Linearity:
@@ -144,7 +159,8 @@ def linearity(
     Parameters
     ----------
     representations
-        Those that share a network share its forward passes: one for each amplitude and sign.
+        Those that share a network share its forward passes: one for each amplitude and sign, and
+        each eight distortions.
     image
         Base image s, (C, H, W), in [0, 1].
     distortions
@@ -160,18 +176,56 @@ def linearity(
     ------
     InputError
         If the image, a distortion or an amplitude cannot be used.
+
+    Examples
+    --------
+    Two signs of a distortion at which a network saturates:
+
+    >>> from pdpsych import geometry, models
+    >>> import numpy as np
+    >>> import torch
+    >>> saturating = models.from_module(torch.nn.Tanh(), [""], "tanh")
+    >>> image, distortion = np.zeros((1, 1, 2)), np.array([[[[1.0, 0.0]]]])
+    >>> found = geometry.linearity(saturating, image, distortion, [0.1, 1.0])
+    >>> print(found.ratios.round(2))
+    [[[[1.   1.  ]
+       [0.76 0.76]]]]
+    >>> found.within.tolist()
+    [[[True, False]]]
     """
-    geometry = LocalGeometry(representations, image, floor)
-    return linearity_at(geometry, distortions, amplitudes, tolerance)
+    geometry = LocalGeometry(representations, image, floor=floor)
+    return linearity_at(geometry, distortions, amplitudes, tolerance=tolerance)
 
 
 def linearity_at(
     geometry: LocalGeometry,
     distortions: Tensor | NDArray[np.floating],
     amplitudes: Sequence[float] | Floats,
+    *,
     tolerance: float = 0.1,
 ) -> Linearity:
-    """Do as :func:`linearity` where the local geometry is known already."""
+    """Do as :func:`linearity` where the local geometry is known already.
+
+    Parameters
+    ----------
+    geometry
+        Image, representations and floor are its.
+    distortions, amplitudes, tolerance
+        As for :func:`linearity`.
+
+    Raises
+    ------
+    InputError
+        As for :func:`linearity`.
+
+    Examples
+    --------
+    >>> from pdpsych import geometry, models
+    >>> import torch
+    >>> local = geometry.LocalGeometry(models.load(["LN", "LGN"]), torch.rand(1, 8, 8))
+    >>> geometry.linearity_at(local, torch.randn(2, 1, 8, 8), [0.01, 0.1]).ratios.shape
+    (2, 2, 2, 2)
+    """
     block = geometry.block(distortions)
     alphas = _checked_amplitudes(amplitudes)
     squares = geometry.squares(block)
@@ -235,7 +289,12 @@ def _checked_amplitudes(amplitudes: Sequence[float] | Floats) -> Floats:
     alphas = np.asarray(amplitudes, dtype=np.float64)
     ascending = np.diff(np.concatenate([[0.0], alphas.ravel()])) > 0
     if alphas.ndim != 1 or not alphas.size or not ascending.all() or not np.isfinite(alphas).all():
-        raise InputError(f"amplitudes: {amplitudes}; give numbers above 0 in ascending order")
+        raise InputError(
+            "cannot be used",
+            field="amplitudes",
+            value=amplitudes,
+            allowed="numbers above 0 in ascending order",
+        )
     return alphas
 
 

@@ -22,10 +22,40 @@ Function = Callable[[Tensor], Sequence[Tensor]]
 
 
 class Linearization(Protocol):
-    """The tapped layers of one network at one image s."""
+    """The tapped layers of one network at one image s.
+
+    What :class:`LocalGeometry` asks of a network's ``linearize``; networks of PyTorch have it by
+    :class:`pdpsych.models.ModuleNetwork`, others may write out J and Jᵀ themselves.
+
+    Attributes
+    ----------
+    responses
+        The response of each tapped layer at s, flat, (R,).
+
+    Examples
+    --------
+    A matrix as a network of one layer:
+
+    >>> import torch
+    >>> class Matrix:
+    ...     def __init__(self, matrix, image):
+    ...         self._matrix, self._shape = matrix, image.shape
+    ...         self.responses = [matrix @ image.flatten()]
+    ...
+    ...     def push(self, distortions):
+    ...         return [distortions.flatten(1) @ self._matrix.T]
+    ...
+    ...     def pull(self, cotangents):
+    ...         return (cotangents[0] @ self._matrix).reshape(-1, *self._shape)
+    ...
+    ...     def select(self, taps):
+    ...         return self
+    >>> linear = Matrix(torch.ones(3, 4), torch.zeros(1, 2, 2))
+    >>> linear.push(torch.ones(1, 1, 2, 2))
+    [tensor([[4., 4., 4.]])]
+    """
 
     responses: list[Tensor]
-    """The response of each tapped layer at s, flat, (R,)."""
 
     def push(self, distortions: Tensor) -> list[Tensor]:
         """Map distortions (K, C, H, W) to the tangents J u of each layer, (K, R)."""
@@ -85,6 +115,15 @@ class AutogradLinearization(_RetainedGraph):
         Maps an image (1, C, H, W) to the responses of the tapped layers.
     image
         The base image s, (C, H, W).
+
+    Examples
+    --------
+    >>> from pdpsych import geometry
+    >>> import torch
+    >>> image = torch.full((1, 2, 2), 3.0)
+    >>> linear = geometry.AutogradLinearization(lambda x: [x**2], image)
+    >>> linear.push(torch.ones(1, 1, 2, 2))
+    [tensor([[6., 6., 6., 6.]])]
     """
 
     def __init__(self, function: Function, image: Tensor):
@@ -187,7 +226,7 @@ def linearize(function: Function, image: Tensor, labels: Sequence[str]) -> Linea
         if not broken:
             return linear
         failures.append(f"by {mode}: ⟨w, J u⟩ and ⟨Jᵀw, u⟩ differ at {', '.join(broken)}")
-    raise InputError(f"{', '.join(labels)}: no derivative; {'; '.join(failures)}")
+    raise InputError(f"no derivative: {'; '.join(failures)}", file=", ".join(labels))
 
 
 def first_line(error: Exception) -> str:
@@ -231,8 +270,9 @@ def _broken_adjoints(linear: Linearization, image: Tensor, labels: Sequence[str]
         _check_finite(pulled, label)
         if not (tangents[i].any() or pulled.any()):
             raise InputError(
-                f"{label}: its response does not change with the image; the model ignores the "
-                "image, or loses the gradient (integers, .detach(), torch.no_grad)"
+                "its response does not change with the image; the model ignores the image, or "
+                "loses the gradient (integers, .detach(), torch.no_grad)",
+                file=label,
             )
         if not _adjoint(linear, u, tangents, alone):
             broken.append(label)
@@ -241,7 +281,7 @@ def _broken_adjoints(linear: Linearization, image: Tensor, labels: Sequence[str]
 
 def _check_finite(derivative: Tensor, label: str) -> None:
     if not bool(torch.isfinite(derivative).all()):
-        raise InputError(f"{label}: its derivative at this image is not finite")
+        raise InputError("its derivative at this image is not finite", file=label)
 
 
 def _adjoint(

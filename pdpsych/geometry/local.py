@@ -63,6 +63,15 @@ class LocalGeometry:
 
     All that is found out at an image is found once, and serves every solver and check.
 
+    Parameters
+    ----------
+    representations
+        At least one; those that share a network share its linearisation.
+    image
+        The base image s, (C, H, W), float32 or float64, in [0, 1].
+    floor
+        η, from 0 to below 1.
+
     Attributes
     ----------
     representations, names
@@ -78,16 +87,36 @@ class LocalGeometry:
     products
         How often a direction went through all representations, forwards or backwards; through
         some of them counts as a part.
+
+    Raises
+    ------
+    InputError
+        If there is no representation, the floor is out of range, or the image or a network
+        cannot be used.
+
+    Examples
+    --------
+    >>> from pdpsych import geometry, models
+    >>> import torch
+    >>> local = geometry.LocalGeometry(models.load(["LN", "LGN"]), torch.rand(1, 8, 8), floor=0.03)
+    >>> distortions = torch.randn(5, 1, 8, 8)
+    >>> local.sensitivities(distortions).shape
+    (2, 5)
+    >>> [tuple(tangents.shape) for tangents in local.push(distortions)]
+    [(5, 64), (5, 128)]
     """
 
     def __init__(
         self,
         representations: Sequence[RepresentationLike],
         image: Tensor | NDArray[np.floating],
+        *,
         floor: float = 0.0,
     ):
         if not 0 <= floor < 1:
-            raise InputError(f"floor: {floor} is not in [0, 1)")
+            raise InputError(
+                "is out of range", field="floor", value=floor, allowed="from 0 to below 1"
+            )
         self.image, self.floor = checked_image(image), floor
         self.representations = list(representations)
         self.names = [r.name for r in representations]
@@ -128,15 +157,15 @@ class LocalGeometry:
         block = as_tensor(distortions).to(self.image)
         if block.shape[1:] != self.image.shape:
             raise InputError(
-                f"distortions: shape {tuple(block.shape)} does not fit the image; give "
-                f"(K, {', '.join(map(str, self.image.shape))})"
+                "do not fit the image",
+                field="distortions",
+                value=tuple(block.shape),
+                allowed=f"(K, {', '.join(map(str, self.image.shape))})",
             )
         lengths = squared_norms(block.flatten(1))
         for number in np.flatnonzero(~(np.isfinite(lengths) & (lengths > 0))):
-            what = (
-                "is zero everywhere" if lengths[number] == 0 else "has values that are not finite"
-            )
-            raise InputError(f"distortions: number {number} {what}")
+            what = "zero everywhere" if lengths[number] == 0 else "has values that are not finite"
+            raise InputError(what, field=f"distortions[{number}]")
         return block
 
     def push(self, distortions: Tensor) -> list[Tensor]:
@@ -221,14 +250,19 @@ def checked_image(image: Tensor | NDArray[np.floating]) -> Tensor:
     tensor = as_tensor(image)
     if tensor.ndim != 3 or tensor.dtype not in (torch.float32, torch.float64):
         raise InputError(
-            f"image: is {tensor.dtype} {tuple(tensor.shape)}; give float32 or float64 of shape "
-            "(channels, height, width)"
+            "cannot be used",
+            field="image",
+            value=f"{tensor.dtype} {tuple(tensor.shape)}",
+            allowed="float32 or float64 of shape (channels, height, width)",
         )
     if not bool(torch.isfinite(tensor).all()):
-        raise InputError("image: has values that are not finite")
+        raise InputError("has values that are not finite", field="image")
     if tensor.min() < 0 or tensor.max() > 1:
         raise InputError(
-            f"image: values from {tensor.min():g} to {tensor.max():g}; they must lie in [0, 1]"
+            "has values out of range",
+            field="image",
+            value=(float(tensor.min()), float(tensor.max())),
+            allowed="from 0 to 1",
         )
     return tensor.detach()
 
@@ -252,7 +286,7 @@ def squared_norms(rows: Tensor) -> NDArray[np.float64]:
 
 def _grouped(representations: Sequence[RepresentationLike]) -> list[tuple[Network, list[int]]]:
     if not representations:
-        raise InputError("representations: at least one is needed")
+        raise InputError("none", field="representations", value=0, allowed="at least 1")
     groups: dict[int, tuple[Network, list[int]]] = {}
     for i, representation in enumerate(representations):
         groups.setdefault(id(representation.network), (representation.network, []))[1].append(i)

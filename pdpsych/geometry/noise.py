@@ -18,12 +18,33 @@ from torch import Tensor
 
 from pdpsych.common.errors import InputError
 
+# Far below any count that carries information, far above what float32 takes for 0.
 SMALLEST_RATE = 1e-6
+# In float32 a softmax over 1,000 classes sums to 1 within 1e-7, over a million within 6e-5.
 SUM_TOLERANCE = 1e-4
+# Relative to the largest covariance: ten times what float32 resolves.
+ASYMMETRY = 1e-6
 
 
 class NoiseModel(Protocol):
-    """What the geometry asks of a noise model, at a base response r of shape (R,)."""
+    """What the geometry asks of a noise model, at a base response r of shape (R,).
+
+    Examples
+    --------
+    Noise whose standard deviation is 2 everywhere:
+
+    >>> from pdpsych import geometry
+    >>> import torch
+    >>> class Loud:
+    ...     def whiten(self, response, tangents):
+    ...         return tangents / 2
+    ...
+    ...     def whiten_adjoint(self, response, cotangents):
+    ...         return cotangents / 2
+    >>> noise: geometry.NoiseModel = Loud()
+    >>> noise.whiten(torch.zeros(2), torch.ones(1, 2))
+    tensor([[0.5000, 0.5000]])
+    """
 
     def whiten(self, response: Tensor, tangents: Tensor) -> Tensor:
         """Map response tangents (K, R) to whitened tangents (K, Q), I = (W J)ᵀ (W J)."""
@@ -47,6 +68,13 @@ class Gaussian:
     ------
     InputError
         If a standard deviation is not above 0, or their number is not that of the responses.
+
+    Examples
+    --------
+    >>> from pdpsych import geometry
+    >>> import torch
+    >>> geometry.Gaussian(2.0).whiten(torch.zeros(2), torch.ones(1, 2))
+    tensor([[0.5000, 0.5000]])
     """
 
     standard_deviation: float | Tensor = 1.0
@@ -54,7 +82,9 @@ class Gaussian:
     def __post_init__(self) -> None:
         smallest = float(torch.as_tensor(self.standard_deviation).min())
         if not smallest > 0:
-            raise InputError(f"standard_deviation: {smallest:g}; must be above 0")
+            raise InputError(
+                "is out of range", field="standard_deviation", value=smallest, allowed="above 0"
+            )
 
     def whiten(self, response: Tensor, tangents: Tensor) -> Tensor:
         """Divide by the standard deviation."""
@@ -69,8 +99,10 @@ class Gaussian:
             return self.standard_deviation
         if self.standard_deviation.numel() not in (1, response.numel()):
             raise InputError(
-                f"standard_deviation: has {self.standard_deviation.numel()} values for "
-                f"{response.numel()} responses; give one number, or one for each response"
+                f"their number does not fit {response.numel()} responses",
+                field="standard_deviation",
+                value=self.standard_deviation.numel(),
+                allowed="one number, or one for each response",
             )
         return self.standard_deviation.flatten().to(response)
 
@@ -89,6 +121,14 @@ class CorrelatedGaussian:
     ------
     InputError
         If the covariance is not that, or its size is not that of the response.
+
+    Examples
+    --------
+    >>> from pdpsych import geometry
+    >>> import torch
+    >>> noise = geometry.CorrelatedGaussian(torch.tensor([[4.0, 0.0], [0.0, 1.0]]))
+    >>> noise.whiten(torch.zeros(2), torch.ones(1, 2))
+    tensor([[0.5000, 1.0000]])
     """
 
     covariance: Tensor
@@ -97,13 +137,15 @@ class CorrelatedGaussian:
     def __post_init__(self) -> None:
         given = self.covariance
         if given.ndim != 2 or given.shape[0] != given.shape[1]:
-            raise InputError(f"covariance: shape {tuple(given.shape)}; must be (R, R)")
+            raise InputError(
+                "has another shape", field="covariance", value=tuple(given.shape), allowed="(R, R)"
+            )
         wide = given.double()
-        if not bool(((wide - wide.mT).abs() <= 1e-6 * wide.abs().max()).all()):
-            raise InputError("covariance: is not symmetric, or not finite")
+        if not bool(((wide - wide.mT).abs() <= ASYMMETRY * wide.abs().max()).all()):
+            raise InputError("is not symmetric, or not finite", field="covariance")
         factor, failed = torch.linalg.cholesky_ex(wide)
         if failed:
-            raise InputError("covariance: is not positive definite")
+            raise InputError("is not positive definite", field="covariance")
         object.__setattr__(self, "_factor", factor.to(given))
 
     def whiten(self, response: Tensor, tangents: Tensor) -> Tensor:
@@ -117,7 +159,9 @@ class CorrelatedGaussian:
     def _solve(self, response: Tensor, rows: Tensor, adjoint: bool) -> Tensor:
         if len(self._factor) != response.numel():
             raise InputError(
-                f"covariance: is for {len(self._factor)} responses, there are {response.numel()}"
+                f"does not fit {response.numel()} responses",
+                field="covariance",
+                value=tuple(self._factor.shape),
             )
         factor = self._factor.to(rows)
         matrix = factor if adjoint else factor.mT
@@ -142,13 +186,22 @@ class Poisson:
     ------
     InputError
         If a mean is negative or not a number.
+
+    Examples
+    --------
+    >>> from pdpsych import geometry
+    >>> import torch
+    >>> geometry.Poisson().whiten(torch.tensor([4.0, 0.0]), torch.tensor([[1.0, 0.0]]))
+    tensor([[0.5000, 0.0000]])
     """
 
     smallest: float = SMALLEST_RATE
 
     def __post_init__(self) -> None:
         if not 0 < self.smallest < math.inf:
-            raise InputError(f"smallest: {self.smallest}; must be above 0 and finite")
+            raise InputError(
+                "is out of range", field="smallest", value=self.smallest, allowed="above 0, finite"
+            )
 
     def whiten(self, response: Tensor, tangents: Tensor) -> Tensor:
         """Divide by the square root of the mean."""
@@ -159,7 +212,7 @@ class Poisson:
         return cotangents / self._root(response)
 
     def _root(self, response: Tensor) -> Tensor:
-        _refuse_negative(response, "Poisson noise: the mean", "tap a layer behind a rectifier")
+        _refuse_negative(response, "a mean of Poisson noise", "tap a layer behind a rectifier")
         return response.clamp_min(self.smallest).sqrt()
 
 
@@ -180,6 +233,16 @@ class ResponseVariance:
     ------
     InputError
         If the variance of a response is not above 0.
+
+    Examples
+    --------
+    A variance that does not change leaves the means alone, here with a standard deviation of 2:
+
+    >>> from pdpsych import geometry
+    >>> import torch
+    >>> noise = geometry.ResponseVariance(lambda r: 4 + 0 * r)
+    >>> noise.whiten(torch.tensor([1.0]), torch.ones(1, 1))
+    tensor([[0.5000, 0.0000]])
     """
 
     variance: Callable[[Tensor], Tensor]
@@ -199,13 +262,17 @@ class ResponseVariance:
         values, pullback = torch.func.vjp(self.variance, response)[:2]
         if values.shape != response.shape:
             raise InputError(
-                f"variance: gives shape {tuple(values.shape)} for responses "
-                f"{tuple(response.shape)}; it must give one value for each response"
+                f"gives another shape than that of the responses, {tuple(response.shape)}",
+                field="variance",
+                value=tuple(values.shape),
+                allowed="one value for each response",
             )
         if not bool((values > 0).all()):
             raise InputError(
-                f"variance: {float(values.min()):g} for the response "
-                f"{float(response[values.argmin()]):g}; must be above 0"
+                f"is out of range at the response {float(response[values.argmin()]):g}",
+                field="variance",
+                value=float(values.min()),
+                allowed="above 0",
             )
         # V is elementwise, so the sum over its rows is V' itself.
         (slopes,) = pullback(torch.ones_like(values))
@@ -228,6 +295,13 @@ class Categorical:
     ------
     InputError
         If probabilities are negative or do not sum to 1.
+
+    Examples
+    --------
+    >>> from pdpsych import geometry
+    >>> import torch
+    >>> geometry.Categorical().whiten(torch.tensor([0.25, 0.75]), torch.tensor([[0.1, -0.1]]))
+    tensor([[ 0.2000, -0.1155]])
     """
 
     logits: bool = False
@@ -249,11 +323,14 @@ class Categorical:
 
     def _root(self, response: Tensor) -> Tensor:
         hint = "tap the layer behind the softmax, or set logits"
-        _refuse_negative(response, "categorical noise: the probability", hint)
+        _refuse_negative(response, "a probability of categorical noise", hint)
         total = float(response.double().sum())
         if abs(total - 1) > SUM_TOLERANCE:
             raise InputError(
-                f"categorical noise: the probabilities sum to {total:g}, not 1; {hint}"
+                "the probabilities of categorical noise do not sum to 1",
+                field="response",
+                value=total,
+                remedy=hint,
             )
         # A probability of 0 cannot change to first order, as in Poisson.
         return response.clamp_min(torch.finfo(response.dtype).tiny).sqrt()
@@ -265,4 +342,10 @@ CategoricalLogits = partial(Categorical, logits=True)
 def _refuse_negative(response: Tensor, what: str, hint: str) -> None:
     smallest = float(response.min())
     if not smallest >= 0:
-        raise InputError(f"{what} of a response is {smallest:g}; must be at least 0; {hint}")
+        raise InputError(
+            f"{what} is negative, or not a number",
+            field="response",
+            value=smallest,
+            allowed="at least 0",
+            remedy=hint,
+        )

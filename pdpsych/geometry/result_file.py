@@ -1,13 +1,14 @@
-"""Results on disk: JSON whose arrays are base64 text, so that they read back bit by bit."""
+"""Results that go to a file and back: JSON whose arrays are base64 text, equal bit by bit."""
 
 from __future__ import annotations
 
 import base64
-import json
+import dataclasses
 import math
-from collections.abc import Callable
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, get_type_hints
+from types import NoneType, UnionType
+from typing import TYPE_CHECKING, Any, ClassVar, Union, get_args, get_origin, get_type_hints
 
 import numpy as np
 import torch
@@ -16,9 +17,8 @@ from torch import Tensor
 
 from pdpsych.common.documents import Schema
 from pdpsych.common.errors import InputError
-from pdpsych.common.files.atomic import whole
+from pdpsych.common.results import Result
 from pdpsych.common.versions import versions
-from pdpsych.geometry.solvers.certificate import Certificate
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -27,23 +27,30 @@ _HEAD = ("schema_version", "kind", "versions")
 _DTYPES = ("float32", "float64", "bool")
 
 
-class Result:
-    """What the dataclasses of results share: they go to a file and come back the same.
-
-    Fields are plain, or of a type in ``_RESTORED``.
-    """
+class SavedResult(Result):
+    """A result whose fields are plain data, arrays, tensors, or dataclasses of such fields."""
 
     SCHEMA: ClassVar[Schema]
 
+    def to_dict(self) -> dict[str, Any]:
+        """Return the result as plain data, arrays as base64 text."""
+        return _fields(self)
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> Self:
+        """Return the result of data from :meth:`to_dict`; tensors are on the CPU.
+
+        Raises
+        ------
+        KeyError, TypeError, ValueError, AttributeError
+            If they are not such data.
+        """
+        return _built(cls, data)
+
     def to_json(self, path: str | Path) -> Path:
         """Write the result, with the versions that made it; return the path."""
-        schema = self.SCHEMA
-        head = {"schema_version": schema.version, "kind": schema.kind}
         made = {"versions": versions("numpy", "scipy", "torch")}
-        text = json.dumps(head | vars(self) | made, indent=1, ensure_ascii=False, default=_plain)
-        with whole(Path(path)) as part:
-            part.write_text(text + "\n", encoding="utf-8")
-        return Path(path)
+        return self.SCHEMA.write(path, {"kind": self.SCHEMA.kind} | self.to_dict() | made)
 
     @classmethod
     def from_json(cls, path: str | Path) -> Self:
@@ -55,60 +62,69 @@ class Result:
             If the file cannot be read, is not such a result, or of a version that cannot be read.
         """
         schema = cls.SCHEMA
-        try:
-            data = json.loads(Path(path).read_text(encoding="utf-8"), object_hook=_array)
-        except (OSError, ValueError, TypeError, KeyError, RecursionError) as error:
-            raise InputError(f"{path}: not a result of pdpsych: {error}; {schema.remake}") from None
-        upgraded = schema.upgrade(data, schema.version_of(data, str(path)))
-        if upgraded.get("kind") != schema.kind:
-            raise InputError(
-                f"{path}: kind: {upgraded.get('kind')!r}; allowed here: {schema.kind}; "
-                f"{schema.remake}"
-            )
-        try:
-            return cls._of({key: value for key, value in upgraded.items() if key not in _HEAD})
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise InputError(
-                f"{path}: not a {schema.kind} result: {error}; {schema.remake}"
-            ) from None
-
-    @classmethod
-    def _of(cls, values: dict[str, Any]) -> Self:
-        types = get_type_hints(cls)
-        restored = {name: _RESTORED.get(types[name], _same)(v) for name, v in values.items()}
-        return cls(**restored)
+        with schema.reading(path) as data:
+            kind = data.get("kind")
+            if kind != schema.kind:
+                raise InputError(
+                    "is another result",
+                    file=path,
+                    field="kind",
+                    value=kind,
+                    allowed=(schema.kind,),
+                    remedy=schema.remake,
+                )
+            return cls.from_dict({k: v for k, v in data.items() if k not in _HEAD})
 
 
-def _same(value: Any) -> Any:
-    return value
+def named(names: Sequence[str]) -> str:
+    """Return the names of representations for one line: where there are many, their number."""
+    return ", ".join(names) if len(names) <= 8 else f"{len(names)} representations"
 
 
-def _tensor(values: NDArray[Any]) -> Tensor:
-    return torch.from_numpy(values.copy())
-
-
-_RESTORED: dict[Any, Callable[[Any], Any]] = {
-    Tensor: _tensor,
-    Certificate: Certificate.from_dict,
-    tuple[str, ...]: tuple,
-}
+def _fields(value: Any) -> dict[str, Any]:
+    """Return the fields of a dataclass that count, see :class:`Result`, as plain data."""
+    kept = [field.name for field in dataclasses.fields(value) if field.compare]
+    return {name: _plain(getattr(value, name)) for name in kept}
 
 
 def _plain(value: Any) -> Any:
     if isinstance(value, Tensor):
         value = value.detach().cpu().numpy()
-    if isinstance(value, Certificate):
-        return value.to_dict()
-    if not isinstance(value, np.ndarray):
-        raise TypeError(f"a {type(value).__name__} cannot be written as JSON")
-    order = np.ascontiguousarray(value, value.dtype.newbyteorder("<"))
-    text = base64.b64encode(order.tobytes()).decode()
-    return {"dtype": value.dtype.name, "shape": list(value.shape), "base64": text}
+    if isinstance(value, np.ndarray):
+        order = np.ascontiguousarray(value, value.dtype.newbyteorder("<"))
+        text = base64.b64encode(order.tobytes()).decode()
+        return {"dtype": value.dtype.name, "shape": list(value.shape), "base64": text}
+    if dataclasses.is_dataclass(value):
+        return _fields(value)
+    if isinstance(value, dict):
+        return {key: _plain(inner) for key, inner in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(inner) for inner in value]
+    if isinstance(value, (str, bool, int, float, NoneType)):
+        return value
+    raise TypeError(f"a {type(value).__name__} cannot be written as JSON")
 
 
-def _array(node: dict[str, Any]) -> Any:
-    if node.keys() != {"dtype", "shape", "base64"}:
-        return node
+def _built(made: type[Any], data: dict[str, Any]) -> Any:
+    types = get_type_hints(made)
+    return made(**{name: _restored(types[name], value) for name, value in data.items()})
+
+
+def _restored(kind: Any, value: Any) -> Any:
+    """Return the value of a field of this type from plain data."""
+    if get_origin(kind) in (Union, UnionType):
+        kind = next(k for k in get_args(kind) if (k is NoneType) == (value is None))
+    if kind is Tensor:
+        return torch.from_numpy(_array(value).copy())
+    if get_origin(kind) is np.ndarray:
+        return _array(value)
+    if get_origin(kind) is tuple:
+        return tuple(value)
+    is_made = isinstance(kind, type) and dataclasses.is_dataclass(kind)
+    return _built(kind, value) if is_made else value
+
+
+def _array(node: dict[str, Any]) -> NDArray[Any]:
     if node["dtype"] not in _DTYPES:
         raise ValueError(f"dtype {node['dtype']!r}; allowed: {', '.join(_DTYPES)}")
     dtype, values = np.dtype(node["dtype"]), base64.b64decode(node["base64"], validate=True)

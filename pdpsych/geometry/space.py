@@ -44,11 +44,23 @@ class DistortionSpace:
     ------
     InputError
         If an option is out of range or fewer than two directions are left.
+
+    Examples
+    --------
+    >>> from pdpsych import geometry
+    >>> import torch
+    >>> space = geometry.DistortionSpace(torch.full((1, 8, 8), 0.5), window=1.0)
+    >>> allowed = space.apply(torch.ones(1, 1, 8, 8))
+    >>> print(float(allowed[0, 0, 0, 0]), float(allowed[0, 0, 4, 4]))
+    0.0 1.0
+    >>> space.dimension
+    52
     """
 
     def __init__(
         self,
         image: Tensor,
+        *,
         window: float | None = None,
         cycles_per_image: float | None = None,
         luminance: bool = False,
@@ -72,8 +84,11 @@ class DistortionSpace:
         self.dimension = self._rank(weight)
         if self.dimension < 2:
             raise InputError(
-                f"space: the options leave {self.dimension} directions; at least 2 are needed: "
-                "widen window or cycles_per_image, or lower headroom"
+                "the options leave too few directions",
+                field="space",
+                value=self.dimension,
+                allowed="at least 2",
+                remedy="widen window or cycles_per_image, or lower headroom",
             )
 
     def apply(self, coefficients: Tensor) -> Tensor:
@@ -136,7 +151,9 @@ def _squares(block: Tensor) -> Tensor:
 
 def _round_window(height: int, width: int, radius: float) -> Tensor:
     if not 0 < radius <= 2:
-        raise InputError(f"space: window: {radius} is not in (0, 2]")
+        raise InputError(
+            "is out of range", field="window", value=radius, allowed="above 0, at most 2"
+        )
     rows = torch.arange(height, dtype=torch.float64)[:, None] - (height - 1) / 2
     columns = torch.arange(width, dtype=torch.float64) - (width - 1) / 2
     distance = torch.hypot(rows, columns) / (radius * min(height, width) / 2)
@@ -146,12 +163,16 @@ def _round_window(height: int, width: int, radius: float) -> Tensor:
 
 def _band(frequency: Tensor, cycles: float) -> Tensor:
     if not cycles > 0:
-        raise InputError(f"space: cycles_per_image: {cycles} is not above 0")
+        raise InputError(
+            "is out of range", field="cycles_per_image", value=cycles, allowed="above 0"
+        )
     return (frequency * min(frequency.shape) <= cycles).double()
 
 
 def _room(image: Tensor, headroom: float) -> Tensor:
     if not 0 < headroom < 0.5:
-        raise InputError(f"space: headroom: {headroom} is not in (0, 0.5)")
+        raise InputError(
+            "is out of range", field="headroom", value=headroom, allowed="above 0 and below 0.5"
+        )
     nearest = torch.minimum(image, 1 - image)
     return (nearest / headroom - 1).clamp(0, 1)

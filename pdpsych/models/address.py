@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Discriminator, Field, Tag, model_validator
 
-from pdpsych.common.errors import InputError, did_you_mean
+from pdpsych.common.errors import InputError
 from pdpsych.common.section import Part, one_of, validate
 from pdpsych.models.registry import NOISE_MODELS, SOURCES
 
@@ -131,7 +131,8 @@ def parse_network(text: str) -> NetworkAddress:
     """
     if text in BUILT_IN:
         raise InputError(
-            f'"{text}" is built in; it has no layers to choose and no weights to fetch'
+            "is built in: it has no layers to choose and no weights to fetch",
+            value=text,
         )
     return validate(_split(text), NetworkAddress, text)
 
@@ -147,7 +148,7 @@ def parse(text: str) -> Address:
     network, slash, layer = text.rpartition("/")
     if not (slash and layer):
         _split(text)
-        raise InputError(f'"{text}": names no layer; write {FORM}')
+        raise InputError("names no layer", value=text, allowed=FORM)
     return validate({**_split(network), "layers": [layer]}, Address, text)
 
 
@@ -180,10 +181,14 @@ def representation_names(wanted: Sequence[str | Mapping[str, Any] | Address]) ->
             isinstance(model, Address)
             and labelled.setdefault(model.network, model.key) != model.key
         ):
-            raise InputError(f'label: "{model.network}" stands for two networks')
+            raise InputError("stands for two networks", field="label", value=model.network)
     for name in names:
         if names.count(name) > 1:
-            raise InputError(f'"{name}" occurs twice; each model once, or with another label')
+            raise InputError(
+                "occurs twice",
+                value=name,
+                remedy="name each model once, or give it another label",
+            )
     return tuple(names)
 
 
@@ -191,10 +196,12 @@ def _split(network: str) -> dict[str, Any]:
     source, colon, rest = network.partition(":")
     if not colon:
         raise InputError(
-            f'unknown model "{network}"; {did_you_mean(network, BUILT_IN)}, or {FORM} with the '
-            f"sources {', '.join(SOURCES)}"
+            "unknown model",
+            value=network,
+            allowed=BUILT_IN,
+            remedy=f"or write {FORM}, with the sources {', '.join(SOURCES)}",
         )
     if source not in SOURCES:
-        raise InputError(f'"{network}": unknown source; {did_you_mean(source, SOURCES)}')
+        raise InputError("unknown source", file=network, value=source, allowed=SOURCES)
     name, at, weights = rest.partition("@")
     return {"source": source, "name": name} | ({"weights": weights} if at else {})

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from pdpsych.common.errors import InputError, did_you_mean
+from pdpsych.common.errors import InputError
 from pdpsych.geometry.linearization import tolerance
 from pdpsych.geometry.memory import is_out_of_memory
 
@@ -27,25 +27,34 @@ def check_module(module: nn.Module, image: Tensor, name: str) -> None:
         label = f'{name}, layer "{path}"'
         if part.training:
             raise InputError(
-                f"{label}: {type(part).__name__} is in training mode; it must stay in evaluation "
-                "mode, also after a forward pass"
+                f"{type(part).__name__} is in training mode; it must stay in evaluation mode, "
+                "also after a forward pass",
+                file=label,
             )
         if isinstance(part, _BatchNorm) and part.running_mean is None:
             raise InputError(
-                f"{label}: {type(part).__name__} uses the statistics of the batch, so one image "
-                "has no response of its own; set track_running_stats=True and load a checkpoint"
+                f"{type(part).__name__} uses the statistics of the batch, so one image has no "
+                "response of its own",
+                file=label,
+                remedy="set track_running_stats=True and load a checkpoint",
             )
     for path, parameter in module.named_parameters():
         label = f'{name}, parameter "{path}"'
         if parameter.is_floating_point() and parameter.dtype != image.dtype:
             raise InputError(
-                f"{label}: is {parameter.dtype}, the image {image.dtype}; convert one of them "
-                "with .float() or .double()"
+                "has another dtype than the image",
+                file=label,
+                value=str(parameter.dtype),
+                allowed=str(image.dtype),
+                remedy="convert one of them with .float() or .double()",
             )
         if parameter.device != image.device:
             raise InputError(
-                f"{label}: is on {parameter.device}, the image on {image.device}; move one of "
-                "them with .to(device)"
+                "is on another device than the image",
+                file=label,
+                value=str(parameter.device),
+                allowed=str(image.device),
+                remedy="move one of them with .to(device)",
             )
 
 
@@ -59,8 +68,10 @@ def check_response(response: Tensor, image: Tensor, label: str) -> Tensor:
     """
     if response.dtype != image.dtype:
         raise InputError(
-            f"{label}: gives {response.dtype} for an image of {image.dtype}; a response must "
-            "have the dtype of the image"
+            "gives another dtype than that of the image",
+            file=label,
+            value=str(response.dtype),
+            allowed=str(image.dtype),
         )
     return response
 
@@ -74,7 +85,7 @@ def check_finite(response: Tensor, label: str) -> None:
         Naming the layer.
     """
     if not bool(torch.isfinite(response).all()):
-        raise InputError(f"{label}: its response has values that are NaN or infinite")
+        raise InputError("its response has values that are NaN or infinite", file=label)
 
 
 def check_repeatable(first: Tensor, second: Tensor, label: str) -> None:
@@ -89,16 +100,17 @@ def check_repeatable(first: Tensor, second: Tensor, label: str) -> None:
     difference = float((first.reshape(-1) - second.reshape(-1)).abs().max())
     if not difference <= tolerance(first) * largest:
         raise InputError(
-            f"{label}: two forward passes differ by up to {difference:.3g} (largest response "
-            f"{largest:.3g}); the response must be deterministic: no dropout, no noise"
+            f"two forward passes differ (largest response {largest:.3g}); the response must be "
+            "deterministic: no dropout, no noise",
+            file=label,
+            value=difference,
         )
 
 
-def nearest(name: str, allowed: Iterable[str]) -> str:
-    """Say which of many names are meant perhaps, where :func:`did_you_mean` would list all."""
+def nearest(name: str, allowed: Iterable[str]) -> list[str]:
+    """Return which of very many names are meant perhaps, as what an error says is allowed."""
     names = [other for other in allowed if other]
-    near = difflib.get_close_matches(name, names, n=8, cutoff=0.3) or names[:8]
-    return did_you_mean(name, near)
+    return difflib.get_close_matches(name, names, n=8, cutoff=0.3) or names[:8]
 
 
 @contextmanager
@@ -108,7 +120,7 @@ def enough_memory(label: str) -> Iterator[None]:
     Raises
     ------
     InputError
-        Beginning with ``label``.
+        At ``label``.
     """
     try:
         yield
@@ -116,8 +128,10 @@ def enough_memory(label: str) -> Iterator[None]:
         if not is_out_of_memory(error):
             raise
         raise InputError(
-            f"{label}: out of memory; use smaller images, fewer models in one recipe, fewer jobs "
-            "at once, precision: float32, or a device with more memory"
+            "out of memory",
+            file=label,
+            remedy="use smaller images, fewer models in one recipe, fewer jobs at once, "
+            "precision: float32, or a device with more memory",
         ) from error
 
 
@@ -139,8 +153,9 @@ def unchanged_buffers(module: nn.Module, name: str) -> Iterator[None]:
         written = _restored(module, before)
     if written:
         raise InputError(
-            f'{name}, buffer "{written[0]}": the forward pass writes to it, as batch statistics '
-            "in training mode do; responses must not depend on what was seen before"
+            "the forward pass writes to it, as batch statistics in training mode do; responses "
+            "must not depend on what was seen before",
+            file=f'{name}, buffer "{written[0]}"',
         )
 
 

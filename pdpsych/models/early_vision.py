@@ -28,7 +28,21 @@ CONTRAST_OFFSET = 1e-6
 
 @dataclass(frozen=True)
 class GainControl:
-    """Division by 1 + scale · (local average over a Gaussian of this width)."""
+    """Division by 1 + scale · (local average over a Gaussian of this width).
+
+    Parameters
+    ----------
+    scale
+        In front of the average.
+    std
+        Width of the Gaussian, in pixels.
+
+    Examples
+    --------
+    >>> from pdpsych import models
+    >>> models.CHANNELS["LG"][0].luminance
+    GainControl(scale=14.95, std=4.235)
+    """
 
     scale: float
     std: float
@@ -36,7 +50,23 @@ class GainControl:
 
 @dataclass(frozen=True)
 class Channel:
-    """A difference of Gaussians (widths in pixels) with up to two stages of gain control."""
+    """A difference of Gaussians with up to two stages of gain control.
+
+    Parameters
+    ----------
+    center_std, surround_std
+        Widths of the Gaussians, in pixels.
+    luminance, contrast
+        The stages of gain control, where there are any.
+    on_center
+        Whether light in the centre excites.
+
+    Examples
+    --------
+    >>> from pdpsych import models
+    >>> models.CHANNELS["LN"][0].center_std
+    0.5339
+    """
 
     center_std: float
     surround_std: float
@@ -73,9 +103,17 @@ class EarlyVisualModel(nn.Module):
     padding
         How the image goes on beyond its border: ``replicate``, as the paper's code does, or
         ``reflect``.
+
+    Examples
+    --------
+    >>> from pdpsych import models
+    >>> import torch
+    >>> model = models.EarlyVisualModel(models.CHANNELS["LGN"])
+    >>> model(torch.rand(1, 1, 16, 16)).shape
+    torch.Size([1, 2, 16, 16])
     """
 
-    def __init__(self, channels: Sequence[Channel], padding: Padding = "replicate"):
+    def __init__(self, channels: Sequence[Channel], *, padding: Padding = "replicate"):
         super().__init__()
         self.channels = tuple(channels)
         self.padding = padding
@@ -241,7 +279,12 @@ def blur_matrix(size: int, std: float, padding: Padding) -> Tensor:
     """
     reach = TAPS // 2
     if padding == "reflect" and size <= reach:
-        raise InputError(f"image: {size} pixels a side; reflect padding needs more than {reach}")
+        raise InputError(
+            "too few pixels a side for reflect padding",
+            field="image",
+            value=size,
+            allowed=f"more than {reach}",
+        )
     offsets = np.arange(-reach, reach + 1)
     weights = np.exp(-(offsets**2) / (2 * std**2))
     weights /= weights.sum()
@@ -257,11 +300,19 @@ def blur_matrix(size: int, std: float, padding: Padding) -> Tensor:
 
 def _check_request(image: Tensor, layers: Sequence[str]) -> None:
     if list(layers) != ["response"] * len(layers):
-        raise InputError(f"layers: {list(layers)}; an early visual model has only: response")
+        raise InputError(
+            "an early visual model has one layer",
+            field="layers",
+            value=list(layers),
+            allowed=("response",),
+        )
     if image.shape[0] != 1:
         raise InputError(
-            f"image: has {image.shape[0]} channels; early visual models take grey images "
-            "(colour: grey)"
+            "early visual models take grey images",
+            field="image",
+            value=tuple(image.shape),
+            allowed="(1, height, width)",
+            remedy="set colour: grey",
         )
 
 

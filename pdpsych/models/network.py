@@ -31,7 +31,23 @@ from pdpsych.models.checks import (
 class LayerUse:
     """What a forward pass does with a layer: the shape of what it gives, each time it runs.
 
-    Shapes are without the batch, as in ``(64, 56, 56)``; what is no tensor goes by its type.
+    Attributes
+    ----------
+    name
+        Its dotted name.
+    kind
+        Its type.
+    outputs
+        For each time it runs, the shape without the batch, as in ``(64, 56, 56)``; what is no
+        tensor goes by its type.
+
+    Examples
+    --------
+    >>> from pdpsych import models
+    >>> import torch
+    >>> network = models.ModuleNetwork(torch.nn.Sequential(torch.nn.Conv2d(1, 2, 3)))
+    >>> network.uses(torch.zeros(1, 1, 8, 8))
+    [LayerUse(name='0', kind='Conv2d', outputs=('(2, 6, 6)',))]
     """
 
     name: str
@@ -58,9 +74,20 @@ class ModuleNetwork:
         What to call it in messages.
     preprocessing
         Applied to the image first, inside the derivative.
+
+    Examples
+    --------
+    >>> from pdpsych import models
+    >>> import torch
+    >>> network = models.ModuleNetwork(torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Tanh()))
+    >>> linear = network.linearize(torch.zeros(1, 1, 2), ["1"])
+    >>> linear.push(torch.ones(1, 1, 1, 2))
+    [tensor([[1., 1.]])]
     """
 
-    def __init__(self, module: nn.Module, name: str = "", preprocessing: nn.Module | None = None):
+    def __init__(
+        self, module: nn.Module, *, name: str = "", preprocessing: nn.Module | None = None
+    ):
         self.module = module.eval().requires_grad_(False)
         self.preprocessing = preprocessing or nn.Identity()
         self.name = name or type(module).__name__
@@ -140,7 +167,9 @@ class ModuleNetwork:
         """Return a layer by its dotted name."""
         layers = dict(self.module.named_modules())
         if name not in layers:
-            raise InputError(f"{self._label(name)}: no such layer; {nearest(name, layers)}")
+            raise InputError(
+                "no such layer", file=self._title, value=name, allowed=nearest(name, layers)
+            )
         return layers[name]
 
     def _outputs(self, batch: Tensor, layers: Sequence[str]) -> dict[str, list[object]]:
@@ -158,13 +187,15 @@ class ModuleNetwork:
             try:
                 self.module(self.preprocessing(batch.clone()))
             except InputError as error:
-                raise InputError(f"{self._title}: {error}") from error.__cause__
+                raise error.within(file=self._title) from error.__cause__
             except Exception as error:
                 if is_out_of_memory(error):
                     raise
                 raise InputError(
-                    f"{self._title}: its forward pass fails on images {tuple(batch.shape[1:])}: "
-                    f"{type(error).__name__}: {first_line(error)}{self._channel_advice(batch)}"
+                    f"its forward pass fails on images {tuple(batch.shape[1:])}: "
+                    f"{type(error).__name__}: {first_line(error)}",
+                    file=self._title,
+                    remedy=self._channel_advice(batch),
                 ) from error
 
     def _channel_advice(self, batch: Tensor) -> str:
@@ -174,7 +205,7 @@ class ModuleNetwork:
         if wanted in (None, given):
             return ""
         return (
-            f"; its first convolution takes {wanted} channels, the image has {given}: set the "
+            f"its first convolution takes {wanted} channels, the image has {given}: set the "
             "colour of the base images, or repeat channels inside the model"
         )
 
@@ -211,8 +242,9 @@ class ModuleNetwork:
         else:
             what = f"gives {type(outputs[0]).__name__}, not a tensor"
         raise InputError(
-            f"{self._label(layer)}: {what}; tap a layer that gives one tensor, once"
-            f"{self._alternatives(layer, batch)}"
+            what,
+            file=self._label(layer),
+            remedy="tap a layer that gives one tensor, once" + self._alternatives(layer, batch),
         )
 
     def _alternatives(self, layer: str, batch: Tensor) -> str:

@@ -39,8 +39,10 @@ class InputFormat:
         channels = self.channels or max(numbers, default=None)
         for number in numbers - {channels}:
             raise InputError(
-                f"preprocess: mean and std have {number} numbers, the network takes {channels} "
-                "channels"
+                "mean and std have another number of values than the network takes channels",
+                field="preprocess",
+                value=number,
+                allowed=str(channels),
             )
         return InputFormat(
             channels=channels,
@@ -118,8 +120,13 @@ class Preprocessing(nn.Module):
     @staticmethod
     def _repeated(images: Tensor, channels: int | None) -> Tensor:
         if images.shape[1] != 1:
-            colour = {1: "; set colour: grey", 3: "; set colour: rgb"}.get(channels or 0, "")
-            raise InputError(f"takes {channels} channels, the image has {images.shape[1]}{colour}")
+            colour = {1: "set colour: grey", 3: "set colour: rgb"}.get(channels or 0, "")
+            raise InputError(
+                "the image has another number of channels",
+                value=images.shape[1],
+                allowed=str(channels),
+                remedy=colour,
+            )
         return images.expand(-1, channels or 1, -1, -1)
 
 

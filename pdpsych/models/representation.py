@@ -26,8 +26,23 @@ from pdpsych.models.sources.source import build, fingerprint
 class Origin:
     """Where a representation comes from, as a set records it.
 
-    ``depth`` goes from 0, the first of the layers read from its network, to 1, the last, in
-    order of execution; ``preprocessing`` says in words what is done to the image first.
+    Attributes
+    ----------
+    architecture, training
+        What the network is, and what it was trained on.
+    depth
+        From 0, the first of the layers read from its network, to 1, the last, in order of
+        execution.
+    preprocessing
+        In words, what is done to the image first.
+    weights_sha256
+        SHA-256 of all parameters and buffers; empty for the early visual models, which have none.
+
+    Examples
+    --------
+    >>> from pdpsych import models
+    >>> models.load(["LGN"])[0].origin.training
+    'fitted to human distortion ratings'
     """
 
     architecture: str = ""
@@ -39,7 +54,28 @@ class Origin:
 
 @dataclass(frozen=True)
 class Representation:
-    """A model's response distribution p(r|s): a deterministic response plus a noise model."""
+    """A model's response distribution p(r|s): a deterministic response plus a noise model.
+
+    Parameters
+    ----------
+    name
+        Its name in tables and figures.
+    network
+        What is linearised; representations that share it share forward passes.
+    layer
+        Which of the network's layers responds.
+    noise
+        Unit Gaussian when not given.
+    origin
+        Where it comes from, for the record.
+
+    Examples
+    --------
+    >>> from pdpsych import geometry, models
+    >>> network = models.EarlyVisualModel(models.CHANNELS["LN"])
+    >>> models.Representation("noisy", network, "response", geometry.Gaussian(2.0)).name
+    'noisy'
+    """
 
     name: str
     network: Network
@@ -50,8 +86,8 @@ class Representation:
 
 def load(
     wanted: Sequence[str | Mapping[str, Any] | Address],
-    padding: Padding = "replicate",
     *,
+    padding: Padding = "replicate",
     encoding: Encoding = "srgb",
     device: str | torch.device = "cpu",
     dtype: torch.dtype = torch.float32,
@@ -68,13 +104,23 @@ def load(
         How the early visual models continue the image beyond its border.
     encoding
         Encoding of the base images; what a network takes is made from it inside the derivative.
+    device, dtype
+        Where the networks go, and in which precision; the image must have the same.
     folder
-        What relative paths and Python modules are relative to.
+        What relative paths and Python modules are relative to; the working directory by default.
 
     Raises
     ------
     InputError
         If a name, an architecture, weights or a layer is not known, or a layer cannot be read.
+
+    Examples
+    --------
+    >>> from pdpsych import models
+    >>> wanted = ["LN", {"source": "torchvision", "name": "alexnet", "weights": "random",
+    ...                  "layers": ["features.0", "features.3"], "label": "net"}]
+    >>> [representation.name for representation in models.load(wanted)]
+    ['LN', 'net/features.0', 'net/features.3']
     """
     addresses.representation_names(wanted)
     models = [addresses.read(model) for model in wanted]
@@ -95,7 +141,7 @@ def load(
 
 
 def from_module(
-    module: nn.Module, layers: Sequence[str], name: str, noise: NoiseModel | None = None
+    module: nn.Module, layers: Sequence[str], name: str, *, noise: NoiseModel | None = None
 ) -> list[Representation]:
     """Return one representation a layer of any module, named ``name/layer``.
 
@@ -106,6 +152,8 @@ def from_module(
         into evaluation mode and its parameters are frozen.
     layers
         Dotted names of sub-modules, as in ``module.named_modules()``.
+    name
+        What to call the network.
     noise
         Noise model of each; unit Gaussian when not given.
 
@@ -113,8 +161,16 @@ def from_module(
     ------
     InputError
         If a layer does not exist.
+
+    Examples
+    --------
+    >>> from pdpsych import models
+    >>> import torch
+    >>> net = torch.nn.Sequential(torch.nn.Conv2d(1, 2, 3), torch.nn.ReLU())
+    >>> [representation.name for representation in models.from_module(net, ["0", "1"], "net")]
+    ['net/0', 'net/1']
     """
-    network = ModuleNetwork(module, name)
+    network = ModuleNetwork(module, name=name)
     for layer in layers:
         network.layer(layer)
     kept, sha256 = noise or Gaussian(), fingerprint(module)
@@ -146,7 +202,9 @@ def _one_network(
     preprocessing = Preprocessing(takes, encoding)
     with enough_memory(first.network):
         network = ModuleNetwork(
-            built.module.to(device, dtype), first.network, preprocessing.to(device, dtype)
+            built.module.to(device, dtype),
+            name=first.network,
+            preprocessing=preprocessing.to(device, dtype),
         )
     layers = [layer for address in members for layer in address.layers]
     order = _order(network, layers, takes, torch.zeros((), device=device, dtype=dtype))
@@ -188,7 +246,7 @@ def _depths(order: Iterable[str], layers: Sequence[str]) -> dict[str, float]:
 
 def _built_in(name: str, padding: Padding) -> Representation:
     if name in CHANNELS:
-        model = EarlyVisualModel(CHANNELS[name], padding)
+        model = EarlyVisualModel(CHANNELS[name], padding=padding)
         origin = Origin(name, "fitted to human distortion ratings")
         return Representation(name, model, "response", origin=origin)
-    return Representation(name, ModuleNetwork(nn.Identity(), name), "", origin=Origin(name))
+    return Representation(name, ModuleNetwork(nn.Identity(), name=name), "", origin=Origin(name))

@@ -9,14 +9,18 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
-from pdpsych.common.errors import InputError, did_you_mean
+from pdpsych.common.errors import InputError
 from pdpsych.common.files.arrays import read_array, read_head
+from pdpsych.common.files.digests import file_sha256
+from pdpsych.common.files.reading import PHOTOGRAPH, open_regular, read_bytes
 from pdpsych.displays.encoding import Array, linear_from_srgb, srgb_from_linear
+from pdpsych.stimuli.manifest import file_stem
 from pdpsych.stimuli.recipe import Preprocess, Recipe, Source
 
 SAMPLES = ("astronaut", "brick", "camera", "cat", "coffee", "grass", "gravel", "rocket")
@@ -57,7 +61,10 @@ class BaseImage:
             If it is no image, has colours that are not read, or is too small.
         """
         if self.file is not None and self.file.suffix.lower() != ".npy":
-            with _photograph(self.file, self.file) as photograph:
+            with (
+                open_regular(self.file, PHOTOGRAPH) as file,
+                _photograph(file, self.file) as photograph,
+            ):
                 width, height = photograph.size
                 try:
                     _sizes(height, width, preprocess, str(self.file))
@@ -76,14 +83,23 @@ class BaseImage:
         if self.file is None:
             linear = linear_from_srgb(_sample(self.name) / 255)
             return _prepared(linear, preprocess, self.name)
-        data = _read_bytes(self.file)
+        data = read_bytes(self.file, PHOTOGRAPH)
         if hashlib.sha256(data).hexdigest() != self.sha256:
-            raise InputError(f"{self.file}: changed while the set was being made; run again")
+            raise InputError(
+                "changed while the set was being made", file=self.file, remedy="run again"
+            )
         return _decoded(data, self.file, preprocess)
 
 
 def sample_names() -> tuple[str, ...]:
-    """Return the names of the sample photographs (from scikit-image)."""
+    """Return the names of the sample photographs (from scikit-image).
+
+    Examples
+    --------
+    >>> from pdpsych.stimuli import sample_names
+    >>> "astronaut" in sample_names()
+    True
+    """
     return SAMPLES
 
 
@@ -101,8 +117,11 @@ def base_images(recipe: Recipe) -> list[BaseImage]:
     for image in images:
         if image.name in seen:
             raise InputError(
-                f"{recipe.label}: images: {seen[image.name]} and {image.source} are both named "
-                f'"{image.name}"; rename one'
+                f"{seen[image.name]} and {image.source} have one name",
+                file=recipe.label,
+                field="images",
+                value=image.name,
+                remedy="rename one",
             )
         seen[image.name] = image.source
     if recipe.preprocess.size is None and not recipe.mixed_sizes:
@@ -117,14 +136,34 @@ def load_image(path: str | Path, preprocess: Preprocess | None = None) -> NDArra
     values (H, W) or (H, W, 3) already in the encoding of ``preprocess``. Grey is Rec. 709
     luminance; resizing (antialiased bilinear) happens in linear light.
 
+    Parameters
+    ----------
+    path
+        The file.
+    preprocess
+        Size, colour, encoding and range of the base image; by default the photograph's own size,
+        in grey, as sRGB.
+
     Raises
     ------
     InputError
         If the file is missing, unreadable, not grey or RGB, has values that are not finite or
         lie outside [0, 1], or is smaller than asked for.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import numpy as np
+    >>> from pdpsych import stimuli
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     np.save(f"{folder}/ramp.npy", np.linspace(0, 1, 400).reshape(20, 20))
+    ...     stimuli.load_image(f"{folder}/ramp.npy", stimuli.Preprocess(size=16)).shape
+    (1, 16, 16)
     """
     file = Path(path)
-    return _decoded(_read_bytes(file), file, preprocess or Preprocess(size=None))
+    return _decoded(
+        read_bytes(file, PHOTOGRAPH, "a photograph"), file, preprocess or Preprocess(size=None)
+    )
 
 
 def _from_source(source: Source, recipe: Recipe) -> Iterator[BaseImage]:
@@ -134,8 +173,7 @@ def _from_source(source: Source, recipe: Recipe) -> Iterator[BaseImage]:
         return
     files = [recipe.resolve(source.file)] if source.file else _files_in(source, recipe)
     for file in files:
-        digest = hashlib.sha256(_read_bytes(file)).hexdigest()
-        yield BaseImage(file_stem(file.stem), file.name, digest, file.absolute())
+        yield BaseImage(file_stem(file.stem), file.name, file_sha256(file), file.absolute())
 
 
 def _check_sizes(images: Sequence[BaseImage], label: str) -> None:
@@ -148,7 +186,10 @@ def _check_sizes(images: Sequence[BaseImage], label: str) -> None:
     if len(sizes) > 1:
         found = ", ".join(f"{name} {height}×{width}" for (height, width), name in sizes.items())
         raise InputError(
-            f"{label}: images: sizes differ ({found}); give preprocess.size, or mixed_sizes: true"
+            f"sizes differ ({found})",
+            file=label,
+            field="images",
+            remedy="give preprocess.size, or mixed_sizes: true",
         )
 
 
@@ -158,10 +199,13 @@ def _own_size(image: BaseImage) -> tuple[int, int] | None:
         if image.file is None:
             height, width = _sample(image.name).shape[:2]
         elif image.file.suffix.lower() == ".npy":
-            with image.file.open("rb") as file:
+            with open_regular(image.file, PHOTOGRAPH) as file:
                 height, width = read_head(file).shape[:2]
         else:
-            with Image.open(image.file, formats=_FORMATS) as photograph:
+            with (
+                open_regular(image.file, PHOTOGRAPH) as file,
+                Image.open(file, formats=_FORMATS) as photograph,
+            ):
                 height, width = _upright(photograph)
     except Exception:  # a damaged file fails in any way
         return None
@@ -171,12 +215,15 @@ def _own_size(image: BaseImage) -> tuple[int, int] | None:
 def _files_in(source: Source, recipe: Recipe) -> list[Path]:
     folder = recipe.resolve(source.folder or "")
     if not folder.is_dir():
-        raise InputError(f"{recipe.label}: images: folder {folder}: no such folder")
+        raise InputError("no such folder", file=recipe.label, field="images", value=str(folder))
     files = sorted(f for f in folder.iterdir() if f.suffix.lower() in ENDINGS)
     if not files:
         raise InputError(
-            f"{recipe.label}: images: folder {folder}: holds no image; endings read: "
-            f"{', '.join(ENDINGS)}"
+            "holds no image",
+            file=recipe.label,
+            field="images",
+            value=str(folder),
+            allowed=f"files that end in {', '.join(ENDINGS)}",
         )
     return files
 
@@ -184,29 +231,17 @@ def _files_in(source: Source, recipe: Recipe) -> list[Path]:
 def _sample(name: str, label: str = "samples") -> NDArray[np.uint8]:
     """Return the pixels of a sample photograph, (H, W[, 3])."""
     if name not in SAMPLES:
-        raise InputError(f'{label}: images: unknown sample "{name}"; {did_you_mean(name, SAMPLES)}')
+        raise InputError("unknown sample", file=label, field="images", value=name, allowed=SAMPLES)
     try:
         from skimage import data
     except ImportError:
         raise InputError(
-            f"{label}: images: sample photographs need scikit-image; pip install 'pdpsych[models]'"
+            "sample photographs need scikit-image",
+            file=label,
+            field="images",
+            remedy="pip install 'pdpsych[models]'",
         ) from None
     return np.ascontiguousarray(getattr(data, name)())
-
-
-def _read_bytes(file: Path) -> bytes:
-    try:
-        if file.exists() and not file.is_file():
-            raise InputError(f"{file}: cannot be read: not a regular file")
-        return file.read_bytes()
-    except FileNotFoundError:
-        near = [f.name for f in file.parent.iterdir()] if file.parent.is_dir() else []
-        hint = f"; {did_you_mean(file.name, sorted(near)[:20])}" if near else ""
-        raise InputError(f"{file}: no such image{hint}") from None
-    except (OSError, ValueError) as error:
-        if isinstance(error, InputError):
-            raise
-        raise InputError(f"{file}: cannot be read: {error}") from None
 
 
 def _decoded(data: bytes, file: Path, preprocess: Preprocess) -> NDArray[np.float32]:
@@ -225,7 +260,7 @@ def _linear_from_photograph(data: bytes, file: Path) -> Array:
 
 
 @contextmanager
-def _photograph(source: Path | io.BytesIO, file: Path) -> Iterator[Image.Image]:
+def _photograph(source: BinaryIO, file: Path) -> Iterator[Image.Image]:
     """Open a photograph; what fails with it inside the block names the file, too."""
     try:
         with warnings.catch_warnings():
@@ -233,18 +268,23 @@ def _photograph(source: Path | io.BytesIO, file: Path) -> Iterator[Image.Image]:
             with Image.open(source, formats=_FORMATS) as photograph:
                 if photograph.mode not in _DEPTHS:
                     raise InputError(
-                        f"{file}: is of mode {photograph.mode}; give a grey or RGB image without "
-                        "transparency (8 bits, or 16 bits grey)"
+                        "not a mode that is read",
+                        file=file,
+                        field="mode",
+                        value=photograph.mode,
+                        allowed="grey or RGB without transparency (8 bits, or 16 bits grey)",
                     )
                 yield photograph
     except UnidentifiedImageError:
-        raise InputError(f"{file}: is not an image; endings read: {', '.join(ENDINGS)}") from None
+        raise InputError(
+            "is not an image", file=file, allowed=f"files that end in {', '.join(ENDINGS)}"
+        ) from None
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise InputError(f"{file}: too large: {error}") from None
+        raise InputError(f"too large: {error}", file=file) from None
     except InputError:
         raise
     except Exception as error:  # a damaged file fails in any way
-        raise InputError(f"{file}: damaged or not an image: {error}") from None
+        raise InputError(f"damaged or not an image: {error}", file=file) from None
 
 
 def _upright(photograph: Image.Image) -> tuple[int, int]:
@@ -258,16 +298,28 @@ def _linear_from_array(data: bytes, file: Path, preprocess: Preprocess) -> Array
     try:
         pixels = read_array(data)
     except Exception as error:  # a damaged file fails in any way
-        raise InputError(f"{file}: not a numpy array: {error}") from None
+        raise InputError(f"not a numpy array: {error}", file=file) from None
     if pixels.dtype.kind != "f":
-        raise InputError(f"{file}: must hold one array of floats in [0, 1]")
+        raise InputError(
+            "holds no floats", file=file, field="dtype", value=str(pixels.dtype), allowed="floats"
+        )
     if not (pixels.ndim == 2 or (pixels.ndim == 3 and pixels.shape[2] == 3)) or 0 in pixels.shape:
-        raise InputError(f"{file}: has shape {pixels.shape}; give (H, W) or (H, W, 3)")
+        raise InputError(
+            "not the shape of an image",
+            file=file,
+            field="shape",
+            value=pixels.shape,
+            allowed="(H, W), (H, W, 3)",
+        )
     if not np.isfinite(pixels).all():
-        raise InputError(f"{file}: has {np.sum(~np.isfinite(pixels))} values that are not finite")
+        raise InputError(
+            f"has {np.sum(~np.isfinite(pixels))} values that are not finite", file=file
+        )
     if pixels.min() < 0 or pixels.max() > 1:
         raise InputError(
-            f"{file}: has values from {pixels.min():g} to {pixels.max():g}; they must lie in [0, 1]"
+            f"has values from {pixels.min():g} to {pixels.max():g}",
+            file=file,
+            allowed="values in [0, 1]",
         )
     pixels = pixels.astype(np.float64)
     return linear_from_srgb(pixels) if preprocess.encoding == "srgb" else pixels
@@ -315,8 +367,10 @@ def _sizes(
     resized = (round(height * scale), round(width * scale))
     if scale > 1 or resized[0] < target[0] or resized[1] < target[1] or min(target) < 8:
         raise InputError(
-            f"{label}: {height}×{width} pixels is too small for preprocess (size {size}, resize "
-            f"{preprocess.resize}); images are never enlarged"
+            f"{height}×{width} pixels are too small for preprocess (size {size}, resize "
+            f"{preprocess.resize})",
+            file=label,
+            remedy="images are never enlarged: give larger ones, or a smaller size",
         )
     return resized, target
 
@@ -324,8 +378,3 @@ def _sizes(
 def _resized(channel: Array, size: tuple[int, int]) -> Array:
     image = Image.fromarray(channel.astype(np.float32))
     return np.asarray(image.resize(size[::-1], Image.Resampling.BILINEAR), dtype=np.float64)
-
-
-def file_stem(stem: str) -> str:
-    """Return a name that is a plain file name on every system."""
-    return "".join(c if c.isalnum() or c in "-_" else "-" for c in stem)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from itertools import pairwise
 from pathlib import Path
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 
-from pdpsych.common.errors import did_you_mean
+from pdpsych.common.errors import InputError
 from pdpsych.common.section import Section
 from pdpsych.displays.encoding import Encoding
 from pdpsych.models.address import Model, representation_names
@@ -27,16 +27,33 @@ class Source(Section):
     @model_validator(mode="after")
     def _exactly_one(self) -> Source:
         if sum(x is not None for x in (self.file, self.folder, self.sample)) != 1:
-            raise ValueError("give exactly one of file, folder, sample")
+            raise InputError("give exactly one of file, folder, sample")
         return self
 
 
 class Preprocess(Section):
     """How a photograph becomes a base image.
 
-    The shorter side is resized to ``resize`` (default: the crop), the centre of ``size`` is cut
-    out, and pixel values are mapped linearly from [0, 1] into ``range``, which leaves room for
-    distortions at the ends of the gamut. ``size: null`` keeps each image's own size.
+    Attributes
+    ----------
+    size
+        The sides, or height and width, that are cut out of the centre; None keeps each image's
+        own size.
+    resize
+        The shorter side is resized to this before; by default so that ``size`` just fits in.
+    colour
+        ``grey`` or ``rgb``.
+    encoding
+        What the values mean: ``srgb``, or ``linear`` luminance.
+    range
+        Pixel values are mapped linearly from [0, 1] into this, which leaves room for distortions
+        at the ends of the gamut.
+
+    Examples
+    --------
+    >>> from pdpsych.stimuli import Preprocess
+    >>> Preprocess(size=64, range=(0.05, 0.95)).colour
+    'grey'
     """
 
     size: int | tuple[int, int] | None = 224
@@ -50,14 +67,14 @@ class Preprocess(Section):
     def _positive(cls, size: int | tuple[int, int] | None) -> int | tuple[int, int] | None:
         sides = (size,) if isinstance(size, int) else size or ()
         if any(side < 8 for side in sides):
-            raise ValueError("at least 8 pixels a side")
+            raise InputError("is too small", value=size, allowed="at least 8 pixels a side")
         return size
 
     @field_validator("range")
     @classmethod
     def _ascending(cls, ends: tuple[float, float]) -> tuple[float, float]:
         if ends[0] >= ends[1]:
-            raise ValueError("the first end must be below the second")
+            raise InputError("the first end must be below the second", value=ends)
         return ends
 
 
@@ -77,7 +94,7 @@ class Eigen(Section):
     iterations: Iterations = 60
 
 
-class Generalised(Section):
+class Generalized(Section):
     """The distortions that extremise the ratio of two models' sensitivities."""
 
     kind: Literal["generalised"]
@@ -92,7 +109,17 @@ class Random(Section):
     pairs: int = Field(1, gt=0, le=1000)
 
 
-Distortion = Annotated[Principal | Eigen | Generalised | Random, Field(discriminator="kind")]
+def _one_spelling(distortion: Any) -> Any:
+    """Take ``generalized`` for ``generalised``, the name that sets have."""
+    if isinstance(distortion, dict) and distortion.get("kind") == "generalized":
+        return distortion | {"kind": "generalised"}
+    return distortion
+
+
+Distortion = Annotated[
+    Annotated[Principal | Eigen | Generalized | Random, Field(discriminator="kind")],
+    BeforeValidator(_one_spelling),
+]
 
 
 class Linearity(Section):
@@ -106,7 +133,7 @@ class Linearity(Section):
     @classmethod
     def _ascending(cls, amplitudes: tuple[float, ...]) -> tuple[float, ...]:
         if any(b <= a for a, b in pairwise(amplitudes)):
-            raise ValueError("must be in ascending order")
+            raise InputError("must be in ascending order", value=amplitudes)
         return amplitudes
 
 
@@ -127,9 +154,9 @@ class Space(Section):
     @model_validator(mode="after")
     def _one_frequency(self) -> Space:
         if self.cycles_per_image is not None and self.cycles_per_degree is not None:
-            raise ValueError("give cycles_per_image or cycles_per_degree, not both")
+            raise InputError("give cycles_per_image or cycles_per_degree, not both")
         if (self.cycles_per_degree is None) != (self.pixels_per_degree is None):
-            raise ValueError("cycles_per_degree and pixels_per_degree go together")
+            raise InputError("cycles_per_degree and pixels_per_degree go together")
         return self
 
     def limit(self, side: int) -> float | None:
@@ -142,10 +169,39 @@ class Space(Section):
 class Recipe(Section):
     """A stimulus recipe, ``stimuli/NAME.yaml``.
 
-    ``floor`` is η of the sensitivity d²(u) = uᵀIu + η²·(tr I/D)·‖u‖²; 0 is the paper's
-    definition. ``mixed_sizes`` allows images of different sizes in one set. ``linearity: null``
-    leaves the check out. ``models`` are built-in names, addresses
-    ``source:model[@weights]/layer``, or mappings {source, name, weights, layers, …}.
+    Attributes
+    ----------
+    images
+        Each with a ``file``, a ``folder`` of files, or a ``sample`` photograph.
+    preprocess
+        How they become base images, see :class:`Preprocess`.
+    mixed_sizes
+        Whether images of different sizes are allowed in one set.
+    models
+        Built-in names, addresses ``source:model[@weights]/layer``, or mappings {source, name,
+        weights, layers, …}.
+    floor
+        η of the sensitivity d²(u) = uᵀIu + η²·(tr I/D)·‖u‖²; 0 is the paper's definition.
+    distortions
+        Which pairs to make: each with a ``kind``, ``principal``, ``eigen``, ``generalised`` or
+        ``random``, and what that kind needs.
+    linearity
+        At which amplitudes to check how linear the models are; None leaves the check out.
+    space
+        Which distortions are allowed, see :class:`pdpsych.geometry.DistortionSpace`.
+    seed
+        Of all that is random.
+    precision
+        ``float32`` or ``float64``.
+    device
+        Where the models run: ``cpu`` or ``cuda``.
+
+    Examples
+    --------
+    >>> from pdpsych.stimuli import Recipe
+    >>> recipe = Recipe(images=[{"sample": "cat"}], models=["LN", "LG"])
+    >>> [distortion.kind for distortion in recipe.distortions]
+    ['principal', 'random']
     """
 
     known_as: ClassVar[str] = "a recipe, stimuli/NAME.yaml"
@@ -167,7 +223,7 @@ class Recipe(Section):
     @classmethod
     def _distinct(cls, models: tuple[Model, ...]) -> tuple[Model, ...]:
         if len(representation_names(models)) < 2:
-            raise ValueError("at least 2 representations are needed")
+            raise InputError("at least 2 representations are needed")
         return models
 
     @field_validator("distortions")
@@ -178,7 +234,9 @@ class Recipe(Section):
         for name in names:
             if names.count(name) > 1:
                 what = " ".join(map(str, name.values()))
-                raise ValueError(f"{what}: each kind, with its models, once; random takes pairs")
+                raise InputError(
+                    "each kind, with its models, once", value=what, remedy="random takes pairs"
+                )
         return distortions
 
     @model_validator(mode="after")
@@ -188,9 +246,8 @@ class Recipe(Section):
             named = getattr(distortion, "models", ()) or (getattr(distortion, "model", None),)
             for name in named:
                 if name is not None and name not in known:
-                    raise ValueError(
-                        f'distortions: model "{name}" is not among models; '
-                        f"{did_you_mean(name, known)}"
+                    raise InputError(
+                        "is not among models", field="distortions", value=name, allowed=known
                     )
         return self
 

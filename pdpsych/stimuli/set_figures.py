@@ -4,42 +4,66 @@ from __future__ import annotations
 
 import numpy as np
 from matplotlib.axes import Axes
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from pdpsych.common.drawing import mosaic, new_axes, saturated
 from pdpsych.displays.encoding import Encoding, srgb_from_linear
-from pdpsych.stimuli.stimulus_set import StimulusSet
 
 
 def plot_stimuli(
-    stimulus_set: StimulusSet,
-    image: str,
-    pair: str,
+    base: ArrayLike,
+    u: ArrayLike,
+    v: ArrayLike,
+    *,
+    encoding: Encoding = "srgb",
+    names: tuple[str, str] = ("image", "pair"),
     rms: float = 0.05,
     ax: Axes | None = None,
-    order: tuple[int, int] = (1, 2),
 ) -> Axes:
     """Draw base image, distortions u and v, and both distorted images side by side (figure 1B).
 
     Distortions are scaled so that their strongest 0.1 % saturate; the caption says to what value
-    that is. Distorted images are s + αε at the RMS contrast α/√D = ``rms``. ``order`` says which
-    distortions of the pair are u and v.
+    that is. Distorted images are s + αε.
+
+    Parameters
+    ----------
+    base
+        The base image s, (C, H, W), in [0, 1].
+    u, v
+        Two distortions of it, (C, H, W), of unit norm.
+    encoding
+        What the image's values mean: ``srgb`` or ``linear``.
+    names
+        Of the image and the pair.
+    rms
+        RMS contrast α/√D of the distorted images.
+    ax
+        Where to draw; by default on a new figure.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from pdpsych.stimuli import plot_stimuli
+    >>> u, v = np.linalg.qr(np.random.default_rng(0).standard_normal((64, 2)))[0].T
+    >>> ax = plot_stimuli(np.full((1, 8, 8), 0.5), u.reshape(1, 8, 8), v.reshape(1, 8, 8))
+    >>> len(ax.images)
+    5
     """
     ax = ax or new_axes(9, 2.3)
-    base = stimulus_set.base(image).astype(float)
-    encoding = stimulus_set.entry(image).encoding
-    distortions = [stimulus_set.distortion(image, pair, n).astype(float) for n in order]
-    panels = [(_picture(base, encoding), f"{image}\nbase image s")]
-    for name, distortion in zip("uv", distortions, strict=True):
-        picture, peak = saturated(distortion)
-        panels.append((picture, f"{pair} {name}\nblack to white: ±{peak:.2g}"))
-    for name, distortion in zip("uv", distortions, strict=True):
-        changed = base + rms * np.sqrt(base.size) * distortion
-        panels.append((_picture(changed, encoding), f"s + α{name}\nRMS contrast {rms:g}"))
+    image, pair = names
+    picture = np.asarray(base, float)
+    distortions = {"u": np.asarray(u, float), "v": np.asarray(v, float)}
+    panels = [(_shown(picture, encoding), f"{image}\nbase image s")]
+    for name, distortion in distortions.items():
+        drawn, peak = saturated(distortion)
+        panels.append((drawn, f"{pair} {name}\nblack to white: ±{peak:.2g}"))
+    for name, distortion in distortions.items():
+        changed = picture + rms * np.sqrt(picture.size) * distortion
+        panels.append((_shown(changed, encoding), f"s + α{name}\nRMS contrast {rms:g}"))
     return mosaic(ax, panels)
 
 
-def _picture(image: NDArray[np.floating], encoding: Encoding) -> NDArray[np.floating]:
+def _shown(image: NDArray[np.floating], encoding: Encoding) -> NDArray[np.floating]:
     """Return (H, W, 3) sRGB in [0, 1]."""
     inside = np.clip(image, 0, 1)
     encoded = srgb_from_linear(inside) if encoding == "linear" else inside

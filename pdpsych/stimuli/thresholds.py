@@ -17,7 +17,7 @@ def expected_thresholds(
     infinite.
     """
     table = opened.sensitivities().query("model == @model")
-    root = np.sqrt([float(np.prod(opened.entry(image).shape)) for image in table["image"]])
+    root = np.sqrt([opened[image].dimension for image in table["image"]])
     with np.errstate(divide="ignore"):
         relative = 1 / (table["sensitivity"].to_numpy() * root)
     visible = np.isfinite(relative)

@@ -11,16 +11,13 @@ from pydantic import ConfigDict, Field
 
 from pdpsych.analysis.definition import Analysis
 from pdpsych.analysis.fitting.fit import SCHEMA as FIT
-from pdpsych.analysis.fitting.trials import Trials, gather
+from pdpsych.analysis.fitting.trials import Trials, read_trials
 from pdpsych.analysis.scoring.score import SCHEMA as SCORE
-from pdpsych.common import tables
 from pdpsych.common.errors import InputError
 from pdpsych.common.section import Part, validate
 from pdpsych.experiments.logs.records import Header
-from pdpsych.experiments.logs.trial_log import log_path
 from pdpsych.studies.experiment_state import ExperimentState
-from pdpsych.studies.some import some
-from pdpsych.studies.step import Step
+from pdpsych.studies.next_step import NextStep, some
 from pdpsych.studies.study_files import StudyFiles
 
 
@@ -52,7 +49,7 @@ class AnalysisState:
         )
 
     @property
-    def steps(self) -> tuple[Step, ...]:
+    def steps(self) -> tuple[NextStep, ...]:
         """What is to be done next."""
         if self.trials is None or self.fit == self.scores == ():
             return ()
@@ -60,7 +57,7 @@ class AnalysisState:
             why = "results are out of date"
         else:
             why = "trials are not fitted" if self.fit is None else "models are not scored"
-        return (Step(f"pdpsych score {self.analysis.label}", why),)
+        return (NextStep(f"pdpsych score {self.analysis.label}", why),)
 
 
 def analysis_state(
@@ -104,11 +101,11 @@ class _Scores(_Recorded):
 
 
 def _read_fit(path: Path) -> _Fit:
-    return validate(tables.read_json(path, FIT), _Fit, str(path))
+    return validate(FIT.read(path), _Fit, str(path))
 
 
 def _read_scores(path: Path) -> _Scores:
-    return validate(tables.read_json(path, SCORE), _Scores, str(path))
+    return validate(SCORE.read(path), _Scores, str(path))
 
 
 def _reasons(result: Path, compare: Callable[[], Iterator[str]]) -> tuple[str, ...] | None:
@@ -129,7 +126,7 @@ def _trials(
         return None
     found = None
     with study.collecting():
-        found = gather(analysis)
+        found = read_trials(analysis)
     return found
 
 
@@ -141,7 +138,7 @@ def _since_fit(fit: _Fit, analysis: Analysis, trials: Trials | None) -> Iterator
         yield f"settings changed: {', '.join(changed)}"
     if trials is None:
         return
-    if fit.source.set.sha256 != trials.stimulus_set.sha256:
+    if not trials.stimulus_set.is_known_as(fit.source.set.sha256):
         yield "the stimulus set changed"
     yield from _since_sessions(fit.source.sessions, trials.sessions)
     if fit.source.trials != len(trials.table):
@@ -164,7 +161,7 @@ def _since_sessions(was: Sequence[Header], now: Sequence[Header]) -> Iterator[st
 
 
 def _name(header: Header) -> str:
-    return log_path(Path(), header.participant, header.session, header.run).stem.replace("_", " ")
+    return header.labels.stem.replace("_", " ")
 
 
 def _since_scores(scores: _Scores, fit_file: Path) -> Iterator[str]:

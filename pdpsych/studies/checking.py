@@ -6,13 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pdpsych.studies.here import from_here
-from pdpsych.studies.step import Step
+from pdpsych.common.errors import InputError, clipped
+from pdpsych.common.results import Result
+from pdpsych.studies.next_step import NextStep, from_here
 from pdpsych.studies.study_state import study_state
 
 
-@dataclass(frozen=True)
-class Check:
+@dataclass(frozen=True, eq=False, repr=False)
+class Check(Result):
     """What was found in a study.
 
     Attributes
@@ -20,7 +21,7 @@ class Check:
     checked
         What was looked at, in words.
     problems
-        What is wrong; empty if the study is valid.
+        What is wrong, each as the error that using it would raise; empty if the study is valid.
     outdated
         What was made before something changed that it depends on.
     steps
@@ -28,18 +29,22 @@ class Check:
     """
 
     checked: str
-    problems: tuple[str, ...]
+    problems: tuple[InputError, ...]
     outdated: tuple[str, ...]
-    steps: tuple[Step, ...]
+    steps: tuple[NextStep, ...]
 
-    def __str__(self) -> str:
+    def _line(self) -> str:
         wrong = len(self.problems)
         verdict = f"{wrong} problem{'s' * (wrong > 1)}" if wrong else "valid"
+        return f"{self.checked}: {verdict}"
+
+    def describe(self) -> str:
+        """Say what is wrong, what is out of date, and what is next."""
         parts = [
-            f"{self.checked}: {verdict}",
-            *_part("problems", self.problems),
-            *_part("out of date", self.outdated),
-            *_part("next", [str(step) for step in self.steps]),
+            self._line(),
+            *_listed("problems", [clipped(str(problem), 2000) for problem in self.problems]),
+            *_listed("out of date", self.outdated),
+            *_listed("next", [str(step) for step in self.steps]),
         ]
         return from_here("\n".join(parts))
 
@@ -50,10 +55,25 @@ def check(path: str | Path = ".") -> Check:
     Every file is read, names are looked up in the files and sets they refer to, sets are compared
     with recipes and images, calibrations with sets and displays, logs with experiments.
 
+    Parameters
+    ----------
+    path
+        Folder of a study, or a file of one.
+
     Raises
     ------
     InputError
         If ``path`` is neither a study nor a file of one. What is wrong in it is in the result.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pdpsych import studies
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     readme = studies.init(f"{folder}/study")
+    ...     found = studies.check(f"{folder}/study")
+    >>> found.problems, found.steps[0].why
+    ((), 'the set early-vision is not made')
     """
     state = study_state(path)
     study = state.study
@@ -62,6 +82,6 @@ def check(path: str | Path = ".") -> Check:
     return Check(checked, tuple(study.problems), state.outdated, state.steps)
 
 
-def _part(title: str, texts: Sequence[str]) -> list[str]:
+def _listed(title: str, texts: Sequence[str]) -> list[str]:
     indented = ["  " + text.replace("\n", "\n  ") for text in texts]
     return [f"\n{title}:", *indented] if texts else []

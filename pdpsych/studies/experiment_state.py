@@ -6,17 +6,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pdpsych.common.errors import did_you_mean
+from pdpsych.common.errors import InputError
 from pdpsych.displays.display import Display
-from pdpsych.experiments.design import plan
-from pdpsych.experiments.experiment import Experiment, check
+from pdpsych.experiments.experiment import Experiment
 from pdpsych.experiments.logs.collected import check_place
+from pdpsych.experiments.logs.labels import Labels
 from pdpsych.experiments.logs.session_log import SessionLog, read_log
+from pdpsych.experiments.sessions.preparation import Preparation
 from pdpsych.experiments.sessions.stage import Stage
 from pdpsych.stimuli.calibration.calibration import Calibration
 from pdpsych.stimuli.stimulus_set import StimulusSet
-from pdpsych.studies.some import some
-from pdpsych.studies.step import Step
+from pdpsych.studies.next_step import NextStep, some
 from pdpsych.studies.study_files import StudyFiles
 
 
@@ -42,7 +42,7 @@ class ExperimentState:
     calibration: Calibration | None
     logs: tuple[SessionLog, ...]
     outdated: tuple[str, ...]
-    steps: tuple[Step, ...]
+    steps: tuple[NextStep, ...]
 
 
 def experiment_state(study: StudyFiles, experiment: Experiment) -> ExperimentState:
@@ -51,9 +51,9 @@ def experiment_state(study: StudyFiles, experiment: Experiment) -> ExperimentSta
     calibration = None
     if opened is not None and display is not None:
         with study.collecting():
-            check(experiment, opened)
-            calibration = opened.calibration(display)
-            _check_sessions(experiment, opened, calibration)
+            experiment.check_against(opened)
+            calibration = Calibration.of(opened, display)
+            _check_sessions(experiment, opened, display, calibration)
     logs = _logs(study, experiment)
     changes = [_changes(log, experiment, opened, display, calibration) for log in logs]
     going = [log for log, changed in zip(logs, changes, strict=True) if not changed]
@@ -79,8 +79,13 @@ def _set(study: StudyFiles, experiment: Experiment) -> StimulusSet | None:
     if not _recipe_of(path).is_file():
         recipes = [recipe.stem for recipe in sorted(study.root.glob("stimuli/*.yaml"))]
         study.add_problem(
-            f"{experiment.label}: stimulus_set: {path}: no such set, and no recipe makes it; "
-            + did_you_mean(path.name, recipes)
+            InputError(
+                "no such set, and no recipe makes it",
+                file=experiment.label,
+                field="stimulus_set",
+                value=path.name,
+                allowed=recipes,
+            )
         )
     return None
 
@@ -94,7 +99,7 @@ def _display(study: StudyFiles, experiment: Experiment) -> Display | None:
     display: Display | None = None
     if isinstance(experiment.display, Path):
         path = experiment.resolve(experiment.display)
-        if study.section(path, Display, f"{experiment.label}: display: ") is None:
+        if study.section(path, Display, f"{experiment.label}: display") is None:
             return None
     with study.collecting():
         screen = experiment.screen()
@@ -105,12 +110,15 @@ def _display(study: StudyFiles, experiment: Experiment) -> Display | None:
 
 
 def _check_sessions(
-    experiment: Experiment, opened: StimulusSet, calibration: Calibration | None
+    experiment: Experiment,
+    opened: StimulusSet,
+    display: Display,
+    calibration: Calibration | None,
 ) -> None:
     """Refuse an experiment whose sessions could not be run, of any group of participants."""
     for group in range(1, experiment.groups + 1):
-        who = f"{group:02d}"
-        Stage(experiment, opened, plan(experiment, opened, who, "01"), who, "01", calibration)
+        who = Labels(f"{group:02d}")
+        Stage(Preparation(experiment, opened, display, calibration, who))
 
 
 def _logs(study: StudyFiles, experiment: Experiment) -> tuple[SessionLog, ...]:
@@ -121,7 +129,7 @@ def _logs(study: StudyFiles, experiment: Experiment) -> tuple[SessionLog, ...]:
             check_place(log, experiment)
             logs.append(log)
             if log.change:
-                study.add_problem(f"{path}: {log.change}; fits use it")
+                study.add_problem(InputError(log.change, file=path, remedy="fits use it"))
     return tuple(logs)
 
 
@@ -138,12 +146,12 @@ def _changes(
         # Refused by the screen, or stopped on its first page: it begins anew.
         return []
     if display is not None:
-        was, now = header.config, experiment.resolved()
+        was, now = header.config, experiment.resolved(display)
         # The set is known by its SHA-256: a folder may move.
         keys = [key for key in {**was, **now} if key != "stimulus_set"]
         changed += [key for key in keys if was.get(key) != now.get(key)]
     if opened is not None:
-        if header.stimulus_set_sha256 != opened.sha256:
+        if not opened.is_known_as(header.stimulus_set_sha256):
             changed.append("the stimulus set")
         elif header.calibration != (calibration.sha256 if calibration else None):
             # A finished session that did without depends on none.
@@ -157,37 +165,39 @@ def _steps(
     display: Display | None,
     calibration: Calibration | None,
     going: Sequence[SessionLog] | None,
-) -> tuple[Step, ...]:
+) -> tuple[NextStep, ...]:
     """Say what is next; ``going`` are sessions that can go on, None where there is none at all."""
     run, path = f"pdpsych run {experiment.label}", experiment.resolve(experiment.stimulus_set)
     if opened is None:
         missing = not path.is_dir() and _recipe_of(path.resolve()).is_file()
         generate = f"pdpsych generate {_recipe_of(path.resolve())}"
-        return (Step(generate, f"the set {path.name} is not made"),) if missing else ()
+        return (NextStep(generate, f"the set {path.name} is not made"),) if missing else ()
     steps = []
     if calibration is None and display is not None:
         steps.append(_to_calibrate(experiment, opened, display))
     if going is None:
-        steps.append(Step(f"{run} --participant 01", "nobody took part; or --simulate OBSERVER"))
+        steps.append(
+            NextStep(f"{run} --participant 01", "nobody took part; or --simulate OBSERVER")
+        )
     steps += [_to_go_on(run, log) for log in going or () if not log.complete]
     return tuple(steps)
 
 
-def _to_calibrate(experiment: Experiment, opened: StimulusSet, display: Display) -> Step:
+def _to_calibrate(experiment: Experiment, opened: StimulusSet, display: Display) -> NextStep:
     calibrate = f"pdpsych calibrate {opened.path} --display"
     why = "a person's session needs it (a simulated observer's does not)"
     if isinstance(experiment.display, Path):
-        return Step(f"{calibrate} {display.label}", why)
-    return Step(
+        return NextStep(f"{calibrate} {display.label}", why)
+    return NextStep(
         f"{calibrate} {experiment.resolve('displays/NAME.yaml')}",
         f"{why}; write the display of {experiment.label} into that file before",
     )
 
 
-def _to_go_on(run: str, log: SessionLog) -> Step:
+def _to_go_on(run: str, log: SessionLog) -> NextStep:
     header = log.header
     labels = f"--participant {header.participant} --session {header.session}"
     labels += f" --run {header.run}" if header.run else ""
     labels += "" if header.observer == "person" else " --simulate OBSERVER"
     why = f"{len(log.trials)} of {header.planned} trials are answered"
-    return Step(f"{run} {labels}", why)
+    return NextStep(f"{run} {labels}", why)

@@ -6,12 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pdpsych.common.errors import InputError, did_you_mean
+from pdpsych.common.errors import InputError
 from pdpsych.stimuli.images import BaseImage, base_images, sample_names
 from pdpsych.stimuli.recipe import Recipe
 from pdpsych.stimuli.stimulus_set import StimulusSet
-from pdpsych.studies.some import some
-from pdpsych.studies.step import Step
+from pdpsych.studies.next_step import NextStep, some
 from pdpsych.studies.study_files import StudyFiles
 
 
@@ -35,7 +34,7 @@ class SetState:
     opened: StimulusSet | None = None
     kept: int = 0
     outdated: tuple[str, ...] = ()
-    steps: tuple[Step, ...] = ()
+    steps: tuple[NextStep, ...] = ()
 
 
 def set_state(study: StudyFiles, recipe: Recipe) -> SetState:
@@ -49,8 +48,12 @@ def set_state(study: StudyFiles, recipe: Recipe) -> SetState:
     outdated = _outdated(recipe, opened) if opened else ()
     for reason in outdated:
         study.add_problem(
-            f"{path}: {reason}; take that back, or move the set away and run: "
-            f"pdpsych generate {recipe.label}"
+            InputError(
+                reason,
+                file=path,
+                remedy="take that back, or move the set away and run: "
+                f"pdpsych generate {recipe.label}",
+            )
         )
     return SetState(recipe, opened, outdated=outdated)
 
@@ -59,22 +62,29 @@ def _check_samples(study: StudyFiles, recipe: Recipe) -> None:
     known = sample_names()
     for source in recipe.images:
         if source.sample is not None and source.sample not in known:
-            near = did_you_mean(source.sample, known)
-            study.add_problem(f'{recipe.label}: images: unknown sample "{source.sample}"; {near}')
+            study.add_problem(
+                InputError(
+                    "unknown sample",
+                    file=recipe.label,
+                    field="images",
+                    value=source.sample,
+                    allowed=known,
+                )
+            )
 
 
-def _to_generate(study: StudyFiles, recipe: Recipe, kept: int) -> tuple[Step, ...]:
+def _to_generate(study: StudyFiles, recipe: Recipe, kept: int) -> tuple[NextStep, ...]:
     why = f"interrupted; {kept} images are made" if kept else f"the set {recipe.stem} is not made"
-    generate = Step(f"pdpsych generate {recipe.label}", why)
+    generate = NextStep(f"pdpsych generate {recipe.label}", why)
     try:
         images = _own_images(recipe)
     except InputError as error:
         absent = [path for path in _own_paths(recipe) if not _holds_something(path)]
         if not absent:
-            study.add_problem(str(error))
+            study.add_problem(error)
             return ()
         put = f"put your images where the recipe looks for them: {some([str(p) for p in absent])}"
-        return (Step(put, str(error)), generate)
+        return (NextStep(put, str(error)), generate)
     for image in images:
         with study.collecting():
             image.check(recipe.preprocess)

@@ -6,22 +6,34 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from pdpsych.common.results import Result
 from pdpsych.studies.analysis_state import AnalysisState
 from pdpsych.studies.experiment_state import ExperimentState
-from pdpsych.studies.here import from_here
+from pdpsych.studies.next_step import from_here
 from pdpsych.studies.set_state import SetState
 from pdpsych.studies.study_state import StudyState, study_state
 
 _NONE = "–"
 
 
-@dataclass(frozen=True)
-class Status:
+@dataclass(frozen=True, eq=False, repr=False)
+class Status(Result):
     """What of a study is generated, run, fitted and scored, and what is out of date."""
 
     state: StudyState
 
-    def __str__(self) -> str:
+    def _line(self) -> str:
+        state = self.state
+        counts = {
+            "sets": len(state.sets),
+            "experiments": len(state.experiments),
+            "analyses": len(state.analyses),
+        }
+        listed = ", ".join(f"{what}: {count}" for what, count in counts.items())
+        return f"{state.study.root.name}, {listed}"
+
+    def describe(self) -> str:
+        """Say how far sets, experiments and analyses are, a table each."""
         state = self.state
         tables = [
             _table(("set", "images", "models", "state"), [_set(s) for s in state.sets]),
@@ -49,10 +61,24 @@ def status(path: str | Path = ".") -> Status:
     in a set's manifest, set, display and settings in the first line of a log, sessions and
     settings in ``fit.json`` and ``score.json``.
 
+    Parameters
+    ----------
+    path
+        Folder of a study, or a file of one.
+
     Raises
     ------
     InputError
         If ``path`` is neither a study nor a file of one.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pdpsych import studies
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     readme = studies.init(f"{folder}/study")
+    ...     studies.status(f"{folder}/study")
+    <Status: study, sets: 1, experiments: 1, analyses: 1>
     """
     return Status(study_state(path))
 

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from pdpsych.analysis.definition import Analysis
-from pdpsych.common.errors import InputError, clipped
+from pdpsych.common.errors import InputError
 from pdpsych.common.section import Section, load
 from pdpsych.displays.display import Display
 from pdpsych.experiments.experiment import Experiment
-from pdpsych.experiments.observer import ObserverSpec
+from pdpsych.experiments.observers.spec import ObserverSpec
 from pdpsych.stimuli.recipe import Recipe
 from pdpsych.stimuli.stimulus_set import StimulusSet
 
@@ -48,14 +48,16 @@ class StudyFiles:
 
     def __init__(self, path: str | Path) -> None:
         given = Path(path).resolve()
-        self.problems: list[str] = []
+        self.problems: list[InputError] = []
         self._found: dict[Path, Any] = {}
         if given.is_dir():
             self.root, self.files = given, _files_in(given)
             if not self.files:
                 raise InputError(
-                    f"{path}: no study here: no YAML file in {', '.join(KINDS)}; make a study: "
-                    f"pdpsych init {path}"
+                    "no study here: no YAML file of one",
+                    file=path,
+                    allowed=f"files in {', '.join(KINDS)}",
+                    remedy=f"make a study: pdpsych init {path}",
                 )
         else:
             self.root, self.files = _file_of_a_study(given)
@@ -65,33 +67,36 @@ class StudyFiles:
         found = [self.section(path, schema) for path, s in self.files.items() if s is schema]
         return [section for section in found if section is not None]
 
-    def section(self, path: Path, schema: type[S], where: str = "") -> S | None:
-        """Return a file, None where it cannot be read; ``where`` says what names it."""
+    def section(self, path: Path, schema: type[S], named_by: str = "") -> S | None:
+        """Return a file, None where it cannot be read; ``named_by`` says what names it."""
         own = path.resolve() in self.files
-        return self._once(path, lambda: load(path.resolve(), schema), "" if own else where)
+        return self._once(path, lambda: load(path.resolve(), schema), "" if own else named_by)
 
     def stimulus_set(self, path: Path) -> StimulusSet | None:
         """Return a verified stimulus set, None where it is not whole."""
         return self._once(path, lambda: StimulusSet.open(path.resolve()), "")
 
-    def add_problem(self, text: str) -> None:
+    def __repr__(self) -> str:
+        return f"<StudyFiles: {len(self.files)} in {self.root}, {len(self.problems)} problems>"
+
+    def add_problem(self, problem: InputError) -> None:
         """Keep what is wrong; the same only once."""
-        if clipped(text, 2000) not in self.problems:
-            self.problems.append(clipped(text, 2000))
+        if str(problem) not in map(str, self.problems):
+            self.problems.append(problem)
 
     @contextmanager
-    def collecting(self, where: str = "") -> Iterator[None]:
+    def collecting(self, named_by: str = "") -> Iterator[None]:
         """Keep the error that ends the block instead of raising it."""
         try:
             yield
         except InputError as error:
-            self.add_problem(f"{where}{error}")
+            self.add_problem(error.within(remedy=named_by and f"name another in {named_by}"))
 
-    def _once(self, path: Path, read: Callable[[], T], where: str) -> T | None:
+    def _once(self, path: Path, read: Callable[[], T], named_by: str) -> T | None:
         key = path.resolve()
         if key not in self._found:
             self._found[key] = None
-            with self.collecting(where):
+            with self.collecting(named_by):
                 self._found[key] = read()
         found: T | None = self._found[key]
         return found
@@ -107,12 +112,14 @@ def _files_in(root: Path) -> dict[Path, type[Section]]:
 
 def _file_of_a_study(path: Path) -> tuple[Path, dict[Path, type[Section]]]:
     if not path.exists():
-        raise InputError(f"{path}: no such file or folder")
+        raise InputError("no such file or folder", file=path)
     for folder, schema in KINDS.items():
         depth = folder.count("/") + 1
         if path.parts[-1 - depth : -1] == tuple(folder.split("/")):
             return path.parents[depth], {path: schema}
     raise InputError(
-        f"{path}: not a file of a study, which lie in {', '.join(KINDS)}; or give the folder of a "
-        "study"
+        "not a file of a study",
+        file=path,
+        allowed=f"files in {', '.join(KINDS)}",
+        remedy="or give the folder of a study",
     )

@@ -7,16 +7,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pdpsych.analysis.definition import Analysis
-from pdpsych.common.errors import did_you_mean
+from pdpsych.common.errors import InputError
 from pdpsych.common.section import Section
 from pdpsych.displays.display import Display
 from pdpsych.experiments.experiment import Experiment
-from pdpsych.experiments.observer import ObserverSpec
+from pdpsych.experiments.observers.spec import ObserverSpec
 from pdpsych.stimuli.recipe import Recipe
 from pdpsych.studies.analysis_state import AnalysisState, analysis_state
 from pdpsych.studies.experiment_state import ExperimentState, experiment_state
+from pdpsych.studies.next_step import NextStep
 from pdpsych.studies.set_state import SetState, set_state
-from pdpsych.studies.step import Step
 from pdpsych.studies.study_files import StudyFiles
 
 
@@ -53,7 +53,7 @@ class StudyState:
         )
 
     @property
-    def steps(self) -> tuple[Step, ...]:
+    def steps(self) -> tuple[NextStep, ...]:
         """What is to be done next, each command once."""
         states: tuple[SetState | ExperimentState | AnalysisState, ...] = (
             *self.sets,
@@ -63,7 +63,7 @@ class StudyState:
         steps = [step for state in states for step in state.steps]
         return tuple({step.command: step for step in (*steps, *self._to_write())}.values())
 
-    def _to_write(self) -> Iterator[Step]:
+    def _to_write(self) -> Iterator[NextStep]:
         """Name the files that a study lacks to use what it has; a broken one may do it already."""
         if self.study.problems or len(self.study.files) == 1:
             return
@@ -74,13 +74,17 @@ class StudyState:
             name = made.recipe.stem
             if made.opened is not None and made.opened.path.resolve() not in shown:
                 line = f"stimulus_set: ../stimuli/sets/{name}"
-                yield Step(f"write experiments/{name}.yaml, with {line}", "no experiment shows it")
+                yield NextStep(
+                    f"write experiments/{name}.yaml, with {line}", "no experiment shows it"
+                )
         analysed = {a.analysis.resolve(a.analysis.experiment).resolve() for a in self.analyses}
         for run in self.experiments:
             name = run.experiment.stem
             if run.logs and Path(run.experiment.label) not in analysed:
                 line = f"experiment: ../experiments/{name}.yaml"
-                yield Step(f"write analysis/{name}.yaml, with {line}", "no analysis has its trials")
+                yield NextStep(
+                    f"write analysis/{name}.yaml, with {line}", "no analysis has its trials"
+                )
 
 
 def study_state(path: str | Path) -> StudyState:
@@ -120,7 +124,7 @@ def _experiments(study: StudyFiles) -> Iterator[Experiment]:
 
 def _experiment(study: StudyFiles, analysis: Analysis) -> Experiment | None:
     path = analysis.resolve(analysis.experiment)
-    return study.section(path, Experiment, f"{analysis.label}: experiment: ")
+    return study.section(path, Experiment, f"{analysis.label}: experiment")
 
 
 def _check_data(study: StudyFiles) -> None:
@@ -130,6 +134,10 @@ def _check_data(study: StudyFiles) -> None:
     for logs in sorted({path.parent for path in folder.glob("data/*/sub-*_ses-*.jsonl")}):
         if logs.name not in names:
             study.add_problem(
-                f"{logs}: trial logs, but no experiment {folder / logs.name}.yaml; "
-                + did_you_mean(logs.name, names)
+                InputError(
+                    f"trial logs, but no experiment {folder / logs.name}.yaml",
+                    file=logs,
+                    value=logs.name,
+                    allowed=names,
+                )
             )

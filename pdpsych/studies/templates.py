@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from pathlib import Path
 
 import pdpsych
-from pdpsych.common.errors import InputError, did_you_mean
-from pdpsych.common.files.atomic import unfinished
-from pdpsych.studies.some import some
+from pdpsych.common.errors import InputError
+from pdpsych.common.files.atomic import new_folder, unfinished, unwritable
+from pdpsych.common.files.locks import locked
+from pdpsych.studies.next_step import some
 
 _PACKAGE = Path(pdpsych.__file__).parent
 _EVERY = ("experiments/displays/srgb-8bit.yaml", "experiments/run_session.py")
@@ -35,7 +35,7 @@ TEMPLATES: dict[str, tuple[str, ...]] = {
 """Files of the reference study that each kind of new study begins with."""
 
 
-def init(folder: str | Path, template: str = "early-vision") -> Path:
+def init(folder: str | Path, *, template: str = "early-vision") -> Path:
     """Make a new study and return its README, which says what to run in which order.
 
     Parameters
@@ -49,31 +49,55 @@ def init(folder: str | Path, template: str = "early-vision") -> Path:
     ------
     InputError
         If the folder holds something, cannot be written, or the template is unknown.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     init(f"{folder}/study").name
+    'README.md'
     """
     if template not in TEMPLATES:
-        raise InputError(f'--from: "{template}"; {did_you_mean(template, TEMPLATES)}')
+        raise InputError("unknown template", field="template", value=template, allowed=TEMPLATES)
     target = Path(folder).absolute()
-    try:
+    with locked(target, doing="a new study is made"):
         _check_empty(target)
-        with unfinished(target) as part:
-            for file in TEMPLATES[template]:
-                (part / file).parent.mkdir(parents=True, exist_ok=True)
-                shutil.copyfile(_reference_study() / file, part / file)
-            shutil.copyfile(_PACKAGE / "studies" / f"{template}.md", part / "README.md")
-            _put(part, target)
-    except OSError as error:
-        raise InputError(f"{folder}: cannot be written: {error.strerror}") from None
+        if target.exists():
+            _fill(target, template)
+        else:
+            with new_folder(target) as part:
+                _copy(template, part)
     return Path(folder) / "README.md"
+
+
+def _copy(template: str, part: Path) -> None:
+    for file in TEMPLATES[template]:
+        (part / file).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(_reference_study() / file, part / file)
+    shutil.copyfile(_PACKAGE / "studies" / f"{template}.md", part / "README.md")
+
+
+def _fill(target: Path, template: str) -> None:
+    """Put a study into an empty folder, which stays: somebody may be in it."""
+    try:
+        with unfinished(target) as part:
+            _copy(template, part)
+            for path in sorted(part.iterdir(), reverse=True):
+                shutil.move(path, target / path.name)
+    except OSError as error:
+        raise unwritable(target, error) from None
 
 
 def _check_empty(target: Path) -> None:
     if target.exists() and not target.is_dir():
-        raise InputError(f"{target}: is a file; give a folder that is missing or empty")
+        raise InputError("is a file", file=target, remedy="give a folder that is missing or empty")
     held = sorted(path.name for path in target.iterdir()) if target.exists() else []
     if held:
         raise InputError(
-            f"{target}: holds {some(held)}; a new study needs a folder that is missing or empty, "
-            f"for example {target / 'study'}"
+            f"holds {some(held)}",
+            file=target,
+            allowed="a folder that is missing or empty",
+            remedy=f"for example {target / 'study'}",
         )
 
 
@@ -81,12 +105,3 @@ def _reference_study() -> Path:
     """Return where the reference study is: in an installed package, else in the repository."""
     installed = _PACKAGE / "templates"
     return installed if installed.is_dir() else _PACKAGE.parent
-
-
-def _put(part: Path, target: Path) -> None:
-    if target.exists():
-        # Somebody may be in the empty folder: it stays, and is filled.
-        for path in sorted(part.iterdir(), reverse=True):
-            shutil.move(path, target / path.name)
-    else:
-        os.rename(part, target)

@@ -13,8 +13,7 @@ import torch
 from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
-
-from pdpsych.common.errors import InputError
+from refusals import refused
 
 ANALYSIS = Path(__file__).parents[2] / "analysis"
 
@@ -75,8 +74,7 @@ def test_principal_distortions_separate_what_random_ones_do_not(done):
 def test_shares_are_those_of_the_analysis_of_variance(done):
     import digits
 
-    from pdpsych.analysis.layers.layers import layer_ratios
-    from pdpsych.analysis.layers.variance import variance_shares
+    from pdpsych.analysis import layer_ratios, variance_shares
 
     found = digits.summary(done[1])
     shares = ["training", "architecture", "interaction", "within"]
@@ -217,7 +215,7 @@ def test_without_scikit_learn_it_says_what_to_install(monkeypatch):
     from digits_training import digits
 
     monkeypatch.setitem(sys.modules, "sklearn.datasets", None)
-    with pytest.raises(InputError, match="pip install scikit-learn"):
+    with refused(remedy="pip install scikit-learn"):
         digits()
 
 

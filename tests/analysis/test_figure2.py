@@ -11,6 +11,7 @@ import pytest
 import yaml
 from PIL import Image
 
+from pdpsych.analysis import layer_ratios
 from pdpsych.common.section import load
 from pdpsych.stimuli import StimulusSet, generate
 from pdpsych.stimuli.recipe import Recipe
@@ -20,16 +21,21 @@ RECIPES = ("dnn-shape-bias", "dnn-adversarial")
 ALTERED = {"dnn-shape-bias": "Stylized ImageNet", "dnn-adversarial": "adversarial"}
 
 
-@pytest.fixture
-def figure2(monkeypatch):
-    """Return a function that runs the script with arguments."""
+@pytest.fixture(scope="module")
+def script():
     spec = importlib.util.spec_from_file_location("figure2", ROOT / "analysis" / "figure2.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture
+def figure2(script, monkeypatch):
+    """Return a function that runs the script with arguments."""
 
     def run(*arguments):
         monkeypatch.setattr(sys, "argv", ["figure2.py", *map(str, arguments)])
-        module.main()
+        script.main()
 
     return run
 
@@ -75,7 +81,7 @@ def test_the_weights_of_the_recipes_are_known(name):
 def test_from_recipe_to_figure(tmp_path, figure2, capsys):
     wanted = {"principal": {"iterations": 2}}
     recipe = small("dnn-shape-bias", tmp_path, ["alexnet"], wanted, ["astronaut", "coffee"])
-    made = generate(recipe, tmp_path / "set")
+    made = generate(recipe, out=tmp_path / "set")
     figure2(made.path, "--out", tmp_path / "out")
     said = capsys.readouterr().out
     assert "14 layers on the principal distortions, mean over 2 images" in said
@@ -94,7 +100,7 @@ def test_from_recipe_to_figure(tmp_path, figure2, capsys):
 def test_all_layers_of_a_recipe_reach_the_figure(tmp_path, figure2, capsys):
     names = ["alexnet", "resnet50"]
     recipe = small("dnn-adversarial", tmp_path, names, {"random": {}}, ["astronaut"])
-    made = generate(recipe, tmp_path / "set")
+    made = generate(recipe, out=tmp_path / "set")
     assert len(made.models) == 26
     figure2(made.path, "--pair", "random-1", "--out", tmp_path / "out")
     said = capsys.readouterr().out
@@ -159,3 +165,24 @@ def test_what_cannot_be_drawn_is_said_without_traceback(
 def test_a_set_keeps_what_the_recipe_says_of_its_networks(layer_set):
     records = StimulusSet.open(layer_set).manifest.representations
     assert {r.training for r in records} == {"ImageNet", "Stylized ImageNet"}
+
+
+def test_examples_show_u_and_v_as_the_layers_are_turned(script, layer_table, write_layer_set):
+    values = np.random.default_rng(0).normal(size=(26, 1)) * [1, -1, 1, 1]
+    opened = StimulusSet.open(write_layer_set(layer_table(), values))
+    ratios = layer_ratios(opened)
+    title = "principal distortions, mean over 4 images, pairs turned alike"
+    assert script.title(ratios, "principal") == title
+    figure = script.example_figure(opened, ratios, "principal", count=2, rms=0.02)
+    assert len(figure.axes) == 2
+    for ax, image, sign in zip(figure.axes, ratios.images, ratios.signs, strict=False):
+        base, u, _, with_u, _ = (picture.get_array() for picture in ax.images)
+        assert base.shape == (16, 16, 3)
+        shown = opened[image]["principal"].distortion(1 if sign > 0 else 2)
+        changed = opened[image].base + 0.02 * np.sqrt(3 * 16 * 16) * shown
+        np.testing.assert_allclose(with_u, np.moveaxis(np.clip(changed, 0, 1), 0, 2), atol=1e-6)
+        # Around mid grey.
+        small = np.moveaxis(np.abs(shown) < np.quantile(np.abs(shown), 0.9), 0, 2)
+        straight = np.corrcoef(u[small] - 0.5, np.moveaxis(shown, 0, 2)[small])
+        assert straight[0, 1] > 0.999
+    assert ratios.signs[0] != ratios.signs[1]

@@ -1,4 +1,4 @@
-"""Results print in a few lines and draw themselves; plans read back as fits and scores do."""
+"""Results are values: they print in a line, describe and draw themselves, and read back."""
 
 from __future__ import annotations
 
@@ -7,12 +7,10 @@ import dataclasses
 import numpy as np
 import pandas as pd
 import pytest
+from refusals import refused
 
-from pdpsych.analysis import Plan, fit, score
-from pdpsych.analysis.definition import open_analysis
-from pdpsych.analysis.fitting.trials import gather
-from pdpsych.analysis.planning.plan import cells
-from pdpsych.common.errors import InputError
+from pdpsych.analysis import Plan, fit, read_trials, score
+from pdpsych.analysis.planning.plan import size_table
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +25,7 @@ def fitted(study):
 
 @pytest.fixture(scope="module")
 def scores(study, fitted):
-    return score(study, fitted)
+    return score(study, fit=fitted)
 
 
 @pytest.fixture
@@ -40,7 +38,9 @@ def plan():
         for n, truth in enumerate(("LN", "LG"))
     ]
     table = pd.DataFrame(studies)
-    return Plan("early", "principal", {"model": "LN, LG", "spread": 0.2}, table, cells(table, 2))
+    return Plan(
+        "early", "principal", {"model": "LN, LG", "spread": 0.2}, table, size_table(table, 2)
+    )
 
 
 def _repeated(table, times):
@@ -48,7 +48,7 @@ def _repeated(table, times):
 
 
 def test_a_fit_draws_the_thresholds_of_its_set(study, fitted):
-    opened = gather(open_analysis(study)).stimulus_set
+    opened = read_trials(study).stimulus_set
     ax = fitted.plot(opened)
     drawn = np.exp(fitted.thresholds["log_threshold"]) / 16
     assert ax.images[0].get_array().max() == pytest.approx(drawn.max())
@@ -60,11 +60,11 @@ def test_scores_draw_the_kind_that_decides(scores):
     assert "principal" in ax.get_title()
     assert "nat" in ax.get_xlabel()
     assert len(ax.get_yticklabels()) == 3
-    assert "random" in scores.plot("random").get_title()
+    assert "random" in scores.plot(kind="random").get_title()
 
 
 def test_a_set_draws_a_pair(study):
-    opened = gather(open_analysis(study)).stimulus_set
+    opened = read_trials(study).stimulus_set
     assert len(opened.plot("camel", "principal").images) == 5
 
 
@@ -78,21 +78,38 @@ def test_a_plan_draws_power_and_widths(plan):
 
 def test_a_plan_reads_back_the_same(plan, tmp_path):
     again = Plan.from_json(plan.to_json(tmp_path / "planned.json"))
-    assert str(again) == str(plan)
-    assert again.observer == plan.observer
+    assert again == plan
+    assert hash(again) == hash(plan)
+    assert again.describe() == plan.describe()
     pd.testing.assert_frame_equal(again.cells, plan.cells)
     pd.testing.assert_frame_equal(again.studies, plan.studies)
     (tmp_path / "planned.json").write_text('{"schema_version": 2}')
-    with pytest.raises(InputError, match="the plan has 2"):
+    with refused(file="planned.json", field="schema_version", value=2):
         Plan.from_json(tmp_path / "planned.json")
 
 
-def test_results_print_in_a_few_lines(fitted, scores, study):
-    opened = gather(open_analysis(study)).stimulus_set
+def test_results_print_in_a_line_and_describe_themselves_in_a_few(fitted, scores, plan, study):
     many = dataclasses.replace(fitted, participants=_repeated(fitted.participants, 100))
     long = dataclasses.replace(scores, ranking=_repeated(scores.ranking, 20))
-    for result in (fitted, scores, many, long, opened):
+    for result in (fitted, scores, plan, many, long, read_trials(study)):
         assert repr(result) == str(result)
-        assert 2 <= len(str(result).splitlines()) <= 25
-    assert "and 82 more, in participants.csv" in str(many)
-    assert "more, in ranking.csv" in str(long)
+        assert len(repr(result)) < 100
+        assert "\n" not in repr(result)
+        assert 2 <= len(result.describe().splitlines()) <= 25
+        assert result._repr_html_().startswith("<pre>")
+    assert "and 82 more, in participants.csv" in many.describe()
+    assert "more, in ranking.csv" in long.describe()
+
+
+def test_results_with_other_numbers_are_others(fitted, scores, plan):
+    for result, table, column in (
+        (fitted, "thresholds", "sd"),
+        (scores, "human", "high"),
+        (plan, "cells", "power"),
+    ):
+        changed = getattr(result, table).copy()
+        changed.loc[0, column] += 1e-9
+        other = dataclasses.replace(result, **{table: changed})
+        assert other != result
+        assert len({result, other, dataclasses.replace(result)}) == 2
+    assert fitted != scores

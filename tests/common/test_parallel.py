@@ -1,8 +1,22 @@
 import os
+import subprocess
+import sys
 
 import pytest
 
 from pdpsych.common.parallel import spread
+
+SCRIPT = """
+import time
+from pdpsych.common.parallel import spread
+
+def work(number):
+    print("works", flush=True)
+    time.sleep(90)
+
+if __name__ == "__main__":
+    list(spread(work, range(2), 2))
+"""
 
 
 def _process(number):
@@ -36,3 +50,13 @@ def test_what_goes_wrong_comes_back_after_what_went_well(jobs):
     assert [next(found) for _ in range(3)] == [0, 1, 2]
     with pytest.raises(ValueError, match="no 3"):
         next(found)
+
+
+def test_workers_end_when_the_process_that_asked_is_killed(tmp_path):
+    script = tmp_path / "script.py"
+    script.write_text(SCRIPT)
+    with subprocess.Popen([sys.executable, script], stdout=subprocess.PIPE, text=True) as asking:
+        assert [asking.stdout.readline() for _ in range(2)] == ["works\n"] * 2
+        asking.kill()
+        # Ends when nobody can write into the pipe any more.
+        assert asking.communicate(timeout=30)[0] == ""

@@ -1,15 +1,19 @@
 from __future__ import annotations
 
+import datetime
+import json
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Any, Literal
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic import Field
+from pydantic import Field, field_validator
+from refusals import refused
 
 from pdpsych.common.errors import InputError
-from pdpsych.common.section import Section, dump, load, validate
+from pdpsych.common.files.reading import MissingFile
+from pdpsych.common.section import Section, dump, load, one_of, validate
 from pdpsych.stimuli import Recipe
 
 
@@ -22,6 +26,7 @@ class Outer(Section):
     colour: Literal["grey", "rgb"] = "grey"
     parts: tuple[Inner, ...] = ()
     ratio: float = 0.5
+    task: Annotated[str, one_of(["two-interval", "spatial"])] = "spatial"
 
 
 def _write(tmp_path: Path, text: str) -> Path:
@@ -32,22 +37,23 @@ def _write(tmp_path: Path, text: str) -> Path:
 
 def test_file_of_another_kind(tmp_path):
     path = _write(tmp_path, "images: [camel]\nstimulus_set: a\ndisplay: b\ntask: spatial")
-    with pytest.raises(InputError) as raised:
+    with refused(file=path) as told:
         load(path, Recipe)
-    assert "\n" not in str(raised.value)
-    assert (
+    assert told.value.problem == (
         "is not a recipe, stimuli/NAME.yaml: 3 of its 4 keys are unknown, "
-        "stimulus_set, display, task, …; allowed: images, preprocess"
-    ) in str(raised.value)
+        "stimulus_set, display, task, …"
+    )
+    assert told.value.allowed.startswith("images, preprocess")
     # Two slips in a short file are told one by one.
-    with pytest.raises(InputError, match='did you mean "models"'):
+    with pytest.raises(InputError) as told:
         load(_write(tmp_path, "image: [camel]\nmodel: [LN]"), Recipe)
+    assert {"image", "model"} <= {problem.field for problem in told.value.problems}
 
 
 def test_says_what_is_wanted_where_there_is_nothing(tmp_path):
-    with pytest.raises(InputError, match=r"no such file; give a recipe, stimuli/NAME\.yaml"):
+    with refused(problem="no such file", remedy="give a recipe, stimuli/NAME.yaml"):
         load(tmp_path / "mine", Recipe)
-    with pytest.raises(InputError, match=r"is a folder; give a recipe, stimuli/NAME\.yaml"):
+    with refused(problem="is a folder", remedy="give a recipe, stimuli/NAME.yaml"):
         load(tmp_path, Recipe)
 
 
@@ -58,112 +64,178 @@ def test_round_trip(tmp_path):
     assert again.model_dump() == section.model_dump()
     assert again.stem == "outer"
     assert again.resolve("x/y") == tmp_path.resolve() / "x/y"
+    assert load(again, Outer) is again
+
+
+@pytest.mark.parametrize("name", ["1e3", "010", "no", "0o17", "12:30", "~", "", "a\u2028b"])
+def test_text_that_looks_like_something_else_stays_text(tmp_path, name):
+    dump(Outer(name=name), tmp_path / "outer.yaml")
+    assert load(tmp_path / "outer.yaml", Outer).name == name
 
 
 @pytest.mark.parametrize(
-    ("text", "message"),
+    ("text", "expected"),
     [
-        ("nmae: a", 'outer.yaml: nmae: unknown key "nmae"; did you mean "name"?'),
+        ("nmae: a\nname: a", {"field": "nmae", "value": "nmae", "allowed": "name", "line": 1}),
         (
-            "name: a\nparts: [{dpeth: 1}]",
-            'parts[0].dpeth: unknown key "dpeth"; did you mean "depth"',
+            "name: a\nparts:\n- {depth: 1}\n- {dpeth: 1}",
+            {"field": "parts[1].dpeth", "value": "dpeth", "allowed": "depth", "line": 4},
         ),
-        ("colour: blue\nname: a", "outer.yaml: colour: allowed: grey, rgb, got 'blue'"),
-        ("colour: gray\nname: a", 'colour: did you mean "grey"?'),
-        ("name: a\nparts: [{depth: -1}]", "parts[0].depth: input should be greater"),
-        ("parts: []", "outer.yaml: name: field required"),
-        ("name: a\nratio: .nan", "ratio: input should be a finite number"),
-        ("", "expected a mapping of keys to values, got an empty file"),
-        ("- a", "got a list"),
-        ("name: [", "line 1: not valid YAML"),
-        ("name: !!python/object/apply:os.system [echo]", "not valid YAML"),
+        ("name: a\ncolour: blue", {"field": "colour", "value": "blue", "line": 2}),
+        ("name: a\ncolour: blue", {"allowed": "grey"}),
+        (
+            "name: a\nparts: [{depth: -1}]",
+            {"field": "parts[0].depth", "value": -1, "allowed": "at least 0", "line": 2},
+        ),
+        ("name: a\nratio: .nan", {"field": "ratio", "allowed": "a finite number"}),
+        ("parts: []", {"field": "name", "problem": "field required", "has_value": False}),
+        ("task: b\nname: a", {"field": "task", "value": "b", "allowed": "spatial"}),
+        ("name: a\nname: b", {"field": "name", "line": 2}),
+        ("", {"field": "", "problem": "expected a mapping of keys to values, got an empty file"}),
+        ("- a", {"field": "", "problem": "expected a mapping of keys to values, got a list"}),
+        ("name: [", {"line": 1}),
     ],
 )
-def test_what_does_not_fit_is_named(tmp_path, text, message):
-    with pytest.raises(InputError) as caught:
-        load(_write(tmp_path, text), Outer)
-    assert message in str(caught.value)
-    assert str(tmp_path) in str(caught.value)
+def test_what_does_not_fit_is_named(tmp_path, text, expected):
+    path = _write(tmp_path, text)
+    with refused(file=path, **expected):
+        load(path, Outer)
+
+
+def test_a_problem_is_one_line_to_read(tmp_path):
+    path = _write(tmp_path, "name: a\nparts: [{dpeth: 1}]")
+    with pytest.raises(InputError) as told:
+        load(path, Outer)
+    assert str(told.value) == (
+        f'{path}: line 2: parts[0].dpeth: unknown key, got "dpeth"; did you mean "depth"? '
+        "allowed: depth"
+    )
+
+
+class Values(Section):
+    names: tuple[str, ...] = ()
+    plain: bool = False
+    seed: int = 0
+    floor: float = 0.0
+    pair: float | tuple[float, float] = 0.0
+    weights: dict[float, float] = Field({1.0: 1.0})
+    date: datetime.date | None = None
+    file: Path | None = None
+    sign: Literal[1, -1] = 1
+    inner: Inner = Inner()
+
+
+@pytest.mark.parametrize(
+    ("text", "field", "value", "allowed"),
+    [
+        ("names: [1]", "names[0]", 1, 'text; write it in quotes, as in "01"'),
+        ("names: chance", "names", "chance", "a list, as in [a, b]"),
+        ("plain: perhaps", "plain", "perhaps", "true or false"),
+        ("plain: no", "plain", "no", "true or false"),
+        ("plain: 1", "plain", 1, "true or false"),
+        ('seed: "010"', "seed", "010", "a whole number"),
+        ("seed: 010", "seed", "010", "a whole number"),
+        ("seed: 12:30", "seed", "12:30", "a whole number"),
+        ("seed: 1_000", "seed", "1_000", "a whole number"),
+        ("seed: 1.5", "seed", 1.5, "a whole number"),
+        ("seed: true", "seed", True, "a whole number"),
+        ("floor: no", "floor", "no", "a number"),
+        ("floor: yes", "floor", "yes", "a number"),
+        ("floor: true", "floor", True, "a number"),
+        ("floor: '1'", "floor", "1", "a number"),
+        ("weights: {1: yes}", "weights[1]", "yes", "a number"),
+        ("date: tomorrow", "date", "tomorrow", "a date, as in 2026-01-31"),
+        ("file: 3", "file", 3, "a path"),
+        ("inner: 3", "inner", 3, "keys with values"),
+        ("inner: {depth: '3'}", "inner.depth", "3", "a whole number"),
+        ("sign: 2", "sign", 2, "-1"),
+    ],
+)
+def test_text_is_not_taken_for_a_number_or_a_truth(tmp_path, text, field, value, allowed):
+    path = _write(tmp_path, text)
+    with refused(file=path, line=1, field=field, value=value, allowed=allowed):
+        load(path, Values)
+
+
+def test_what_means_the_same_is_taken(tmp_path):
+    text = (
+        "names: ['1', b]\nplain: true\nseed: 3\nfloor: 1\npair: [1, 2]\nweights: {1: 2, 0.5: 1}\n"
+        "date: 2026-01-31\nfile: a/b\nsign: -1\ninner: {depth: 2}\n"
+    )
+    read = load(_write(tmp_path, text), Values)
+    same = Values(
+        names=("1", "b"), plain=True, seed=3, floor=1.0, pair=(1.0, 2.0), sign=-1,
+        weights={1.0: 2.0, 0.5: 1.0}, date=datetime.date(2026, 1, 31), file=Path("a/b"),
+        inner=Inner(depth=2),
+    )  # fmt: skip
+    assert read.model_dump() == same.model_dump()
+    assert type(read.floor) is float
+    # As JSON has it, where keys are text.
+    again = validate(json.loads(json.dumps(read.model_dump(mode="json"))), Values, "values.json")
+    assert again.model_dump() == read.model_dump()
+
+
+def test_parts_are_hashed_by_content():
+    one, same = (Values(weights={1.0: 1.0, 2.0: 1.0}, inner=Inner(depth=2)) for _ in range(2))
+    assert one == same
+    assert len({one, same, Values(), Inner(), Inner(depth=3)}) == 4
+    assert hash(Labels(any={"x": [1, {"y": {2}}]})) == hash(Labels(any={"x": [1, {"y": {2}}]}))
 
 
 class Labels(Section):
-    names: tuple[str, ...] = Field(min_length=1)
-    plain: bool = False
+    any: dict[str, Any]
 
 
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ("names: [01]", 'names[0]: should be text; write it in quotes, as in "01", got 1'),
-        ("names: chance", "names: should be a list, as in [a, b], got 'chance'"),
-        ("names: [a]\nplain: perhaps", "plain: should be true or false, got 'perhaps'"),
-    ],
-)
-def test_a_value_of_the_wrong_type_is_told_as_it_is_written_in_yaml(tmp_path, text, message):
-    path = _write(tmp_path, text)
-    with pytest.raises(InputError) as raised:
-        load(path, Labels)
-    assert str(raised.value) == f"{path}: {message}"
+def test_an_error_of_a_validator_keeps_what_it_tells():
+    class Checked(Section):
+        model: str
+
+        @field_validator("model")
+        @classmethod
+        def _known(cls, model: str) -> str:
+            raise InputError("unknown model", field="name", value=model, allowed=["LN"])
+
+    with refused(file="a.yaml", field="model.name", value="LM", allowed="LN"):
+        validate({"model": "LM"}, Checked, "a.yaml")
 
 
 def test_all_problems_are_reported_at_once(tmp_path):
     with pytest.raises(InputError) as caught:
         load(_write(tmp_path, "nmae: a\ncolour: blue"), Outer)
+    assert [problem.field for problem in caught.value.problems] == ["name", "colour", "nmae"]
     assert len(str(caught.value).splitlines()) == 3
 
 
 def test_a_missing_file_gets_the_nearest(tmp_path):
     _write(tmp_path, "name: a")
-    with pytest.raises(InputError, match=r'no such file; did you mean "outer.yaml"'):
+    with pytest.raises(MissingFile) as told:
         load(tmp_path / "outr.yaml", Outer)
-    with pytest.raises(InputError, match="is a folder"):
-        load(tmp_path, Outer)
-
-
-def test_bytes_that_are_no_text_are_refused(tmp_path):
-    (tmp_path / "x.yaml").write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(InputError, match=r"cannot be read|not valid YAML"):
-        load(tmp_path / "x.yaml", Outer)
-
-
-def _bomb() -> str:
-    """Return eleven lines that stand for nine to the tenth values."""
-    lines = ["a0: &a0 [x, x, x]"]
-    lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]" for n in range(1, 11)]
-    return "\n".join(lines)
+    assert told.value.remedy.startswith('did you mean "outer.yaml"?')
 
 
 @pytest.mark.parametrize(
-    ("text", "message"),
+    ("text", "field"),
     [
-        (_bomb(), "more than 100000 values"),
-        ("name: &me [*me]", "more than 100000 values"),
-        ("a: &a {x: 1}\nb: &b {<<: [*a, *a]}\nname: {<<: *b}", "unknown key"),
-        ("[" * 10_000, "nested too deep"),
-        ("!!python/object/apply:os.system ['touch pwned']", "could not determine a constructor"),
-        ("name: 2001-99-99", "cannot be read: month must be in"),
-        ("name: !!bool x", "cannot be read: .x"),
-        (f"name: {'9' * 5000}", "cannot be read: Exceeds the limit"),
-        (f"ratio: 0x{'f' * 9999}\nname: a", "ratio: .*a number that is too large"),
-        (f"name: a\n{'x' * 900}: 1", r"unknown key \"x+… \(900 characters\)"),
-        (f"name: a\nparts: [{'x, ' * 999}x]", "and 980 problems more"),
+        (f"name: a\n{'x' * 900}: 1", "x" * 200),
+        (f"name: a\nparts: [{'x, ' * 999}x]", "parts[0]"),
+        (f"name: a\nratio: 1e{'9' * 200}", "ratio"),
     ],
 )
-def test_hostile_yaml_is_refused_in_few_words(tmp_path, text, message):
-    with pytest.raises(InputError, match=message) as refused:
+def test_hostile_data_are_refused_in_few_words(tmp_path, text, field):
+    with pytest.raises(InputError) as told:
         load(_write(tmp_path, text), Outer)
-    assert str(refused.value).startswith(str(tmp_path / "outer.yaml"))
-    assert len(str(refused.value)) < 5000
+    assert told.value.field.startswith(field)
+    assert len(str(told.value)) < 5000
 
 
-@pytest.mark.parametrize("name", ["a\0b.yaml", "x" * 300 + ".yaml"])
-def test_names_that_no_file_can_have_are_refused(tmp_path, name):
-    with pytest.raises(InputError, match="cannot be read"):
-        load(tmp_path / name, Outer)
+def test_of_very_many_problems_the_first_are_told(tmp_path):
+    with refused(remedy="and 980 problems more") as told:
+        load(_write(tmp_path, f"name: a\nparts: [{'x, ' * 999}x]"), Outer)
+    assert len(told.value.problems) == 20
 
 
 def test_what_never_ends_is_not_read():
-    with pytest.raises(InputError, match="/dev/zero: cannot be read: not a regular file"):
+    with refused(file="/dev/zero", problem="is not a regular file"):
         load("/dev/zero", Outer)
 
 

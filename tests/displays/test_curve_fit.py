@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pdpsych.displays.curve_fit import MODELS, best, compare, fit, leave_one_out, validate
+from pdpsych.displays.curve_fit import MODELS, fit_curve
 from pdpsych.displays.measurements import CHANNELS, LevelMeans
+from pdpsych.displays.validation import compare, cross_validate, leave_one_out
 
 FINE = np.linspace(0, 1, 257)
 
@@ -32,7 +33,7 @@ LAWS = {
 @pytest.mark.parametrize("model", LAWS)
 def test_exact_measurements_give_the_law_back(measure, model):
     measured = measure({"grey": LAWS[model]}, repeats=1, relative=0, floor=0)
-    found = fit(measured.means("grey"), model)
+    found = fit_curve(measured.means("grey"), model)
     assert errors(found, LAWS[model])[0] < 1e-5
     assert found.parameters["gamma"] == pytest.approx(2.2, abs=2e-3)
     p = {"k": 0.0, **found.parameters}
@@ -50,13 +51,13 @@ def test_gamma_is_recovered_from_noisy_measurements(measure, model, seed):
     """Three readings at each of 17 levels with 0.3 % of noise: 0.4 % of range, 1 % of slope."""
     measured = measure({"grey": LAWS[model]}, seed=seed)
     means = measured.means("grey")
-    found = fit(means, model)
+    found = fit_curve(means, model)
     largest, slope = errors(found, LAWS[model])
     assert largest < 0.004
     assert slope < 0.01
     assert found.parameters["gamma"] == pytest.approx(2.2, abs=0.03)
     assert abs(found.black - LAWS[model](0)) < 0.02
-    interpolated = errors(fit(means, "pchip"), LAWS[model])
+    interpolated = errors(fit_curve(means, "pchip"), LAWS[model])
     assert interpolated[0] < 0.01
     assert interpolated[1] < 0.03
 
@@ -64,9 +65,11 @@ def test_gamma_is_recovered_from_noisy_measurements(measure, model, seed):
 @pytest.mark.parametrize("model", ["power-1", "power-4"])
 @pytest.mark.parametrize("seed", range(3))
 def test_cross_validation_finds_the_law(measure, model, seed):
-    chosen = best(compare(measure({"grey": LAWS[model]}, seed=seed)))
+    chosen = compare(measure({"grey": LAWS[model]}, seed=seed)).chosen
     true = {
-        m: errors(fit(measure({"grey": LAWS[model]}, seed=seed).means("grey"), m), LAWS[model])
+        m: errors(
+            fit_curve(measure({"grey": LAWS[model]}, seed=seed).means("grey"), m), LAWS[model]
+        )
         for m in MODELS
     }
     assert chosen != "pchip"
@@ -76,10 +79,10 @@ def test_cross_validation_finds_the_law(measure, model, seed):
 @pytest.mark.parametrize("repeats", [1, 3])
 def test_interpolation_wins_where_the_curve_is_no_power_law(measure, lcd_curve, repeats):
     measured = measure({"grey": lcd_curve}, repeats=repeats)
-    validations = compare(measured)
-    assert best(validations) == "pchip"
-    slopes = {v.model: v.slope for v in validations}
-    true = {m: errors(fit(measured.means("grey"), m), lcd_curve) for m in MODELS}
+    comparison = compare(measured)
+    assert comparison.chosen == comparison.best == "pchip"
+    slopes = {v.model: v.slope for v in comparison.validations}
+    true = {m: errors(fit_curve(measured.means("grey"), m), lcd_curve) for m in MODELS}
     for power in MODELS[:-1]:
         assert true["pchip"][0] < true[power][0] / 4
         assert true["pchip"][1] < true[power][1] / 4
@@ -96,7 +99,7 @@ def test_a_wrong_law_is_wrong_everywhere_by_the_same_share(measure):
     def srgb(x):
         return 0.2 + 100 * np.where(x < 0.04045, x / 12.92, ((x + 0.055) / 1.055) ** 2.4)
 
-    assert errors(fit(measure({"grey": srgb}).means("grey"), "power-1"), srgb)[0] < 0.01
+    assert errors(fit_curve(measure({"grey": srgb}).means("grey"), "power-1"), srgb)[0] < 0.01
 
 
 @given(st.integers(0, 10**6), st.floats(0, 0.05), st.integers(5, 20))
@@ -108,21 +111,21 @@ def test_any_noise_gives_a_rising_curve(seed, noise, count):
     luminance[0], luminance[-1] = 0.1, 100
     means = LevelMeans(level, luminance, np.full(count, 1.0))
     for model in MODELS:
-        seen = fit(means, model).curve.luminance(FINE)
+        seen = fit_curve(means, model).curve.luminance(FINE)
         assert (np.diff(seen) >= 0).all()
         assert (seen[0], seen[-1]) == pytest.approx((0, 1), abs=1e-9)
 
 
 def test_interpolation_goes_through_means_that_rise(measure, lcd_curve):
     means = measure({"grey": lcd_curve}).means("grey")
-    found = fit(means, "pchip").candela(means.level)
+    found = fit_curve(means, "pchip").candela(means.level)
     np.testing.assert_allclose(found, means.luminance, rtol=1e-4, atol=1e-4)
 
 
 def test_levels_that_noise_put_in_the_wrong_order_share_their_mean():
     level = np.linspace(0, 1, 6)
     means = LevelMeans(level, np.array([1.0, 4, 9, 8, 30, 60]), np.ones(6))
-    found = fit(means, "pchip")
+    found = fit_curve(means, "pchip")
     assert found.candela(np.array([0.5]))[0] == pytest.approx(8.5, rel=1e-3)
 
 
@@ -130,13 +133,13 @@ def test_leaving_out_by_hand(measure):
     means = measure({"grey": LAWS["power-1"]}, levels=6).means("grey")
     out = leave_one_out(means, "power-1")
     np.testing.assert_allclose(out.level, means.level[1:-1])
-    without = fit(LevelMeans(*(np.delete(x, 2) for x in means)), "power-1")
+    without = fit_curve(LevelMeans(*(np.delete(x, 2) for x in means)), "power-1")
     predicted = without.candela(means.level)
     assert out.error[1] == pytest.approx(predicted[2] - means.luminance[2])
     slope = (means.luminance[3] - means.luminance[2]) / 0.2
     assert out.slope[1, 1] == pytest.approx(slope)
     assert out.slope_error[1, 1] == pytest.approx((predicted[3] - predicted[2]) / 0.2 - slope)
-    v = validate(means, "power-1", "grey")
+    v = cross_validate(means, "power-1", "grey")
     assert v.cross_validated == pytest.approx(np.sqrt(np.mean((out.error / out.sd) ** 2)))
 
 
@@ -144,7 +147,7 @@ def test_channels_have_curves_of_their_own(measure):
     gammas = dict(zip(CHANNELS, (2.2, 1.8, 2.2, 2.6), strict=True))
     measured = measure({c: lambda x, g=g: 0.2 + 50 * x**g for c, g in gammas.items()})
     for channel, gamma in gammas.items():
-        found = fit(measured.means(channel), "power-1").parameters["gamma"]
+        found = fit_curve(measured.means(channel), "power-1").parameters["gamma"]
         assert found == pytest.approx(gamma, abs=0.02)
 
 
@@ -153,5 +156,5 @@ def test_fitting_all_channels_takes_little_time(measure, lcd_curve):
     for model in MODELS:
         started = time.process_time()
         for m in means:
-            fit(m, model)
+            fit_curve(m, model)
         assert time.process_time() - started < 0.2, model

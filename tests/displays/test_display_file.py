@@ -1,22 +1,21 @@
 from __future__ import annotations
 
 import datetime
-import re
 from pathlib import Path
 
 import pytest
+from refusals import refused
 
-from pdpsych.common.errors import InputError
 from pdpsych.common.section import load
 from pdpsych.displays.display import Display, MeasuredCurve
 from pdpsych.displays.display_file import choose_model, import_csv, replace_curve
-from pdpsych.displays.measurements import text
+from pdpsych.displays.measurements import csv_text
 
 
 @pytest.fixture
 def table(tmp_path, measure, lcd_curve):
     path = tmp_path / "readings.csv"
-    path.write_text(text(measure({"grey": lcd_curve}).readings))
+    path.write_text(csv_text(measure({"grey": lcd_curve}).readings))
     return path
 
 
@@ -33,24 +32,24 @@ def test_a_csv_becomes_a_display(table, tmp_path):
 
 def test_levels_are_read_by_bit_depth(tmp_path, measure, lcd_curve):
     table = tmp_path / "ten.csv"
-    table.write_text(text(measure({"grey": lcd_curve}, top=1023).readings))
-    assert import_csv(table, tmp_path / "displays" / "ten.yaml", 10).top == 1023
-    with pytest.raises(InputError, match="level: expected an integer from 0 to 255"):
+    table.write_text(csv_text(measure({"grey": lcd_curve}, top=1023).readings))
+    assert import_csv(table, tmp_path / "displays" / "ten.yaml", bit_depth=10).top == 1023
+    with refused(file="ten.csv", field="level", allowed="0 to 255"):
         import_csv(table, tmp_path / "eight.yaml")
-    with pytest.raises(InputError, match="bit_depth: 8, 10 or 16, got 9"):
-        import_csv(table, tmp_path / "nine.yaml", 9)
+    with refused(field="bit_depth", value=9, allowed="8, 10, 16"):
+        import_csv(table, tmp_path / "nine.yaml", bit_depth=9)
 
 
 @pytest.mark.parametrize(
-    ("out", "message"),
+    ("out", "told"),
     [
-        ("lab.yml", "a display's file ends in .yaml; try"),
-        ("readings.yaml", "readings.csv: is there already; choose another name"),
+        ("lab.yml", {"file": "lab.yml", "remedy": "lab.yaml"}),
+        ("readings.yaml", {"file": "readings.csv", "remedy": "choose another name"}),
     ],
 )
-def test_nothing_is_written_over(table, tmp_path, out, message):
+def test_nothing_is_written_over(table, tmp_path, out, told):
     table.write_text(table.read_text() + "\n")
-    with pytest.raises(InputError, match=re.escape(message)):
+    with refused(field="out", **told):
         import_csv(table, tmp_path / out)
     assert [p.name for p in tmp_path.iterdir()] == ["readings.csv"]
 
@@ -60,16 +59,18 @@ def test_a_run_that_was_killed_between_the_two_files_is_finished(table, tmp_path
     whole = import_csv(table, out)
     out.unlink()
     assert import_csv(table, out).sha256 == whole.sha256
-    with pytest.raises(InputError, match=r"lab\.yaml: is there already"):
+    with refused(file="lab.yaml", field="out"):
         import_csv(table, out)
 
 
 def test_fitting_changes_the_model_and_nothing_else(measured_file, lcd_curve):
     path = measured_file({"grey": lcd_curve}, model="power-1", extra="# of the lab\nscreen: 1\n")
     before = path.read_text()
-    validations, model = choose_model(path)
-    assert model == "pchip"
-    assert {v.model for v in validations} == {"power-1", "power-2", "power-4", "pchip"}
+    assert choose_model(path, write=False).chosen == "pchip"
+    assert path.read_text() == before
+    found = choose_model(path)
+    assert found.chosen == "pchip"
+    assert {v.model for v in found.validations} == {"power-1", "power-2", "power-4", "pchip"}
     assert path.read_text() == before.replace("power-1", "pchip")
     assert load(path, Display).curve.model == "pchip"
 
@@ -77,7 +78,7 @@ def test_fitting_changes_the_model_and_nothing_else(measured_file, lcd_curve):
 def test_a_stated_curve_cannot_be_fitted(tmp_path):
     path = tmp_path / "stated.yaml"
     path.write_text("curve: 2.2\n")
-    with pytest.raises(InputError, match="not measured, there is nothing to fit"):
+    with refused(file="stated.yaml", field="curve", remedy="display measure"):
         choose_model(path)
 
 

@@ -5,9 +5,7 @@ import io
 import numpy as np
 
 from pdpsych.common.section import load
-from pdpsych.displays.curve_fit import compare
 from pdpsych.displays.display import Display
-from pdpsych.displays.figures import figure
 
 
 def test_every_channel_has_its_measurements_residuals_and_slopes(measured_file, lcd_curve):
@@ -15,7 +13,7 @@ def test_every_channel_has_its_measurements_residuals_and_slopes(measured_file, 
         return 0.3 + (lcd_curve(level) - 0.3) / 2
 
     display = load(measured_file({"grey": lcd_curve, "red": half}), Display)
-    drawn = figure(display, compare(display.measurements))
+    drawn = display.plot()
     drawn.savefig(io.BytesIO())
     assert len(drawn.axes) == 6
     for column, channel in enumerate(("grey", "red")):

@@ -1,12 +1,14 @@
 from __future__ import annotations
 
+import os
 import re
 
 import numpy as np
 import pytest
+from refusals import refused
 
-from pdpsych.common.errors import InputError
-from pdpsych.displays.measurements import CHANNELS, check, read, text
+from pdpsych.displays.measurement_file import read_measurements
+from pdpsych.displays.measurements import CHANNELS, check_measurements, csv_text
 
 GREY = "level,luminance\n0,0.2\n64,5\n128,22\n192,55\n255,100\n"
 
@@ -23,7 +25,7 @@ def write(tmp_path):
 
 def test_what_is_written_is_read_again(measure, write):
     measurements = measure({"grey": lambda x: 100 * x**2, "blue": lambda x: 7 * x**2})
-    again = read(write(text(measurements.readings)), 255)
+    again = read_measurements(write(csv_text(measurements.readings)), 255)
     assert again.readings == measurements.readings
     assert again.channels == ("grey", "blue")
     assert again.sha256 == measurements.sha256
@@ -31,21 +33,21 @@ def test_what_is_written_is_read_again(measure, write):
 
 def test_shares_are_levels_rounded_as_a_display_rounds_them(write):
     path = write("level,luminance\n0,0.2\n0.25,5\n0.5,22\n0.75,55\n1,100\n")
-    assert [r.level for r in read(path, 255).readings] == [0, 64, 128, 191, 255]
-    assert [r.level for r in read(path, 1023).readings][-1] == 1023
+    assert [r.level for r in read_measurements(path, 255).readings] == [0, 64, 128, 191, 255]
+    assert [r.level for r in read_measurements(path, 1023).readings][-1] == 1023
 
 
 def test_order_and_spaces_and_the_bytes_of_line_ends_do_not_matter(write):
-    plain = read(write(GREY), 255)
+    plain = read_measurements(write(GREY), 255)
     lines = GREY.splitlines()
     windows = "\r\n".join([lines[0].title().replace(",", ", "), *lines[1:], ""])
-    assert read(write("\ufeff" + windows), 255).sha256 == plain.sha256
+    assert read_measurements(write("\ufeff" + windows), 255).sha256 == plain.sha256
     ordered = write("order,level,luminance\n3,255,9\n1,0,0.1\n2,128,3\n")
-    assert [r.level for r in read(ordered, 255).readings] == [0, 128, 255]
+    assert [r.level for r in read_measurements(ordered, 255).readings] == [0, 128, 255]
 
 
 def test_means_by_hand(write):
-    measured = read(write("level,luminance\n0,1\n255,10\n0,3\n"), 255)
+    measured = read_measurements(write("level,luminance\n0,1\n255,10\n0,3\n"), 255)
     means = measured.means("grey")
     np.testing.assert_allclose(means.level, [0, 1])
     np.testing.assert_allclose(means.luminance, [2, 10])
@@ -77,65 +79,91 @@ def test_additivity_by_hand(measure):
 
 
 @pytest.mark.parametrize(
-    ("contents", "message"),
+    ("contents", "told"),
     [
-        ("", 'line 1: unknown column ""'),
-        (GREY.replace(",", ";"), "line 1: columns are separated by semicolons"),
-        (GREY.replace(",", "\t"), "separated by tabs"),
-        (GREY.replace("luminance", "luminanse"), 'unknown column "luminanse"; did you mean "lumi'),
-        (GREY.replace("level,", "order,"), "column level is missing"),
-        (GREY.replace("luminance", "level"), "line 1: column luminance is missing"),
-        (GREY.replace("64,5", "64,5,2"), "line 3: 3 values for 2 columns; decimal numbers"),
-        (
-            GREY.replace("64,5", "64,nan"),
-            'line 3: luminance: expected a number such as 12.5, got "n',
-        ),
-        (GREY.replace("64,5", "64,"), 'line 3: luminance: expected a number such as 12.5, got ""'),
-        (GREY.replace("64,5", "64,-5"), "line 3: luminance: at least 0 cd/m², got -5"),
-        (GREY.replace("255,", "256,"), "line 6: level: expected an integer from 0 to 255"),
-        (GREY.replace("64,", "64.5,"), "got 64.5; nearest: 64"),
-        ("channel,level,luminance\ngray,0,1\n", 'channel: "gray": did you mean "grey"?'),
-        ("order,level,luminance\nx,0,1\n", "order: expected a number"),
+        ("", {"line": 1, "value": ""}),
+        (GREY.replace(",", ";"), {"line": 1, "problem": "columns are separated by semicolons"}),
+        (GREY.replace(",", "\t"), {"line": 1, "problem": "columns are separated by tabs"}),
+        (GREY.replace("luminance", "luminanse"), {"value": "luminanse", "allowed": "luminance"}),
+        (GREY.replace("level,", "order,"), {"line": 1, "value": "order, luminance"}),
+        (GREY.replace("luminance", "level"), {"line": 1, "value": "level, level"}),
+        (GREY.replace("64,5", "64,5,2"), {"line": 3, "value": "64,5,2"}),
+        (GREY.replace("64,5", "64,nan"), {"line": 3, "field": "luminance", "value": "nan"}),
+        (GREY.replace("64,5", "64,"), {"line": 3, "field": "luminance", "value": ""}),
+        (GREY.replace("64,5", "64,-5"), {"line": 3, "field": "luminance", "value": "-5"}),
+        (GREY.replace("255,", "256,"), {"line": 6, "field": "level", "value": "256"}),
+        (GREY.replace("64,", "64.5,"), {"line": 3, "field": "level", "remedy": "nearest: 64"}),
+        ("channel,level,luminance\ngray,0,1\n", {"field": "channel", "allowed": "grey"}),
+        ("order,level,luminance\nx,0,1\n", {"field": "order", "value": "x"}),
     ],
 )
-def test_bad_files_are_refused_by_line(write, contents, message):
-    with pytest.raises(InputError, match=re.escape(message)):
-        read(write(contents), 255)
+def test_bad_files_are_refused_by_line(write, contents, told):
+    with refused(file="lab.csv", **told):
+        read_measurements(write(contents), 255)
 
 
 @pytest.mark.parametrize(
-    ("contents", "message"),
+    ("contents", "told"),
     [
-        ("level,luminance\n", "no readings"),
-        (GREY.replace("64,5\n", ""), "grey: measured at 4 levels; at least 5 are needed"),
-        (GREY.replace("0,0.2", "8,0.3"), "the lowest, 0, was not measured (nearest: 8)"),
-        (GREY.replace("255,", "240,"), "the highest, 255, was not measured (nearest: 240)"),
-        (re.sub(r",[\d.]+", ",7", GREY), "do not differ by more than noise; nothing was measured"),
-        ("level,luminance\n0,99\n64,60\n128,20\n192,5\n255,1\n", "falls from 99 at level 0 to 1"),
-        (GREY.replace("128,22", "128,3"), "falls to 3 at level 128 from 5 at a lower level"),
+        ("level,luminance\n", {}),
+        (GREY.replace("64,5\n", ""), {"field": "level", "value": 4}),
+        (GREY.replace("0,0.2", "8,0.3"), {"field": "level", "remedy": "correct bit_depth"}),
+        (GREY.replace("255,", "240,"), {"field": "level", "remedy": "correct bit_depth"}),
+        (re.sub(r",[\d.]+", ",7", GREY), {"field": "luminance", "remedy": "measure again"}),
+        (
+            "level,luminance\n0,99\n64,60\n128,20\n192,5\n255,1\n",
+            {"field": "luminance", "remedy": "correct the table"},
+        ),
+        (GREY.replace("128,22", "128,3"), {"field": "luminance", "remedy": "dynamic contrast"}),
         (
             "level,luminance\n0,0.002\n64,0.05\n128,0.22\n192,0.55\n255,1\n",
-            "the brightest reading is 1, which looks like normalised values; give cd/m²",
+            {"field": "luminance", "value": 1.0, "allowed": "cd/m²"},
         ),
-        (GREY.replace("255,100", "255,100000"), "looks like another unit"),
+        (GREY.replace("255,100", "255,100000"), {"field": "luminance", "value": 100000.0}),
     ],
 )
-def test_measurements_of_no_use_are_refused(write, contents, message):
-    with pytest.raises(InputError, match=re.escape(message)):
-        check(read(write(contents), 255))
+def test_measurements_of_no_use_are_refused(write, contents, told):
+    with refused(file="lab.csv", **told):
+        check_measurements(read_measurements(write(contents), 255))
+
+
+def test_a_refused_line_reads_as_a_sentence(write):
+    with refused(line=3) as told:
+        read_measurements(write(GREY.replace("64,5", "64.5,5")), 255)
+    assert str(told.value).endswith(
+        'lab.csv: line 3: level: no level of the display, got "64.5"; allowed: integers from 0 to '
+        "255, or shares from 0 to 1 in all lines; nearest: 64"
+    )
 
 
 def test_a_fall_within_the_noise_is_no_fall(measure):
     def saturating(x):
         return 0.2 + 100 * min(x, 0.8) ** 2
 
-    check(measure({"grey": saturating}, levels=33, repeats=2, relative=0.005))
+    check_measurements(measure({"grey": saturating}, levels=33, repeats=2, relative=0.005))
 
 
 def test_missing_files_are_named(write, tmp_path):
     write(GREY)
-    with pytest.raises(InputError, match=r'lob.csv: no such file; did you mean "lab.csv"'):
-        read(tmp_path / "lob.csv", 255)
+    with refused(file="lob.csv", remedy="lab.csv"):
+        read_measurements(tmp_path / "lob.csv", 255)
     (tmp_path / "image.csv").write_bytes(b"\xff\xd8\xff")
-    with pytest.raises(InputError, match="cannot be read as text"):
-        read(tmp_path / "image.csv", 255)
+    with refused(file="image.csv"):
+        read_measurements(tmp_path / "image.csv", 255)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda path: (path.unlink(), os.mkfifo(path)),
+        lambda path: (path.unlink(), path.symlink_to("/dev/zero")),
+        lambda path: (path.unlink(), path.mkdir()),
+        lambda path: path.write_text(GREY.replace("64", "6\0")),
+    ],
+    ids=["FIFO", "device", "folder", "NUL"],
+)
+def test_what_is_no_table_is_refused_at_once(write, damage):
+    path = write(GREY)
+    damage(path)
+    with refused(file="lab.csv"):
+        read_measurements(path, 255)

@@ -9,7 +9,8 @@ from scipy.ndimage import gaussian_filter
 from pdpsych.common.section import load
 from pdpsych.displays.display import Display
 from pdpsych.displays.encoding import linear_from_srgb, srgb_from_linear
-from pdpsych.displays.rendering import expected, largest_amplitude, levels, quantise, show
+from pdpsych.displays.expectation import expected
+from pdpsych.displays.rendering import largest_amplitude, levels, quantize, show
 
 curves = st.one_of(st.just("srgb"), st.floats(1, 3))
 encodings = st.sampled_from(["srgb", "linear"])
@@ -27,7 +28,7 @@ def test_luminance_shown_is_the_luminance_meant(curve, encoding):
     """The display's own curve, applied to what is shown, gives back the image's luminance."""
     display = Display(curve=curve, bit_depth=16, dither="none")
     image = np.linspace(0, 1, 100).reshape(1, 10, 10)
-    levels = quantise(image, display, encoding, np.random.default_rng(0)) / display.top
+    levels = quantize(image, display, encoding, np.random.default_rng(0)) / display.top
     shown = linear_from_srgb(levels) if curve == "srgb" else levels**curve
     meant = linear_from_srgb(image) if encoding == "srgb" else image
     np.testing.assert_allclose(shown, meant, atol=5e-5)
@@ -186,7 +187,7 @@ def _scale(display, encoding):
 
 
 def _seen(image, display, encoding, seed):
-    shown = quantise(image, display, encoding, np.random.default_rng(seed)) / display.top
+    shown = quantize(image, display, encoding, np.random.default_rng(seed)) / display.top
     linear = linear_from_srgb(shown) if display.curve == "srgb" else shown**display.curve
     return srgb_from_linear(linear) if encoding == "srgb" else linear
 
@@ -226,7 +227,7 @@ def test_all_grey_levels_can_be_told_apart(bits):
     display = Display(curve=2.2, bit_depth=bits, dither="none")
     every = np.arange(display.top + 1)
     image = ((every / display.top) ** 2.2).reshape(1, 1, -1)
-    shown = quantise(image, display, "linear", np.random.default_rng(0))
+    shown = quantize(image, display, "linear", np.random.default_rng(0))
     allowed = 0 if bits < 16 else 1
     assert np.abs(shown[0, 0].astype(int) - every).max() <= allowed
 

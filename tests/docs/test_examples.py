@@ -6,6 +6,7 @@ import doctest
 import importlib
 import inspect
 import re
+import shutil
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
@@ -17,7 +18,7 @@ PACKAGE = Path(pdpsych.__file__).parent
 # Packages whose public names all have an example, and all their parameters described. The others
 # are added here as their docstrings are written: geometry, models, displays, stimuli, experiments,
 # analysis, studies, each with pdpsych. before it.
-DESCRIBED: tuple[str, ...] = ()
+DESCRIBED: tuple[str, ...] = ("pdpsych.analysis",)
 
 WITH_EXAMPLES = sorted(
     ".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts).removesuffix(".__init__")
@@ -31,7 +32,8 @@ NOT_DESCRIBED = ("self", "cls")
 
 
 @pytest.mark.parametrize("module", WITH_EXAMPLES)
-def test_examples_give_what_they_say(module, tmp_path, monkeypatch):
+def test_examples_give_what_they_say(module, example_study, tmp_path, monkeypatch):
+    shutil.copytree(example_study, tmp_path / "study")
     monkeypatch.chdir(tmp_path)
     told: list[str] = []
     runner = doctest.DocTestRunner(optionflags=OPTIONS, verbose=False)

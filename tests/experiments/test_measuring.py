@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from pdpsych.common.section import load
+from pdpsych.displays import Display
 from pdpsych.displays.measuring.verification import last_verification
-from pdpsych.stimuli import Display
 
 ASSISTANT = Path(__file__).parents[1] / "support" / "assistant.py"
 SIZE = "width_px: 320\nheight_px: 241\n"

@@ -20,7 +20,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Literal
 
-from pdpsych import cli
+from pdpsych.cli import main as cli
 from pdpsych.common.errors import InputError
 
 Command = Sequence[str] | Callable[[Path], object]

@@ -87,7 +87,7 @@ def reseal(root: Path) -> None:
 
 
 def reseal_unit(root: Path) -> None:
-    record = next(root.glob("stimuli/sets/.*.units/*/unit.json"))
+    record = next(root.glob("stimuli/sets/.*.units/[!.]*/unit.json"))
     data = json.loads(record.read_bytes())
     for file in data["files"]:
         data["files"][file] = sha256(record.parent / file)
@@ -99,7 +99,7 @@ def read_arrays(root: Path) -> None:
 
     opened = StimulusSet.open(root / SET)
     for image in opened.images:
-        opened.base(image)
+        _ = opened[image].base
 
 
 def _load_image(root: Path) -> None:

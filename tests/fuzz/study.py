@@ -45,8 +45,8 @@ def build(root: Path) -> Path:
 
 def _write_verification(display: Path) -> None:
     from pdpsych.common.section import load
+    from pdpsych.displays import Display
     from pdpsych.displays.measuring.verification import Verification
-    from pdpsych.stimuli import Display
 
     measurements = load(display, Display).measurements
     assert measurements is not None

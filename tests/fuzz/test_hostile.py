@@ -113,7 +113,7 @@ def test_labels_that_are_paths_or_formulas_are_refused(bench, option, label):
 
 def test_a_unit_leads_nowhere_else(bench):
     def change(root):
-        record = next(root.glob("stimuli/sets/.*.units/*/unit.json"))
+        record = next(root.glob("stimuli/sets/.*.units/[!.]*/unit.json"))
         data = json.loads(record.read_text())
         outside = "../../../../experiments/small.yaml"
         data["files"][outside] = kinds.sha256(root / "experiments" / "small.yaml")

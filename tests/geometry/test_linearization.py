@@ -8,9 +8,9 @@ import torch.nn.functional as F
 import torchvision
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from refusals import refused
 from torch import nn
 
-from pdpsych.common.errors import InputError
 from pdpsych.geometry import linearization
 from pdpsych.geometry.affine import AffineOperations
 from pdpsych.geometry.linearization import AutogradLinearization, ForwardLinearization, linearize
@@ -124,9 +124,9 @@ def _network(name):
     torch.manual_seed(1)
     if name in TINY:
         make, layers = TINY[name]
-        return ModuleNetwork(make().double(), name), layers, _random(3, 8, 8).sigmoid()
+        return ModuleNetwork(make().double(), name=name), layers, _random(3, 8, 8).sigmoid()
     module = torchvision.models.get_model(name, weights=None, num_classes=10).double()
-    return ModuleNetwork(module, name), BIG[name], _random(3, 64, 64).sigmoid()
+    return ModuleNetwork(module, name=name), BIG[name], _random(3, 64, 64).sigmoid()
 
 
 def _random(*shape, seed=0):
@@ -379,9 +379,10 @@ class _Wrong(torch.autograd.Function):
 
 
 def test_a_derivative_that_is_not_the_adjoint_is_refused_naming_the_layer():
-    with pytest.raises(InputError, match=r"differ at layer b") as caught:
+    with refused(file="layer a, layer b") as told:
         linearize(lambda x: [x, _Wrong.apply(x)], _random(1, 4, 4), ["layer a", "layer b"])
-    assert "differ at layer a" not in str(caught.value)
+    assert "differ at layer b" in told.value.problem
+    assert "differ at layer a" not in told.value.problem
 
 
 def test_a_small_error_of_one_layer_among_many_is_seen():
@@ -413,21 +414,22 @@ class _Opaque(torch.autograd.Function):
 
 
 def test_what_neither_mode_can_do_is_refused_with_both_reasons():
-    with pytest.raises(InputError, match=r"layer a: no derivative; by double backward: .*by forw"):
+    with refused(file="layer a") as told:
         linearize(lambda x: [_Opaque.apply(x)], _random(1, 4, 4), ["layer a"])
+    assert all(f"by {mode}: " in told.value.problem for mode in linearization._MODES)
 
 
 @pytest.mark.parametrize(
-    ("function", "message"),
+    "function",
     [
-        (lambda x: [x, x * 0 + 1], "layer b: its response does not change"),
-        (lambda x: [x, x.detach()], "layer b: its response does not change"),
-        (lambda x: [x, torch.ones(3, dtype=x.dtype)], "layer b: its response does not change"),
-        (lambda x: [x, x.round()], "layer b: its response does not change"),
-        (lambda x: [x, (x - x).sqrt()], "layer b: its derivative at this image is not finite"),
+        lambda x: [x, x * 0 + 1],
+        lambda x: [x, x.detach()],
+        lambda x: [x, torch.ones(3, dtype=x.dtype)],
+        lambda x: [x, x.round()],
+        lambda x: [x, (x - x).sqrt()],
     ],
     ids=["zero", "detached", "constant", "rounded", "infinite"],
 )
-def test_a_useless_derivative_is_refused_naming_the_layer(function, message):
-    with pytest.raises(InputError, match=message):
+def test_a_useless_derivative_is_refused_naming_the_layer(function):
+    with refused(file="layer b"):
         linearize(function, _random(1, 4, 4), ["layer a", "layer b"])

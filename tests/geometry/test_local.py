@@ -3,9 +3,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from refusals import refused
 
 from pdpsych import geometry, models
-from pdpsych.common.errors import InputError
 from pdpsych.geometry.linearization import AutogradLinearization
 from pdpsych.geometry.local import PROBES, LocalGeometry
 
@@ -72,7 +72,7 @@ def test_a_selection_gives_the_products_of_the_whole(net, small_image, matrix_re
     matrices = matrix_representations(*rng.standard_normal((2, 7, 64)))
     taps = models.from_module(net, ["0", "3", "5"], "net")
     order = [taps[0], matrices[0], taps[1], *models.load(["LN"]), taps[2]]
-    whole = LocalGeometry(order, small_image, 0.1)
+    whole = LocalGeometry(order, small_image, floor=0.1)
     numbers = [4, 1, 2]
     some = whole.select(numbers)
     assert some.names == [whole.names[i] for i in numbers]
@@ -167,32 +167,33 @@ def test_an_identity_of_a_response_with_no_dependence_gives_zero():
 
 
 @pytest.mark.parametrize(
-    ("image", "message"),
+    ("image", "expected"),
     [
-        (torch.full((1, 4, 4), float("nan")), "not finite"),
-        (torch.full((1, 4, 4), 1.5), "must lie in"),
-        (torch.zeros((4, 4)), "shape"),
-        (torch.zeros((1, 4, 4), dtype=torch.uint8), "float32 or float64"),
+        (torch.full((1, 4, 4), float("nan")), {"problem": "has values that are not finite"}),
+        (torch.full((1, 4, 4), 1.5), {"value": (1.5, 1.5), "allowed": "from 0 to 1"}),
+        (torch.zeros((4, 4)), {"value": "torch.float32 (4, 4)", "allowed": "(channels,"}),
+        (torch.zeros((1, 4, 4), dtype=torch.uint8), {"allowed": "float32 or float64"}),
     ],
 )
-def test_images_that_cannot_be_used_are_refused(image, message):
+def test_images_that_cannot_be_used_are_refused(image, expected):
     (identity,) = models.load(["identity"])
-    with pytest.raises(InputError, match=message):
+    with refused(field="image", **expected):
         geometry.sensitivity(identity, image, torch.zeros((1, 1, 4, 4)))
 
 
 def test_distortions_of_another_shape_are_refused():
     (identity,) = models.load(["identity"])
-    with pytest.raises(InputError, match="does not fit the image"):
+    with refused(field="distortions", value=(1, 1, 4, 5), allowed="(K, 1, 4, 4)"):
         geometry.sensitivity(identity, torch.zeros((1, 4, 4)), torch.zeros((1, 1, 4, 5)))
 
 
 @pytest.mark.parametrize(
-    ("value", "message"), [(0.0, "number 1 is zero"), (float("nan"), "number 1 has values")]
+    ("value", "problem"),
+    [(0.0, "zero everywhere"), (float("nan"), "has values that are not finite")],
 )
-def test_distortions_without_a_direction_are_refused(value, message):
+def test_distortions_without_a_direction_are_refused(value, problem):
     (identity,) = models.load(["identity"])
     distortions = torch.ones((2, 1, 4, 4))
     distortions[1] = value
-    with pytest.raises(InputError, match=message):
+    with refused(field="distortions[1]", problem=problem):
         geometry.sensitivity(identity, torch.zeros((1, 4, 4)), distortions)

@@ -7,10 +7,10 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from refusals import refused
 from torch.distributions import Categorical, MultivariateNormal, Normal, Poisson
 
 from pdpsych import geometry, models
-from pdpsych.common.errors import InputError
 
 PIXELS, RESPONSES, SAMPLES = 6, 4, 200_000
 GENERATOR = torch.Generator().manual_seed(5)
@@ -197,45 +197,74 @@ def test_sensitivities_of_a_network_carry_the_noise():
 
 
 @pytest.mark.parametrize(
-    ("make", "message"),
+    ("make", "expected"),
     [
-        (lambda: geometry.Gaussian(0.0), "standard_deviation: 0; must be above 0"),
-        (lambda: geometry.Gaussian(float("nan")), "standard_deviation: nan"),
-        (lambda: geometry.Gaussian(torch.tensor([1.0, -2.0])), "standard_deviation: -2"),
-        (lambda: geometry.CorrelatedGaussian(torch.ones(3)), r"shape \(3,\)"),
-        (lambda: geometry.CorrelatedGaussian(torch.ones((2, 3))), r"shape \(2, 3\)"),
-        (lambda: geometry.CorrelatedGaussian(torch.tensor([[1.0, 0.2], [0, 1]])), "symmetric"),
-        (lambda: geometry.CorrelatedGaussian(torch.full((2, 2), float("nan"))), "finite"),
-        (lambda: geometry.CorrelatedGaussian(torch.ones((2, 2))), "not positive definite"),
-        (lambda: geometry.Poisson(smallest=0.0), "smallest: 0.0"),
+        (lambda: geometry.Gaussian(0.0), {"field": "standard_deviation", "value": 0}),
+        (lambda: geometry.Gaussian(torch.tensor([1.0, -2.0])), {"value": -2}),
+        (lambda: geometry.Gaussian(float("nan")), {"field": "standard_deviation"}),
+        (lambda: geometry.CorrelatedGaussian(torch.ones(3)), {"value": (3,), "allowed": "(R, R)"}),
+        (lambda: geometry.CorrelatedGaussian(torch.ones((2, 3))), {"value": (2, 3)}),
+        (
+            lambda: geometry.CorrelatedGaussian(torch.tensor([[1.0, 0.2], [0, 1]])),
+            {"field": "covariance", "problem": "is not symmetric, or not finite"},
+        ),
+        (
+            lambda: geometry.CorrelatedGaussian(torch.full((2, 2), float("nan"))),
+            {"field": "covariance", "problem": "is not symmetric, or not finite"},
+        ),
+        (
+            lambda: geometry.CorrelatedGaussian(torch.ones((2, 2))),
+            {"field": "covariance", "problem": "is not positive definite"},
+        ),
+        (lambda: geometry.Poisson(smallest=0.0), {"field": "smallest", "value": 0.0}),
     ],
 )
-def test_parameters_that_cannot_be_are_refused(make, message):
-    with pytest.raises(InputError, match=message):
+def test_parameters_that_cannot_be_are_refused(make, expected):
+    with refused(**expected):
         make()
 
 
 @pytest.mark.parametrize(
-    ("noise", "response", "message"),
+    ("noise", "response", "expected"),
     [
-        (geometry.Gaussian(torch.ones(3)), [1.0, 2.0], "has 3 values for 2 responses"),
-        (geometry.CorrelatedGaussian(torch.eye(3)), [1.0, 2.0], "is for 3 responses, there are 2"),
-        (geometry.Poisson(), [1.0, -0.5], "mean of a response is -0.5.*behind a rectifier"),
-        (geometry.Poisson(), [1.0, float("nan")], "mean of a response is nan"),
-        (geometry.Categorical(), [1.5, -0.5], "probability of a response is -0.5.*logits"),
-        (geometry.Categorical(), [0.5, 0.6], "sum to 1.1, not 1.*softmax"),
+        (
+            geometry.Gaussian(torch.ones(3)),
+            [1.0, 2.0],
+            {"field": "standard_deviation", "value": 3, "allowed": "one for each response"},
+        ),
+        (
+            geometry.CorrelatedGaussian(torch.eye(3)),
+            [1.0, 2.0],
+            {"field": "covariance", "value": (3, 3)},
+        ),
+        (
+            geometry.Poisson(),
+            [1.0, -0.5],
+            {"field": "response", "value": -0.5, "remedy": "behind a rectifier"},
+        ),
+        (geometry.Poisson(), [1.0, float("nan")], {"field": "response"}),
+        (
+            geometry.Categorical(),
+            [1.5, -0.5],
+            {"field": "response", "value": -0.5, "remedy": "logits"},
+        ),
+        (geometry.Categorical(), [0.5, 0.6], {"field": "response", "remedy": "softmax"}),
         (
             geometry.ResponseVariance(lambda r: 1 + r),
             [0.5, -2.0],
-            "variance: -1 for the response -2",
+            {"field": "variance", "value": -1, "allowed": "above 0"},
         ),
-        (geometry.ResponseVariance(lambda r: r.sum()), [0.5, 2.0], "one value for each response"),
+        (
+            geometry.ResponseVariance(lambda r: r.sum()),
+            [0.5, 2.0],
+            {"field": "variance", "value": ()},
+        ),
     ],
 )
-def test_responses_that_do_not_fit_are_refused(noise, response, message):
+def test_responses_that_do_not_fit_are_refused(noise, response, expected):
     response = torch.tensor(response)
     for apply in (noise.whiten, noise.whiten_adjoint):
-        with pytest.raises(InputError, match=message):
+        with refused(**expected):
             apply(
                 response, torch.zeros((1, 4 if isinstance(noise, geometry.ResponseVariance) else 2))
             )

@@ -4,28 +4,33 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from refusals import refused
 
 from pdpsych import geometry, models
-from pdpsych.common.errors import InputError
 
 MODELS = models.load(["LN", "LG", "LGN"])
 IMAGE = torch.rand(1, 16, 16, generator=torch.Generator().manual_seed(0))
 
 
 def _principal():
-    return geometry.principal_distortions(MODELS, IMAGE, iterations=3, restarts=2)
+    return geometry.principal_distortions(
+        MODELS, IMAGE, budget=geometry.Budget(iterations=3), restarts=2
+    )
 
 
 def _eigen():
-    return geometry.eigen_distortions(MODELS[0], IMAGE, k=2, iterations=3)
+    return geometry.eigen_distortions(MODELS[0], IMAGE, k=2, budget=geometry.Budget(iterations=3))
 
 
 def _generalised():
-    return geometry.generalized_eigen_distortions(*MODELS[:2], IMAGE, iterations=3)
+    return geometry.generalized_eigen_distortions(
+        *MODELS[:2], IMAGE, budget=geometry.Budget(iterations=3)
+    )
 
 
 def _linearity():
@@ -42,37 +47,74 @@ def result(request):
     return request.param()
 
 
-def _same(one, other):
-    if dataclasses.is_dataclass(one):
-        return type(one) is type(other) and all(
-            _same(getattr(one, f.name), getattr(other, f.name)) for f in dataclasses.fields(one)
-        )
-    if isinstance(one, torch.Tensor):
-        return one.dtype == other.dtype and torch.equal(one, other)
-    if isinstance(one, np.ndarray):
-        return one.dtype == other.dtype and np.array_equal(one, other)
-    return type(one) is type(other) and one == other
-
-
 def test_it_reads_back_the_same(result, tmp_path):
     path = result.to_json(tmp_path / "new" / "result.json")
-    assert _same(result, type(result).from_json(path))
+    back = type(result).from_json(path)
+    assert back == result
+    assert hash(back) == hash(result)
+    assert not dataclasses.is_dataclass(result) or vars(back).keys() == vars(result).keys()
     written = json.loads(path.read_text(encoding="utf-8"))
-    assert written["schema_version"] == 1
+    assert written["schema_version"] == result.SCHEMA.version
     assert {"python", "pdpsych", "torch"} <= written["versions"].keys()
 
 
-def test_it_prints_in_a_few_lines(result):
+def test_arrays_come_back_bit_by_bit_and_of_their_type(result, tmp_path):
+    back = type(result).from_json(result.to_json(tmp_path / "result.json"))
+    for name, value in vars(result).items():
+        other = getattr(back, name)
+        assert type(value) is type(other), name
+        if isinstance(value, torch.Tensor | np.ndarray):
+            assert value.dtype == other.dtype, name
+            assert bool((value == other).all()), name
+
+
+def test_results_of_the_same_question_are_equal_and_others_are_not(result):
+    assert result == dataclasses.replace(result)
+    assert len({result, dataclasses.replace(result)}) == 1
+    assert result != dataclasses.replace(result, names=("other", *result.names[1:]))
+    assert result != 1
+
+
+@pytest.mark.parametrize(
+    ("file", "made"),
+    [
+        ("principal.json", geometry.PrincipalDistortions),
+        ("eigen.json", geometry.EigenDistortions),
+        ("linearity.json", geometry.Linearity),
+    ],
+)
+def test_files_of_version_1_are_read(file, made):
+    found = made.from_json(Path(__file__).parent / "version_1" / file)
+    assert found.names[0] == "LN"
+    assert found.describe()
+    if made is not geometry.Linearity:
+        assert found.certificate.budget is None
+        assert found.certificate.iterations == 2
+
+
+def test_a_version_1_pair_is_what_it_was():
+    found = geometry.PrincipalDistortions.from_json(
+        Path(__file__).parent / "version_1" / "principal.json"
+    )
+    assert found.objective == pytest.approx(np.var(found.log_ratios))
+    torch.testing.assert_close(found.distortions.flatten(1).norm(dim=1), torch.ones(2))
+    assert found.certificate.restarts[1]["objective"] == found.objective
+
+
+def test_it_prints_in_one_line_and_describes_itself_in_a_few(result):
     assert repr(result) == str(result)
-    assert 2 <= len(str(result).splitlines()) <= 25
-    assert all(name in str(result) for name in result.names)
+    assert len(str(result).splitlines()) == 1
+    assert 2 <= len(result.describe().splitlines()) <= 25
+    assert all(name in result.describe() and name in str(result) for name in result.names)
+    assert result.describe().splitlines()[0] in result._repr_html_()
 
 
 def test_many_models_are_not_all_printed():
     names = tuple(f"net/layer{number}" for number in range(40))
     found = dataclasses.replace(_principal(), names=names, log_ratios=np.arange(40.0))
-    assert "and 20 more" in str(found)
-    assert len(str(found).splitlines()) <= 25
+    assert "and 20 more" in found.describe()
+    assert len(found.describe().splitlines()) <= 25
+    assert "40 representations" in str(found)
 
 
 def test_principal_distortions_draw_pictures_and_log_ratios():
@@ -103,27 +145,43 @@ def test_linearity_draws_a_line_for_each_model_and_the_worse_sign():
 
 
 @pytest.mark.parametrize(
-    ("text", "message"),
+    ("text", "expected"),
     [
-        ("{", "not a result of pdpsych"),
-        ("[]", "expected a mapping"),
-        ("[" * 100_000, "not a result of pdpsych"),
-        ('{"schema_version": 9}', "the principal distortions has 9"),
+        ("{", {}),
+        ("[]", {}),
+        ("[" * 100_000, {}),
+        ('{"schema_version": 9}', {"field": "schema_version", "value": 9}),
         (
             '{"schema_version": 1, "kind": "linearity"}',
-            "kind: 'linearity'; allowed here: principal",
+            {"field": "kind", "value": "linearity", "allowed": "principal distortions"},
         ),
-        ('{"schema_version": 1, "kind": "principal distortions"}', "not a principal distortions"),
-        ('{"a": {"dtype": "object", "shape": [1], "base64": "AA=="}}', "dtype 'object'; allowed"),
-        ('{"a": {"dtype": "float32", "shape": [1000000], "base64": "AA=="}}', "with 1 bytes"),
-        ('{"a": {"dtype": "bool", "shape": [1], "base64": "?"}}', "not a result of pdpsych"),
+        ('{"schema_version": 1, "kind": "principal distortions"}', {"remedy": "solve"}),
     ],
 )
-def test_what_is_no_result_is_refused(tmp_path, text, message):
+def test_what_is_no_result_is_refused(tmp_path, text, expected):
     path = tmp_path / "result.json"
     path.write_text(text)
-    with pytest.raises(InputError, match=message):
+    with refused(file="result.json", **expected):
         geometry.PrincipalDistortions.from_json(path)
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"dtype": "object"},
+        {"shape": [1_000_000]},
+        {"base64": "?"},
+        {"base64": 1},
+        {"shape": None},
+    ],
+)
+def test_arrays_that_are_not_what_they_say_are_refused(changed, tmp_path):
+    path = _linearity().to_json(tmp_path / "result.json")
+    data = json.loads(path.read_text(encoding="utf-8"))
+    data["ratios"] |= changed
+    path.write_text(json.dumps(data), encoding="utf-8")
+    with refused(file="result.json"):
+        geometry.Linearity.from_json(path)
 
 
 def test_only_plain_data_and_arrays_are_written(tmp_path):
@@ -134,7 +192,51 @@ def test_only_plain_data_and_arrays_are_written(tmp_path):
 
 def test_a_certificate_says_what_it_rests_on():
     found = _principal().certificate
-    text = str(found)
+    text = found.describe()
     assert f"{found.iterations} iterations" in text
     assert "of 2 starts" in text
     assert geometry.Certificate.from_dict(found.to_dict()) == found
+    assert found.budget == geometry.Budget(iterations=3)
+
+
+def test_a_certificate_goes_to_a_file_of_its_own(tmp_path):
+    found = _eigen().certificate
+    assert geometry.Certificate.from_json(found.to_json(tmp_path / "c.json")) == found
+    assert len(str(found).splitlines()) == 1
+
+
+def test_a_certificate_does_not_keep_the_callers_progress():
+    budget = geometry.Budget(iterations=1, progress=lambda *_: None)
+    found = geometry.eigen_distortions(MODELS[0], IMAGE, budget=budget).certificate
+    assert found.budget == budget
+    assert found.budget.progress is None
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("iterations", 0),
+        ("iterations", 2.5),
+        ("iterations", True),
+        ("seconds", -1.0),
+        ("seconds", np.inf),
+        ("tolerance", 0.0),
+        ("tolerance", 1.0),
+        ("tolerance", "small"),
+    ],
+)
+def test_budgets_that_cannot_be_are_refused(field, value):
+    with refused(field=field, value=value):
+        geometry.Budget(**{field: value})
+
+
+def test_a_wider_tolerance_ends_sooner():
+    wide, narrow = (
+        geometry.principal_distortions(
+            MODELS, IMAGE, floor=0.1, budget=geometry.Budget(iterations=500, tolerance=tolerance)
+        ).certificate
+        for tolerance in (0.1, 0.01)
+    )
+    assert wide.stopped == narrow.stopped == "converged"
+    assert wide.iterations < narrow.iterations
+    assert 0.01 < wide.gradient_norm <= 0.1

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from refusals import refused
 
 from pdpsych import geometry, models
-from pdpsych.common.errors import InputError
 
 FLOOR = 0.1
 
@@ -33,12 +33,14 @@ def image(photograph):
 
 @pytest.fixture(scope="module")
 def local(representations, image):
-    return geometry.LocalGeometry(representations, image, FLOOR)
+    return geometry.LocalGeometry(representations, image, floor=FLOOR)
 
 
 def test_principal_distortions(representations, image, local):
-    alone = geometry.principal_distortions(representations, image, FLOOR, seed=1, iterations=4)
-    shared = geometry.principal_distortions_at(local, seed=1, iterations=4)
+    alone = geometry.principal_distortions(
+        representations, image, floor=FLOOR, seed=1, budget=geometry.Budget(iterations=4)
+    )
+    shared = geometry.principal_distortions_at(local, seed=1, budget=geometry.Budget(iterations=4))
     torch.testing.assert_close(shared.distortions, alone.distortions)
     assert shared.floor == FLOOR
     assert shared.certificate.operator_applications == alone.certificate.operator_applications
@@ -46,8 +48,8 @@ def test_principal_distortions(representations, image, local):
 
 def test_the_floor_against_rounding_stays_inside_the_solvers(representations, image):
     bare = geometry.LocalGeometry(representations, image)
-    geometry.principal_distortions_at(bare, iterations=1)
-    geometry.eigen_distortions_at(bare.select([0]), iterations=1)
+    geometry.principal_distortions_at(bare, budget=geometry.Budget(iterations=1))
+    geometry.eigen_distortions_at(bare.select([0]), budget=geometry.Budget(iterations=1))
     assert (bare.floors == 0).all()
 
 
@@ -57,8 +59,10 @@ def test_eigen_distortions_of_a_selection(representations, image, local):
         solve = (geometry.eigen_distortions, geometry.generalized_eigen_distortions)[
             len(numbers) - 1
         ]
-        alone = solve(*chosen, image, floor=FLOOR, iterations=3)
-        shared = geometry.eigen_distortions_at(local.select(numbers), iterations=3)
+        alone = solve(*chosen, image, floor=FLOOR, budget=geometry.Budget(iterations=3))
+        shared = geometry.eigen_distortions_at(
+            local.select(numbers), budget=geometry.Budget(iterations=3)
+        )
         torch.testing.assert_close(shared.largest, alone.largest)
         np.testing.assert_allclose(shared.smallest_values, alone.smallest_values)
         assert shared.names == alone.names
@@ -69,8 +73,10 @@ def test_eigen_distortions_of_a_selection(representations, image, local):
 
 def test_linearity(representations, image, local):
     block = torch.randn((10, *image.shape), dtype=torch.float64)
-    alone = geometry.linearity(representations, image, block, [0.1, 0.2], FLOOR, 0.05)
-    shared = geometry.linearity_at(local, block, [0.1, 0.2], 0.05)
+    alone = geometry.linearity(
+        representations, image, block, [0.1, 0.2], floor=FLOOR, tolerance=0.05
+    )
+    shared = geometry.linearity_at(local, block, [0.1, 0.2], tolerance=0.05)
     np.testing.assert_allclose(shared.ratios, alone.ratios)
     np.testing.assert_allclose(shared.sensitivities, alone.sensitivities)
 
@@ -84,20 +90,20 @@ def test_sensitivities_a_few_at_a_time_are_those_of_each(local, image):
 def test_networks_are_linearised_once(representations, image):
     runs = []
     hook = representations[0].network.module.register_forward_hook(lambda *_: runs.append(1))
-    shared = geometry.LocalGeometry(representations, image, FLOOR)
+    shared = geometry.LocalGeometry(representations, image, floor=FLOOR)
     once = len(runs)
-    geometry.principal_distortions_at(shared, iterations=2, restarts=2)
-    geometry.eigen_distortions_at(shared.select([1, 2]), iterations=2)
+    geometry.principal_distortions_at(shared, budget=geometry.Budget(iterations=2), restarts=2)
+    geometry.eigen_distortions_at(shared.select([1, 2]), budget=geometry.Budget(iterations=2))
     hook.remove()
     assert once > 0
     assert len(runs) == once
 
 
 def test_more_than_two_have_no_eigen_distortions(local):
-    with pytest.raises(InputError, match="4 given; select 1 or 2"):
+    with refused(field="representations", value=4, allowed="1 or 2"):
         geometry.eigen_distortions_at(local)
 
 
 def test_one_representation_has_no_principal_distortions(local):
-    with pytest.raises(InputError, match="1 given; at least 2"):
+    with refused(field="representations", value=1, allowed="at least 2"):
         geometry.principal_distortions_at(local.select([0]))

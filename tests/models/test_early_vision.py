@@ -4,9 +4,9 @@ import numpy as np
 import plenoptic
 import pytest
 import torch
+from refusals import refused
 
 from pdpsych import models
-from pdpsych.common.errors import InputError
 from pdpsych.geometry.linearization import AutogradLinearization
 from pdpsych.models.early_vision import blur_matrix
 
@@ -82,11 +82,11 @@ def test_blur_conserves_a_flat_image_and_narrow_blurs_are_the_identity():
 
 
 def test_reflect_padding_needs_more_pixels_than_it_reflects():
-    with pytest.raises(InputError, match="more than 15"):
+    with refused(field="image", value=15, allowed="more than 15"):
         blur_matrix(15, 1.0, "reflect")
 
 
 def test_colour_images_are_refused_with_advice():
     (representation,) = models.load(["LN"])
-    with pytest.raises(InputError, match="colour: grey"):
+    with refused(field="image", value=(3, 16, 16), remedy="colour: grey"):
         representation.network.linearize(torch.zeros((3, 16, 16)), ["response"])

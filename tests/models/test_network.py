@@ -1,10 +1,12 @@
 from __future__ import annotations
 
 import inspect
+import re
 
 import pytest
 import torch
 import torch.nn.functional as F
+from refusals import refused
 from torch import nn
 
 from pdpsych import models
@@ -92,8 +94,8 @@ BAD = {
         "conv",
         "ignores the image",
     ),
-    "integers": (Net(lambda self, x: x.argmax(dim=1)), "", "gives torch.int64 for an image of"),
-    "another precision inside": (Net(lambda self, x: x.float()), "", "gives torch.float32"),
+    "integers": (Net(lambda self, x: x.argmax(dim=1)), "", "gives another dtype"),
+    "another precision inside": (Net(lambda self, x: x.float()), "", "gives another dtype"),
     "tuple": (Net(lambda self, x: (x, x)), "", "gives tuple, not a tensor"),
     "dictionary": (Net(lambda self, x: {"out": x}), "", "gives dict, not a tensor"),
     "layer used twice": (
@@ -102,18 +104,23 @@ BAD = {
         "used 2 times",
     ),
     "layer never used": (Net(act=nn.Tanh()), "act", "never reaches it"),
-    "no such layer": (Net(), "cnov", 'did you mean "conv"'),
 }
 
 
 @pytest.mark.parametrize("case", BAD)
 def test_what_has_no_local_geometry_is_refused_naming_model_and_layer(case):
     net, layer, message = BAD[case]
-    with pytest.raises(InputError, match=message) as caught:
-        ModuleNetwork(net, "mine").linearize(IMAGE, [layer])
-    text = str(caught.value)
-    assert text.startswith('model "mine", ')
-    assert f'layer "{layer}"' in text or "norm" in text or "drop" in text
+    with pytest.raises(InputError) as told:
+        ModuleNetwork(net, name="mine").linearize(IMAGE, [layer])
+    where = told.value.file
+    assert where.startswith('model "mine", ')
+    assert f'layer "{layer}"' in where or "norm" in where or "drop" in where
+    assert re.search(message, f"{where}: {told.value.problem}")
+
+
+def test_a_layer_that_is_not_there_gets_the_nearest():
+    with refused(file='model "mine"', value="cnov", allowed="conv"):
+        ModuleNetwork(Net(), name="mine").linearize(IMAGE, ["cnov"])
 
 
 @pytest.mark.parametrize("case", [*BAD, "forward pass fails"])
@@ -122,7 +129,7 @@ def test_nothing_is_left_behind_by_a_failure(case):
     image = IMAGE.clone().requires_grad_()
     torch.backends.mha.set_fastpath_enabled(True)
     with pytest.raises(InputError):
-        ModuleNetwork(net, "mine").linearize(image, [layer])
+        ModuleNetwork(net, name="mine").linearize(image, [layer])
     assert not any(part._forward_hooks for part in net.modules())
     assert torch.backends.mha.get_fastpath_enabled()
     assert torch.backends.cuda.flash_sdp_enabled()
@@ -142,38 +149,40 @@ def test_buffers_that_a_forward_pass_wrote_to_get_their_values_back(after):
 
 
 def test_an_image_of_another_shape_is_refused_saying_which():
-    network = ModuleNetwork(nn.Sequential(nn.Flatten(), nn.Linear(72, 2).double()), "mine")
+    network = ModuleNetwork(nn.Sequential(nn.Flatten(), nn.Linear(72, 2).double()), name="mine")
     network.linearize(IMAGE, ["1"])
-    with pytest.raises(InputError, match=r'model "mine": .* fails on images \(2, 5, 6\): Runtime'):
+    with refused(file='model "mine"'):
         network.linearize(IMAGE[:, :5], ["1"])
 
 
 def test_parameters_of_another_precision_are_refused_with_advice():
-    network = ModuleNetwork(Net().float(), "mine")
-    with pytest.raises(InputError, match=r'parameter "conv.weight": is torch.float32.*\.double\('):
+    network = ModuleNetwork(Net().float(), name="mine")
+    with refused(
+        file='model "mine", parameter "conv.weight"', value="torch.float32", remedy=".double()"
+    ):
         network.linearize(IMAGE, ["conv"])
 
 
 def test_parameters_on_another_device_are_refused_with_advice():
-    network = ModuleNetwork(Net().to("meta"), "mine")
-    with pytest.raises(InputError, match=r"is on meta, the image on cpu.*\.to\(device\)"):
+    network = ModuleNetwork(Net().to("meta"), name="mine")
+    with refused(file='parameter "conv.weight"', value="meta", allowed="cpu", remedy=".to(device)"):
         network.linearize(IMAGE, ["conv"])
 
 
 def test_a_model_set_back_to_training_is_refused():
-    network = ModuleNetwork(nn.Sequential(nn.Conv2d(2, 1, 1), nn.Dropout()).double(), "mine")
+    network = ModuleNetwork(nn.Sequential(nn.Conv2d(2, 1, 1), nn.Dropout()).double(), name="mine")
     network.module.train()
-    with pytest.raises(InputError, match="in training mode"):
+    with refused(file='model "mine", layer ""'):
         network.linearize(IMAGE, ["0"])
 
 
 def test_a_model_without_a_name_goes_by_its_class():
-    with pytest.raises(InputError, match='model "Net", layer "x"'):
+    with refused(file='model "Net"', value="x"):
         ModuleNetwork(Net()).linearize(IMAGE, ["x"])
 
 
 def test_from_module_passes_the_name_on():
-    with pytest.raises(InputError, match='model "mine", layer "x"'):
+    with refused(file='model "mine"', value="x"):
         models.from_module(Net(), ["x"], name="mine")
 
 

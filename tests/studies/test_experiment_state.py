@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from refusals import tells
+
 from pdpsych import studies
 
 
@@ -11,4 +13,4 @@ def test_a_log_whose_answers_were_changed_is_a_problem(done):
     log.write_text(changed, encoding="utf-8")
     line = text[: text.index('"correct": true')].count("\n") + 1
     (problem,) = studies.check(done).problems
-    assert problem.endswith(f"{log.name}: changed after it was written: line {line}; fits use it")
+    assert tells(problem, file=log, problem=f"changed after it was written: line {line}")

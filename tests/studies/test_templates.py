@@ -4,9 +4,9 @@ import re
 from pathlib import Path
 
 import pytest
+from refusals import refused
 
 from pdpsych import studies
-from pdpsych.common.errors import InputError
 from pdpsych.studies import templates
 
 ROOT = Path(__file__).parents[2]
@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.mark.parametrize("name", studies.TEMPLATES)
 def test_a_new_study_has_the_files_of_the_reference_study_and_is_valid(name, tmp_path):
-    readme = studies.init(tmp_path / "deep" / "study", name)
+    readme = studies.init(tmp_path / "deep" / "study", template=name)
     root = readme.parent
     files = {p.relative_to(root).as_posix() for p in root.rglob("*") if p.is_file()}
     assert files == {"README.md", *studies.TEMPLATES[name]}
@@ -28,7 +28,7 @@ def test_a_new_study_has_the_files_of_the_reference_study_and_is_valid(name, tmp
 
 @pytest.mark.parametrize("name", studies.TEMPLATES)
 def test_the_readme_names_only_files_that_are_there_or_will_be(name, tmp_path):
-    readme = studies.init(tmp_path / "study", name)
+    readme = studies.init(tmp_path / "study", template=name)
     named = re.findall(r"(?:stimuli|experiments|analysis)/[\w/-]+\.(?:yaml|py)", readme.read_text())
     assert len(named) >= 3
     for file in named:
@@ -37,11 +37,11 @@ def test_the_readme_names_only_files_that_are_there_or_will_be(name, tmp_path):
 
 @pytest.mark.parametrize("name", studies.TEMPLATES)
 def test_the_readme_names_only_commands_that_there_are(name, tmp_path):
-    from pdpsych.cli import app
+    from pdpsych.cli.main import app
 
     known = {c.name or c.callback.__name__ for c in app.registered_commands}
     known |= {group.name for group in app.registered_groups}
-    text = studies.init(tmp_path / "study", name).read_text()
+    text = studies.init(tmp_path / "study", template=name).read_text()
     named = set(re.findall(r"^ {4,}pdpsych ([a-z]+)", text, re.MULTILINE))
     assert len(named) >= 3
     assert named <= known
@@ -81,22 +81,22 @@ def test_an_empty_folder_is_filled_and_stays_the_same_folder(tmp_path, monkeypat
 
 def test_a_folder_that_holds_something_is_left_alone(tmp_path):
     (tmp_path / "notes.txt").write_text("mine")
-    with pytest.raises(InputError, match=r"holds notes\.txt; a new study needs a folder that is"):
+    with refused(file=tmp_path, problem="holds notes.txt"):
         studies.init(tmp_path)
     assert [p.name for p in tmp_path.iterdir()] == ["notes.txt"]
 
 
 def test_a_file_is_no_folder(tmp_path):
     (tmp_path / "study").write_text("")
-    with pytest.raises(InputError, match="is a file"):
+    with refused(file="study", problem="is a file"):
         studies.init(tmp_path / "study")
-    with pytest.raises(InputError, match="cannot be written"):
+    with refused(file="inside"):
         studies.init(tmp_path / "study" / "inside")
 
 
 def test_an_unknown_template_is_named_with_the_nearest(tmp_path):
-    with pytest.raises(InputError, match='--from: "deepnets"; did you mean "deep-networks"'):
-        studies.init(tmp_path / "study", "deepnets")
+    with refused(field="template", value="deepnets", allowed="deep-networks"):
+        studies.init(tmp_path / "study", template="deepnets")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -105,6 +105,6 @@ def test_nothing_is_left_where_copying_fails(tmp_path, monkeypatch):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(templates.shutil, "copyfile", full)
-    with pytest.raises(InputError, match="No space left"):
+    with refused(file="study", remedy="make room"):
         studies.init(tmp_path / "study")
     assert list(tmp_path.iterdir()) == []

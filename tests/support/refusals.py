@@ -22,10 +22,16 @@ def refused(**expected: Any) -> Iterator[pytest.ExceptionInfo[InputError]]:
     with pytest.raises(InputError) as told:
         yield told
     for name, value in expected.items():
-        found = getattr(told.value, name)
-        if name == "file":
-            assert str(found).endswith(Path(value).name), (name, found, str(told.value))
-        elif name in ("allowed", "remedy"):
-            assert value in found, (name, found, str(told.value))
-        else:
-            assert found == value, (name, found, str(told.value))
+        assert _is(told.value, name, value), (name, getattr(told.value, name), str(told.value))
+
+
+def tells(error: InputError, **expected: Any) -> bool:
+    """Whether an error has these attributes, compared as ``refused`` does."""
+    return all(_is(error, name, value) for name, value in expected.items())
+
+
+def _is(error: InputError, name: str, value: Any) -> bool:
+    found = getattr(error, name)
+    if name == "file":
+        return str(found).endswith(Path(value).name)
+    return bool(value in found if name in ("allowed", "remedy") else found == value)

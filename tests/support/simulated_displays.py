@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pdpsych.displays.measurements import Measurements, Reading, text
+from pdpsych.displays.measurements import Measurements, Reading, csv_text
 
 
 def lcd(level):
@@ -47,7 +47,7 @@ def measured_file(tmp_path, measure):
 
     def build(curves, model="pchip", name="lab", extra="", **kind):
         measurements = measure(curves, **kind)
-        (tmp_path / f"{name}.csv").write_text(text(measurements.readings))
+        (tmp_path / f"{name}.csv").write_text(csv_text(measurements.readings))
         path = tmp_path / f"{name}.yaml"
         path.write_text(f"curve: {{measurements: {name}.csv, model: {model}}}\n{extra}")
         return path

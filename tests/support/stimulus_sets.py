@@ -9,9 +9,12 @@ import numpy as np
 import pytest
 import yaml
 
-from pdpsych.stimuli.stimulus_set import MANIFEST, StimulusSet, array_file, sha256_of
+from pdpsych.common.files.digests import file_sha256
+from pdpsych.stimuli.manifest import MANIFEST, array_file
+from pdpsych.stimuli.stimulus_set import StimulusSet
 
 SIDE = 32
+MODELS = ("LN", "LGN")
 PAIRS = ("principal", "random-1")
 # Image → pair → model → sensitivities to the two distortions.
 Sensitivities = dict[str, dict[str, dict[str, tuple[float, float]]]]
@@ -25,6 +28,12 @@ SENSITIVITIES: Sensitivities = {
         "random-1": {"LN": (3.8, 4.0), "LGN": (5.2, 4.9)},
     },
 }
+
+
+def _record(model: str) -> dict[str, object]:
+    """Return what the manifest of a set says of a built-in model."""
+    made = {"name": model, "layer": "response", "noise": "Gaussian", "architecture": model}
+    return made | {"training": "", "depth": 0, "preprocessing": "", "weights_sha256": ""}
 
 
 def write_set(
@@ -55,15 +64,16 @@ def write_set(
             }
         )
     manifest = {
-        "schema_version": 1,
+        "schema_version": 2,
         "name": folder.name,
         "created": "2026-01-01T00:00:00+00:00",
         "versions": {},
         "recipe": {},
         "floor": 0.0,
-        "models": ["LN", "LGN"],
+        "models": list(MODELS),
+        "representations": [_record(model) for model in MODELS],
         "images": images,
-        "files": {array_file(name): sha256_of(folder / array_file(name)) for name in contents},
+        "files": {array_file(name): file_sha256(folder / array_file(name)) for name in contents},
     }
     (folder / MANIFEST).write_text(json.dumps(manifest))
     return folder

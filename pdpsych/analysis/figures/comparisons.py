@@ -13,9 +13,7 @@ from matplotlib.patches import Rectangle
 from matplotlib.patheffects import withStroke
 from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
-from pdpsych.analysis.fitting.fit import Fit
-from pdpsych.analysis.fitting.trials import CONDITION
-from pdpsych.analysis.scoring.score import Scores
+from pdpsych.analysis.names import CONDITION
 from pdpsych.common.drawing import new_axes
 
 # Perceptually even, readable in grey and with any colour vision; its ends leave text legible.
@@ -28,14 +26,36 @@ _MOST_NUMBERS = 12
 _LEAST_SCALE = 0.5
 
 
-def plot_differences(scores: Scores, kind: str = "principal", ax: Axes | None = None) -> Axes:
+def plot_differences(
+    differences: pd.DataFrame, *, kind: str = "principal", ax: Axes | None = None
+) -> Axes:
     """Draw the difference in score of all pairs of models, those separated framed and bold.
 
     Rows and columns are in the order of the ranking: a cell says how much further from the human
     the model of its row is than that of its column, in nats.
+
+    Parameters
+    ----------
+    differences
+        Columns kind, model, other, difference, separated: that table of
+        :class:`pdpsych.analysis.Scores`, the pairs with the closest model first.
+    kind
+        Kind of distortions.
+    ax
+        Axes to draw on, new ones by default.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from pdpsych import analysis
+    >>> table = pd.DataFrame(
+    ...     {"kind": "principal", "model": ["LGN", "LGN", "LG"], "other": ["LG", "LN", "LN"]}
+    ... ).assign(difference=[0.4, 1.2, 0.8], separated=[False, True, True])
+    >>> [text.get_text() for text in analysis.plot_differences(table).texts]
+    ['0.40', '1.20', '0.80']
     """
-    rows = scores.differences[scores.differences["kind"] == kind]
-    ranked = scores.ranking[scores.ranking["kind"] == kind]["model"].tolist()
+    rows = differences[differences["kind"] == kind]
+    ranked = list(dict.fromkeys(rows[["model", "other"]].to_numpy().ravel()))
     ax = ax or new_axes(2.4 + 0.5 * len(ranked), 1.6 + 0.4 * len(ranked))
     wide = rows.pivot(index="other", columns="model", values="difference")
     values = wide.reindex(index=ranked[1:], columns=ranked[:-1]).to_numpy(dtype=float)
@@ -58,7 +78,9 @@ def plot_differences(scores: Scores, kind: str = "principal", ax: Axes | None = 
     return _with_scale(ax, drawn, "difference in score [nat]")
 
 
-def plot_threshold_map(fit: Fit, dimensions: Mapping[str, int], ax: Axes | None = None) -> Axes:
+def plot_threshold_map(
+    thresholds: pd.DataFrame, dimensions: Mapping[str, int], *, ax: Axes | None = None
+) -> Axes:
     """Draw the thresholds of all participants (rows) and conditions (columns).
 
     Thresholds are in RMS contrast. A cross marks those that the trials do not determine, a dot
@@ -66,13 +88,27 @@ def plot_threshold_map(fit: Fit, dimensions: Mapping[str, int], ax: Axes | None 
 
     Parameters
     ----------
+    thresholds
+        Columns participant, image, pair, distortion, threshold, measured, outside_range: that
+        table of :class:`pdpsych.analysis.Fit`.
     dimensions
         D = C·H·W of each image: RMS contrast is α/√D.
+    ax
+        Axes to draw on, new ones by default.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from pdpsych import analysis
+    >>> table = pd.DataFrame(
+    ...     {"participant": "01", "image": "camel", "pair": "principal", "distortion": [1, 2]}
+    ... ).assign(threshold=[0.8, 3.2], measured=True, outside_range=False)
+    >>> ax = analysis.plot_threshold_map(table, {"camel": 256})
+    >>> ax.images[0].get_array().tolist()
+    [[0.05, 0.2]]
     """
-    table = fit.thresholds.assign(
-        contrast=fit.thresholds["threshold"]
-        / np.sqrt(fit.thresholds["image"].map(dict(dimensions)).astype(float))
-    )
+    size = thresholds["image"].map(dict(dimensions)).astype(float)
+    table = thresholds.assign(contrast=thresholds["threshold"] / np.sqrt(size))
     wide = table.pivot(index="participant", columns=CONDITION[1:], values="contrast")
     rows, columns = wide.shape
     ax = ax or new_axes(min(2.5 + 0.28 * columns, 12), 2.8 + 0.3 * rows)

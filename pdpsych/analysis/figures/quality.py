@@ -12,11 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator
 
 from pdpsych.analysis.fitting.binomial import wilson
-from pdpsych.analysis.fitting.fit import Fit
-from pdpsych.analysis.fitting.likelihood import progress_of
-from pdpsych.analysis.fitting.trials import CONDITION
 from pdpsych.common.drawing import BLACK, BLUE, GREY, MARKERS, SERIES, clean, new_axes
-from pdpsych.experiments.placement.psychometric import proportion_correct
 
 # Parts of a participant's trials in order, over which residuals are averaged.
 _PARTS = 10
@@ -24,11 +20,25 @@ _PARTS = 10
 _MOST_SERIES = len(SERIES)
 
 
-def plot_response_times(trials: pd.DataFrame, ax: Axes | None = None) -> Axes:
+def plot_response_times(trials: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     """Draw each participant's response times: median, quartiles, and 5th to 95th percentile.
 
-    ``trials`` is the table of :class:`pdpsych.analysis.fitting.trials.Trials`; trials without a
-    response time are left out.
+    Parameters
+    ----------
+    trials
+        Columns participant and response_time (s), a row a trial; those without a response time
+        are left out.
+    ax
+        Axes to draw on, new ones by default.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from pdpsych import analysis
+    >>> table = pd.DataFrame({"participant": ["01", "01", "02"], "response_time": [0.4, 0.6, 1.0]})
+    >>> ax = analysis.plot_response_times(table)
+    >>> [label.get_text() for label in ax.get_yticklabels()]
+    ['01', '02']
     """
     timed = trials[trials["response_time"] > 0]
     levels = [0.05, 0.25, 0.5, 0.75, 0.95]
@@ -50,13 +60,31 @@ def plot_response_times(trials: pd.DataFrame, ax: Axes | None = None) -> Axes:
     return clean(ax)
 
 
-def plot_residuals_by_signal(fit: Fit, ax: Axes | None = None) -> Axes:
+def plot_residuals_by_signal(bins: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     """Draw proportion correct less what the fit expects, by d′, for each participant.
 
     Bars are intervals by the trials of a bin alone.
+
+    Parameters
+    ----------
+    bins
+        Columns participant, signal, proportion_correct, expected_correct, low, high: that table of
+        :class:`pdpsych.analysis.Fit`.
+    ax
+        Axes to draw on, new ones by default.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from pdpsych import analysis
+    >>> table = pd.DataFrame({"participant": "01", "signal": [0.5, 2.0]}).assign(
+    ...     proportion_correct=[0.6, 0.9], expected_correct=[0.63, 0.92], low=0.5, high=0.95
+    ... )
+    >>> analysis.plot_residuals_by_signal(table).get_xlabel()
+    'd′ by earlier trials'
     """
     ax = ax or new_axes(4, 3)
-    for name, rows, colour, marker in _participants(fit.bins):
+    for name, rows, colour, marker in _participants(bins):
         residual = rows["proportion_correct"] - rows["expected_correct"]
         error = [
             rows["proportion_correct"] - rows["low"],
@@ -71,22 +99,42 @@ def plot_residuals_by_signal(fit: Fit, ax: Axes | None = None) -> Axes:
     return _around_zero(ax)
 
 
-def plot_residuals_by_order(fit: Fit, trials: pd.DataFrame, ax: Axes | None = None) -> Axes:
+def plot_residuals_by_order(
+    trials: pd.DataFrame, *, level: float = 0.95, ax: Axes | None = None
+) -> Axes:
     """Draw proportion correct less what the fit expects, from first to last trials.
 
     Tenths of each participant's trials. Steady learning is in the fit; what is left is a warm-up,
-    fatigue, or a lapse of attention. ``trials`` is the table of
-    :class:`pdpsych.analysis.fitting.trials.Trials`.
+    fatigue, or a lapse of attention.
+
+    Parameters
+    ----------
+    trials
+        Columns participant, order, correct, expected, a row a trial, as
+        :meth:`pdpsych.analysis.Fit.with_expected` returns them.
+    level
+        Probability of the intervals.
+    ax
+        Axes to draw on, new ones by default.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from pdpsych import analysis
+    >>> table = pd.DataFrame({"participant": "01", "order": range(40), "expected": 0.75})
+    >>> ax = analysis.plot_residuals_by_order(table.assign(correct=table["order"] % 4 > 0))
+    >>> ax.get_xlabel()
+    'order of trials, first to last'
     """
     ax = ax or new_axes(4, 3)
-    for name, rows, colour, marker in _participants(with_expected(fit, trials)):
+    for name, rows, colour, marker in _participants(trials):
         ordered = rows.sort_values("order")
         places = np.array_split(np.arange(len(rows)), min(_PARTS, len(rows)))
         parts = [ordered.iloc[place] for place in places]
         counts = np.array([len(part) for part in parts])
         share = np.array([part["correct"].mean() for part in parts])
         expected = np.array([part["expected"].mean() for part in parts])
-        low, high = wilson(share * counts, counts, fit.level)
+        low, high = wilson(share * counts, counts, level)
         x = (np.arange(len(parts)) + 0.5) / len(parts)
         error = np.maximum([share - low, high - share], 0)
         ax.errorbar(
@@ -97,21 +145,23 @@ def plot_residuals_by_order(fit: Fit, trials: pd.DataFrame, ax: Axes | None = No
     return _around_zero(ax)
 
 
-def with_expected(fit: Fit, trials: pd.DataFrame) -> pd.DataFrame:
-    """Return the trials with the proportion correct that the fit expects of each, ``expected``."""
-    shared = fit.participants[["participant", "exponent", "lapse", "learning"]]
-    thresholds = fit.thresholds[[*CONDITION, "threshold"]]
-    table = trials.merge(thresholds, on=CONDITION).merge(shared, on="participant")
-    progress = table.groupby("participant")["order"].transform(progress_of)
-    table["threshold"] *= np.exp(table["learning"] * progress)
-    columns = (table[name].to_numpy() for name in ("amplitude", "threshold", "exponent", "lapse"))
-    return table.assign(expected=proportion_correct(*columns))
-
-
-def plot_dropped_frames(dropped: pd.Series, ax: Axes | None = None) -> Axes:
+def plot_dropped_frames(dropped: pd.Series, *, ax: Axes | None = None) -> Axes:
     """Draw in how many trials frames were dropped, for each session.
 
-    ``dropped`` counts the dropped frames of trials, with the name of the session as index.
+    Parameters
+    ----------
+    dropped
+        Number of dropped frames of each trial, with the name of the session as index.
+    ax
+        Axes to draw on, new ones by default.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from pdpsych import analysis
+    >>> dropped = pd.Series([0, 2, 0, 0], index=["first", "first", "second", "second"])
+    >>> [float(bar.get_width()) for bar in analysis.plot_dropped_frames(dropped).patches]
+    [50.0, 0.0]
     """
     trials = (dropped > 0).groupby(level=0, sort=True).agg(["sum", "size"])
     ax = ax or new_axes(4, 1.4 + 0.25 * len(trials))
@@ -124,14 +174,24 @@ def plot_dropped_frames(dropped: pd.Series, ax: Axes | None = None) -> Axes:
     return clean(ax)
 
 
-def quality_panels(fit: Fit, trials: pd.DataFrame) -> Figure:
-    """Draw response times and both residuals side by side."""
-    people = len(fit.participants)
+def quality_panels(trials: pd.DataFrame, bins: pd.DataFrame, *, level: float = 0.95) -> Figure:
+    """Draw response times and both residuals side by side.
+
+    Parameters
+    ----------
+    trials
+        As for :func:`plot_residuals_by_order`, with response_time.
+    bins
+        As for :func:`plot_residuals_by_signal`.
+    level
+        Probability of the intervals over trials.
+    """
+    people = trials["participant"].nunique()
     figure = Figure(figsize=(10.5, max(3.0, 1.4 + 0.25 * people)), layout="constrained")
     times, signal, order = figure.subplots(1, 3)
-    plot_response_times(trials, times)
-    plot_residuals_by_signal(fit, signal)
-    plot_residuals_by_order(fit, trials, order).set_ylabel("")
+    plot_response_times(trials, ax=times)
+    plot_residuals_by_signal(bins, ax=signal)
+    plot_residuals_by_order(trials, level=level, ax=order).set_ylabel("")
     if people <= _MOST_SERIES:
         figure.legend(
             *order.get_legend_handles_labels(),

@@ -3,48 +3,71 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.backends.backend_pdf import FigureCanvasPdf
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, LogLocator, NullFormatter
 
 from pdpsych.analysis.fitting.binomial import wilson
-from pdpsych.analysis.fitting.fit import Fit
-from pdpsych.analysis.fitting.likelihood import Floats
-from pdpsych.analysis.fitting.trials import CONDITION
-from pdpsych.analysis.scoring.human import EVERYONE
-from pdpsych.analysis.scoring.score import Scores
-from pdpsych.common.drawing import BLACK, BLUE, GREY, ORANGE, clean, new_axes
-from pdpsych.common.files.atomic import whole
+from pdpsych.analysis.names import CONDITION, EVERYONE, Floats
+from pdpsych.common.drawing import BAND, BLACK, BLUE, GREY, ORANGE, clean, new_axes
 from pdpsych.experiments.placement.psychometric import proportion_correct
 
-_BAND = "#E9E4D4"
 Condition = tuple[str, str, str, int]
 
 
-def plot_log_ratios(scores: Scores, kind: str = "principal", ax: Axes | None = None) -> Axes:
+def plot_log_ratios(
+    scores: pd.DataFrame,
+    human: pd.DataFrame,
+    *,
+    kind: str = "principal",
+    ax: Axes | None = None,
+) -> Axes:
     """Draw log sensitivity ratios of all models and the human on one kind of distortion.
 
     One row each; a dot is an image (its pairs averaged), always at the same height in its row,
     a bar the mean over images. The human's dots have the intervals of the analysis. Which of a
     pair's distortions is u changes signs only; other than random pairs are turned so that models
     deviate from their mean as on the first image.
+
+    Parameters
+    ----------
+    scores
+        Columns image, pair, kind, model, log_ratio: that table of
+        :class:`pdpsych.analysis.Scores`.
+    human
+        Columns participant, image, pair, kind, log_ratio, low, high: that table of the same;
+        what stands there for participant "all" is drawn.
+    kind
+        Kind of distortions.
+    ax
+        Axes to draw on, new ones by default.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from pdpsych import analysis
+    >>> pairs = pd.DataFrame({"image": ["a", "b"], "pair": "principal", "kind": "principal"})
+    >>> scores = pd.concat(
+    ...     [pairs.assign(model="LN", log_ratio=-1.2), pairs.assign(model="LGN", log_ratio=1.5)]
+    ... )
+    >>> human = pairs.assign(participant="all", log_ratio=1.3, low=1.0, high=1.6)
+    >>> ax = analysis.plot_log_ratios(scores, human)
+    >>> [label.get_text() for label in ax.get_yticklabels()]
+    ['LN', 'LGN', 'Human']
     """
     ax = ax or new_axes(5, 3.2)
-    models = scores.scores[scores.scores["kind"] == kind]
-    human = scores.human[(scores.human["kind"] == kind) & (scores.human["participant"] == EVERYONE)]
+    models = scores[scores["kind"] == kind]
+    human = human[(human["kind"] == kind) & (human["participant"] == EVERYONE)]
     if kind != "random":
         models, human = _turned(models, human)
-    columns = ["log_ratio", "low", "high"]
     names = [*dict.fromkeys(models["model"]), "Human"]
     ax.axvline(0, color=GREY, linewidth=0.8, zorder=0)
     for row, name in enumerate(names):
         rows = human if name == "Human" else models[models["model"] == name]
+        columns = ["log_ratio", "low", "high"] if name == "Human" else ["log_ratio"]
         by_image = rows.groupby("image", sort=True)[columns].mean()
         x = by_image["log_ratio"].to_numpy()
         y = row + np.linspace(-0.28, 0.28, len(x)) if len(x) > 1 else np.array([float(row)])
@@ -60,32 +83,72 @@ def plot_log_ratios(scores: Scores, kind: str = "principal", ax: Axes | None = N
     return clean(ax)
 
 
-def log_ratio_panels(scores: Scores) -> Figure:
-    """Draw :func:`plot_log_ratios` for each kind side by side, on one x axis (figure 1C)."""
-    kinds = list(dict.fromkeys(scores.ranking["kind"]))
-    rows = scores.scores["model"].nunique() + 1
+def log_ratio_panels(scores: pd.DataFrame, human: pd.DataFrame) -> Figure:
+    """Draw :func:`plot_log_ratios` for each kind side by side, on one x axis (figure 1C).
+
+    Parameters
+    ----------
+    scores, human
+        As for :func:`plot_log_ratios`.
+    """
+    kinds = list(dict.fromkeys(scores["kind"]))
+    rows = scores["model"].nunique() + 1
     size = (max(4.2 * len(kinds), 6), 1.3 + 0.42 * rows)
     figure = Figure(figsize=size, layout="constrained")
     axes = figure.subplots(1, len(kinds), sharex=True, sharey=True, squeeze=False)
     for kind, ax in zip(kinds, axes[0], strict=True):
-        plot_log_ratios(scores, kind, ax)
+        plot_log_ratios(scores, human, kind=kind, ax=ax)
     return figure
 
 
-def plot_scores(scores: Scores, kind: str = "principal", ax: Axes | None = None) -> Axes:
+def plot_scores(
+    ranking: pd.DataFrame,
+    ceiling: pd.DataFrame | None = None,
+    *,
+    kind: str = "principal",
+    level: float = 0.95,
+    ax: Axes | None = None,
+) -> Axes:
     """Draw each model's mean score with its interval, and how close it could have come.
 
     The band ends at the score of a perfect model. With several participants, open squares are
     mean distances to single participants, to be compared with the noise ceiling, the hatched
     band: participants predicted by the mean of the others, or of all. The shade around it goes
     from the lower end of the interval of one to the upper end of that of the other.
+
+    Parameters
+    ----------
+    ranking
+        Columns kind, model, took_part, score, low, high, expected_perfect, individual: that table
+        of :class:`pdpsych.analysis.Scores`.
+    ceiling
+        Columns kind, everyone, others and the ends of their intervals: that table of the same;
+        without it no noise ceiling is drawn.
+    kind
+        Kind of distortions.
+    level
+        Probability of the intervals.
+    ax
+        Axes to draw on, new ones by default.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from pdpsych import analysis
+    >>> table = pd.DataFrame({"kind": "principal", "model": ["LGN", "LN"], "took_part": True})
+    >>> table = table.assign(score=[0.3, 1.2], low=[0.2, 1.0], high=[0.4, 1.4])
+    >>> ax = analysis.plot_scores(table.assign(expected_perfect=0.25, individual=[0.4, 1.3]))
+    >>> [label.get_text() for label in ax.get_yticklabels()]
+    ['LGN', 'LN']
     """
-    table = scores.ranking[scores.ranking["kind"] == kind]
+    table = ranking[ranking["kind"] == kind]
     ax = ax or new_axes(6, 1.9 + 0.38 * len(table))
     y = np.arange(len(table))
     perfect = float(table["expected_perfect"].iloc[0])
-    ax.axvspan(0, perfect, color=_BAND, zorder=0, label=f"a perfect model: {perfect:.2f}")
-    _draw_ceiling(scores, kind, ax)
+    ax.axvspan(0, perfect, color=BAND, zorder=0, label=f"a perfect model: {perfect:.2f}")
+    if ceiling is not None and kind in set(ceiling["kind"]):
+        limits = ceiling[ceiling["kind"] == kind].iloc[0]
+        _draw_ceiling(limits, table["individual"].to_numpy(), level, ax)
     ax.hlines(y, table["low"], table["high"], color=BLUE, linewidth=2)
     ax.plot(table["score"], y, "o", color=BLUE, markersize=7, label="to the mean of all")
     names = [
@@ -101,50 +164,72 @@ def plot_scores(scores: Scores, kind: str = "principal", ax: Axes | None = None)
     return clean(ax)
 
 
-def _draw_ceiling(scores: Scores, kind: str, ax: Axes) -> None:
-    limits = scores.ceiling[scores.ceiling["kind"] == kind]
-    if limits.empty:
-        return
-    table, limit = scores.ranking[scores.ranking["kind"] == kind], limits.iloc[0]
+def _draw_ceiling(limit: pd.Series, individual: Floats, level: float, ax: Axes) -> None:
     ax.axvspan(
         limit["everyone"], limit["others"], zorder=0, facecolor="none", edgecolor=ORANGE,
         hatch="////", linewidth=0, label="noise ceiling",
     )  # fmt: skip
     ax.axvspan(
         limit["everyone_low"], limit["others_high"], zorder=0, facecolor=ORANGE, alpha=0.12,
-        linewidth=0, label=f"its {100 * scores.level:g} % interval",
+        linewidth=0, label=f"its {100 * level:g} % interval",
     )  # fmt: skip
     # Beside the dots, which they would cover.
     ax.plot(
-        table["individual"], np.arange(len(table)) + 0.22, "s", color=ORANGE, markersize=5,
+        individual, np.arange(len(individual)) + 0.22, "s", color=ORANGE, markersize=5,
         markerfacecolor="white", label="to single participants",
     )  # fmt: skip
 
 
 def plot_psychometric(
-    fit: Fit, trials: pd.DataFrame, condition: Condition, dimension: int, ax: Axes | None = None
+    trials: pd.DataFrame,
+    curves: pd.DataFrame,
+    condition: Condition,
+    *,
+    dimension: int,
+    level: float = 0.95,
+    ax: Axes | None = None,
 ) -> Axes:
     """Draw proportion correct against RMS contrast, with the fitted curve and its band.
 
     Parameters
     ----------
     trials
-        The table of :class:`pdpsych.analysis.fitting.trials.Trials`.
+        Columns participant, image, pair, distortion, amplitude, correct, a row a trial: the table
+        of :func:`pdpsych.analysis.read_trials`.
+    curves
+        Columns threshold, exponent, lapse: samples of the curve, as
+        :meth:`pdpsych.analysis.Fit.curves` returns them.
     condition
-        (participant, image, pair, distortion).
+        Participant, image, pair, distortion.
     dimension
         D = C·H·W of the image: RMS contrast is α/√D.
+    level
+        Probability of the band and of the intervals of proportions.
+    ax
+        Axes to draw on, new ones by default.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from pdpsych import analysis
+    >>> where = {"participant": "01", "image": "camel", "pair": "principal", "distortion": 1}
+    >>> trials = pd.DataFrame({"amplitude": [0.5, 1.0, 2.0] * 10, **where})
+    >>> trials = trials.assign(correct=trials["amplitude"] > 0.7)
+    >>> curves = pd.DataFrame({"threshold": [0.9, 1.1], "exponent": 1.0, "lapse": 0.02})
+    >>> ax = analysis.plot_psychometric(trials, curves, tuple(where.values()), dimension=256)
+    >>> ax.get_title()
+    '01 · camel · principal u'
     """
     ax = ax or new_axes(3.6, 2.8)
     participant, image, pair, number = condition
     rows = trials[_matches(trials, CONDITION, condition) & (trials["amplitude"] > 0)]
     contrast = rows["amplitude"].to_numpy() / np.sqrt(dimension)
     if len(contrast):
-        middle, share, below, above = _bins(contrast, rows["correct"].to_numpy(float), fit.level)
+        middle, share, below, above = _bins(contrast, rows["correct"].to_numpy(float), level)
         ax.errorbar(
             middle, share, np.array([below, above]), fmt="o", color=BLACK, markersize=4, linewidth=1
         )
-        _draw_curve(ax, fit, condition, contrast, dimension)
+        _draw_curve(ax, curves, contrast, dimension, level)
     ax.axhline(0.5, color=GREY, linewidth=0.8, linestyle=":")
     ax.set_xscale("log")
     ax.set_ylim(0, 1.03)
@@ -163,22 +248,9 @@ def _turned(models: pd.DataFrame, human: pd.DataFrame) -> tuple[pd.DataFrame, pd
     turned = []
     for table in (models, human):
         signs = table.join(sign, on=["image", "pair"])["sign"]
-        turned.append(table.assign(**{c: table[c] * signs for c in ("log_ratio", "low", "high")}))
+        columns = [c for c in ("log_ratio", "low", "high") if c in table]
+        turned.append(table.assign(**{column: table[column] * signs for column in columns}))
     return turned[0], turned[1]
-
-
-def save_figure(figure: Figure, stem: Path) -> list[Path]:
-    """Write a figure as ``stem.png`` (200 dots an inch) and ``stem.pdf``; return their paths."""
-    # Both are laid out alike, once, and drawn once each; savefig draws twice.
-    figure.draw_without_rendering()
-    figure.set_layout_engine("none")
-    figure.set_dpi(200)
-    png, pdf = (stem.with_name(f"{stem.name}.{kind}") for kind in ("png", "pdf"))
-    with whole(png) as part:
-        FigureCanvasAgg(figure).print_png(part)
-    with whole(pdf) as part:
-        FigureCanvasPdf(figure).print_pdf(part)
-    return [png, pdf]
 
 
 def _bins(contrast: Floats, correct: Floats, level: float) -> tuple[Floats, ...]:
@@ -192,18 +264,13 @@ def _bins(contrast: Floats, correct: Floats, level: float) -> tuple[Floats, ...]
     return middle, share, np.maximum(share - low, 0), np.maximum(high - share, 0)
 
 
-def _draw_curve(ax: Axes, fit: Fit, condition: Condition, contrast: Floats, dimension: int) -> None:
-    own = fit.thresholds[fit.thresholds["participant"] == condition[0]]
-    column = np.flatnonzero(_matches(own, CONDITION, condition))
-    log_threshold, shared = fit.draws(condition[0])
+def _draw_curve(
+    ax: Axes, curves: pd.DataFrame, contrast: Floats, dimension: int, level: float
+) -> None:
     x = np.geomspace(contrast.min() * 0.8, contrast.max() * 1.25, 200)
-    curves = proportion_correct(
-        x * np.sqrt(dimension),
-        np.exp(log_threshold[:, column]),
-        np.exp(shared[:, [0]]),
-        0.5 / (1 + np.exp(-shared[:, [1]])),
-    )
-    low, middle, high = np.quantile(curves, [(1 - fit.level) / 2, 0.5, (1 + fit.level) / 2], axis=0)
+    parameters = (curves[[name]].to_numpy() for name in ("threshold", "exponent", "lapse"))
+    drawn = proportion_correct(x * np.sqrt(dimension), *parameters)
+    low, middle, high = np.quantile(drawn, [(1 - level) / 2, 0.5, (1 + level) / 2], axis=0)
     ax.fill_between(x, low, high, color=BLUE, alpha=0.2, linewidth=0)
     ax.plot(x, middle, color=BLUE)
 

@@ -1,12 +1,12 @@
-"""Intervals of shares of correct answers."""
+"""Counts of correct answers: intervals of their share, and their distance from expectation."""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.special import ndtri
+from scipy.special import ndtri, xlogy
 
-from pdpsych.analysis.fitting.likelihood import Floats
+from pdpsych.analysis.names import Floats
 
 
 def wilson(successes: ArrayLike, number: ArrayLike, level: float) -> tuple[Floats, Floats]:
@@ -17,3 +17,12 @@ def wilson(successes: ArrayLike, number: ArrayLike, level: float) -> tuple[Float
     middle = (share + z2 / (2 * n)) / (1 + z2 / n)
     reach = np.sqrt(z2 * (share * (1 - share) / n + z2 / (4 * n**2))) / (1 + z2 / n)
     return np.maximum(middle - reach, 0.0), np.minimum(middle + reach, 1.0)
+
+
+def deviance(number: Floats, correct: Floats, expected: Floats) -> Floats:
+    """Return the binomial deviance of counts; 0 where nothing was counted."""
+    some = np.maximum(number, 1e-300)
+    share, chance = correct / some, np.where(number > 0, expected / some, 0.5)
+    right = xlogy(share, share / chance)
+    wrong = xlogy(1 - share, (1 - share) / (1 - chance))
+    return np.asarray(2 * number * (right + wrong))

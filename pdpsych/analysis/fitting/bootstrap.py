@@ -7,10 +7,13 @@ from functools import partial
 
 import numpy as np
 
-from pdpsych.analysis.fitting.hierarchy import Posterior, solve
-from pdpsych.analysis.fitting.likelihood import Floats, Observations, expected_correct
+from pdpsych.analysis.fitting.hierarchy import solve
+from pdpsych.analysis.fitting.likelihood import Observations, expected_correct
+from pdpsych.analysis.fitting.posterior import Posterior
+from pdpsych.analysis.fitting.shared import Shared
+from pdpsych.analysis.names import Floats
 from pdpsych.common.parallel import spread
-from pdpsych.common.progress import progress_bar
+from pdpsych.common.terminal import progress_bar
 
 # Experiments that one process simulates at a time.
 _BLOCK = 20
@@ -57,13 +60,13 @@ def bootstrap(
 
 
 def _errors(
-    observations: Observations, block: tuple[Floats, Floats, np.random.Generator]
+    observations: Observations, block: tuple[Floats, Shared, np.random.Generator]
 ) -> Floats:
     """Return the errors in a block of experiments: its thresholds, what they share, its draws."""
     thresholds, shared, rng = block
     errors = np.empty_like(thresholds)
-    for k, (truth, numbers) in enumerate(zip(thresholds, shared, strict=True)):
-        chance = expected_correct(observations, truth, numbers)
+    for k, (truth, own) in enumerate(zip(thresholds, shared, strict=True)):
+        chance = expected_correct(observations, truth, own)
         sign = np.where(rng.random(chance.size) < chance, 1.0, -1.0)
         errors[k] = solve(replace(observations, sign=sign)).mean - truth
     return errors

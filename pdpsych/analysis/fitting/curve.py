@@ -1,4 +1,7 @@
-"""Whether proportion correct grows with the signal as the fit says it does."""
+"""Whether proportion correct grows with the signal as the fit says it does.
+
+Trials are sorted by how large their signal was by what was known before their answer.
+"""
 
 from __future__ import annotations
 
@@ -6,11 +9,45 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import chdtrc, erf
 
-from pdpsych.analysis.fitting.hierarchy import EXPONENT_SD, GUESS_BETA, LEARNING_SD, Posterior
-from pdpsych.analysis.fitting.likelihood import Floats, Observations, expected_correct, signal
+from pdpsych.analysis.fitting.likelihood import Observations, expected_correct, signal
+from pdpsych.analysis.fitting.posterior import Posterior
+from pdpsych.analysis.fitting.shared import OF_TRIALS, log_prior
+from pdpsych.analysis.names import Floats
 
+# Log thresholds around the mean of the group, nats.
+_GRID = np.linspace(-4.0, 4.0, 65)
+# The spread of thresholds is itself estimated: a prior no narrower than this.
+_LEAST_SPREAD = 0.5
 # Combinations of bins whose variance the fit has used up to this share tell nothing.
 _LEAST_SHARE = 0.05
+
+
+def predicted_signal(observations: Observations, posterior: Posterior) -> Floats:
+    """Return d′ of each trial by the trials before it in its condition, (N,); at most e⁴.
+
+    Trials can be sorted by it without looking at their answers. By the d′ of the fit they cannot:
+    a threshold that came out low by chance has answers that are too good for it, and adaptive
+    placement then stays near it.
+    """
+    shared = posterior.shared
+    centre = shared.means[observations.group][:, None]
+    log_weight = np.tile(
+        -((_GRID / np.maximum(shared.spread, _LEAST_SPREAD)) ** 2) / 2, (len(centre), 1)
+    )
+    amplitude = observations.log_amplitude - shared.learning * observations.progress
+    amplitude -= centre[observations.condition, 0]
+    certain, exponent = 1 / (1 + np.exp(shared.guess_logit)), shared.exponent
+    predicted = np.empty(observations.sign.size)
+    for number in range(int(observations.counts.max())):
+        going = np.flatnonzero(observations.counts > number)
+        trial = observations.starts[going] + number
+        weight = np.exp(log_weight[going] - log_weight[going].max(axis=1, keepdims=True))
+        threshold = weight @ _GRID / weight.sum(axis=1)
+        predicted[trial] = exponent * (amplitude[trial] - threshold)
+        reach = np.minimum(exponent * (amplitude[trial, None] - _GRID), 4.0)
+        right = certain * erf(np.exp(reach) / 2)
+        log_weight[going] += np.log1p(observations.sign[trial, None] * right)
+    return np.asarray(np.exp(np.minimum(predicted, 4.0)))
 
 
 def curve_p(observations: Observations, posterior: Posterior, level: NDArray[np.intp]) -> float:
@@ -25,7 +62,7 @@ def curve_p(observations: Observations, posterior: Posterior, level: NDArray[np.
     ----------
     level
         Number of the level of each trial, (N,), which must not depend on its answer, see
-        :func:`pdpsych.analysis.fitting.prediction.predicted_signal`.
+        :func:`predicted_signal`.
     """
     chance = expected_correct(observations, posterior.mean, posterior.shared)
     variance = chance * (1 - chance)
@@ -48,9 +85,12 @@ def _covariance(
     starts, weight = observations.starts, 1 / variance
     by_own = np.add.reduceat(own[:, None] * member, starts)
     by_shared = shared.T @ member
-    information = np.add.reduceat(own**2 * weight, starts) + np.exp(-2 * posterior.shared[3])
+    information = np.add.reduceat(own**2 * weight, starts)
+    information += np.exp(-2 * posterior.shared.log_spread)
     cross = np.add.reduceat((own * weight)[:, None] * shared, starts) / information[:, None]
-    rest = shared.T @ (shared * weight[:, None]) + _prior_information(posterior)
+    # The prior's own information does not depend on where it is centred.
+    before = -log_prior(posterior.shared, 0.0).hessian[OF_TRIALS, OF_TRIALS]
+    rest = shared.T @ (shared * weight[:, None]) + before
     rest -= cross.T @ (cross * information[:, None])
     left = by_shared - cross.T @ by_own
     used = by_own.T @ (by_own / information[:, None]) + left.T @ np.linalg.solve(rest, left)
@@ -59,17 +99,11 @@ def _covariance(
 
 def _derivatives(observations: Observations, posterior: Posterior) -> tuple[Floats, Floats]:
     """Return those of P(correct) in the trial's log τ, (N,), and in log b, logit 2λ and s."""
-    guess = 1 / (1 + np.exp(-posterior.shared[1]))
+    guess = posterior.shared.guess
     ratio = signal(observations, posterior.mean, posterior.shared)
     growth = ratio * np.exp(-(ratio**2) / 4) * (1 - guess) / np.sqrt(4 * np.pi)
-    own = -np.exp(posterior.shared[0]) * growth
+    own = -posterior.shared.exponent * growth
     # Where nothing was shown d′ is 0, and 0 · log 0 = 0.
     exponent = growth * np.log(np.maximum(ratio, np.finfo(float).tiny))
     lapse = -guess * (1 - guess) * erf(ratio / 2) / 2
     return own, np.stack([exponent, lapse, own * observations.progress], axis=1)
-
-
-def _prior_information(posterior: Posterior) -> Floats:
-    guess = 1 / (1 + np.exp(-posterior.shared[1]))
-    lapse = sum(GUESS_BETA) * guess * (1 - guess)
-    return np.diag([EXPONENT_SD**-2, lapse, LEARNING_SD**-2])

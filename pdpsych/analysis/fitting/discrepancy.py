@@ -12,13 +12,15 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import xlogy
 
-from pdpsych.analysis.fitting.hierarchy import Posterior
-from pdpsych.analysis.fitting.likelihood import Floats, Observations, expected_correct, signal
+from pdpsych.analysis.fitting.binomial import deviance
+from pdpsych.analysis.fitting.columns import EDGES
+from pdpsych.analysis.fitting.likelihood import Observations, expected_correct, signal
+from pdpsych.analysis.fitting.posterior import Posterior
+from pdpsych.analysis.fitting.shared import Shared
+from pdpsych.analysis.names import Floats
 
-# Bins of d′ at which answers are counted: they do not depend on the answer to come.
-EDGES = (0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0)
+# Posterior samples: p values then have a standard error of 0.03 at most.
 SAMPLES = 250
 
 
@@ -60,7 +62,7 @@ def discrepancy(
 def _deviances(
     observations: Observations,
     log_threshold: Floats,
-    shared: Floats,
+    shared: Shared,
     expected: Floats,
     answers: Floats,
 ) -> Floats:
@@ -77,15 +79,6 @@ def _deviances(
     number, mean = counted(np.ones(cell.size)), counted(expected)
     correct = np.stack([counted(each) for each in answers])
     return np.asarray(deviance(number, correct, mean).sum(axis=2))
-
-
-def deviance(number: Floats, correct: Floats, expected: Floats) -> Floats:
-    """Return the binomial deviance of counts; 0 where nothing was counted."""
-    some = np.maximum(number, 1e-300)
-    share, chance = correct / some, np.where(number > 0, expected / some, 0.5)
-    right = xlogy(share, share / chance)
-    wrong = xlogy(1 - share, (1 - share) / (1 - chance))
-    return np.asarray(2 * number * (right + wrong))
 
 
 def p_value(discrepancies: Floats) -> float:

@@ -5,16 +5,9 @@ from __future__ import annotations
 import pandas as pd
 
 from pdpsych.analysis.definition import Analysis
-from pdpsych.common import tables
 
 # A trial is the same as another if all of these are; a copied log has nothing but such trials.
 _IDENTITY = ["trial", "image", "pair", "distortion", "amplitude", "dither_seed", "time"]
-
-EXCLUDED_COLUMNS: tables.Dictionary = {
-    "participant": ("label of the participant", "none"),
-    "reason": ("why trials were left out, the first that applies to each of them", "none"),
-    "count": ("number of trials left out for this reason", "count"),
-}
 
 
 def exclude(rows: pd.DataFrame, analysis: Analysis) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -70,7 +63,7 @@ def _rules(rows: pd.DataFrame, analysis: Analysis) -> dict[str, pd.Series[bool]]
     return rules
 
 
-def describe(excluded: pd.DataFrame) -> str:
+def describe_excluded(excluded: pd.DataFrame) -> str:
     """Say how many trials of all participants each reason left out."""
     total = excluded.groupby("reason", sort=False)["count"].sum()
     return "left out: " + "; ".join(f"{count} {reason}" for reason, count in total.items())

@@ -9,43 +9,17 @@ import pandas as pd
 from scipy.special import ndtr, ndtri
 
 from pdpsych.analysis.fitting.binomial import wilson
-from pdpsych.analysis.fitting.curve import curve_p
-from pdpsych.analysis.fitting.discrepancy import EDGES, discrepancy, p_value
-from pdpsych.analysis.fitting.hierarchy import Posterior
-from pdpsych.analysis.fitting.likelihood import Floats, Observations, expected_correct
-from pdpsych.analysis.fitting.prediction import predicted_signal
-from pdpsych.analysis.fitting.trials import CONDITION
-from pdpsych.common import tables
+from pdpsych.analysis.fitting.columns import EDGES
+from pdpsych.analysis.fitting.curve import curve_p, predicted_signal
+from pdpsych.analysis.fitting.discrepancy import discrepancy, p_value
+from pdpsych.analysis.fitting.likelihood import Observations, expected_correct
+from pdpsych.analysis.fitting.posterior import Posterior
+from pdpsych.analysis.names import CONDITION, Floats
 
-EVERY = "all"
+# In the columns image and pair, of what is of all trials of a participant.
+_EVERY = "all"
 # A block of consecutive trials in which a state of the person lasts, some minutes.
 _BLOCK = 50
-
-GOODNESS_COLUMNS: tables.Dictionary = {
-    "participant": ("label of the participant", "none"),
-    "image": ('base image; "all": all trials of the participant', "none"),
-    "pair": ("pair of distortions of the image", "none"),
-    "distortion": ("1 is u, 2 is v of the pair (u, v); 0: all", "none"),
-    "trials": ("trials the fit rests on", "count"),
-    "proportion_correct": ("share of correct answers", "none"),
-    "expected_correct": ("share of correct answers that the fit expects", "none"),
-    "deviance": (
-        f"binomial deviance of the counts in bins of d′ with edges {', '.join(map(str, EDGES))}, "
-        "mean over posterior samples",
-        "none",
-    ),
-    "deviance_expected": ("the same of answers drawn from the samples", "none"),
-    "deviance_p": ("share of samples in which drawn answers deviate as much", "none"),
-}
-BIN_COLUMNS: tables.Dictionary = {
-    "participant": ("label of the participant", "none"),
-    "signal": ("mean d′ of the trials in a bin, by the trials before each", "none"),
-    "trials": ("trials of all conditions in the bin", "count"),
-    "proportion_correct": ("share of correct answers", "none"),
-    "low": ("lower end of its interval, by the trials of the bin alone (Wilson)", "none"),
-    "high": ("upper end of its interval, by the trials of the bin alone (Wilson)", "none"),
-    "expected_correct": ("share of correct answers that the fit expects", "none"),
-}
 
 
 @dataclass(frozen=True)
@@ -55,9 +29,11 @@ class Goodness:
     Attributes
     ----------
     conditions
-        A row for all trials and one for each condition: columns :data:`GOODNESS_COLUMNS`.
+        A row for all trials and one for each condition: columns
+        :data:`pdpsych.analysis.fitting.columns.GOODNESS_COLUMNS`.
     bins
-        Columns :data:`BIN_COLUMNS`: proportion correct by predicted d′ over all conditions.
+        Proportion correct by predicted d′ over all conditions: columns
+        :data:`pdpsych.analysis.fitting.columns.BIN_COLUMNS`.
     summary
         For the table of participants: ``curve_p``, the p value of the bins; ``first_share`` of
         answers for the first position if both were equally often right, with interval and
@@ -107,7 +83,7 @@ def _deviances(data: pd.DataFrame, deviances: Floats) -> pd.DataFrame:
     """Return a row for all conditions together, then one for each."""
     both = np.concatenate([deviances.sum(axis=2, keepdims=True), deviances], axis=2)
     each = data.groupby(CONDITION, sort=True, as_index=False)
-    whole = data.assign(image=EVERY, pair=EVERY, distortion=0)
+    whole = data.assign(image=_EVERY, pair=_EVERY, distortion=0)
     parts = [
         groups.agg(
             trials=("correct", "size"),

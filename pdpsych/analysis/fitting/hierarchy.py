@@ -4,12 +4,12 @@ log τ of each condition ~ N(μ_g, σ²), g its group: the conditions that are t
 different images, of which some are seen far better than others by design. With one mean for all,
 thresholds of u and of v would be drawn together and their log ratios with them. Exponent b, lapse λ
 and learning s, the change of every log τ from the first trial to the last, are the same in all
-conditions; τ is the threshold half-way. The shared numbers φ = (log b, logit 2λ, s, log σ,
-μ₁ … μ_G) have weak priors. They are put at the maximum of their posterior with every log τ
-integrated out, by quadrature centred and scaled to each condition (after Naylor & Smith 1982). The
-maximum over thresholds and φ together would give exponents that are too steep, because each
-threshold fits its own noise. With the nodes held fixed, gradient and Hessian of the integral are
-exact (the identities of Fisher and of Louis 1982).
+conditions; τ is the threshold half-way. What is shared, φ of
+:class:`pdpsych.analysis.fitting.shared.Shared`, has weak priors. It is put at the maximum of its
+posterior with every log τ integrated out, by quadrature centred and scaled to each condition (after
+Naylor & Smith 1982). The maximum over thresholds and φ together would give exponents that are too
+steep, because each threshold fits its own noise. With the nodes held fixed, gradient and Hessian of
+the integral are exact (the identities of Fisher and of Louis 1982).
 
 Trials may be placed by earlier answers, as every adaptive method does: that is in the likelihood.
 """
@@ -19,29 +19,39 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from pdpsych.analysis.fitting.likelihood import Floats, Observations, log_likelihood
-
-# Prior of φ. log b ~ N(0, 0.3²): Fisher information predicts b = 1. 2λ ~ Beta(2, 25): mean lapse
-# 0.037. s ~ N(0, 0.5²): people rarely become better or worse by more than a factor e. log σ ~
-# N(0, 0.7²): thresholds spread over about a nat. μ_g ~ N(m, 1²) and m ~ N(mean log amplitude, 2²).
-EXPONENT_SD = 0.3
-GUESS_BETA = (2.0, 25.0)
-LEARNING_SD = 0.5
-SPREAD_SD = 0.7
-GROUP_SD = 1.0
-MEAN_SD = 2.0
+from pdpsych.analysis.fitting.likelihood import LogLikelihood, Observations, log_likelihood
+from pdpsych.analysis.fitting.posterior import Posterior
+from pdpsych.analysis.fitting.shared import (
+    OF_TRIALS,
+    OWN,
+    OWN_MEAN,
+    OWN_SPREAD,
+    Shared,
+    gathered,
+    log_prior,
+    spread_out,
+)
+from pdpsych.analysis.names import Floats
 
 # Nodes of the first look, and of each condition's own quadrature: reach in nats and in standard
 # deviations. Equal spacing is more accurate than Gauss–Hermite where a posterior is lopsided, as
 # that of a condition with only correct answers.
 _FIRST = np.linspace(-4.0, 4.0, 25)
 _OWN = np.linspace(-5.0, 5.0, 15)
+# What a step may still promise of the log posterior: φ is then within 0.001 of its posterior
+# standard deviation of the maximum.
 _TOLERANCE = 1e-6
 # Moving the nodes for ever may end in a cycle; held fixed they make the maximum a definite one.
 _CENTRINGS = 8
+# Ten steps are usual; trials without any signal take some dozens.
 _MAX_ITERATIONS = 100
+# Of a step, until it is too short to be worth anything.
+_MOST_HALVINGS = 12
+# Nodes are no closer than this, nats, even where a posterior is a spike.
+_LEAST_UNIT = 1e-3
+# The curvature of the log posterior along a direction in which it is flat.
+_LEAST_CURVATURE = 1e-3
 
 
 @dataclass(frozen=True)
@@ -65,7 +75,7 @@ class Marginal:
     Attributes
     ----------
     value, gradient, hessian
-        Log posterior density of φ, F = 4 + G numbers, up to a constant; (F,); (F, F).
+        Log posterior density of φ, F numbers, up to a constant; (F,); (F, F).
     mean, sd
         Mean and standard deviation of log τ given φ, (C,).
     loadings
@@ -80,86 +90,21 @@ class Marginal:
     loadings: Floats
 
 
-@dataclass(frozen=True)
-class Posterior:
-    """Gaussian approximation of the posterior of one participant.
-
-    log τ = mean + loadings·(φ − shared) + sd·ε: conditions are independent given φ.
-
-    Attributes
-    ----------
-    mean, sd, loadings
-        As in :class:`Marginal`, at the maximum in φ.
-    group
-        Number of the mean, among μ₁ … μ_G, that each condition's prior is around, (C,).
-    shared, covariance
-        φ = (log b, logit 2λ, s, log σ, μ₁ … μ_G) at its maximum, and its covariance.
-    converged
-        Whether the maximum was found to tolerance.
-    """
-
-    mean: Floats
-    sd: Floats
-    loadings: Floats
-    group: NDArray[np.intp]
-    shared: Floats
-    covariance: Floats
-    converged: bool
-
-    def total_sd(self) -> Floats:
-        """Return the standard deviation of each log τ, (C,)."""
-        shared = np.einsum("ca,ab,cb->c", self.loadings, self.covariance, self.loadings)
-        return np.sqrt(self.sd**2 + shared)
-
-    def trial_sd(self) -> Floats:
-        """Return the standard deviation of each log τ by its trials alone, prior taken off, (C,).
-
-        Huge where the trials say nothing.
-        """
-        return np.asarray(self._trial_precision() ** -0.5)
-
-    def draws(self, number: int, rng: np.random.Generator) -> tuple[Floats, Floats]:
-        """Return samples of log τ, (number, C), and of φ, (number, F)."""
-        root = np.linalg.cholesky(self.covariance)
-        moved = rng.standard_normal((number, root.shape[0])) @ root.T
-        own = rng.standard_normal((number, self.mean.size)) * self.sd
-        return self.mean + moved @ self.loadings.T + own, self.shared + moved
-
-    def draws_by_trials(self, number: int, rng: np.random.Generator) -> Floats:
-        """Return samples of log τ by the trials alone, the prior taken off, (number, C).
-
-        The prior draws each condition towards the mean of its group, in the same direction in
-        every participant: a mean over participants would keep that error and lose the noise that
-        justifies it.
-        """
-        precision = self._trial_precision()
-        # mean/sd² = precision · (what the trials say) + (prior mean)/σ²
-        gain = 1 / (self.sd**2 * precision)
-        mean = gain * self.mean + (1 - gain) * self.shared[4:][self.group]
-        root = np.linalg.cholesky(self.covariance)
-        moved = (rng.standard_normal((number, root.shape[0])) @ root.T)[:, :3]
-        own = rng.standard_normal((number, self.mean.size)) * precision**-0.5
-        return np.asarray(mean + gain * (moved @ self.loadings[:, :3].T) + own)
-
-    def _trial_precision(self) -> Floats:
-        precision = 1 / self.sd**2 - np.exp(-2 * self.shared[3])
-        return np.asarray(np.maximum(precision, 1e-12))
-
-
 def marginal(
-    observations: Observations, shared: Floats, nodes: Quadrature, centre: float
+    observations: Observations, shared: Shared, nodes: Quadrature, centre: float
 ) -> Marginal:
     """Integrate thresholds out at φ = ``shared``; ``centre`` is the prior mean of m."""
     terms = log_likelihood(observations, nodes.log_threshold, shared)
-    precision = np.exp(-shared[3])
-    apart = (nodes.log_threshold - shared[4:][observations.group, None]) * precision
-    joint = terms[0] - apart**2 / 2 - shared[3] - np.log(2 * np.pi) / 2 + nodes.log_weight
+    precision = np.exp(-shared.log_spread)
+    apart = (nodes.log_threshold - shared.means[observations.group, None]) * precision
+    joint = terms.value - apart**2 / 2 - shared.log_spread - np.log(2 * np.pi) / 2
+    joint += nodes.log_weight
     top = joint.max(axis=1, keepdims=True)
     weight = np.exp(joint - top)
     total = weight.sum(axis=1, keepdims=True)
     weight /= total
-    # Of each condition in log b, logit 2λ, s, log σ and the mean of its own group.
-    score = np.concatenate([terms[1:4], [apart**2 - 1, apart * precision]])
+    # Of each condition in its own numbers of φ.
+    score = np.concatenate([terms.first, [apart**2 - 1, apart * precision]])
     mean = np.einsum("ck,ck->c", weight, nodes.log_threshold)
     off = nodes.log_threshold - mean[:, None]
     expected = np.einsum("ck,ack->ca", weight, score)
@@ -167,14 +112,14 @@ def marginal(
     bend += np.einsum("ck,ack,bck->cab", weight, score, score)
     bend -= expected[:, :, None] * expected[:, None, :]
     member = observations.membership
-    prior_value, prior_gradient, prior_hessian = _prior(shared, centre)
+    before = log_prior(shared, centre)
     return Marginal(
-        float(np.sum(np.log(total) + top)) + prior_value,
-        _spread_out(expected, member).sum(axis=0) + prior_gradient,
-        _gathered(bend, member) + prior_hessian,
+        float(np.sum(np.log(total) + top)) + before.value,
+        spread_out(expected, member).sum(axis=0) + before.gradient,
+        gathered(bend, member) + before.hessian,
         mean,
         np.sqrt(np.einsum("ck,ck->c", weight, off**2)),
-        _spread_out(np.einsum("ck,ck,ack->ca", weight, off, score), member),
+        spread_out(np.einsum("ck,ck,ack->ca", weight, off, score), member),
     )
 
 
@@ -187,7 +132,7 @@ def solve(observations: Observations) -> Posterior:
     centres = observations.centres()
     centre = float(centres.mean())
     means = centres @ observations.membership / np.bincount(observations.group)
-    shared = np.concatenate([[0.0, np.log(0.05 / 0.95), 0.0, 0.0], means])
+    shared = Shared.of(means=means)
     first = Quadrature.around(centres, np.ones_like(centres), _FIRST)
     state = marginal(observations, shared, first, centre)
     nodes = _recentred(state)
@@ -208,16 +153,16 @@ def solve(observations: Observations) -> Posterior:
 
 def _uphill(
     observations: Observations,
-    shared: Floats,
+    shared: Shared,
     step: Floats,
     nodes: Quadrature,
     centre: float,
     state: Marginal,
-) -> tuple[Floats, Marginal]:
+) -> tuple[Shared, Marginal]:
     """Halve the step until the log posterior does not fall."""
     floor = state.value - _TOLERANCE * (1 + abs(state.value))
-    for halving in range(12):
-        moved = shared + step * 0.5**halving
+    for halving in range(_MOST_HALVINGS):
+        moved = shared.moved(step * 0.5**halving)
         trial = marginal(observations, moved, nodes, centre)
         if trial.value >= floor:
             break
@@ -225,7 +170,7 @@ def _uphill(
 
 
 def _recentred(state: Marginal) -> Quadrature:
-    return Quadrature.around(state.mean, np.maximum(state.sd, 1e-3), _OWN)
+    return Quadrature.around(state.mean, np.maximum(state.sd, _LEAST_UNIT), _OWN)
 
 
 def _newton_step(state: Marginal) -> Floats:
@@ -236,50 +181,19 @@ def _newton_step(state: Marginal) -> Floats:
 def _positive(matrix: Floats) -> Floats:
     """Return the matrix with its eigenvalues made positive."""
     values, vectors = np.linalg.eigh(matrix)
-    return np.asarray((vectors * np.maximum(np.abs(values), 1e-3)) @ vectors.T)
+    return np.asarray((vectors * np.maximum(np.abs(values), _LEAST_CURVATURE)) @ vectors.T)
 
 
-def _spread_out(columns: Floats, member: Floats) -> Floats:
-    """Put the last of five columns into that of the condition's group, (C, 5) to (C, F)."""
-    return np.concatenate([columns[:, :4], columns[:, 4:] * member], axis=1)
-
-
-def _gathered(matrices: Floats, member: Floats) -> Floats:
-    """Sum (C, 5, 5) over conditions, the last row and column into those of its group: (F, F)."""
-    groups = member.shape[1]
-    total = np.zeros((4 + groups, 4 + groups))
-    total[:4, :4] = matrices[:, :4, :4].sum(axis=0)
-    total[:4, 4:] = matrices[:, :4, 4].T @ member
-    total[4:, :4] = total[:4, 4:].T
-    total[4:, 4:] = np.diag(matrices[:, 4, 4] @ member)
-    return total
-
-
-def _prior(shared: Floats, centre: float) -> tuple[float, Floats, Floats]:
-    """Return the log prior density of φ, its gradient and Hessian."""
-    groups = shared.size - 4
-    precision = np.zeros((shared.size, shared.size))
-    precision[0, 0], precision[2, 2] = EXPONENT_SD**-2, LEARNING_SD**-2
-    precision[3, 3] = SPREAD_SD**-2
-    precision[4:, 4:] = np.linalg.inv(GROUP_SD**2 * np.eye(groups) + MEAN_SD**2)
-    off = shared - np.concatenate([np.zeros(4), np.full(groups, centre)])
-    one, other = GUESS_BETA
-    guess = 1 / (1 + np.exp(-shared[1]))
-    value = -off @ precision @ off / 2 + one * np.log(guess) + other * np.log1p(-guess)
-    gradient, hessian = -precision @ off, -precision
-    gradient[1] = one - (one + other) * guess
-    hessian[1, 1] = -(one + other) * guess * (1 - guess)
-    return float(value), gradient, hessian
-
-
-def _expected_curvature(terms: Floats, apart: Floats, weight: Floats, precision: float) -> Floats:
+def _expected_curvature(
+    terms: LogLikelihood, apart: Floats, weight: Floats, precision: Floats
+) -> Floats:
     """Return the posterior mean, (C, 5, 5), of each condition's Hessian in φ given log τ."""
-    curvature = np.zeros((len(apart), 5, 5))
-    second = np.einsum("ck,ack->ca", weight, terms[4:])
-    row, column = np.triu_indices(3)
+    curvature = np.zeros((len(apart), OWN, OWN))
+    row, column = np.triu_indices(OF_TRIALS.stop)
+    second = np.einsum("ck,ack->ca", weight, terms.second)
     curvature[:, row, column] = curvature[:, column, row] = second
-    curvature[:, 3, 3] = -2 * np.sum(weight * apart**2, axis=1)
+    curvature[:, OWN_SPREAD, OWN_SPREAD] = -2 * np.sum(weight * apart**2, axis=1)
     mixed = -2 * np.sum(weight * apart, axis=1) * precision
-    curvature[:, 3, 4] = curvature[:, 4, 3] = mixed
-    curvature[:, 4, 4] = -(precision**2)
+    curvature[:, OWN_SPREAD, OWN_MEAN] = curvature[:, OWN_MEAN, OWN_SPREAD] = mixed
+    curvature[:, OWN_MEAN, OWN_MEAN] = -(precision**2)
     return curvature

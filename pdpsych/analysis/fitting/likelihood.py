@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import erf
 
+from pdpsych.analysis.fitting.shared import Shared
+from pdpsych.analysis.names import Floats
 from pdpsych.experiments.placement.psychometric import proportion_correct
-
-Floats = NDArray[np.float64]
 
 # Stands for an amplitude of zero or below, at which P = ½ whatever the threshold.
 _NO_SIGNAL = -1000.0
@@ -101,58 +102,68 @@ def progress_of(order: ArrayLike) -> Floats:
     return np.asarray(rank / max(numbers.size - 1, 1) - 0.5)
 
 
-def signal(observations: Observations, log_threshold: Floats, shared: Floats) -> Floats:
-    """Return d′ of each trial, (N,), given log τ of each condition, (C,); at most e⁴.
-
-    ``shared`` are log b, logit 2λ and s, as in :func:`log_likelihood`; more are passed over.
-    """
+def signal(observations: Observations, log_threshold: Floats, shared: Shared) -> Floats:
+    """Return d′ of each trial, (N,), given log τ of each condition, (C,); at most e⁴."""
     z = observations.log_amplitude - log_threshold[observations.condition]
     # Beyond e⁴, erf is 1 to the last bit.
-    reach = np.exp(shared[0]) * (z - shared[2] * observations.progress)
+    reach = shared.exponent * (z - shared.learning * observations.progress)
     return np.asarray(np.exp(np.minimum(reach, 4.0)))
 
 
-def expected_correct(observations: Observations, log_threshold: Floats, shared: Floats) -> Floats:
+def expected_correct(observations: Observations, log_threshold: Floats, shared: Shared) -> Floats:
     """Return P(correct) of each trial, (N,), given log τ of each condition, (C,)."""
     ratio = signal(observations, log_threshold, shared)
-    return proportion_correct(ratio, 1.0, 1.0, 0.5 / (1 + np.exp(-shared[1])))
+    return proportion_correct(ratio, 1.0, 1.0, shared.lapse)
 
 
-def log_likelihood(observations: Observations, log_threshold: Floats, shared: Floats) -> Floats:
+class LogLikelihood(NamedTuple):
+    """Log likelihood L of each condition at K values of its log τ, with derivatives.
+
+    Attributes
+    ----------
+    value
+        L, (C, K).
+    first
+        L_x, L_y, L_s in x = log b, y = logit 2λ and s, (3, C, K).
+    second
+        L_xx, L_xy, L_xs, L_yy, L_ys, L_ss, (6, C, K).
+    """
+
+    value: Floats
+    first: Floats
+    second: Floats
+
+
+def log_likelihood(
+    observations: Observations, log_threshold: Floats, shared: Shared
+) -> LogLikelihood:
     """Return each condition's log likelihood and its derivatives in what conditions share.
 
     P(correct) = ½ + ½(1 − g)·erf(d′/2), :func:`pdpsych.experiments.placement.psychometric` with g
-    = 2λ, and log d′ = b·(log α − log τ − s·t), t the progress of the trial. ``shared`` begins with
-    x = log b, y = log(g/(1 − g)) and s; more are passed over.
+    = 2λ, and log d′ = b·(log α − log τ − s·t), t the progress of the trial.
 
     Parameters
     ----------
     log_threshold
         log τ, (C, K): K values at which each condition is evaluated.
-
-    Returns
-    -------
-    array, (10, C, K)
-        The log likelihood L, then L_x, L_y, L_s, then L_xx, L_xy, L_xs, L_yy, L_ys, L_ss.
     """
     out = np.empty((10, *log_threshold.shape))
-    exponent = np.exp(shared[0])
+    exponent = shared.exponent
     late = observations.progress[:, None]
-    log_amplitude = observations.log_amplitude[:, None] - shared[2] * late
+    log_amplitude = observations.log_amplitude[:, None] - shared.learning * late
     for first, last, trials in _blocks(observations, log_threshold.shape[1]):
         which = np.repeat(np.arange(first, last), observations.counts[first:last])
         z = exponent * (log_amplitude[trials] - log_threshold[which])
         slip = -exponent * late[trials]
-        terms = _trial_terms(z, slip, observations.sign[trials, None], shared[1])
+        terms = _trial_terms(z, slip, observations.sign[trials, None], shared.guess)
         starts = observations.starts[first:last] - trials.start
         for row, term in zip(out, terms, strict=True):
             row[first:last] = np.add.reduceat(term, starts, axis=0)
-    return out
+    return LogLikelihood(out[0], out[1:4], out[4:])
 
 
-def _trial_terms(z: Floats, slip: Floats, sign: Floats, guess_logit: float) -> tuple[Floats, ...]:
+def _trial_terms(z: Floats, slip: Floats, sign: Floats, guess: Floats) -> tuple[Floats, ...]:
     """Return the terms of single trials at z = log d′, where ∂z/∂x = z and ∂z/∂s = ``slip``."""
-    guess = 1 / (1 + np.exp(-guess_logit))
     ratio = np.exp(np.minimum(z, 4.0))  # d′; beyond e⁴ erf is 1 to the last bit
     certain = erf(ratio / 2)
     growth = ratio * np.exp(-ratio * ratio / 4) * ((1 - guess) / np.sqrt(np.pi))

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
-from pdpsych.analysis.definition import Analysis, select
-from pdpsych.analysis.fitting.exclusion import describe, exclude
-from pdpsych.common.errors import InputError, clipped
-from pdpsych.experiments.logs.collected import check_place, read_logs
+from pdpsych.analysis.definition import Analysis, open_analysis, select_participants
+from pdpsych.analysis.digests import table_sha256
+from pdpsych.analysis.fitting.exclusion import describe_excluded, exclude
+from pdpsych.analysis.words import counted
+from pdpsych.common.errors import InputError, shown
+from pdpsych.common.results import Result
+from pdpsych.experiments.logs.collected import check_place, collect
 from pdpsych.experiments.logs.records import Header
 from pdpsych.experiments.logs.session_log import SessionLog
 from pdpsych.stimuli.stimulus_set import StimulusSet
 
-CONDITION = ["participant", "image", "pair", "distortion"]
 COLUMNS = [
     "participant",
     "session",
@@ -42,8 +45,8 @@ _MAY_DIFFER = {
 }
 
 
-@dataclass(frozen=True)
-class Trials:
+@dataclass(frozen=True, eq=False, repr=False)
+class Trials(Result):
     """Trials of all participants of an analysis.
 
     Attributes
@@ -61,6 +64,15 @@ class Trials:
         :func:`pdpsych.analysis.fitting.exclusion.exclude`.
     notes
         What is to be said of the logs: cut-off lines, unfinished sessions.
+
+    Examples
+    --------
+    >>> from pdpsych import analysis
+    >>> trials = analysis.read_trials("study")
+    >>> trials
+    <Trials: 960 trials of 1 participant, stimulus set small>
+    >>> list(trials.table)[3:8]
+    ['image', 'pair', 'distortion', 'amplitude', 'easy']
     """
 
     table: pd.DataFrame
@@ -69,17 +81,45 @@ class Trials:
     excluded: pd.DataFrame
     notes: list[str]
 
+    def describe(self) -> str:
+        """Say how many trials there are of whom, what was left out, and what else is to be said."""
+        each = self.table.groupby("participant", sort=True).size()
+        lines = [f"  {who}: {count} trials" for who, count in each.items()]
+        return "\n".join([self._line(), *lines, describe_excluded(self.excluded), *self.notes])
+
+    def _line(self) -> str:
+        people = counted(self.table["participant"].nunique(), "participant")
+        return (
+            f"{counted(len(self.table), 'trial')} of {people}, stimulus set "
+            f"{self.stimulus_set.name}"
+        )
+
     @property
     def sha256(self) -> str:
         """SHA-256 of the table: other for other answers to the same trials."""
-        digest = hashlib.sha256()
-        for name in map(str, self.table):
-            digest.update("\n".join([name, *map(str, self.table[name].tolist())]).encode())
-        return digest.hexdigest()
+        return table_sha256(self.table)
+
+    @property
+    def source(self) -> dict[str, Any]:
+        """Where the trials come from, as plain data."""
+        opened = self.stimulus_set
+        return {
+            "experiment": self.sessions[0].experiment,
+            "set": {"name": opened.name, "sha256": opened.sha256, "path": str(opened.path)},
+            "sessions": [header.model_dump(mode="json") for header in self.sessions],
+            "trials": len(self.table),
+            "trials_sha256": self.sha256,
+            "notes": self.notes,
+        }
 
 
-def gather(analysis: Analysis) -> Trials:
-    """Read the logs of an analysis.
+def read_trials(analysis: str | Path | Analysis) -> Trials:
+    """Read the trials of an analysis from the logs of its experiment.
+
+    Parameters
+    ----------
+    analysis
+        An analysis, its YAML file, or the folder of a study that has exactly one.
 
     Raises
     ------
@@ -87,28 +127,39 @@ def gather(analysis: Analysis) -> Trials:
         If there is no log, a log is of another experiment or participant than its place and name
         say, belongs to another stimulus set, or logs were recorded with different settings of the
         experiment; or if the analysis leaves no trial.
+
+    Examples
+    --------
+    >>> from pdpsych import analysis
+    >>> print(analysis.read_trials("study").describe())
+    960 trials of 1 participant, stimulus set small
+      01: 960 trials
+    left out: 3 practice; 0 in another log too
     """
-    experiment = analysis.open_experiment()
-    logs = read_logs(experiment)
+    opened = open_analysis(analysis)
+    experiment = opened.open_experiment()
+    logs, passed_over = collect(experiment)
     stimulus_set = experiment.open_set()
-    chosen = select(analysis, sorted({log.header.participant for log in logs}))
+    chosen = select_participants(opened, sorted({log.header.participant for log in logs}))
     logs = [log for log in logs if log.header.participant in chosen]
     for log in logs:
         check_place(log, experiment)
     _check_set(logs, stimulus_set)
     _check_settings(logs)
-    kept, excluded = exclude(_together(logs), analysis)
+    kept, excluded = exclude(_together(logs), opened)
     if kept.empty:
         raise InputError(
-            f"{experiment.logs}: no trial to analyse; {describe(excluded)}; go on with the "
-            f"sessions, or exclude less in {analysis.label}"
+            f"no trial to analyse; {describe_excluded(excluded)}",
+            file=experiment.logs,
+            remedy=f"go on with the sessions, or exclude less in {opened.label}",
         )
+    notes = [note for log in logs for note in _notes(log, opened)]
     return Trials(
         kept[COLUMNS],
         stimulus_set,
         [log.header for log in logs],
         excluded,
-        [note for log in logs for note in _notes(log, analysis)] + _nothing_left(chosen, kept),
+        passed_over + notes + _nothing_left(chosen, kept),
     )
 
 
@@ -155,11 +206,14 @@ def _nothing_left(chosen: list[str], kept: pd.DataFrame) -> list[str]:
 def _check_set(logs: list[SessionLog], stimulus_set: StimulusSet) -> None:
     for log in logs:
         recorded = log.header.stimulus_set_sha256
-        if recorded != stimulus_set.sha256:
+        if not stimulus_set.is_known_as(recorded):
             raise InputError(
-                f"{log.path}: stimulus_set_sha256: the session showed another stimulus set "
-                f"({recorded[:12]}…) than {stimulus_set.path} ({stimulus_set.sha256[:12]}…); "
-                "analyse it with the set it was recorded with"
+                "the session showed another stimulus set",
+                file=log.path,
+                field="stimulus_set_sha256",
+                value=recorded,
+                allowed=f"{stimulus_set.sha256} of {stimulus_set.path}",
+                remedy="analyse it with the set it was recorded with",
             )
 
 
@@ -170,7 +224,9 @@ def _check_settings(logs: list[SessionLog]) -> None:
             here, there = log.header.config.get(key), reference.get(key)
             if here != there:
                 raise InputError(
-                    f"{log.path}: config.{key}: {clipped(repr(here))}, but {logs[0].path.name} "
-                    f"was recorded with {clipped(repr(there))}; allowed: sessions with the same "
-                    "settings"
+                    "sessions are analysed together if they have the same settings",
+                    file=log.path,
+                    field=f"config.{key}",
+                    value=here,
+                    allowed=f"{shown(there)} as in {logs[0].path.name}",
                 )

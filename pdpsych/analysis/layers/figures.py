@@ -11,15 +11,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from pdpsych.analysis.fitting.likelihood import Floats
-from pdpsych.analysis.layers.layers import LayerRatios
-from pdpsych.common.drawing import BLACK, BLUE, GREY, ORANGE, clean, new_axes
-from pdpsych.stimuli.set_figures import plot_stimuli
-from pdpsych.stimuli.stimulus_set import StimulusSet
+from pdpsych.analysis.names import Floats
+from pdpsych.common.drawing import BLACK, BLUE, GREY, MARKERS, SERIES, clean, new_axes
 
-# Okabe & Ito's again; with more trainings or architectures than these they repeat.
-_COLOURS = (BLUE, ORANGE, "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
-_MARKERS = ("o", "s", "^", "D", "v", "P")
+# With more trainings or architectures than these they repeat.
+_COLOURS, _MARKERS = SERIES[:6], MARKERS[:6]
 _FAINT = "#ADADAD"
 _BESIDE: dict[str, Any] = {
     "loc": "upper left",
@@ -32,35 +28,73 @@ _LAYER_WIDTH, _LETTER_WIDTH, _GAP = 0.3, 0.067, 1.3
 
 
 def plot_layers(
-    ratios: LayerRatios, baseline: LayerRatios | None = None, ax: Axes | None = None
+    layers: pd.DataFrame, baseline: pd.DataFrame | None = None, *, ax: Axes | None = None
 ) -> Axes:
     """Draw the mean log sensitivity ratio of each layer, grouped by network (figure 2).
 
     Colour is training, marker architecture. The thin bar is the standard deviation over images,
-    the thick one the 95 % interval of the mean. ``baseline``, as of random distortions, is drawn
-    faintly beside it.
+    the thick one the interval of the mean.
+
+    Parameters
+    ----------
+    layers
+        Columns network, layer, architecture, training, log_ratio, sd, low, high, the layers of a
+        network one after the other: what :meth:`pdpsych.analysis.LayerRatios.summary` returns.
+    baseline
+        The same on other distortions, as random ones; drawn faintly beside it.
+    ax
+        Axes to draw on, new ones by default.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from pdpsych import analysis
+    >>> table = pd.DataFrame({"network": ["a", "a", "b", "b"], "layer": ["1", "2", "1", "2"]})
+    >>> table = table.assign(architecture="net", training=table["network"])
+    >>> table = table.assign(log_ratio=[0.5, 1.0, -0.6, -0.9], sd=0.2, low=-0.1, high=0.1)
+    >>> ax = analysis.plot_layers(table)
+    >>> [label.get_text() for label in ax.get_xticklabels()]
+    ['1', '2', '1', '2']
     """
-    ax = ax or new_axes(_width(ratios) + 2, 3.8)
-    places = _places(ratios.layers)
-    colours = _styles(ratios.layers["training"], _COLOURS)
-    markers = _styles(ratios.layers["architecture"], _MARKERS)
+    ax = ax or new_axes(_width(layers) + 2, 3.8)
+    places = _places(layers)
+    colours = _styles(layers["training"], _COLOURS)
+    markers = _styles(layers["architecture"], _MARKERS)
     ax.axhline(0, color=GREY, linewidth=0.8, zorder=0)
-    if baseline:
-        _draw(ax, places + 0.25, baseline.summary(), _FAINT, ".")
-    for _, rows in ratios.summary().groupby("network", sort=False):
+    if baseline is not None:
+        _draw(ax, places + 0.25, baseline, _FAINT, ".")
+    for _, rows in layers.groupby("network", sort=False):
         first = rows.iloc[0]
         colour, marker = colours[first["training"]], markers[first["architecture"]]
         _draw(ax, places[rows.index], rows, colour, marker)
-    ax.set_xticks(places, ratios.layers["layer"], rotation=90, fontsize="small")
+    ax.set_xticks(places, layers["layer"], rotation=90, fontsize="small")
     ax.set_xlim(places[0] - 1, places[-1] + 1)
     ax.set_ylabel("log sensitivity ratio\nlog d(u)/d(v)  [nat]")
-    _write_networks(ax, ratios.layers, places)
+    _write_networks(ax, layers, places)
     _add_legend(ax, colours, markers, baseline is not None)
     return clean(ax)
 
 
-def plot_shares(shares: pd.DataFrame, ax: Axes | None = None) -> Axes:
-    """Draw the shares of variance that factors explain, beside chance."""
+def plot_shares(shares: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
+    """Draw the shares of variance that factors explain, beside chance.
+
+    Parameters
+    ----------
+    shares
+        What :func:`pdpsych.analysis.variance_shares` returns.
+    ax
+        Axes to draw on, new ones by default.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from pdpsych import analysis
+    >>> table = pd.DataFrame({"factor": ["training", "remainder"], "share": [0.7, 0.3]})
+    >>> table = table.assign(low=[0.6, 0.2], high=[0.8, 0.4], alone=[0.7, None])
+    >>> ax = analysis.plot_shares(table.assign(chance=0.1, chance_low=0.0, chance_high=0.2))
+    >>> ax.get_xlabel()
+    'share of variance over layers'
+    """
     ax = ax or new_axes(4, 0.8 + 0.5 * len(shares))
     y = np.arange(len(shares))
     low, high = shares["chance_low"], shares["chance_high"]
@@ -78,33 +112,28 @@ def plot_shares(shares: pd.DataFrame, ax: Axes | None = None) -> Axes:
 
 
 def layer_figure(
-    ratios: LayerRatios, shares: pd.DataFrame, pair: str, baseline: LayerRatios | None = None
+    layers: pd.DataFrame,
+    shares: pd.DataFrame,
+    title: str,
+    *,
+    baseline: pd.DataFrame | None = None,
 ) -> Figure:
-    """Draw :func:`plot_layers` and below it :func:`plot_shares`."""
-    figure = Figure(figsize=(max(_width(ratios), 4) + 2.2, 6.4), layout="constrained")
-    above, below = figure.subplots(2, 1, height_ratios=(2.4, 1))
-    plot_layers(ratios, baseline, above)
-    number = len(ratios.images)
-    over = f"mean over {number} images" if number > 1 else "one image"
-    turned = ", pairs turned alike" if (ratios.signs < 0).any() else ""
-    figure.suptitle(f"{pair} distortions, {over}{turned}", fontsize="medium")
-    plot_shares(shares, below)
-    return figure
+    """Draw :func:`plot_layers` and below it :func:`plot_shares`.
 
-
-def example_figure(
-    stimulus_set: StimulusSet, ratios: LayerRatios, pair: str, count: int = 3, rms: float = 0.05
-) -> Figure:
-    """Draw the first images with their distortions, u and v as in :func:`plot_layers`.
-
-    One row each of :func:`pdpsych.stimuli.set_figures.plot_stimuli`.
+    Parameters
+    ----------
+    layers, baseline
+        As for :func:`plot_layers`.
+    shares
+        As for :func:`plot_shares`.
+    title
+        What stands above.
     """
-    images = ratios.images[:count]
-    figure = Figure(figsize=(9, 2.3 * len(images)), layout="constrained")
-    axes = figure.subplots(len(images), 1, squeeze=False)[:, 0]
-    for image, sign, ax in zip(images, ratios.signs, axes, strict=False):
-        order = (1, 2) if sign > 0 else (2, 1)
-        plot_stimuli(stimulus_set, image, pair, rms, ax, order)
+    figure = Figure(figsize=(max(_width(layers), 4) + 2.2, 6.4), layout="constrained")
+    above, below = figure.subplots(2, 1, height_ratios=(2.4, 1))
+    plot_layers(layers, baseline, ax=above)
+    figure.suptitle(title, fontsize="medium")
+    plot_shares(shares, ax=below)
     return figure
 
 
@@ -121,8 +150,8 @@ def _places(layers: pd.DataFrame) -> Floats:
     return np.arange(len(layers)) + _GAP * np.cumsum(np.r_[False, network[1:] != network[:-1]])
 
 
-def _width(ratios: LayerRatios) -> float:
-    return _LAYER_WIDTH * float(_places(ratios.layers)[-1] + 2)
+def _width(layers: pd.DataFrame) -> float:
+    return _LAYER_WIDTH * float(_places(layers)[-1] + 2)
 
 
 def _write_networks(ax: Axes, layers: pd.DataFrame, places: Floats) -> None:

@@ -9,10 +9,10 @@ from math import factorial
 import numpy as np
 import pandas as pd
 
-from pdpsych.analysis.fitting.likelihood import Floats
-from pdpsych.analysis.layers.layers import LayerRatios, mean_interval
-from pdpsych.common import tables
+from pdpsych.analysis.layers.layers import LayerRatios, students_interval
+from pdpsych.analysis.names import Floats
 from pdpsych.common.errors import InputError
+from pdpsych.common.tables import Column, Columns
 
 FACTORS = ("architecture", "training", "depth")
 REMAINDER = "remainder"
@@ -21,20 +21,20 @@ REMAINDER = "remainder"
 DEPTH_DEGREE = 2
 _PERMUTATIONS = 1000
 
-VARIANCE_COLUMNS: tables.Dictionary = {
-    "factor": ("factor, or what all of them leave", "none"),
-    "share": ("share of the variance over representations, mean over images", "none"),
-    "low": ("lower end of the interval of share over images", "none"),
-    "high": ("upper end of the interval of share over images", "none"),
-    "alone": ("share that the factor explains by itself, R², mean over images", "none"),
-    "chance": ("share expected if the labels of representations meant nothing", "none"),
-    "chance_low": ("lower end of the interval of share over relabellings", "none"),
-    "chance_high": ("upper end of the interval of share over relabellings", "none"),
-    "images": ("number of base images", "count"),
+VARIANCE_COLUMNS: Columns = {
+    "factor": Column("factor, or what all of them leave"),
+    "share": Column("share of the variance over representations, mean over images"),
+    "low": Column("lower end of the interval of share over images"),
+    "high": Column("upper end of the interval of share over images"),
+    "alone": Column("share that the factor explains by itself, R², mean over images"),
+    "chance": Column("share expected if the labels of representations meant nothing"),
+    "chance_low": Column("lower end of the interval of share over relabellings"),
+    "chance_high": Column("upper end of the interval of share over relabellings"),
+    "images": Column("number of base images", "count"),
 }
 
 
-def variance_shares(ratios: LayerRatios, level: float = 0.95, seed: int = 0) -> pd.DataFrame:
+def variance_shares(ratios: LayerRatios, *, level: float = 0.95, seed: int = 0) -> pd.DataFrame:
     """Return how much of the variance of the log ratios each factor explains.
 
     At each image the variance over the N representations, Var(x) of the principal distortions'
@@ -50,16 +50,40 @@ def variance_shares(ratios: LayerRatios, level: float = 0.95, seed: int = 0) -> 
     layers are alike, so beside factors that belong to whole networks it is a low bar; with 4
     networks none higher could be set.
 
+    Parameters
+    ----------
+    ratios
+        Log ratios of the representations.
+    level
+        Probability of the intervals.
+    seed
+        What labels are permuted with.
+
     Returns
     -------
     pandas.DataFrame
-        ``VARIANCE_COLUMNS``; one row for each factor that is not the same for all
+        Columns :data:`VARIANCE_COLUMNS`; one row for each factor that is not the same for all
         representations, then the remainder.
 
     Raises
     ------
     InputError
         If all representations have one log ratio at some image.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import pandas as pd
+    >>> from pdpsych import analysis
+    >>> layers = pd.DataFrame({"name": ["a/1", "a/2", "b/1", "b/2"], "architecture": "net"})
+    >>> layers = layers.assign(training=["plain", "plain", "robust", "robust"], depth=[0, 1, 0, 1])
+    >>> values = np.array([[1.1, 0.9], [0.8, 1.0], [-1.0, -0.7], [-0.9, -1.2]])
+    >>> ratios = analysis.LayerRatios(layers, ("cat", "coffee"), np.ones(2), values)
+    >>> analysis.variance_shares(ratios)[["factor", "share"]].round(2)
+          factor  share
+    0   training   0.98
+    1      depth   0.01
+    2  remainder   0.02
     """
     factors = [f for f in FACTORS if ratios.layers[f].nunique() > 1]
     unit = _unit_deviations(ratios)
@@ -67,7 +91,7 @@ def variance_shares(ratios: LayerRatios, level: float = 0.95, seed: int = 0) -> 
     weights = shapley_weights(len(factors))
     explained = np.einsum("nk,snm,mk->sk", unit, hats, unit)
     shares = _with_remainder(weights @ explained)
-    low, high = (np.clip(end, 0, 1) for end in mean_interval(shares, level))
+    low, high = (np.clip(end, 0, 1) for end in students_interval(shares, level))
     trace = np.trace(hats, axis1=1, axis2=2)
     drawn = _with_remainder(weights @ _relabelled(hats, unit, seed))
     alone = [explained[1 << f].mean() for f in range(len(factors))]
@@ -87,8 +111,31 @@ def variance_shares(ratios: LayerRatios, level: float = 0.95, seed: int = 0) -> 
     )
 
 
-def conclude(ratios: LayerRatios, shares: pd.DataFrame, pair: str) -> str:
-    """Say in a few sentences what the distortions separate the representations by."""
+def describe_shares(ratios: LayerRatios, shares: pd.DataFrame, *, pair: str = "principal") -> str:
+    """Say in a few sentences what the distortions separate the representations by.
+
+    Parameters
+    ----------
+    ratios
+        Log ratios of the representations.
+    shares
+        What :func:`variance_shares` made of them.
+    pair
+        Name of the pair of distortions.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import pandas as pd
+    >>> from pdpsych import analysis
+    >>> layers = pd.DataFrame({"name": ["a/1", "a/2", "b/1", "b/2"], "architecture": "net"})
+    >>> layers = layers.assign(training=["plain", "plain", "robust", "robust"], depth=[0, 1, 0, 1])
+    >>> values = np.array([[1.1], [0.8], [-1.0], [-0.9]])
+    >>> ratios = analysis.LayerRatios(layers, ("cat",), np.ones(1), values)
+    >>> text = analysis.describe_shares(ratios, analysis.variance_shares(ratios))
+    >>> text[:50]
+    'Of the variance of the log sensitivity ratios of 4'
+    """
     rows = shares.set_index("factor")
     parts = [
         f"{factor} explains {_percent(row)} (chance {100 * row['chance']:.0f} "
@@ -150,8 +197,10 @@ def _columns(layers: pd.DataFrame, factor: str) -> Floats:
 def _unit_deviations(ratios: LayerRatios) -> Floats:
     if (same := np.flatnonzero(np.ptp(ratios.values, axis=0) == 0)).size:
         raise InputError(
-            f'image "{ratios.images[same[0]]}": all representations have the same log '
-            "sensitivity ratio; there is no variance to explain"
+            "all representations have the same log sensitivity ratio at an image; there is no "
+            "variance to explain",
+            field="ratios.images",
+            value=ratios.images[same[0]],
         )
     deviation = ratios.values - ratios.values.mean(axis=0)
     return np.asarray(deviation / np.linalg.norm(deviation, axis=0))

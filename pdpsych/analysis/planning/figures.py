@@ -9,11 +9,11 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from pdpsych.analysis.planning.plan import WANTED
+from pdpsych.analysis.planning.columns import WANTED
 from pdpsych.common.drawing import GREY, MARKERS, SERIES, clean, new_axes
 
 
-def plot_power(cells: pd.DataFrame, trials: int, ax: Axes | None = None) -> Axes:
+def plot_power(cells: pd.DataFrame, trials: int, *, ax: Axes | None = None) -> Axes:
     """Draw how often the true model is declared the closest, by images and participants.
 
     ``cells`` is that of :class:`pdpsych.analysis.planning.plan.Plan`; bars are 95 % intervals by
@@ -33,7 +33,7 @@ def plot_power(cells: pd.DataFrame, trials: int, ax: Axes | None = None) -> Axes
     return _by_images(cells, ax)
 
 
-def plot_widths(cells: pd.DataFrame, trials: int, ax: Axes | None = None) -> Axes:
+def plot_widths(cells: pd.DataFrame, trials: int, *, ax: Axes | None = None) -> Axes:
     """Draw the width of the interval of the true model's score, by images and participants."""
     ax = ax or new_axes(4, 3)
     for label, rows, colour, marker in _series(cells, trials):
@@ -51,8 +51,8 @@ def plan_panels(cells: pd.DataFrame) -> Figure:
     figure = Figure(figsize=(max(3.3 * len(numbers), 4.5), 6), layout="constrained")
     axes = figure.subplots(2, len(numbers), sharex=True, sharey="row", squeeze=False)
     for trials, power, widths in zip(numbers, *axes, strict=True):
-        plot_power(cells, trials, power).set_xlabel("")
-        plot_widths(cells, trials, widths)
+        plot_power(cells, trials, ax=power).set_xlabel("")
+        plot_widths(cells, trials, ax=widths)
     for ax in axes[:, 1:].ravel():
         ax.set_ylabel("")
     handles, labels = axes[1, 0].get_legend_handles_labels()

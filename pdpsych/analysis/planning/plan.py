@@ -9,27 +9,24 @@ from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-import numpy as np
 import pandas as pd
 
 from pdpsych.analysis.definition import Analysis, open_analysis
 from pdpsych.analysis.fitting.binomial import wilson
-from pdpsych.analysis.planning.simulated_study import Outcome, Size, World, simulate_study
-from pdpsych.analysis.scoring.conclusion import deciding_kind
+from pdpsych.analysis.planning.columns import CELL_COLUMNS, PLAN, SIZE, STUDY_COLUMNS, WANTED
+from pdpsych.analysis.planning.simulated_study import Outcome, Size, simulate_study
+from pdpsych.analysis.planning.world import World, build_world
+from pdpsych.analysis.words import counted
 from pdpsych.common import tables
 from pdpsych.common.documents import Schema
-from pdpsych.common.errors import InputError, clipped, did_you_mean
+from pdpsych.common.errors import InputError
+from pdpsych.common.files.locks import locked
 from pdpsych.common.parallel import spread
-from pdpsych.common.progress import progress_bar
+from pdpsych.common.results import Result
 from pdpsych.common.section import load
-from pdpsych.experiments.design import Condition, arrange, conditions
-from pdpsych.experiments.experiment import Experiment
-from pdpsych.experiments.observer import ObserverSpec
-from pdpsych.experiments.placement.placement import Placement
-from pdpsych.experiments.sessions.session import calibration_for
-from pdpsych.experiments.sessions.stage import Stage
+from pdpsych.common.terminal import progress_bar
+from pdpsych.experiments.observers.spec import ObserverSpec
 from pdpsych.stimuli.stimulus_set import StimulusSet
-from pdpsych.stimuli.thresholds import expected_thresholds
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -40,39 +37,10 @@ SCHEMA = Schema("plan", 1, "plan again: pdpsych plan ANALYSIS.yaml")
 _SPREAD = 0.2
 # Participants, images or trials of a study that is simulated.
 _MOST = 1000
-# What a planned study should reach.
-WANTED = 0.95
-
-SIZE = ["participants", "images", "trials"]
-_SIZE_COLUMNS: tables.Dictionary = {
-    "participants": ("number of participants", "count"),
-    "images": ("number of base images", "count"),
-    "trials": ("trials of each distortion and participant", "count"),
-}
-CELL_COLUMNS: tables.Dictionary = _SIZE_COLUMNS | {
-    "trials_each": ("trials of each participant", "count"),
-    "studies": ("simulated studies", "count"),
-    "right": ("studies in which the true model was declared the closest", "count"),
-    "wrong": ("studies in which another model was declared the closest", "count"),
-    "power": ("right / studies", "none"),
-    "power_low": ("lower end of its 95 % interval (Wilson)", "none"),
-    "power_high": ("upper end of its 95 % interval (Wilson)", "none"),
-    "hardest": ("true model that is declared the closest least often", "none"),
-    "hardest_power": ("share of studies in which it is", "none"),
-    "score_width": ("mean width of the interval of the true model's score", "nat"),
-    "ratio_width": ("mean width of the interval of a human log ratio", "nat"),
-}
-STUDY_COLUMNS: tables.Dictionary = _SIZE_COLUMNS | {
-    "study": ("number of the simulated study; smaller studies are parts of the largest", "none"),
-    "truth": ("model that the participants see like", "none"),
-    "closest": ("model declared the closest; empty: none", "none"),
-    "score_width": ("width of the interval of the true model's score", "nat"),
-    "ratio_width": ("width of the interval of a human log ratio, mean over pairs", "nat"),
-}
 
 
-@dataclass(frozen=True)
-class Plan:
+@dataclass(frozen=True, eq=False, repr=False)
+class Plan(Result):
     """What simulated studies of several sizes find.
 
     Attributes
@@ -84,9 +52,24 @@ class Plan:
     observer
         The participants, as recorded in a simulated trial log.
     studies
-        A row for each simulated study and size: columns :data:`STUDY_COLUMNS`.
+        A row for each simulated study and size: columns
+        :data:`pdpsych.analysis.planning.columns.STUDY_COLUMNS`.
     cells
-        A row for each size: columns :data:`CELL_COLUMNS`.
+        A row for each size: columns :data:`pdpsych.analysis.planning.columns.CELL_COLUMNS`.
+
+    Examples
+    --------
+    >>> from pdpsych import analysis
+    >>> planned = analysis.plan(
+    ...     "study", participants=[1], images=[3], trials=[10], studies=3, jobs=1, write=False
+    ... )
+    >>> planned
+    <Plan: main, 1 size simulated 3 times>
+    >>> planned.cells[["participants", "images", "trials", "right", "wrong"]]
+       participants  images  trials  right  wrong
+    0             1       3      10      0      0
+    >>> planned == analysis.Plan.from_json(planned.to_json("copy.json"))
+    True
     """
 
     analysis: str
@@ -95,7 +78,7 @@ class Plan:
     studies: pd.DataFrame
     cells: pd.DataFrame
 
-    def __str__(self) -> str:
+    def describe(self) -> str:
         """Give a line for each size, and the smallest study that is enough."""
         head = (
             f"{self.analysis}: {self.cells['studies'].iloc[0]} simulated studies of each size, "
@@ -117,7 +100,9 @@ class Plan:
         settings = ", ".join(f"{name} {value}" for name, value in self.observer.items())
         return "\n".join([head, f"  participants: {settings}", names, *lines, self.advice])
 
-    __repr__ = __str__
+    def _line(self) -> str:
+        times = counted(self.studies["study"].nunique(), "time")
+        return f"{self.analysis}, {counted(len(self.cells), 'size')} simulated {times}"
 
     def plot(self) -> Figure:
         """Draw how often the true model is found, and how wide the intervals of scores are."""
@@ -126,17 +111,28 @@ class Plan:
         return plan_panels(self.cells)
 
     def to_json(self, path: str | Path) -> Path:
-        """Write the plan."""
-        frames = {name: tables.to_plain(getattr(self, name)) for name in ("studies", "cells")}
-        data = {"schema_version": SCHEMA.version} | vars(self) | frames
-        return tables.write_text(Path(path), tables.to_json(data))
+        """Write the plan.
+
+        Parameters
+        ----------
+        path
+            File to write.
+        """
+        frames = {name: tables.to_plain(getattr(self, name)) for name in PLAN}
+        return SCHEMA.write(path, vars(self) | frames)
 
     @classmethod
     def from_json(cls, path: str | Path) -> Plan:
-        """Read a plan written by :meth:`to_json`."""
-        data = tables.read_json(Path(path), SCHEMA)
-        del data["schema_version"]
-        return cls(**data | {name: tables.from_plain(data[name]) for name in ("studies", "cells")})
+        """Read a plan written by :meth:`to_json`.
+
+        Parameters
+        ----------
+        path
+            File to read.
+        """
+        with SCHEMA.reading(path) as data:
+            del data["schema_version"]
+            return cls(**data | {name: tables.from_plain(data[name]) for name in PLAN})
 
     @property
     def advice(self) -> str:
@@ -158,34 +154,38 @@ class Plan:
             + (alone if best["participants"] == 1 else "")
         )
 
-    def write(self, folder: Path) -> list[Path]:
-        """Write planned.json, plan.csv and plan_studies.csv with dictionaries, and the figure."""
-        from pdpsych.analysis.figures.scores import save_figure
+    def put_into(self, folder: Path) -> list[Path]:
+        """Write planned.json, plan.csv and plan_studies.csv with dictionaries, and the figure.
+
+        The lock of the folder is to be held meanwhile.
+        """
+        from pdpsych.common.drawing import save
 
         return [
             self.to_json(folder / "planned.json"),
             tables.write_table(folder, "plan", self.cells, CELL_COLUMNS),
             tables.write_table(folder, "plan_studies", self.studies, STUDY_COLUMNS),
-            *save_figure(self.plot(), folder / "plan"),
+            *save(self.plot(), folder / "plan", formats=("png", "pdf")),
         ]
 
 
 def plan(
     analysis: str | Path | Analysis,
-    truth: str | Path | ObserverSpec | None = None,
     *,
+    truth: str | Path | ObserverSpec | None = None,
     participants: Sequence[int] = (1, 2, 4, 8),
     images: Sequence[int] = (5, 10, 20),
     trials: Sequence[int] = (40, 60, 100),
     studies: int = 50,
     jobs: int | None = None,
+    write: bool = True,
     progress: bool = False,
 ) -> Plan:
     """Simulate an experiment whose participants see like a model, and analyse it.
 
     Design, placement, fit, score and the rule of the conclusion are those of real studies; no
     frames are made. Images are those of the set in random order, over again with other
-    participants' deviations where more are asked for. Writes into the results folder.
+    participants' deviations where more are asked for.
 
     Parameters
     ----------
@@ -194,12 +194,18 @@ def plan(
     truth
         What participants see like: a model of the set, or the YAML file of an observer that sees
         like one. By default each model of the set in turn.
-    participants, images, trials
-        Sizes to try: people, images, trials of each distortion and person.
+    participants
+        Numbers of people to try.
+    images
+        Numbers of images to try.
+    trials
+        Numbers of trials of each distortion and person to try.
     studies
         Simulated studies, each at all sizes.
     jobs
         Processes; by default one for each core.
+    write
+        Whether to write the plan into the results folder of the analysis, over one that is there.
     progress
         Whether to show a progress bar over studies.
 
@@ -207,65 +213,38 @@ def plan(
     ------
     InputError
         If something given cannot be used, or the set has fewer than two models.
+
+    Examples
+    --------
+    >>> from pdpsych import analysis
+    >>> planned = analysis.plan(
+    ...     "study", truth="LGN", images=[2], participants=[1], trials=[10], studies=2, jobs=1
+    ... )
+    >>> planned.observer["model"], planned.cells["studies"].tolist()
+    ('LGN', [2])
     """
     opened = open_analysis(analysis)
     sizes = _sizes(participants, images, trials)
     for name, value in (("studies", studies), ("jobs", jobs or 1)):
         if value < 1:
-            raise InputError(f"plan: {name}: at least 1, got {value}")
+            raise InputError("too few", field=name, value=value, allowed="at least 1")
     stimulus_set = opened.open_experiment().open_set()
     truths, spec = _participants(truth, stimulus_set)
     world = build_world(opened, stimulus_set, spec)
     todo = [(truths[number % len(truths)], number) for number in range(studies)]
-    found = pd.DataFrame(simulate(world, todo, sizes, jobs, progress), columns=Outcome._fields)
+    outcomes = simulate_studies(world, todo, sizes, jobs, progress)
+    found = pd.DataFrame(outcomes, columns=Outcome._fields)
     observer = spec.model_dump(exclude_none=True) | {"model": ", ".join(truths)}
     per_image = len(world.placements) / len({c.image for c in world.placements})
-    planned = Plan(
-        opened.stem, str(world.ratios["kind"].iloc[0]), observer, found, cells(found, per_image)
-    )
-    planned.write(opened.results)
+    kind = str(world.ratios["kind"].iloc[0])
+    planned = Plan(opened.stem, kind, observer, found, size_table(found, per_image))
+    if write:
+        with locked(opened.results, doing="the plan is written"):
+            planned.put_into(opened.results)
     return planned
 
 
-def build_world(opened: Analysis, stimulus_set: StimulusSet, spec: ObserverSpec) -> World:
-    """Return what studies of an analysis are drawn from, on the kind of pairs that decides."""
-    # Every participant sees all images that a study has.
-    experiment = opened.open_experiment().model_copy(update={"groups": 1})
-    measured = conditions(experiment, stimulus_set)
-    shown = pd.MultiIndex.from_tuples({(c.image, c.pair) for c in measured})
-    ratios = stimulus_set.log_ratios()
-    ratios = ratios[pd.MultiIndex.from_frame(ratios[["image", "pair"]]).isin(shown)]
-    ratios = ratios[ratios["kind"] == deciding_kind(ratios["kind"])]
-    deciding = set(zip(ratios["image"], ratios["pair"], strict=True))
-    measured = tuple(c for c in measured if (c.image, c.pair) in deciding)
-    return World(
-        opened,
-        experiment,
-        spec,
-        {model: _thresholds(stimulus_set, model, spec) for model in stimulus_set.models},
-        ratios,
-        _placements(experiment, stimulus_set, measured),
-    )
-
-
-def _thresholds(
-    stimulus_set: StimulusSet, model: str, spec: ObserverSpec
-) -> dict[Condition, float]:
-    found = expected_thresholds(stimulus_set, model, spec.median_threshold_rms)
-    return {Condition(*key): value for key, value in found.items()}
-
-
-def _placements(
-    experiment: Experiment, stimulus_set: StimulusSet, measured: Sequence[Condition]
-) -> dict[Condition, Placement]:
-    """Return the placement of each condition as a session begins."""
-    once = experiment.model_copy(update={"trials_per_condition": 1, "practice_trials": 0})
-    calibration = calibration_for(once, stimulus_set, uncalibrated=False, needed=False)
-    trials = arrange(measured, once, np.random.default_rng(0))
-    return Stage(once, stimulus_set, trials, "plan", "01", calibration).placements
-
-
-def simulate(
+def simulate_studies(
     world: World,
     todo: Sequence[tuple[str, int]],
     sizes: Sequence[Size],
@@ -285,7 +264,7 @@ def _simulate_one(world: World, sizes: Sequence[Size], study: tuple[str, int]) -
     return simulate_study(world, *study, sizes)
 
 
-def cells(studies: pd.DataFrame, pairs_per_image: float) -> pd.DataFrame:
+def size_table(studies: pd.DataFrame, pairs_per_image: float) -> pd.DataFrame:
     """Return one row a size: how often the right model is declared the closest, and widths."""
     rows = []
     for size, own in studies.groupby(SIZE, sort=True):
@@ -317,8 +296,8 @@ def cells(studies: pd.DataFrame, pairs_per_image: float) -> pd.DataFrame:
 def _sizes(participants: Sequence[int], images: Sequence[int], trials: Sequence[int]) -> list[Size]:
     for name, values in (("participants", participants), ("images", images), ("trials", trials)):
         if not values or min(values) < 1 or max(values) > _MOST:
-            given = clipped(str(list(values)))
-            raise InputError(f"plan: {name}: numbers from 1 to {_MOST}, got {given}")
+            allowed = f"numbers from 1 to {_MOST}"
+            raise InputError("cannot be simulated", field=name, value=values, allowed=allowed)
     return [
         Size(*size)
         for size in product(sorted(set(participants)), sorted(set(images)), sorted(set(trials)))
@@ -331,25 +310,32 @@ def _participants(
     """Return the models that participants see like, in turn, and what else is known of them."""
     models = list(stimulus_set.models)
     if len(models) < 2:
-        raise InputError(f"{stimulus_set.path}: has one model only; a plan tells models apart")
+        raise InputError(
+            "has one model only; a plan tells models apart",
+            file=stimulus_set.path,
+            field="models",
+            value=", ".join(models),
+        )
     if truth is None:
         return models, ObserverSpec(model=models[0], spread=_SPREAD)
     if isinstance(truth, str) and not truth.endswith((".yaml", ".yml")):
-        spec, label = ObserverSpec(model=truth, spread=_SPREAD), "plan: truth"
+        spec, file, field = ObserverSpec(model=truth, spread=_SPREAD), None, "truth"
     else:
         spec = load(truth, ObserverSpec)
-        label = f"{spec.label}: model"
+        file, field = spec.label, "model"
     if spec.model not in models:
-        raise InputError(f'{label}: "{spec.model}"; {did_you_mean(str(spec.model), models)}')
+        raise InputError(
+            f"no model of {stimulus_set.path}",
+            file=file,
+            field=field,
+            value=spec.model,
+            allowed=models,
+        )
     return [spec.model], spec
 
 
 def _described(row: pd.Series) -> str:
     return (
-        f"{_counted(row['participants'], 'participant')} × {_counted(row['images'], 'image')} × "
+        f"{counted(row['participants'], 'participant')} × {counted(row['images'], 'image')} × "
         f"{row['trials']} trials of each distortion, {row['trials_each']} for each participant"
     )
-
-
-def _counted(number: int, noun: str) -> str:
-    return f"{number} {noun}{'s' if number > 1 else ''}"

@@ -1,26 +1,33 @@
-"""One simulated study: who would be declared the closest, by how much data."""
+"""One simulated study: who would be declared the closest, by how much data.
+
+Nobody takes part: amplitudes are placed and answers simulated, without frames.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import NamedTuple
+import copy
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from itertools import groupby
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import pandas as pd
 
-from pdpsych.analysis.definition import Analysis
-from pdpsych.analysis.fitting.fit import Fit, estimate
-from pdpsych.analysis.fitting.trials import CONDITION
-from pdpsych.analysis.planning.simulation import first_passes, simulate_session
+from pdpsych.analysis.fitting.fit import Fit
+from pdpsych.analysis.fitting.participant import estimate
+from pdpsych.analysis.fitting.posterior import Posterior
+from pdpsych.analysis.fitting.trials import COLUMNS
+from pdpsych.analysis.names import CONDITION, EVERYONE
+from pdpsych.analysis.planning.world import World
 from pdpsych.analysis.scoring.conclusion import possibly_closest
-from pdpsych.analysis.scoring.human import EVERYONE
 from pdpsych.analysis.scoring.score import score_ratios
 from pdpsych.common.errors import InputError
-from pdpsych.experiments.design import Condition, arrange, seed_of
-from pdpsych.experiments.experiment import Experiment
-from pdpsych.experiments.observer import ObserverSpec, SimulatedObserver
+from pdpsych.common.files.digests import seed_of
+from pdpsych.experiments.design import Condition, PlannedTrial, arrange
+from pdpsych.experiments.observers.simulated import SimulatedObserver
 from pdpsych.experiments.placement.placement import Placement
+from pdpsych.experiments.tasks.task import Position
 
 
 class Size(NamedTuple):
@@ -48,30 +55,11 @@ class Outcome(NamedTuple):
     ratio_width: float
 
 
-@dataclass(frozen=True)
-class World:
-    """What a study is drawn from.
+class Answers(Protocol):
+    """Answers trials by their amplitude alone, as simulated observers do."""
 
-    Attributes
-    ----------
-    analysis, experiment
-        How sessions are designed and analysed.
-    observer
-        Exponent, lapse, bias, seed of the participants, and the spread of their log thresholds.
-    thresholds
-        Of each model, the thresholds of people who see like it, in model units.
-    ratios
-        image, pair, kind, model, log_ratio of the models, on one kind of distortion.
-    placements
-        Of each condition before the first trial.
-    """
-
-    analysis: Analysis
-    experiment: Experiment
-    observer: ObserverSpec
-    thresholds: dict[str, dict[Condition, float]]
-    ratios: pd.DataFrame
-    placements: dict[Condition, Placement]
+    def answer(self, planned: PlannedTrial, realised: float) -> Position:
+        """Say where the distorted image was."""
 
 
 def simulate_study(world: World, truth: str, number: int, sizes: Sequence[Size]) -> list[Outcome]:
@@ -128,14 +116,56 @@ def _sessions(
         own = typical * np.exp(spec.spread * rng.standard_normal(len(typical)))
         observer = SimulatedObserver(
             dict(zip(of_set, own.tolist(), strict=True)),
-            spec.exponent,
-            spec.lapse,
-            spec.bias,
-            seed_of(spec.seed, number, person, "answers"),
+            exponent=spec.exponent,
+            lapse=spec.lapse,
+            bias=spec.bias,
+            seed=seed_of(spec.seed, number, person, "answers"),
         )
         trials = arrange(list(of_set), experiment, rng)
         tables.append(simulate_session(trials, placements, observer, f"{person + 1:03d}"))
     return pd.concat(tables, ignore_index=True)
+
+
+def simulate_session(
+    trials: Sequence[PlannedTrial],
+    placements: Mapping[Condition, Placement],
+    observer: Answers,
+    participant: str,
+) -> pd.DataFrame:
+    """Return the trials of a session as a table with the columns of trials that were read.
+
+    Amplitudes are placed as in a session, and realised as they are asked for. Answers have no
+    response times.
+
+    Parameters
+    ----------
+    trials
+        The design, without practice.
+    placements
+        Of each condition before the first trial; they stay as they are.
+    """
+    rows = []
+    # Conditions do not influence each other; one after the other, they share cached tables.
+    ordered = sorted(trials, key=lambda planned: planned.condition)
+    for condition, own in groupby(ordered, key=lambda planned: planned.condition):
+        placement = copy.copy(placements[condition])
+        for planned in own:
+            amplitude = placement.place(planned.easy)
+            answer = observer.answer(planned, amplitude)
+            correct = answer == planned.position
+            placement.update(amplitude, correct, planned.easy)
+            where = participant, "01", planned.number - 1, *condition
+            rows.append((*where, amplitude, planned.easy, answer, correct, np.nan))
+    return pd.DataFrame(rows, columns=COLUMNS).sort_values("order", ignore_index=True)
+
+
+def first_passes(table: pd.DataFrame, passes: int) -> pd.DataFrame:
+    """Return the first trials of each condition: what a shorter session would have had.
+
+    Only which trials are easy was drawn for the whole session.
+    """
+    number = table.groupby(CONDITION).cumcount()
+    return table[number < passes]
 
 
 def _fit(world: World, table: pd.DataFrame, number: int) -> Fit:
@@ -143,11 +173,13 @@ def _fit(world: World, table: pd.DataFrame, number: int) -> Fit:
     analysis = world.analysis
     # What is drawn in the analysis differs between studies too.
     settings = {"name": "", "level": analysis.level, "samples": analysis.samples, "seed": number}
-    thresholds, posteriors = [], {}
+    thresholds: list[pd.DataFrame] = []
+    posteriors: dict[str, Posterior] = {}
     for name, rows in table.groupby("participant", sort=True):
         ordered = rows.sort_values([*CONDITION, "order"], kind="stable")
-        _, posteriors[str(name)], own = estimate(ordered, analysis.level)
-        thresholds.append(own)
+        found = estimate(ordered, analysis.level)
+        posteriors[str(name)] = found.posterior
+        thresholds.append(found.thresholds)
     every, none = pd.concat(thresholds, ignore_index=True), pd.DataFrame()
     return Fit(settings, {}, every, none, none, none, none, posteriors)
 

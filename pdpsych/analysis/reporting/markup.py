@@ -23,7 +23,7 @@ _LONG = 32
 
 
 @dataclass(frozen=True)
-class Section:
+class PageSection:
     """A section of a page: its heading, and what is below, as HTML; "" where there is nothing."""
 
     heading: str
@@ -35,7 +35,7 @@ class Section:
         return "-".join("".join(c if c.isalnum() else " " for c in self.heading.lower()).split())
 
 
-def page(title: str, top: str, sections: Iterable[Section]) -> str:
+def page(title: str, top: str, sections: Iterable[PageSection]) -> str:
     """Return a page that needs nothing from outside: ``top``, contents, and the sections."""
     css = files("pdpsych.analysis.reporting").joinpath("report.css").read_text(encoding="utf-8")
     present = [section for section in sections if section.body]
@@ -58,15 +58,21 @@ def page(title: str, top: str, sections: Iterable[Section]) -> str:
 
 @dataclass(frozen=True)
 class Gallery:
-    """Shows figures in a page, and keeps each as PNG and PDF in a folder."""
+    """Shows figures in a page, and keeps each as PNG and PDF in a folder.
+
+    Attributes
+    ----------
+    folder
+        Where figures are kept.
+    """
 
     folder: Path
 
     def show(self, figure: Figure, name: str, alternative: str, caption: str = "") -> str:
         """Embed a figure, with a text for those who cannot see it; ``name`` is its file's."""
-        from pdpsych.analysis.figures.scores import save_figure
+        from pdpsych.common.drawing import save
 
-        picture = save_figure(figure, self.folder / name)[0]
+        picture = save(figure, self.folder / name, formats=("png", "pdf"))[0]
         data = base64.b64encode(picture.read_bytes()).decode()
         width = round(figure.get_figwidth() * _SCREEN_DPI)
         below = f"<figcaption>{escape(caption)}</figcaption>" if caption else ""
@@ -77,7 +83,7 @@ class Gallery:
         )
 
 
-def table(frame: pd.DataFrame, caption: str) -> str:
+def html_table(frame: pd.DataFrame, caption: str) -> str:
     """Return a table that scrolls by itself where the screen is narrow."""
 
     def cell(value: Any, tag: str) -> str:
@@ -110,7 +116,7 @@ def with_interval(
     )
 
 
-def p_value(p: float) -> str:
+def p_text(p: float) -> str:
     """Return a p value as text; none is 0."""
     return f"{p:.3f}" if p >= 0.0005 else "< 0.001"
 

@@ -9,10 +9,11 @@ import numpy as np
 import pandas as pd
 
 from pdpsych import __version__
-from pdpsych.analysis.fitting.exclusion import describe
+from pdpsych.analysis.fitting.exclusion import describe_excluded
 from pdpsych.analysis.fitting.fit import Fit
 from pdpsych.analysis.fitting.trials import Trials
 from pdpsych.analysis.scoring.score import Scores
+from pdpsych.analysis.words import counted
 
 _BIBTEX = """@inproceedings{feather2025,
   author = {Feather, Jenelle and Lipshutz, David and Harvey, Sarah E. and Williams, Alex H. and
@@ -97,7 +98,7 @@ def methods(trials: Trials, fit: Fit, scores: Scores) -> str:
         _people(fit),
         _stimuli(trials, fit),
         _procedure(config),
-        display(config.get("display") or {}),
+        display_sentence(config.get("display") or {}),
         _data(trials, fit),
         _model(fit),
         _score(fit, scores),
@@ -113,9 +114,7 @@ def _people(fit: Fit) -> str:
     sessions = fit.source["sessions"]
     names = {session["participant"] for session in sessions}
     simulated = {s["participant"] for s in sessions if s["observer"] != "person"}
-    text = (
-        f"{_counted(len(names), 'participant')} took part in {_counted(len(sessions), 'session')}"
-    )
+    text = f"{counted(len(names), 'participant')} took part in {counted(len(sessions), 'session')}"
     if simulated:
         text += f" ({len(simulated)} of the participants simulated)"
     return text + "."
@@ -128,12 +127,12 @@ def _stimuli(trials: Trials, fit: Fit) -> str:
     shown = [kinds[key] for key in zip(pairs["image"], pairs["pair"], strict=True)]
     counts = pd.Series(shown).value_counts(sort=False)
     listed = " and ".join(f"{count} {escape(str(kind))}" for kind, count in counts.items())
-    shapes = {opened.entry(image).shape[-2:] for image in pairs["image"].unique()}
+    shapes = {opened[image].shape[-2:] for image in pairs["image"].unique()}
     sizes = ", ".join(f"{width} × {height}" for height, width in sorted(shapes))
     return (
-        f"Stimuli were {_counted(pairs['image'].nunique(), 'image')} ({sizes} pixels), each with "
+        f"Stimuli were {counted(pairs['image'].nunique(), 'image')} ({sizes} pixels), each with "
         f"pairs of distortions ({listed} in all); principal distortions maximise the variance of "
-        f"the log sensitivity ratio over {_counted(len(opened.models), 'model')} (Feather et al. "
+        f"the log sensitivity ratio over {counted(len(opened.models), 'model')} (Feather et al. "
         f"2025), with a floor of η = {opened.manifest.floor:g} on sensitivities."
     )
 
@@ -163,7 +162,7 @@ def _placement(config: dict[str, Any]) -> str:
     return str((config.get("method") or {}).get("kind", ""))
 
 
-def display(recorded: dict[str, Any]) -> str:
+def display_sentence(recorded: dict[str, Any]) -> str:
     """Describe a display, as a log has it, as far as it is known, and how far away it was."""
     known = {name: value for name, value in recorded.items() if value is not None}
     words = {
@@ -188,7 +187,7 @@ def _data(trials: Trials, fit: Fit) -> str:
     seconds = trials.table["response_time"].dropna().median()
     text = (
         f"{fit.source['trials']} trials were analysed, {each.median():g} for each distortion and "
-        f"participant (median); {escape(describe(fit.excluded))}."
+        f"participant (median); {escape(describe_excluded(fit.excluded))}."
     )
     if np.isfinite(seconds):
         text += f" The median response time was {seconds:.2f} s."
@@ -239,7 +238,3 @@ def _ceiling(scores: Scores) -> str:
 
 def _range(values: pd.Series) -> str:
     return f"{values.min():.2g} to {values.max():.2g}" if len(values) > 1 else f"{values[0]:.2g}"
-
-
-def _counted(number: int, noun: str) -> str:
-    return f"{number} {noun}{'s' if number != 1 else ''}"

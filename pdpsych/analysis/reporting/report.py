@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from html import escape
 from pathlib import Path
 from typing import Any
 
 from pdpsych.analysis.definition import Analysis, open_analysis
-from pdpsych.analysis.fitting.fit import Fit, fit_trials
-from pdpsych.analysis.fitting.trials import gather
+from pdpsych.analysis.fitting.fit import Fit
+from pdpsych.analysis.fitting.fit import fit as fit_analysis
+from pdpsych.analysis.fitting.trials import read_trials
 from pdpsych.analysis.reporting import sections
 from pdpsych.analysis.reporting.findings import Findings
-from pdpsych.analysis.reporting.markup import Gallery, Section, page
-from pdpsych.analysis.scoring.score import Scores, score_fit
-from pdpsych.common import tables
+from pdpsych.analysis.reporting.markup import Gallery, PageSection, page
+from pdpsych.analysis.scoring.score import Scores
+from pdpsych.analysis.scoring.score import score as score_analysis
+from pdpsych.common.files.atomic import sync_folder, unfinished, unwritable, write_text
+from pdpsych.common.files.locks import locked
 from pdpsych.experiments.logs.collected import read_logs
 
 SECTIONS: dict[str, Callable[[Findings], str]] = {
@@ -35,7 +39,7 @@ SECTIONS: dict[str, Callable[[Findings], str]] = {
 
 
 def report(
-    analysis: str | Path | Analysis, fit: Fit | None = None, scores: Scores | None = None
+    analysis: str | Path | Analysis, *, fit: Fit | None = None, scores: Scores | None = None
 ) -> Path:
     """Write ``report.html`` into the results folder of an analysis and return its path.
 
@@ -45,32 +49,58 @@ def report(
     ----------
     analysis
         An analysis, its YAML file, or the folder of a study that has exactly one.
-    fit, scores
-        Its fit and scores, made anew if not given.
+    fit
+        Its fit, made anew if not given, and not written.
+    scores
+        Its scores, made anew if not given, and not written.
 
     Raises
     ------
     InputError
         If the analysis, its experiment, a log or the stimulus set cannot be used.
+
+    Examples
+    --------
+    >>> from pdpsych import analysis
+    >>> fitted = analysis.fit("study")
+    >>> scores = analysis.score("study", fit=fitted)
+    >>> analysis.report("study", fit=fitted, scores=scores).name  # doctest: +SKIP
+    'report.html'
     """
     opened = open_analysis(analysis)
-    trials = gather(opened)
-    fitted = fit or fit_trials(trials, opened)
-    scored = scores or score_fit(fitted, trials.stimulus_set)
+    trials = read_trials(opened)
+    fitted = fit or fit_analysis(opened, write=False)
+    scored = scores or score_analysis(opened, fit=fitted, write=False)
     logs = [
         log
         for log in read_logs(opened.open_experiment())
         if log.header.participant in fitted.posteriors
     ]
-    found = Findings(trials, logs, fitted, scored, Gallery(opened.results / "figures"))
-    return tables.write_text(opened.results / "report.html", _page(found))
+    figures = opened.results / "figures"
+    with unfinished(figures) as drawn:
+        text = _page(Findings(trials, logs, fitted, scored, Gallery(drawn)))
+        # Drawing takes long, and the lock would keep other commands waiting.
+        with locked(opened.results, doing="the report is written"):
+            _move_into(figures, drawn)
+            return write_text(opened.results / "report.html", text)
+
+
+def _move_into(folder: Path, drawn: Path) -> None:
+    """Move figures into a folder, over those that are there."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for file in drawn.iterdir():
+            os.replace(file, folder / file.name)
+        sync_folder(folder)
+    except OSError as error:
+        raise unwritable(folder, error) from None
 
 
 def _page(found: Findings) -> str:
     top = f'<p class="conclusion">{escape(found.scores.conclusion)}</p>\n' + _simulated(
         found.fit.source["sessions"]
     )
-    parts = [Section(heading, body(found)) for heading, body in SECTIONS.items()]
+    parts = [PageSection(heading, body(found)) for heading, body in SECTIONS.items()]
     return page(f"{found.fit.analysis['name']}: models against the human", top, parts)
 
 

@@ -10,15 +10,14 @@ from typing import TYPE_CHECKING, cast
 import numpy as np
 import pandas as pd
 
-from pdpsych.analysis.fitting.exclusion import describe
+from pdpsych.analysis.fitting.exclusion import describe_excluded
 from pdpsych.analysis.fitting.fit import Fit
-from pdpsych.analysis.fitting.trials import CONDITION
+from pdpsych.analysis.names import CONDITION
 from pdpsych.analysis.reporting.findings import Findings
-from pdpsych.analysis.reporting.markup import Gallery, p_value, short, table, with_interval
+from pdpsych.analysis.reporting.markup import Gallery, html_table, p_text, short, with_interval
 from pdpsych.analysis.reporting.methods import methods
-from pdpsych.analysis.scoring.ceiling import BOUNDS
 from pdpsych.analysis.scoring.score import Scores
-from pdpsych.analysis.scoring.separation import bought
+from pdpsych.analysis.scoring.separation import gain_over_random
 from pdpsych.experiments.logs.session_log import SessionLog
 
 if TYPE_CHECKING:
@@ -33,8 +32,6 @@ _MOST_PAIRS_OF_MODELS = 15
 
 def ranking(found: Findings) -> str:
     """Rank the models by their mean distance to the human."""
-    from pdpsych.analysis.figures.scores import plot_scores
-
     scores, gallery = found.scores, found.gallery
     parts = []
     for kind, rows in scores.ranking.groupby("kind", sort=False):
@@ -51,10 +48,10 @@ def ranking(found: Findings) -> str:
                 "to single participants [nat]": rows["individual"].map("{:.2f}".format),
             }
         )
-        parts.append(table(shown, _ranking_caption(scores, str(kind), rows.iloc[0])))
-        drawn = _of(plot_scores(scores, str(kind)))
+        parts.append(html_table(shown, _ranking_caption(scores, str(kind), rows.iloc[0])))
+        drawn = _of(scores.plot(kind=str(kind)))
         parts.append(gallery.show(drawn, f"scores-{kind}", f"Scores, {kind} distortions."))
-    return "\n".join([*parts, f"<p>{escape(bought(scores.separation))}</p>"])
+    return "\n".join([*parts, f"<p>{escape(gain_over_random(scores.separation))}</p>"])
 
 
 def _ranking_caption(scores: Scores, kind: str, first: pd.Series) -> str:
@@ -68,7 +65,8 @@ def _ranking_caption(scores: Scores, kind: str, first: pd.Series) -> str:
     limits = scores.ceiling[scores.ceiling["kind"] == kind]
     if limits.empty:
         return text
-    ends = [with_interval(limits, b, f"{b}_low", f"{b}_high").iloc[0] for b in BOUNDS]
+    bounds = ("everyone", "others")
+    ends = [with_interval(limits, b, f"{b}_low", f"{b}_high").iloc[0] for b in bounds]
     return (
         f"{text} Noise ceiling, the distance of single participants to the mean of all and to that "
         f"of the others: {' to '.join(ends)}. No model is expected to come closer to single "
@@ -83,7 +81,7 @@ def differences(found: Findings) -> str:
     scores, gallery = found.scores, found.gallery
     parts = []
     for kind, rows in scores.differences.groupby("kind", sort=False):
-        drawn = _of(plot_differences(scores, str(kind)))
+        drawn = _of(plot_differences(rows, kind=str(kind)))
         parts.append(
             gallery.show(
                 drawn,
@@ -95,13 +93,13 @@ def differences(found: Findings) -> str:
         )
         shown = rows.head(_MOST_PAIRS_OF_MODELS)
         parts.append(
-            table(
+            html_table(
                 pd.DataFrame(
                     {
                         "closer": shown["model"],
                         "further": shown["other"],
                         "difference [nat]": with_interval(shown, "difference", "low", "high"),
-                        "p, adjusted": shown["p_value"].map(p_value),
+                        "p, adjusted": shown["p_value"].map(p_text),
                         "separated": shown["separated"].map({True: "yes", False: "no"}),
                     }
                 ),
@@ -119,7 +117,7 @@ def ratios(found: Findings) -> str:
 
     scores = found.scores
     return found.gallery.show(
-        log_ratio_panels(scores),
+        log_ratio_panels(scores.scores, scores.human),
         "log-ratios",
         "Log sensitivity ratios by model and kind of distortion",
         "Log sensitivity ratios of the models and the human. A dot is an image, a bar the mean "
@@ -130,8 +128,6 @@ def ratios(found: Findings) -> str:
 
 def stimuli(found: Findings) -> str:
     """Show some of the measured pairs of distortions."""
-    from pdpsych.stimuli.set_figures import plot_stimuli
-
     opened, fit, gallery = found.opened, found.fit, found.gallery
     measured = (
         fit.thresholds[["image", "pair"]].drop_duplicates().itertuples(index=False, name=None)
@@ -144,7 +140,7 @@ def stimuli(found: Findings) -> str:
     shown = every[:_MOST_STIMULI]
     note = f"{len(shown)} of {len(kinds)} pairs of the set; all are in its previews."
     drawn = [
-        gallery.show(_of(plot_stimuli(opened, image, pair)), f"stimuli-{n}", f"{image}, {pair}")
+        gallery.show(_of(opened.plot(image, pair)), f"stimuli-{n}", f"{image}, {pair}")
         for n, (image, pair) in enumerate(shown, start=1)
     ]
     return "\n".join([f'<p class="dim">{note}</p>', *drawn])
@@ -164,20 +160,14 @@ def participants(found: Findings) -> str:
             "flags": rows["flags"].where(rows["flags"] != "", "none"),
         }
     )
-    caption = f"{100 * fit.level:g} % intervals; trials {describe(fit.excluded)}."
-    return table(shown, caption)
+    caption = f"{100 * fit.level:g} % intervals; trials {describe_excluded(fit.excluded)}."
+    return html_table(shown, caption)
 
 
 def thresholds(found: Findings) -> str:
     """Map the thresholds of participants and conditions."""
-    from pdpsych.analysis.figures.comparisons import plot_threshold_map
-
-    opened, fit = found.opened, found.fit
-    dimensions = {
-        image: int(np.prod(opened.entry(image).shape)) for image in fit.thresholds["image"].unique()
-    }
     return found.gallery.show(
-        _of(plot_threshold_map(fit, dimensions)),
+        _of(found.fit.plot(found.opened)),
         "thresholds",
         "Thresholds of participants and conditions",
         "Thresholds in RMS contrast. Cross: not determined by the trials; dot: outside the "
@@ -188,8 +178,6 @@ def thresholds(found: Findings) -> str:
 def curves(found: Findings) -> str:
     """Draw some of the psychometric functions."""
     from matplotlib.figure import Figure
-
-    from pdpsych.analysis.figures.scores import plot_psychometric
 
     trials, fit = found.trials, found.fit
     every = list(fit.thresholds[CONDITION].itertuples(index=False, name=None))
@@ -204,8 +192,8 @@ def curves(found: Findings) -> str:
     for ax in axes[len(shown) :]:
         ax.set_axis_off()
     for ax, condition in zip(axes, shown, strict=False):
-        shape = trials.stimulus_set.entry(condition[1]).shape
-        plot_psychometric(fit, trials.table, condition, int(np.prod(shape)), ax)
+        dimension = trials.stimulus_set[condition[1]].dimension
+        fit.plot_condition(trials.table, condition, dimension=dimension, ax=ax)
     return found.gallery.show(
         figure,
         "psychometric",
@@ -232,17 +220,17 @@ def quality(found: Findings) -> str:
                 people, "first_share", "first_low", "first_high"
             ),
             "overdispersion": people["overdispersion"].map("{:.2f}".format),
-            "p of the curve": people["curve_p"].map(p_value),
+            "p of the curve": people["curve_p"].map(p_text),
         }
     )
     panels = gallery.show(
-        quality_panels(fit, found.trials.table),
+        quality_panels(fit.with_expected(found.trials.table), fit.bins, level=fit.level),
         "quality",
         "Response times, and residuals against d′ and against the order of trials",
         "Left: median, quartiles, and 5th to 95th percentile of response times. Middle and right: "
         "what the fit leaves over, by d′ and by the order of trials.",
     )
-    checks = table(
+    checks = html_table(
         shown,
         f"{100 * fit.level:g} % intervals; learning below 0 is improvement. Overdispersion is 1 "
         "where answers are independent; a small p of the curve says that its shape does not fit.",
@@ -260,7 +248,9 @@ def _notes(fit: Fit) -> str:
 def _excluded(excluded: pd.DataFrame) -> str:
     wide = excluded.pivot(index="participant", columns="reason", values="count")
     order = list(dict.fromkeys(excluded["reason"]))
-    return table(wide[order].reset_index(), "Trials left out, by the first reason that applies.")
+    return html_table(
+        wide[order].reset_index(), "Trials left out, by the first reason that applies."
+    )
 
 
 def _frames(logs: Sequence[SessionLog], gallery: Gallery) -> str:
@@ -289,7 +279,7 @@ def _frames(logs: Sequence[SessionLog], gallery: Gallery) -> str:
             "off by more than a frame": [rows["off"].eq(True).sum() for rows in timed.values()],
         }
     )
-    return table(shown, "Frames as measured.") + gallery.show(
+    return html_table(shown, "Frames as measured.") + gallery.show(
         _of(plot_dropped_frames(dropped)), "frames", "Trials with dropped frames by session"
     )
 
@@ -316,7 +306,7 @@ def linearity(found: Findings) -> str:
         for image, pair, check in checks
     )
     first = checks[0][2]
-    return table(
+    return html_table(
         rows,
         "Largest RMS contrast up to which a model’s response is within "
         f"{100 * first.tolerance:g} % of what its sensitivity predicts, to distortion 1 / 2, and "
@@ -338,7 +328,7 @@ def certificates(found: Findings) -> str:
     if not rows:
         return ""
     shown = pd.DataFrame(rows).fillna("–").rename(columns=lambda name: name.replace("_", " "))
-    return table(shown, f"Floor η = {found.opened.manifest.floor:g}.")
+    return html_table(shown, f"Floor η = {found.opened.manifest.floor:g}.")
 
 
 def provenance(found: Findings) -> str:

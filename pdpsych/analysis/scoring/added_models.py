@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
-from pdpsych.analysis.definition import Analysis
-from pdpsych.common import tables
+from pdpsych.analysis.definition import Analysis, open_analysis
+from pdpsych.analysis.digests import json_sha256
 from pdpsych.common.documents import Schema
 from pdpsych.common.errors import InputError
-from pdpsych.common.progress import progress_bar
+from pdpsych.common.results import Result
+from pdpsych.common.terminal import progress_bar
 from pdpsych.models.address import Address, representation_names
-from pdpsych.stimuli.stimulus_set import ImageEntry, StimulusSet, nothing_seen
+from pdpsych.stimuli.log_ratios import nothing_seen
+from pdpsych.stimuli.set_image import SetImage
+from pdpsych.stimuli.stimulus_set import StimulusSet
 
 if TYPE_CHECKING:
     from pdpsych.models import Representation
@@ -49,12 +50,40 @@ class AddedModel:
         return str(self.record["name"])
 
 
-@dataclass(frozen=True)
-class AddedModels:
-    """Added models on a set."""
+@dataclass(frozen=True, eq=False, repr=False)
+class AddedModels(Result):
+    """Models that took no part in choosing the distortions of a set, with their sensitivities.
 
-    stimulus_set: StimulusSet
+    Attributes
+    ----------
+    stimulus_set
+        The set.
+    added
+        What is known of each model.
+
+    Examples
+    --------
+    >>> from pdpsych import analysis
+    >>> added = analysis.add_models("study", ["LGG"])
+    >>> added
+    <AddedModels: LGG on stimulus set small>
+    >>> analysis.score("study", added=added).ranking["model"].nunique()
+    4
+    """
+
+    stimulus_set: StimulusSet = field(compare=False)
     added: list[AddedModel]
+
+    def describe(self) -> str:
+        """Give the log ratio of each model, mean over the pairs of each kind."""
+        mean = self.log_ratios().groupby(["model", "kind"], sort=False)["log_ratio"].mean()
+        rows = mean.reset_index().itertuples(index=False, name=None)
+        lines = [f"  {model}: {ratio:+.2f} on {kind}" for model, kind, ratio in rows]
+        return "\n".join([f"{self._line()}; mean log d(u)/d(v):", *lines])
+
+    def _line(self) -> str:
+        names = ", ".join(model.name for model in self.added)
+        return f"{names} on stimulus set {self.stimulus_set.name}"
 
     def log_ratios(self) -> pd.DataFrame:
         """Return log d(u)/d(v), one row per image, pair and model; took_part is false.
@@ -76,10 +105,8 @@ class AddedModels:
         with np.errstate(divide="ignore", invalid="ignore"):
             table["log_ratio"] = np.log(table["u"]) - np.log(table["v"])
         for row in table[~np.isfinite(table["log_ratio"])].itertuples():
-            raise InputError(
-                f"add-model: image {row.image}, pair {row.pair}: "
-                + nothing_seen(str(row.model), row.u, row.v)
-            )
+            unseen = nothing_seen(str(row.model), row.u, row.v)
+            raise unseen.within(file=self.stimulus_set.path, field=f"images.{row.image}.{row.pair}")
         return table.drop(columns=["u", "v"])
 
     def models(self) -> dict[str, dict[str, Any]]:
@@ -90,46 +117,76 @@ class AddedModels:
         }
 
 
-def add_to(analysis: Analysis, models: Sequence[ModelName], progress: bool = False) -> AddedModels:
-    """Return :func:`add_models` on the set of an analysis, kept in its results folder."""
-    stimulus_set = analysis.open_experiment().open_set()
-    return add_models(models, stimulus_set, analysis.results / "added_models", progress)
-
-
 def add_models(
-    models: Sequence[ModelName], stimulus_set: StimulusSet, cache: Path, progress: bool = False
+    analysis: str | Path | Analysis,
+    models: Sequence[ModelName],
+    *,
+    write: bool = True,
+    progress: bool = False,
 ) -> AddedModels:
-    """Return the sensitivities of models to the distortions of a set, with its floor.
+    """Return the sensitivities of other models to the distortions that people were shown.
 
-    What was found is kept in ``cache`` under a hash of all it depends on, weights included, and
-    not computed again.
+    What was found is kept under a hash of all it depends on, weights included, and not computed
+    again. Needs the ``models`` extra.
 
     Parameters
     ----------
+    analysis
+        An analysis, its YAML file, or the folder of a study that has exactly one.
     models
         As :func:`pdpsych.models.load` takes them; relative paths are relative to the working
         directory.
+    write
+        Whether to keep what is computed in the results folder of the analysis.
+    progress
+        Whether to show a progress bar over images.
 
     Raises
     ------
     InputError
         If a model cannot be read, does not take the images, or is in the set already; or if the
         ``models`` extra is missing.
+
+    Examples
+    --------
+    >>> from pdpsych import analysis
+    >>> added = analysis.add_models("study", ["identity"], write=False)
+    >>> added
+    <AddedModels: identity on stimulus set small>
+    >>> added.log_ratios()["log_ratio"].abs().max() < 1e-6  # It sees all distortions alike.
+    np.True_
     """
+    return add_to(open_analysis(analysis), models, "models", write, progress)
+
+
+def add_to(
+    analysis: Analysis, models: Sequence[ModelName], field: str, write: bool, progress: bool
+) -> AddedModels:
+    """Return :func:`add_models`; ``field`` is what the caller calls the models in messages."""
+    stimulus_set = analysis.open_experiment().open_set()
+    cache = analysis.results / "added_models"
+    try:
+        return _added(models, stimulus_set, cache, write, progress)
+    except InputError as error:
+        raise error.within(field=field) from None
+
+
+def _added(
+    models: Sequence[ModelName], stimulus_set: StimulusSet, cache: Path, write: bool, progress: bool
+) -> AddedModels:
     for name in representation_names(models):
         if name in stimulus_set.models:
             raise InputError(
-                f'add-model: "{name}" is in the stimulus set {stimulus_set.name} already, and '
-                "scored with it"
+                f"in the stimulus set {stimulus_set.name} already, and scored with it", value=name
             )
     loaded = _loaded(models, stimulus_set)
     records = {model.name: _record(model, stimulus_set) for model in next(iter(loaded.values()))}
     known = {name: _cached(_file(cache, record), record) for name, record in records.items()}
     missing = [name for name, found in known.items() if found is None]
     for name, values in _sensitivities(missing, loaded, stimulus_set, progress).items():
-        made = AddedModel(records[name], values)
-        _keep(_file(cache, records[name]), made)
-        known[name] = made
+        known[name] = made = AddedModel(records[name], values)
+        if write:
+            _keep(_file(cache, records[name]), made)
     return AddedModels(stimulus_set, [found for found in known.values() if found is not None])
 
 
@@ -142,7 +199,7 @@ def _loaded(
 
         from pdpsych.models import load
     except ImportError as error:
-        raise InputError(f"add-model: needs {error.name}; pip install 'pdpsych[models]'") from None
+        raise InputError(f"needs {error.name}", remedy="pip install 'pdpsych[models]'") from None
     dtype = getattr(torch, _precision(stimulus_set))
     device = "cuda" if torch.cuda.is_available() else "cpu"
     encodings = dict.fromkeys(entry.encoding for entry in stimulus_set.manifest.images)
@@ -166,14 +223,13 @@ def _record(model: Representation, stimulus_set: StimulusSet) -> dict[str, Any]:
 
 
 def _file(cache: Path, record: dict[str, Any]) -> Path:
-    digest = hashlib.sha256(json.dumps(record, sort_keys=True).encode()).hexdigest()
-    return cache / f"{digest[:32]}.json"
+    return cache / f"{json_sha256(record)[:32]}.json"
 
 
 def _cached(path: Path, record: dict[str, Any]) -> AddedModel | None:
     """Return what was found before; None if it was not, or the file is damaged."""
     try:
-        data = tables.read_json(path, SCHEMA)
+        data = SCHEMA.read(path)
     except InputError:
         return None
     if data.get("record") != record:
@@ -186,7 +242,7 @@ def _cached(path: Path, record: dict[str, Any]) -> AddedModel | None:
 
 
 def _keep(path: Path, model: AddedModel) -> None:
-    tables.write_text(path, tables.to_json({"schema_version": SCHEMA.version} | vars(model)))
+    SCHEMA.write(path, vars(model))
 
 
 def _sensitivities(
@@ -199,20 +255,19 @@ def _sensitivities(
     found: dict[str, dict[str, dict[str, tuple[float, float]]]] = {name: {} for name in names}
     if not names:
         return found
-    entries = stimulus_set.manifest.images
-    with progress_bar(len(entries), "image", progress) as bar:
-        for entry in entries:
-            chosen = [model for model in loaded[entry.encoding] if model.name in found]
-            values = _at_image(chosen, stimulus_set, entry)
+    with progress_bar(len(stimulus_set), "image", progress) as bar:
+        for image in stimulus_set:
+            chosen = [model for model in loaded[image.encoding] if model.name in found]
+            values = _at_image(chosen, stimulus_set, image)
             for name, both in zip((m.name for m in chosen), values, strict=True):
-                pairs = zip(entry.pairs, both.tolist(), strict=True)
-                found[name][entry.name] = {pair.name: (u, v) for pair, (u, v) in pairs}
+                pairs = zip(image, both.tolist(), strict=True)
+                found[name][image.name] = {pair.name: (u, v) for pair, (u, v) in pairs}
             bar.update()
     return found
 
 
 def _at_image(
-    models: list[Representation], stimulus_set: StimulusSet, entry: ImageEntry
+    models: list[Representation], stimulus_set: StimulusSet, image: SetImage
 ) -> np.ndarray:
     """Return sensitivities to the distortions of an image, (models, pairs, 2)."""
     import torch
@@ -221,13 +276,11 @@ def _at_image(
 
     like = {"dtype": getattr(torch, _precision(stimulus_set))}
     like["device"] = "cuda" if torch.cuda.is_available() else "cpu"
-    image = torch.tensor(stimulus_set.base(entry.name), **like)
-    distortions = np.stack(
-        [stimulus_set.distortion(entry.name, p.name, n) for p in entry.pairs for n in (1, 2)]
-    )
+    base = torch.tensor(image.base, **like)
+    distortions = np.stack([pair.distortion(n) for pair in image for n in (1, 2)])
     try:
-        local = LocalGeometry(models, image, stimulus_set.manifest.floor)
+        local = LocalGeometry(models, base, floor=stimulus_set.manifest.floor)
         values = local.sensitivities(local.block(distortions))
     except InputError as error:
-        raise InputError(f"add-model: image {entry.name}: {error}") from None
-    return values.reshape(len(models), len(entry.pairs), 2)
+        raise error.within(field=f"images.{image.name}") from None
+    return values.reshape(len(models), len(image), 2)

@@ -7,17 +7,10 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.special import stdtrit
 
-from pdpsych.analysis.fitting.likelihood import Floats
+from pdpsych.analysis.names import Floats
+from pdpsych.analysis.scoring.columns import CEILING
 from pdpsych.analysis.scoring.human import HumanRatios
 from pdpsych.analysis.scoring.mean_score import average_by_image
-
-BOUNDS = ("everyone", "others")
-COLUMNS = [
-    "kind",
-    "participants",
-    "images",
-    *(f"{bound}{end}" for bound in BOUNDS for end in ("", "_low", "_high")),
-]
 
 
 def ceiling(ratios: HumanRatios, level: float) -> pd.DataFrame:
@@ -46,7 +39,7 @@ def ceiling(ratios: HumanRatios, level: float) -> pd.DataFrame:
         low, high = _intervals(middle, own, ratios.samples[:, :, shared], images, level)
         both = np.stack([middle, low, high], axis=1).ravel().tolist()
         rows.append((str(kind), len(own), len(set(images)), *both))
-    return pd.DataFrame(rows, columns=COLUMNS)
+    return pd.DataFrame(rows, columns=list(CEILING))
 
 
 def individual_distance(log_ratios: Floats, estimate: Floats, images: np.ndarray) -> Floats:

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from pdpsych.analysis.fitting.likelihood import Floats
+from pdpsych.analysis.names import Floats
 from pdpsych.analysis.scoring.mean_score import MeanScores
 
 # Sensitivities are computed in single precision: what differs by less is equal.
@@ -66,14 +66,14 @@ def _studentised(
     means: MeanScores, a: NDArray[np.intp], b: NDArray[np.intp], rng: np.random.Generator
 ) -> tuple[Floats, Floats]:
     """Return the standard errors of differences, and the largest studentised one of each draw."""
-    columns = [np.ascontiguousarray(part.draws.T) for part in means.parts]
+    columns = [np.ascontiguousarray(source.draws.T) for source in means.sources]
     errors, largest = np.zeros(len(a)), np.zeros(len(means.wide_draws))
     for number, (one, other) in enumerate(zip(a, b, strict=True)):
         apart = [draws[other] - draws[one] for draws in columns]
         errors[number] = np.sqrt(sum(np.mean(draws**2) for draws in apart))
         if errors[number] > NEGLIGIBLE:
             wide = sum(
-                part.wide(draws, rng) for part, draws in zip(means.parts, apart, strict=True)
+                source.wide(draws, rng) for source, draws in zip(means.sources, apart, strict=True)
             )
             np.maximum(largest, np.abs(wide) / errors[number], out=largest)
     return errors, largest

@@ -8,12 +8,9 @@ import numpy as np
 import pandas as pd
 
 from pdpsych.analysis.fitting.fit import Fit
-from pdpsych.analysis.fitting.likelihood import Floats
-from pdpsych.analysis.fitting.trials import CONDITION
+from pdpsych.analysis.names import CONDITION, EVERYONE, Floats
 from pdpsych.analysis.scoring.pooling import Pooled
 from pdpsych.common.errors import InputError
-
-EVERYONE = "all"
 
 
 @dataclass(frozen=True)
@@ -60,8 +57,9 @@ def human_ratios(fit: Fit, pairs: pd.DataFrame) -> HumanRatios:
     measured = ~np.isnan(samples[0]).all(axis=0)
     if not measured.any():
         raise InputError(
-            f"{fit.analysis['name']}: no pair has thresholds for both of its distortions that the "
-            "trials determine; see the flags of pdpsych fit, or run more sessions"
+            "no pair has thresholds for both of its distortions that the trials determine",
+            file=fit.analysis["name"],
+            remedy="see the flags of pdpsych fit, or run more sessions",
         )
     return HumanRatios(
         pairs[measured].reset_index(drop=True), participants, samples[:, :, measured]

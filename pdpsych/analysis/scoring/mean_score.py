@@ -8,10 +8,9 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from pdpsych.analysis.fitting.likelihood import Floats
+from pdpsych.analysis.names import Floats
 from pdpsych.analysis.scoring.human import interval
-from pdpsych.analysis.scoring.pooling import Pooled
-from pdpsych.analysis.scoring.stretch import Stretch
+from pdpsych.analysis.scoring.pooling import Pooled, Stretch
 
 
 @dataclass(frozen=True)
@@ -77,8 +76,8 @@ class Distances:
 
 
 @dataclass(frozen=True)
-class Part:
-    """One source of error of mean scores.
+class ErrorSource:
+    """One of the sources of error of mean scores.
 
     Attributes
     ----------
@@ -92,7 +91,7 @@ class Part:
     uncertainty: Stretch
 
     def wide(self, draws: Floats, rng: np.random.Generator) -> Floats:
-        """Make draws of this part, or differences of them, (samples, …), as wide as they may be."""
+        """Make draws of it, or differences of them, (samples, …), as wide as they may be."""
         factor = self.uncertainty.draw(len(draws), rng)
         return np.asarray((draws.T * factor).T)
 
@@ -105,16 +104,16 @@ class MeanScores:
     ----------
     by_image
         (M, I).
-    parts
+    sources
         What makes up the error of the mean: what images share, and what they do not.
     wide
-        Draws of each part for intervals, (samples, M).
+        Draws of each source for intervals, (samples, M).
     medians
         Draws of the median, (samples, M).
     """
 
     by_image: Floats
-    parts: tuple[Part, Part]
+    sources: tuple[ErrorSource, ErrorSource]
     wide: tuple[Floats, Floats]
     medians: Floats
 
@@ -156,15 +155,18 @@ def mean_scores(distances: Distances, rng: np.random.Generator) -> MeanScores:
     number, people = by_image.shape[1], distances.human.uncertainty
     if number < 2:
         own, others = distances.trials @ average, distances.participants @ average
-        parts = Part(others[..., 0], people), Part(own[..., 0], Stretch(0))
+        sources = ErrorSource(others[..., 0], people), ErrorSource(own[..., 0], Stretch(0))
     else:
         shared = distances.spread if people.freedom else distances.trials
         deviation = by_image - by_image.mean(axis=1, keepdims=True)
         multipliers = rng.standard_normal((len(draws), number))
         drawn = multipliers @ deviation.T / np.sqrt(number * (number - 1))
-        parts = Part(_common(shared @ average, rng), people), Part(drawn, Stretch(number - 1))
-    wide = parts[0].wide(parts[0].draws, rng), parts[1].wide(parts[1].draws, rng)
-    return MeanScores(by_image, parts, wide, _medians(draws, rng))
+        sources = (
+            ErrorSource(_common(shared @ average, rng), people),
+            ErrorSource(drawn, Stretch(number - 1)),
+        )
+    wide = sources[0].wide(sources[0].draws, rng), sources[1].wide(sources[1].draws, rng)
+    return MeanScores(by_image, sources, wide, _medians(draws, rng))
 
 
 def _common(draws: Floats, rng: np.random.Generator) -> Floats:

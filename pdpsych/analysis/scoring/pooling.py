@@ -7,8 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from pdpsych.analysis.fitting.likelihood import Floats
-from pdpsych.analysis.scoring.stretch import Stretch
+from pdpsych.analysis.names import Floats
 
 # Keeps a participant without noise from getting all the weight.
 _LEAST_VARIANCE = 1e-9
@@ -18,6 +17,37 @@ _LEAST_VARIANCE = 1e-9
 _PRIOR_SD = 0.5
 # The prior is no narrower than this multiple of what is estimated.
 _LEAST_PRIOR = 2.0
+# Logarithms of factors by which a standard deviation may be larger than its estimate.
+_GRID = np.linspace(np.log(0.05), np.log(200.0), 2001)
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """How much larger than its estimate a standard deviation may be.
+
+    Attributes
+    ----------
+    freedom
+        Degrees of freedom of the estimate; 0 if the standard deviation is known.
+    prior
+        Scale of a half-normal prior of the standard deviation, in units of its estimate; without
+        one, normal draws times these factors are those of Student's t.
+    """
+
+    freedom: int
+    prior: float = np.inf
+
+    def draw(self, number: int, rng: np.random.Generator) -> Floats:
+        """Return factors, (number,)."""
+        if not self.freedom:
+            return np.ones(number)
+        if np.isinf(self.prior):
+            return np.asarray(np.sqrt(self.freedom / rng.chisquare(self.freedom, number)))
+        factor = np.exp(_GRID)
+        log_density = -self.freedom * (_GRID + factor**-2 / 2) - (factor / self.prior) ** 2 / 2
+        cumulated = np.cumsum(np.exp(log_density - log_density.max()))
+        places = np.interp(rng.random(number) * cumulated[-1], cumulated, _GRID)
+        return np.asarray(np.exp(places))
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from pdpsych.analysis.fitting.likelihood import Floats
+from pdpsych.analysis.names import Floats
 from pdpsych.analysis.scoring.mean_score import (
     Distances,
     MeanScores,

@@ -13,21 +13,25 @@ import pandas as pd
 from pdpsych.analysis.definition import Analysis, open_analysis
 from pdpsych.analysis.fitting.fit import Fit
 from pdpsych.analysis.fitting.fit import fit as fit_analysis
-from pdpsych.analysis.fitting.likelihood import Floats
-from pdpsych.analysis.scoring import score_tables
+from pdpsych.analysis.names import PAIR, Floats
 from pdpsych.analysis.scoring.added_models import AddedModels, ModelName, add_to
-from pdpsych.analysis.scoring.as_shown import calibration_shown
 from pdpsych.analysis.scoring.ceiling import ceiling, individual_distance
+from pdpsych.analysis.scoring.columns import SCORE
 from pdpsych.analysis.scoring.conclusion import basis, caution, conclude, deciding_kind
 from pdpsych.analysis.scoring.differences import differences
 from pdpsych.analysis.scoring.human import HumanRatios, human_ratios, ratio_table
 from pdpsych.analysis.scoring.mean_score import Distances, mean_scores
 from pdpsych.analysis.scoring.pooling import pool
 from pdpsych.analysis.scoring.ranking import rank
-from pdpsych.analysis.scoring.separation import bought, separation
+from pdpsych.analysis.scoring.score_tables import score_table
+from pdpsych.analysis.scoring.separation import gain_over_random, separation
+from pdpsych.analysis.words import counted
 from pdpsych.common import tables
 from pdpsych.common.documents import Schema
-from pdpsych.common.errors import InputError, did_you_mean
+from pdpsych.common.errors import InputError
+from pdpsych.common.files.locks import locked
+from pdpsych.common.results import Result
+from pdpsych.stimuli.calibration.calibration import Calibration
 from pdpsych.stimuli.stimulus_set import StimulusSet
 
 if TYPE_CHECKING:
@@ -35,20 +39,10 @@ if TYPE_CHECKING:
 
 _MOST_LINES = 18
 SCHEMA = Schema("score", 3, "score again: pdpsych score ANALYSIS.yaml")
-PAIR = ["image", "pair", "kind"]
-
-_TABLES: dict[str, tables.Dictionary] = {
-    "human": score_tables.HUMAN,
-    "scores": score_tables.SCORES,
-    "ranking": score_tables.RANKING,
-    "differences": score_tables.DIFFERENCES,
-    "ceiling": score_tables.CEILING,
-    "separation": score_tables.SEPARATION,
-}
 
 
-@dataclass(frozen=True)
-class Scores:
+@dataclass(frozen=True, eq=False, repr=False)
+class Scores(Result):
     """Distance of each model to the human.
 
     The score of a pair is |x_model − x_human| with x the log sensitivity ratio. Noise in x_human
@@ -80,6 +74,21 @@ class Scores:
         How far apart, and how surely, each kind of distortions puts the models.
     conclusion
         The ranking on principal distortions in words.
+
+    Examples
+    --------
+    >>> from pdpsych import analysis
+    >>> scores = analysis.score("study", write=False)
+    >>> scores
+    <Scores: LGN first of 3 models on 3 images>
+    >>> principal = scores.ranking.query("kind == 'principal'")
+    >>> principal[["rank", "model", "score"]].round(1)
+       rank model  score
+    0     1   LGN    0.2
+    1     2    LG    1.6
+    2     3    LN    3.1
+    >>> scores == analysis.Scores.from_json(scores.to_json("copy.json"))
+    True
     """
 
     level: float
@@ -92,7 +101,7 @@ class Scores:
     separation: pd.DataFrame
     conclusion: str
 
-    def __str__(self) -> str:
+    def describe(self) -> str:
         """Give the ranking of each kind of distortion and the conclusion."""
         parts = []
         for kind, rows in self.ranking.groupby("kind", sort=False):
@@ -112,45 +121,79 @@ class Scores:
                 parts.append(f"  and {len(rows) - listed} more, in ranking.csv")
         if not self.ranking["took_part"].all():
             parts.append("(added): did not take part in choosing the distortions")
-        return "\n".join([*parts, *filter(None, [bought(self.separation)]), self.conclusion])
+        gain = gain_over_random(self.separation)
+        return "\n".join([*parts, *filter(None, [gain]), self.conclusion])
 
-    __repr__ = __str__
+    def _line(self) -> str:
+        rows = self.ranking[self.ranking["kind"] == deciding_kind(self.ranking["kind"])]
+        first = rows.iloc[0]
+        images = counted(first["images"], "image")
+        return f"{first['model']} first of {counted(len(rows), 'model')} on {images}"
 
-    def plot(self, kind: str | None = None, ax: Axes | None = None) -> Axes:
-        """Draw each model's score on one kind of distortions, by default the one that decides."""
+    def plot(self, *, kind: str | None = None, ax: Axes | None = None) -> Axes:
+        """Draw each model's score on one kind of distortions.
+
+        Parameters
+        ----------
+        kind
+            Kind of distortions, by default the one that decides.
+        ax
+            Axes to draw on, new ones by default.
+        """
         from pdpsych.analysis.figures.scores import plot_scores
 
-        return plot_scores(self, kind or deciding_kind(self.ranking["kind"]), ax)
+        kind = kind or deciding_kind(self.ranking["kind"])
+        return plot_scores(self.ranking, self.ceiling, kind=kind, level=self.level, ax=ax)
 
     def to_json(self, path: str | Path) -> Path:
-        """Write the scores."""
-        frames = {name: tables.to_plain(getattr(self, name)) for name in _TABLES}
-        data = {"schema_version": SCHEMA.version} | vars(self) | frames
-        return tables.write_text(Path(path), tables.to_json(data))
+        """Write the scores.
+
+        Parameters
+        ----------
+        path
+            File to write.
+        """
+        frames = {name: tables.to_plain(getattr(self, name)) for name in SCORE}
+        return SCHEMA.write(path, vars(self) | frames)
 
     @classmethod
     def from_json(cls, path: str | Path) -> Scores:
-        """Read scores written by :meth:`to_json`."""
-        with tables.reading(Path(path), SCHEMA) as data:
-            del data["schema_version"]
-            return cls(**data | {name: tables.from_plain(data[name]) for name in _TABLES})
+        """Read scores written by :meth:`to_json`.
 
-    def write(self, folder: Path) -> list[Path]:
-        """Write score.json, and each table as .csv with a data dictionary."""
+        Parameters
+        ----------
+        path
+            File to read.
+        """
+        with SCHEMA.reading(path) as data:
+            del data["schema_version"]
+            return cls(**data | {name: tables.from_plain(data[name]) for name in SCORE})
+
+    def put_into(self, folder: Path) -> list[Path]:
+        """Write score.json, and each table as .csv with a data dictionary .json beside it.
+
+        The lock of the folder is to be held meanwhile.
+        """
         written = [
             tables.write_table(folder, name, getattr(self, name), columns)
-            for name, columns in _TABLES.items()
+            for name, columns in SCORE.items()
         ]
         return [self.to_json(folder / "score.json"), *written]
 
 
 def score(
     analysis: str | Path | Analysis,
+    *,
     fit: Fit | None = None,
     added: Sequence[ModelName] | AddedModels = (),
+    write: bool = True,
     progress: bool = False,
 ) -> Scores:
-    """Score the models of an analysis's stimulus set and write its results folder.
+    """Score the models of an analysis's stimulus set against people.
+
+    Sensitivities are to the distortions as shown where the calibration that the sessions were
+    run with has them. Added models are known by those to the distortions of the set: with them,
+    all models are scored by these.
 
     Parameters
     ----------
@@ -160,37 +203,46 @@ def score(
         Its fit, made anew if not given.
     added
         Other models to score on the same distortions, as :func:`pdpsych.models.load` takes them,
-        or what :func:`pdpsych.analysis.scoring.added_models.add_to` made of them. They did not
-        take part in choosing the distortions, and are marked so.
+        or what :func:`pdpsych.analysis.add_models` made of them. They did not take part in
+        choosing the distortions, and are marked so.
+    write
+        Whether to write the scores, and the fit they are of, into the results folder of the
+        analysis, over what is there.
     progress
         Whether to show a progress bar over images for added models.
 
     Raises
     ------
     InputError
-        If something cannot be used, or no pair has thresholds for both of its distortions.
+        If the analysis, its experiment, a log, the stimulus set or a model cannot be used.
+
+    Examples
+    --------
+    >>> from pdpsych import analysis
+    >>> fitted = analysis.fit("study")
+    >>> print(analysis.score("study", fit=fitted).conclusion)  # doctest: +ELLIPSIS
+    LGN is closest to the human: mean score 0.18 [0.02, 0.44] nats over 3 images of principal ...
     """
     opened = open_analysis(analysis)
-    # Before the fit, which takes longer than to find that a model cannot be had.
     if isinstance(added, AddedModels):
         others: AddedModels | None = added
     else:
-        others = add_to(opened, added, progress) if added else None
-    fitted = fit_analysis(opened) if fit is None else fit
-    scored = score_fit(fitted, opened.open_experiment().open_set(), others)
-    scored.write(opened.results)
+        others = add_to(opened, added, "added", write, progress) if added else None
+    fitted = fit or fit_analysis(opened, write=False, progress=progress)
+    scored = _score_set(fitted, opened.open_experiment().open_set(), others)
+    if write:
+        # Both: another command may have written another fit meanwhile.
+        with locked(opened.results, doing="fit and scores are written"):
+            fitted.put_into(opened.results)
+            scored.put_into(opened.results)
     return scored
 
 
-def score_fit(fit: Fit, stimulus_set: StimulusSet, added: AddedModels | None = None) -> Scores:
-    """Score the models of a set, and others, against a fit; writes nothing.
-
-    Sensitivities are to the distortions as shown where the calibration that the sessions were
-    run with has them. Added models are known by those to the distortions of the set: with them,
-    all models are scored by these.
-    """
+def _score_set(fit: Fit, stimulus_set: StimulusSet, added: AddedModels | None) -> Scores:
+    """Score the models of a set, and others."""
     shown = None if added else calibration_shown(fit, stimulus_set)
-    ratios = stimulus_set.log_ratios(shown).assign(took_part=True)
+    ratios = shown.log_ratios(stimulus_set) if shown else stimulus_set.log_ratios()
+    ratios = ratios.assign(took_part=True)
     models = _models(stimulus_set)
     if added:
         ratios = pd.concat([ratios, added.log_ratios()], ignore_index=True)
@@ -201,6 +253,18 @@ def score_fit(fit: Fit, stimulus_set: StimulusSet, added: AddedModels | None = N
         source=fit.source | {"analysis": fit.analysis, "models": models},
         conclusion=scored.conclusion + basis(shown.display if shown else None),
     )
+
+
+def calibration_shown(fit: Fit, stimulus_set: StimulusSet) -> Calibration | None:
+    """Return the calibration that all sessions of a fit were run with, if it asked the models.
+
+    None where sessions differ, were run without one, or it has no sensitivities: the models are
+    then scored by their sensitivity to the distortions as they were made.
+    """
+    named = {session.get("calibration") for session in fit.source["sessions"]}
+    sha256 = named.pop() if len(named) == 1 else None
+    found = Calibration.with_sha256(stimulus_set, sha256) if sha256 else None
+    return found if found and found.has_sensitivities else None
 
 
 def _models(stimulus_set: StimulusSet) -> dict[str, dict[str, Any]]:
@@ -246,7 +310,7 @@ def score_ratios(fit: Fit, ratios: pd.DataFrame) -> Scores:
         fit.level,
         fit.source,
         ratio_table(human, everyone, fit.level),
-        score_tables.score_table(human.pairs, whole, [taken[m] for m in wide.index], fit.level),
+        score_table(human.pairs, whole, [taken[m] for m in wide.index], fit.level),
         ranking,
         apart,
         ceiling(human, fit.level),
@@ -279,10 +343,12 @@ def _check_images(fit: Fit, ratios: pd.DataFrame) -> None:
     measured = fit.thresholds[["image", "pair"]].drop_duplicates()
     for image, pair in measured.itertuples(index=False, name=None):
         if (image, pair) not in known:
-            near = did_you_mean(f"{image}/{pair}", sorted(f"{i}/{p}" for i, p in known))
             raise InputError(
-                f"fit: thresholds of image {image}, pair {pair}, which the stimulus set has not; "
-                f"{near}"
+                "thresholds of a pair that the stimulus set has not",
+                file=str(fit.analysis["name"]),
+                field="fit.thresholds",
+                value=f"{image}/{pair}",
+                allowed=sorted(f"{i}/{p}" for i, p in known),
             )
 
 
@@ -290,17 +356,21 @@ def _wide_ratios(ratios: pd.DataFrame, pairs: pd.DataFrame) -> pd.DataFrame:
     """Return log ratios with one row a model and one column a pair."""
     for row in ratios[~np.isfinite(ratios["log_ratio"])].itertuples():
         raise InputError(
-            f"stimulus set: image {row.image}, pair {row.pair}: model {row.model} has log ratio "
-            f"{row.log_ratio}, its sensitivity to a distortion is 0; generate with a floor above 0"
+            f"a log ratio of model {row.model}, whose sensitivity to a distortion is 0",
+            file="stimulus set",
+            field=f"{row.image}/{row.pair}",
+            value=row.log_ratio,
+            remedy="generate with a floor above 0",
         )
     order = list(dict.fromkeys(ratios["model"]))
     wide = ratios.pivot(index="model", columns=["image", "pair"], values="log_ratio")
     columns = pd.MultiIndex.from_frame(pairs[["image", "pair"]])
     found = wide.reindex(index=order, columns=columns)
     for model, column in zip(*np.nonzero(found.isna().to_numpy()), strict=True):
-        image, pair = columns[column]
         raise InputError(
-            f"stimulus set: image {image}, pair {pair}: no sensitivities of model "
-            f"{order[model]}; generate the set again with all models"
+            f"no sensitivities of model {order[model]}",
+            file="stimulus set",
+            field="/".join(columns[column]),
+            remedy="generate the set again with all models",
         )
     return found

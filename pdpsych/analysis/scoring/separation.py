@@ -5,17 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from pdpsych.analysis.scoring.columns import SEPARATION
 from pdpsych.analysis.scoring.mean_score import Distances
-
-COLUMNS = [
-    "kind",
-    "images",
-    "predicted",
-    "difference",
-    "standard_error",
-    "separated",
-    "comparisons",
-]
 
 
 def separation(distances: Distances, kind: str, differences: pd.DataFrame) -> pd.DataFrame:
@@ -35,11 +26,11 @@ def separation(distances: Distances, kind: str, differences: pd.DataFrame) -> pd
         "comparisons": len(differences),
     }
     # Of one model there are no differences.
-    return pd.DataFrame([row] if len(differences) else [], columns=COLUMNS)
+    return pd.DataFrame([row] if len(differences) else [], columns=list(SEPARATION))
 
 
-def bought(separations: pd.DataFrame) -> str:
-    """Say what principal distortions bought beside random ones; nothing where one is missing."""
+def gain_over_random(separations: pd.DataFrame) -> str:
+    """Say what principal distortions gain over random ones; nothing where one is missing."""
     rows = separations.set_index("kind")
     if not {"principal", "random"} <= set(rows.index):
         return ""

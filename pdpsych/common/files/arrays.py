@@ -17,6 +17,7 @@ from numpy.lib import format as npy
 from numpy.typing import NDArray
 
 from pdpsych.common.errors import InputError
+from pdpsych.common.files.reading import ARRAYS, open_regular
 
 
 class Head(NamedTuple):
@@ -72,26 +73,27 @@ def read_archive(
         If the file cannot be read, or has no such arrays.
     """
     try:
-        with zipfile.ZipFile(path) as archive:
+        with open_regular(path, ARRAYS) as file, zipfile.ZipFile(file) as archive:
             return {name: _member(archive, name, shape) for name, shape in expected.items()}
-    except _Other as error:
-        raise InputError(f"{path}: {error}") from None
+    except InputError as error:
+        raise error.within(file=path) from None
     except Exception as error:  # a damaged file fails in any way
-        raise InputError(f"{path}: not the arrays of a stimulus set: {error}") from None
-
-
-class _Other(Exception):
-    """An array is not the one that is expected."""
+        raise InputError(f"not the arrays of a stimulus set: {error}", file=path) from None
 
 
 def _member(archive: zipfile.ZipFile, name: str, shape: tuple[int, ...]) -> NDArray[np.float32]:
     with archive.open(f"{name}.npy") as file:
         head = read_head(file)
         if head.shape != shape or head.dtype != np.float32:
-            raise _Other(f"{name}: is {head.dtype} {head.shape}, the manifest says float32 {shape}")
+            raise InputError(
+                "is another array than expected",
+                field=name,
+                value=f"{head.dtype} {head.shape}",
+                allowed=f"float32 {shape}",
+            )
         # One byte more than there should be: where it ends, the archive's checksum is compared.
         values = file.read(head.bytes + 1)
     if len(values) != head.bytes:
-        raise _Other(f"{name}: has not the {head.bytes} bytes of {shape}")
+        raise InputError(f"has not the {head.bytes} bytes of {shape}", field=name)
     order: Any = "F" if head.fortran_order else "C"
     return np.frombuffer(values, np.float32).reshape(shape, order=order)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
-from pdpsych.common.errors import InputError, did_you_mean
+from pdpsych.common.errors import InputError
+from pdpsych.displays.measuring.readings import Instrument
 
 if TYPE_CHECKING:
     from pdpsych.displays.measuring.patch import Patch
@@ -14,16 +15,6 @@ _PSYCHOPY = "psychopy"
 _ATTEMPTS = 3
 # What the screen buffer calls white, in cd/m².
 _BUFFER_WHITE = 100.0
-
-
-class Instrument(Protocol):
-    """Reads the luminance of what is shown now."""
-
-    name: str
-
-    def read(self) -> float:
-        """Return a luminance in cd/m², at least 0, when the display has settled."""
-        ...
 
 
 class Typed:
@@ -73,9 +64,11 @@ class Photometer:
                 return value
             problem = f"it says {value:g}"
         raise InputError(
-            f"--instrument: {self.name} gave no luminance in {_ATTEMPTS} attempts ({problem}); "
-            "what was read before is kept: check the cable and the meter's settings (absolute "
-            "luminance in cd/m²), then run the same command to go on"
+            f"no luminance in {_ATTEMPTS} attempts ({problem})",
+            field="instrument",
+            value=self.name,
+            remedy="what was read before is kept: check the cable and the meter's settings "
+            "(absolute luminance in cd/m²), then run the same again to go on",
         )
 
 
@@ -104,7 +97,7 @@ def open_instrument(name: str, patch: Patch, settle: float) -> Instrument:
     if kind == _PSYCHOPY and rest:
         return Photometer(name, _device(rest), patch, settle)
     allowed = (Typed.name, "buffer", *(f"{_PSYCHOPY}:{known}" for known in _photometers()))
-    raise InputError(f'--instrument: no instrument "{name}"; {did_you_mean(name, allowed)}')
+    raise InputError("unknown instrument", field="instrument", value=name, allowed=allowed)
 
 
 def _photometers() -> dict[str, Any]:
@@ -122,17 +115,22 @@ def _device(name: str) -> Any:
     wanted, _, port = name.partition(":")
     known = _photometers()
     if wanted not in known:
-        installed = did_you_mean(wanted, known) if known else "none is installed"
         raise InputError(
-            f'--instrument: PsychoPy has no photometer "{wanted}"; {installed}. Meters of Minolta, '
-            "Photo Research, CRS and others come with plugins, such as pip install psychopy-minolta"
+            "PsychoPy has no such photometer" + ("" if known else "; none is installed"),
+            field="instrument",
+            value=wanted,
+            allowed=known,
+            remedy="meters of Minolta, Photo Research, CRS and others come with plugins, such as "
+            "pip install psychopy-minolta",
         )
     try:
         return known[wanted](port) if port else known[wanted]()
     except Exception as error:
-        hint = "" if port else f"; if it needs a port, write {_PSYCHOPY}:{wanted}:PORT"
         raise InputError(
-            f"--instrument: {_PSYCHOPY}:{name} cannot be connected to ({error}){hint}"
+            f"cannot be connected to ({error})",
+            field="instrument",
+            value=f"{_PSYCHOPY}:{name}",
+            remedy="" if port else f"if it needs a port, write {_PSYCHOPY}:{wanted}:PORT",
         ) from error
 
 

@@ -13,47 +13,74 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pdpsych.common.errors import InputError
+from pdpsych.common.files.append_only import AppendOnlyFile
+from pdpsych.common.files.digests import seed_of
+from pdpsych.common.files.locks import locked
+from pdpsych.common.files.reading import text_of
+from pdpsych.common.results import Result
 from pdpsych.common.section import load
-from pdpsych.displays.curve_fit import Validation, best, compare
 from pdpsych.displays.display import Display, MeasuredCurve
 from pdpsych.displays.display_file import replace_curve
+from pdpsych.displays.measurement_file import measurements_in
 from pdpsych.displays.measurements import (
     CHANNELS,
     FEWEST_LEVELS,
     Measurements,
     Reading,
-    check,
-    read,
-    text,
+    check_measurements,
+    csv_text,
 )
-from pdpsych.displays.measuring.readings import Step, drift, plan, take
-from pdpsych.experiments.design import seed_of
+from pdpsych.displays.measuring.readings import (
+    Instrument,
+    PlannedReading,
+    drift,
+    plan_readings,
+    take_readings,
+)
+from pdpsych.displays.validation import ModelComparison, compare
 
 if TYPE_CHECKING:
-    from pdpsych.displays.measuring.instrument import Instrument
+    from matplotlib.figure import Figure
+
     from pdpsych.displays.measuring.patch import Patch
 
 # A display whose white wanders more than this while it is measured has not warmed up.
 DRIFT_LIMIT = 0.03
 
 
-@dataclass(frozen=True)
-class Measured:
+@dataclass(frozen=True, eq=False, repr=False)
+class Measured(Result):
     """A display that was measured.
 
     Attributes
     ----------
     display
         With its new curve, as it is in its file now.
-    validations
+    comparison
         How well each model describes each channel.
     drift
         Largest departure of the white readings from their mean, as a share of it.
+    notes
+        What happened to the file of the readings while it was open.
     """
 
     display: Display
-    validations: tuple[Validation, ...]
+    comparison: ModelComparison
     drift: float
+    notes: tuple[str, ...] = ()
+
+    def describe(self) -> str:
+        """Say what the display is, how well its curve is known, and how much it drifted."""
+        drifted = f"drift of white: {100 * self.drift:.2f} % (limit {100 * DRIFT_LIMIT:g} %)"
+        told = [self.display.describe(), "", self.comparison.describe(), "", drifted]
+        return "\n".join([*told, *self.notes])
+
+    def plot(self) -> Figure:
+        """Draw measurements, fits, residuals and slope errors, a column for each channel."""
+        return self.comparison.plot(self.display.stem)
+
+    def _line(self) -> str:
+        return f"{self.display.stem}, {self.comparison.chosen}, drift {100 * self.drift:.2f} %"
 
 
 class ReadingFile:
@@ -69,18 +96,28 @@ class ReadingFile:
     """
 
     def __init__(self, path: Path, top: int) -> None:
-        self.path = path
-        flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | getattr(os, "O_BINARY", 0)
+        self._file = AppendOnlyFile(path, doing="a display is measured")
         try:
-            self._handle = os.open(path, flags, 0o644)
-            written = path.read_bytes()
+            written = self._file.contents
             end = written.rfind(b"\n") + 1
-            os.ftruncate(self._handle, end)
+            self._file.cut(end)
             if not end:
-                self._write(text([]))
-        except OSError as error:
-            raise InputError(f"{path}: cannot be written: {error.strerror}") from None
-        self.readings = list(read(path, top).readings)
+                self._file.append(csv_text([]).rstrip("\n"))
+            text = text_of(written[:end], path) if end else csv_text([])
+            self.readings = list(measurements_in(text, path, top).readings)
+        except BaseException:
+            self._file.close()
+            raise
+
+    @property
+    def path(self) -> Path:
+        """Where the readings are: beside where they were if another file took their name."""
+        return self._file.path
+
+    @property
+    def events(self) -> tuple[str, ...]:
+        """What happened to the file while it was open, in words."""
+        return tuple(self._file.events)
 
     def append(self, reading: Reading) -> None:
         """Save a reading.
@@ -90,33 +127,20 @@ class ReadingFile:
         InputError
             If it cannot be written; those before it are kept.
         """
-        try:
-            self._write(text([reading]).partition("\n")[2])
-        except OSError as error:
-            raise InputError(
-                f"{self.path}: reading {reading.order} could not be saved ({error.strerror}); "
-                f"the {len(self.readings)} before it are. Make room on the disk, then run the "
-                "same command to go on"
-            ) from None
+        self._file.append(csv_text([reading]).splitlines()[1], f"reading {reading.order}")
         self.readings.append(reading)
 
     def close(self) -> None:
         """Close the file; without a reading it goes away."""
-        os.close(self._handle)
         if not self.readings:
-            self.path.unlink()
-
-    def _write(self, line: str) -> None:
-        rest = line.encode()
-        while rest:
-            rest = rest[os.write(self._handle, rest) :]
-        os.fsync(self._handle)
+            self._file.cut(0)
+        self._file.close()
 
 
 def measure(
     path: str | Path,
-    instrument: str = "typed",
     *,
+    instrument: str = "typed",
     levels: int = 17,
     repeats: int = 3,
     grey_only: bool = False,
@@ -132,38 +156,59 @@ def measure(
     Parameters
     ----------
     path
-        The display's file; see :class:`Display`.
-    instrument, settle
-        See :func:`pdpsych.displays.measuring.instrument.open_instrument`.
+        The display's file; see :class:`pdpsych.displays.Display`.
+    instrument
+        ``typed``: numbers typed from a hand-held meter. ``psychopy:CLASS`` or
+        ``psychopy:CLASS:PORT``: a photometer that PsychoPy or a plugin of it knows.
+        ``buffer``: PsychoPy's emulator, which reads the window's memory and no light.
     levels
         Number of levels of each channel, evenly spaced from the lowest to the highest.
     repeats
         How often each is read.
     grey_only
         Leave out red, green and blue: the display can then show no colour images.
-    patch, windowed
-        See :class:`pdpsych.displays.measuring.patch.Patch`.
+    patch
+        Side of the patch in pixels; by default half the screen's height.
+    settle
+        Seconds from showing a level to a photometer's reading; a person decides this for
+        themselves.
+    windowed
+        Leave the rest of the screen free, for trying out.
+
+    Returns
+    -------
+    Measured
+        The display with its curve, and how well it is known.
 
     Raises
     ------
     InputError
         If the display or instrument cannot be used, readings of another series are in the way,
         the display drifted by more than 3 %, or no curve can be fitted. Readings are kept.
-    Stopped
+    MeasurementStopped
         If somebody stops; the readings are kept.
+
+    Examples
+    --------
+    In front of the display, with a meter in hand:
+
+    >>> from pdpsych import displays
+    >>> done = displays.measure("displays/lab.yaml", levels=9)  # doctest: +SKIP
+    >>> print(done.describe())  # doctest: +SKIP
     """
     path = Path(path)
     display = load(path, Display)
-    steps = _steps(display, instrument, levels, repeats, grey_only)
-    file = ReadingFile(path.with_suffix(".measuring.csv"), display.top)
-    try:
-        _check_same(file, steps)
-        if len(file.readings) < len(steps):
-            with opened(display, instrument, patch, settle, windowed) as (target, meter):
-                take(steps, target, meter, file.readings[:], file.append)
-    finally:
-        file.close()
-    return _finish(path, instrument, steps, file)
+    planned = _planned(display, instrument, levels, repeats, grey_only)
+    with locked(path, "the display is measured", wait=0):
+        file = ReadingFile(path.with_suffix(".measuring.csv"), display.top)
+        try:
+            _check_same(file, planned)
+            if len(file.readings) < len(planned):
+                with opened(display, instrument, patch, settle, windowed) as (target, meter):
+                    take_readings(planned, target, meter, file.readings[:], file.append)
+        finally:
+            file.close()
+        return _finish(path, instrument, planned, file)
 
 
 @contextlib.contextmanager
@@ -174,64 +219,79 @@ def opened(
     from pdpsych.displays.measuring.instrument import open_instrument
     from pdpsych.displays.measuring.patch import Patch
 
-    with contextlib.closing(Patch(display, patch, windowed)) as target:
+    with contextlib.closing(Patch(display, side=patch, windowed=windowed)) as target:
         meter = open_instrument(instrument, target, settle)
         target.begin()
         yield target, meter
 
 
-def _steps(
+def _planned(
     display: Display, instrument: str, levels: int, repeats: int, grey_only: bool
-) -> tuple[Step, ...]:
-    if not FEWEST_LEVELS <= levels <= display.top + 1:
-        raise InputError(f"--levels: {FEWEST_LEVELS} to {display.top + 1}, got {levels}")
-    if not 1 <= repeats <= 1000:
-        raise InputError(f"--repeats: 1 to 1000, got {repeats}")
+) -> tuple[PlannedReading, ...]:
+    for field, value, least, most in (
+        ("levels", levels, FEWEST_LEVELS, display.top + 1),
+        ("repeats", repeats, 1, 1000),
+    ):
+        if not least <= value <= most:
+            raise InputError(
+                "outside what can be measured",
+                field=field,
+                value=value,
+                allowed=f"{least} to {most}",
+            )
     spaced = np.round(np.linspace(0, display.top, levels)).astype(int).tolist()
     channels = CHANNELS[:1] if grey_only else CHANNELS
     # Another instrument has another order, so that one does not go on with the other's series.
     seed = seed_of("measure", display.stem, instrument)
-    return plan(spaced, channels, repeats, display.top, seed)
+    return plan_readings(spaced, channels, repeats, display.top, seed)
 
 
-def _check_same(file: ReadingFile, steps: Sequence[Step]) -> None:
+def _check_same(file: ReadingFile, planned: Sequence[PlannedReading]) -> None:
     there = [(r.order, r.channel, r.level) for r in file.readings]
-    wanted = [(i, step.channel, step.level) for i, step in enumerate(steps, start=1)]
+    wanted = [(i, step.channel, step.level) for i, step in enumerate(planned, start=1)]
     if there != wanted[: len(there)]:
         raise InputError(
-            f"{file.path}: holds {len(there)} readings of another series: of other levels, repeats "
-            "or channels, or of another instrument; go on with the options it began with, or move "
-            "it away"
+            f"holds {len(there)} readings of another series: of other levels, repeats or "
+            "channels, or of another instrument",
+            file=file.path,
+            remedy="go on with the options it began with, or move it away",
         )
 
 
-def _finish(path: Path, instrument: str, steps: Sequence[Step], file: ReadingFile) -> Measured:
+def _finish(
+    path: Path, instrument: str, planned: Sequence[PlannedReading], file: ReadingFile
+) -> Measured:
     """Fit a whole series, write the curve and give the readings their name."""
     day = datetime.date.fromisoformat(file.readings[-1].time[:10])
     refused = _free(path, f"_{day}_refused")
-    wandered = drift(steps, file.readings)
+    wandered = drift(planned, file.readings)
     measurements = Measurements(tuple(file.readings), load(path, Display).top, str(refused))
     try:
-        if wandered > DRIFT_LIMIT:
-            raise InputError(
-                f"{refused}: white wandered by {100 * wandered:.1f} % while it was measured "
-                f"(limit {100 * DRIFT_LIMIT:g} %); let the display warm up for half an hour, "
-                "switch off what adapts its brightness, fix the meter in its place, and measure "
-                "again"
-            )
-        check(measurements)
+        _check_drift(wandered, refused)
+        check_measurements(measurements)
     except InputError:
         os.replace(file.path, refused)
         raise
-    validations = compare(measurements)
+    comparison = compare(measurements)
     table = _free(path, f"_{day}")
     curve = MeasuredCurve(
-        measurements=Path(table.name), model=best(validations), instrument=instrument, date=day
+        measurements=Path(table.name), model=comparison.chosen, instrument=instrument, date=day
     )
     # In this order a crash in between leaves a series that the next run finishes.
     display = replace_curve(path, curve)
     os.replace(file.path, table)
-    return Measured(display, validations, wandered)
+    return Measured(display, comparison, wandered, file.events)
+
+
+def _check_drift(wandered: float, refused: Path) -> None:
+    if wandered > DRIFT_LIMIT:
+        raise InputError(
+            f"white wandered by {100 * wandered:.1f} % while it was measured",
+            file=refused,
+            allowed=f"at most {100 * DRIFT_LIMIT:g} %",
+            remedy="let the display warm up for half an hour, switch off what adapts its "
+            "brightness, fix the meter in its place, and measure again",
+        )
 
 
 def _free(path: Path, ending: str) -> Path:

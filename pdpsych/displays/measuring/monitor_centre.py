@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from pdpsych.common.errors import InputError, did_you_mean
+from pdpsych.common.errors import InputError
 from pdpsych.common.section import load
-from pdpsych.displays.curve_fit import CurveFit, Model, fit
+from pdpsych.displays.curve_fit import CurveFit, Model, fit_curve
 from pdpsych.displays.display import Display, MeasuredCurve
-from pdpsych.displays.display_file import write
+from pdpsych.displays.display_file import write_display
 from pdpsych.displays.measurements import CHANNELS, Measurements, Reading
 
 # The monitor centre's levels are those of 8 bits.
@@ -21,42 +21,63 @@ _TOP = 255
 _EQUATIONS: dict[Model, int] = {"power-1": 1, "power-2": 2, "power-4": 4}
 
 
-def import_monitor(name: str, out: str | Path) -> Display:
+def import_monitor(monitor: str, out: str | Path) -> Display:
     """Make a display of the newest calibration of a monitor in PsychoPy's monitor centre.
 
     Takes its size, distance, date and measured luminances; a curve is fitted to these anew.
+
+    Parameters
+    ----------
+    monitor
+        Its name there.
+    out
+        The display's file, NAME.yaml; the measurements are written to NAME.csv beside it.
 
     Raises
     ------
     InputError
         If PsychoPy is not installed, has no such monitor, or no luminances of it.
+
+    Examples
+    --------
+    With a monitor that was measured there:
+
+    >>> from pdpsych import displays
+    >>> displays.import_monitor("labMonitor", "displays/lab.yaml")  # doctest: +SKIP
     """
     monitors = _monitors()
     known = sorted(monitors.getAllMonitors())
-    if name not in known:
-        raise InputError(f'--monitor: no monitor "{name}"; {did_you_mean(name, known)}')
-    monitor = monitors.Monitor(name, autoLog=False)
-    label = f"monitor {name}, calibration {monitor.currentCalibName}"
-    size = [int(pixels) or None for pixels in monitor.getSizePix() or (0, 0)]
-    return write(
+    if monitor not in known:
+        raise InputError(
+            "PsychoPy's monitor centre has no such monitor",
+            field="monitor",
+            value=monitor,
+            allowed=known,
+        )
+    found = monitors.Monitor(monitor, autoLog=False)
+    label = f"monitor {monitor}, calibration {found.currentCalibName}"
+    size = [int(pixels) or None for pixels in found.getSizePix() or (0, 0)]
+    return write_display(
         out,
-        Measurements(_readings(monitor, label), _TOP, label),
+        Measurements(_readings(found, label), _TOP, label),
         instrument=f"PsychoPy's monitor centre, {label}",
-        date=_date(monitor.getCalibDate()),
+        date=_date(found.getCalibDate()),
         width_px=size[0],
         height_px=size[1],
-        width_cm=monitor.getWidth() or None,
-        distance_cm=monitor.getDistance() or None,
+        width_cm=found.getWidth() or None,
+        distance_cm=found.getDistance() or None,
     )
 
 
-def export_monitor(display: str | Path | Display, name: str | None = None) -> str:
+def export_monitor(display: str | Path | Display, *, monitor: str | None = None) -> str:
     """Add a display to PsychoPy's monitor centre, as a new calibration of a monitor.
 
     Parameters
     ----------
-    name
-        Of the monitor; default: the display's name.
+    display
+        A display, or its file.
+    monitor
+        Name of the monitor; by default the display's.
 
     Returns
     -------
@@ -72,27 +93,34 @@ def export_monitor(display: str | Path | Display, name: str | None = None) -> st
     ------
     InputError
         If PsychoPy is not installed, or the curve is sRGB, which it cannot represent.
+
+    Examples
+    --------
+    >>> from pdpsych import displays
+    >>> displays.export_monitor("displays/lab.yaml", monitor="lab")  # doctest: +SKIP
     """
     display = load(display, Display)
     if display.curve == "srgb":
         raise InputError(
-            f"{display.label}: curve: PsychoPy's monitor centre cannot represent srgb; measure "
-            "the display, or write the exponent nearest to it, 2.2"
+            "PsychoPy's monitor centre cannot represent srgb",
+            file=display.label,
+            field="curve",
+            remedy="measure the display, or write the exponent nearest to it, 2.2",
         )
-    name = name or display.stem
+    name = monitor or display.stem
     monitors = _monitors()
     known = name in monitors.getAllMonitors()
-    monitor = monitors.Monitor(name, autoLog=False)
+    there = monitors.Monitor(name, autoLog=False)
     if known:
         # A new monitor has an empty calibration already. The newest is the last by name.
-        monitor.newCalib(time.strftime("%Y_%m_%d %H:%M:%S"))
+        there.newCalib(time.strftime("%Y_%m_%d %H:%M:%S"))
     if display.width_px and display.height_px:
-        monitor.setSizePix([display.width_px, display.height_px])
-    monitor.setWidth(display.width_cm)
-    monitor.setDistance(display.distance_cm)
-    law = _set_curve(monitor, display)
-    monitor.save()
-    return f"monitor {name}, calibration {monitor.currentCalibName}: {law}"
+        there.setSizePix([display.width_px, display.height_px])
+    there.setWidth(display.width_cm)
+    there.setDistance(display.distance_cm)
+    law = _set_curve(there, display)
+    there.save()
+    return f"monitor {name}, calibration {there.currentCalibName}: {law}"
 
 
 def _monitors() -> Any:
@@ -100,8 +128,8 @@ def _monitors() -> Any:
         from psychopy import logging, monitors
     except ImportError as error:
         raise InputError(
-            f"the monitor centre needs PsychoPy, which cannot be imported ({error}): "
-            "pip install 'pdpsych[lab]'"
+            f"the monitor centre needs PsychoPy, which cannot be imported ({error})",
+            remedy="pip install 'pdpsych[lab]'",
         ) from None
     logging.console.setLevel(logging.ERROR)
     return monitors
@@ -110,8 +138,10 @@ def _monitors() -> Any:
 def _readings(monitor: Any, label: str) -> tuple[Reading, ...]:
     if monitor.getLumsPre() is None or monitor.getLevelsPre() is None:
         raise InputError(
-            f"{label}: PsychoPy holds no measured luminances of it; measure the display, or "
-            "write the gamma you trust as its curve, for example curve: 2.2"
+            "PsychoPy holds no measured luminances of it",
+            file=label,
+            remedy="measure the display, or write the gamma you trust as its curve, for example "
+            "curve: 2.2",
         )
     luminances = np.atleast_2d(np.asarray(monitor.getLumsPre(), dtype=float))
     levels = np.round(np.asarray(monitor.getLevelsPre(), dtype=float)).astype(int)
@@ -136,7 +166,7 @@ def _set_curve(monitor: Any, display: Display) -> str:
         return f"gamma {display.curve:g}, as stated"
     measured, curve = display.measurements, display.curve
     model = "power-4" if curve.model == "pchip" else curve.model
-    fits = {c: fit(measured.means(c), model) for c in measured.channels}
+    fits = {c: fit_curve(measured.means(c), model) for c in measured.channels}
     # A channel that was not measured gets the curve of the first that was.
     first = next(iter(fits.values()))
     monitor.setGammaGrid(np.array([_row(fits.get(c, first)) for c in CHANNELS]))

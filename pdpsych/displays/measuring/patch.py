@@ -8,7 +8,12 @@ from pdpsych.common.errors import InputError
 from pdpsych.displays.display import Display
 from pdpsych.displays.lab.psychopy import visual
 from pdpsych.displays.lab.screen import Screen, centre, texture
-from pdpsych.displays.measuring.readings import CHANNEL_PLANES, Paused, Step, Stopped
+from pdpsych.displays.measuring.readings import (
+    CHANNEL_PLANES,
+    MeasurementStopped,
+    Paused,
+    PlannedReading,
+)
 
 # The level of half the luminance in sRGB: the display's own curve is not known yet.
 _SURROUND = 0.735
@@ -43,9 +48,11 @@ class Patch:
         If no window can be opened, or it changes the levels it is given.
     """
 
-    def __init__(self, display: Display, side: int | None = None, windowed: bool = False) -> None:
+    def __init__(
+        self, display: Display, *, side: int | None = None, windowed: bool = False
+    ) -> None:
         if side is not None and side < 1:
-            raise InputError(f"--patch: at least 1 pixel, got {side}")
+            raise InputError("at least 1 pixel", field="patch", value=side)
         self._display = display
         surround = float(np.round(_SURROUND * display.top)) / display.top
         self._screen = Screen(display, surround, windowed, display.label)
@@ -56,7 +63,7 @@ class Patch:
         self._screen.text.pos = (0, _TEXT_FROM_EDGE_PX - height / 2)
         self._stimulus = visual.ImageStim(
             self.win,
-            image=self._texture(Step("grey", display.top)),
+            image=self._texture(PlannedReading("grey", display.top)),
             units="pix",
             size=self.size,
             pos=centre(self.size, (width, height)),
@@ -70,7 +77,7 @@ class Patch:
         note = "" if self._screen.ramp_is_linear else _RAMP
         self._choose(_BEGIN + note, "stopped before the first reading")
 
-    def show(self, step: Step) -> None:
+    def show(self, step: PlannedReading) -> None:
         """Show a level of a channel, once it is certain that the window leaves it as it is."""
         self._stimulus.image = self._texture(step)
         self.draw()
@@ -82,9 +89,9 @@ class Patch:
         # The frame is read back with 8 bits.
         if (np.abs(seen - wanted) > (0 if self._display.bit_depth == 8 else 1)).any():
             raise InputError(
-                f"{self._display.label}: the window shows {seen.tolist()} where "
-                f"{wanted.tolist()} of 255 was asked for; switch off whatever changes colours "
-                "between PsychoPy and the screen"
+                f"the window shows {seen.tolist()} where {wanted.tolist()} of 255 was asked for",
+                file=self._display.label,
+                remedy="switch off whatever changes colours between PsychoPy and the screen",
             )
         self.win.flip()
 
@@ -122,7 +129,7 @@ class Patch:
                     typed, note = "", f'"{typed}" is no luminance, such as 12.5'
 
     def pause(self, done: int, total: int) -> None:
-        """Wait until somebody goes on; the escape key raises :class:`Stopped`."""
+        """Wait until somebody goes on; the escape key raises :class:`MeasurementStopped`."""
         self._choose(
             _PAUSE.format(done=done, total=total),
             f"stopped after {done} of {total} readings",
@@ -139,7 +146,7 @@ class Patch:
             for key in self._screen.keyboard.pressed((_GO_ON, _ESCAPE), self._since):
                 self._since = key.tDown
                 if key.name == _ESCAPE:
-                    raise Stopped(stopped)
+                    raise MeasurementStopped(stopped)
                 return
 
     def _check_escape(self) -> None:
@@ -153,7 +160,7 @@ class Patch:
         self._screen.text.text = text
         self._screen.text.draw()
 
-    def _texture(self, step: Step) -> np.ndarray:
+    def _texture(self, step: PlannedReading) -> np.ndarray:
         frame = np.zeros((3, 2, 2), dtype=np.uint16)
         frame[CHANNEL_PLANES[step.channel]] = step.level
         return texture(frame, self._display.top)

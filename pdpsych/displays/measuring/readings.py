@@ -10,7 +10,6 @@ from typing import NamedTuple, Protocol
 import numpy as np
 
 from pdpsych.displays.measurements import Channel, Reading
-from pdpsych.displays.measuring.instrument import Instrument
 
 # The planes of a colour image that make up a channel.
 CHANNEL_PLANES: dict[Channel, list[int]] = {
@@ -28,11 +27,18 @@ class Paused(Exception):
     """Somebody interrupts a reading."""
 
 
-class Stopped(Exception):
-    """Somebody ends a series before its last reading; what was read is kept."""
+class MeasurementStopped(Exception):
+    """Somebody ends a series before its last reading; what was read is kept.
+
+    Examples
+    --------
+    >>> from pdpsych.displays import MeasurementStopped
+    >>> str(MeasurementStopped("stopped after 3 of 20 readings"))
+    'stopped after 3 of 20 readings'
+    """
 
 
-class Step(NamedTuple):
+class PlannedReading(NamedTuple):
     """A level of a channel to be read; ``reference`` where it is there to find drift."""
 
     channel: Channel
@@ -40,30 +46,40 @@ class Step(NamedTuple):
     reference: bool = False
 
 
+class Instrument(Protocol):
+    """Reads the luminance of what is shown now."""
+
+    name: str
+
+    def read(self) -> float:
+        """Return a luminance in cd/m², at least 0, when the display has settled."""
+        ...
+
+
 class Target(Protocol):
-    """What shows a step to an instrument, and talks to whoever sits before it."""
+    """What shows a level to an instrument, and talks to whoever sits before it."""
 
     caption: str
 
-    def show(self, step: Step) -> None:
-        """Show a step."""
+    def show(self, step: PlannedReading) -> None:
+        """Show a level of a channel."""
         ...
 
     def pause(self, done: int, total: int) -> None:
-        """Return to go on; raise :class:`Stopped` to end."""
+        """Return to go on; raise :class:`MeasurementStopped` to end."""
         ...
 
 
-def plan(
+def plan_readings(
     levels: Sequence[int], channels: Sequence[Channel], repeats: int, top: int, seed: int
-) -> tuple[Step, ...]:
+) -> tuple[PlannedReading, ...]:
     """Return a series: every level of every channel once a pass, each pass in a new order.
 
     White is read first, last and after every 20 readings besides.
     """
     rng = np.random.default_rng(seed)
-    every = [Step(channel, level) for channel in channels for level in levels]
-    white = Step("grey", top, reference=True)
+    every = [PlannedReading(channel, level) for channel in channels for level in levels]
+    white = PlannedReading("grey", top, reference=True)
     steps = [every[i] for _ in range(repeats) for i in rng.permutation(len(every))]
     planned = [white]
     for start in range(0, len(steps), _REFERENCE_EVERY):
@@ -71,8 +87,8 @@ def plan(
     return tuple(planned)
 
 
-def take(
-    steps: Sequence[Step],
+def take_readings(
+    steps: Sequence[PlannedReading],
     target: Target,
     instrument: Instrument,
     readings: Sequence[Reading],
@@ -89,7 +105,7 @@ def take(
 
     Raises
     ------
-    Stopped
+    MeasurementStopped
         If somebody ends the series.
     """
     total, taken = len(steps), list(readings)
@@ -112,7 +128,7 @@ def take(
         keep(taken[-1])
 
 
-def out_of_order(step: Step, luminance: float, readings: Sequence[Reading]) -> bool:
+def out_of_order(step: PlannedReading, luminance: float, readings: Sequence[Reading]) -> bool:
     """Return whether a lower level of the channel was far brighter, or a higher one far darker.
 
     Far is 10 % and 0.1 cd/m²: a slip in typing, or something in the light's way.
@@ -123,7 +139,7 @@ def out_of_order(step: Step, luminance: float, readings: Sequence[Reading]) -> b
     return luminance < (1 - _FAR) * below - _FAR or luminance > (1 + _FAR) * above + _FAR
 
 
-def drift(steps: Sequence[Step], readings: Sequence[Reading]) -> float:
+def drift(steps: Sequence[PlannedReading], readings: Sequence[Reading]) -> float:
     """Return the largest departure of the white readings from their mean, as a share of it."""
     white = np.array(
         [r.luminance for step, r in zip(steps, readings, strict=True) if step.reference]

@@ -3,32 +3,36 @@
 from __future__ import annotations
 
 import datetime
-import json
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
 from pdpsych.common.errors import InputError
-from pdpsych.common.files.atomic import whole
+from pdpsych.common.files.atomic import write_text
+from pdpsych.common.files.digests import seed_of
+from pdpsych.common.files.parsing import read_json
+from pdpsych.common.files.reading import STUDY_FILE, MissingFile
+from pdpsych.common.results import Result
 from pdpsych.common.section import Section, validate
 from pdpsych.displays.display import Display, MeasuredCurve
 from pdpsych.displays.display_file import read_measured
 from pdpsych.displays.measurements import Channel, Measurements, Reading
 from pdpsych.displays.measuring.measuring import opened
-from pdpsych.displays.measuring.readings import plan, take
-from pdpsych.experiments.design import seed_of
+from pdpsych.displays.measuring.readings import plan_readings, take_readings
 
 _LEVELS = 5
 
 
-class Verification(Section):
+class Verification(Result, Section):
     """A comparison of a display with its measured curve, ``NAME.verified.json``.
 
     Attributes
     ----------
     measurements, model
         SHA-256 of the readings, and the model fitted to them, that it was compared with.
+    time, instrument
+        When it was read, and with what.
     largest
         Largest departure of a luminance, as a share of its channel's white − black.
     largest_slope
@@ -54,17 +58,45 @@ class Verification(Section):
         """Whether the display is within the limits."""
         return self.largest <= self.limit and self.largest_slope <= 2 * self.limit
 
-    def __str__(self) -> str:
-        """Say how far the display was from its curve, and when."""
-        return (
-            f"{'has its curve' if self.passed else 'has drifted'} ({self.time[:10]}, "
-            f"{self.instrument}): largest error {100 * self.largest:.2f} % of white − black (limit "
+    def describe(self, display: Display | None = None) -> str:
+        """Say how far the display was from its curve, and when.
+
+        Parameters
+        ----------
+        display
+            With it, a table of what was read and expected comes first, with a mark where a limit
+            is exceeded.
+        """
+        told = (
+            f"{self._line()}: largest error {100 * self.largest:.2f} % of white − black (limit "
             f"{100 * self.limit:g} %), of slope beyond noise {100 * self.largest_slope:.2f} % "
             f"(limit {200 * self.limit:g} %)"
         )
+        if display is None:
+            return told
+        return "\n".join([*self._rows(display), f"{display.stem}: {told}"])
+
+    def _line(self) -> str:
+        found = "has its curve" if self.passed else "has drifted"
+        return f"{found} ({self.time[:10]}, {self.instrument})"
+
+    def _rows(self, display: Display) -> list[str]:
+        lines = [
+            "channel  level  expected  read [cd/m²]  error [% of range]  slope [%]  (its noise)"
+        ]
+        for row in compare_readings(display, self.readings):
+            out = abs(row.error) > self.limit or row.slope_excess > 2 * self.limit
+            line = (
+                f"{row.channel:<8} {row.level:>5}  {row.expected:>8.4g}  {row.luminance:>12.4g}  "
+                f"{100 * row.error:>+18.2f}"
+            )
+            if row.level:
+                line += f"  {100 * row.slope_error:>+9.2f}  ({100 * row.slope_sd:.2f})"
+            lines.append(line + "  !" * out)
+        return lines
 
 
-class Comparison(NamedTuple):
+class LevelComparison(NamedTuple):
     """A level as the curve has it and as it was read, in cd/m².
 
     ``error`` is a share of the channel's white − black. ``slope_error`` is the relative error of
@@ -87,8 +119,8 @@ class Comparison(NamedTuple):
 
 def verify(
     path: str | Path,
-    instrument: str = "typed",
     *,
+    instrument: str = "typed",
     limit: float = 0.05,
     patch: int | None = None,
     settle: float = 1.0,
@@ -99,51 +131,83 @@ def verify(
     The levels are black, white and three between those that the curve was fitted to. The result
     is written beside the display's file, whatever it is.
 
+    Parameters
+    ----------
+    path
+        The display's file.
+    limit
+        Largest error allowed, as a share of white − black.
+    instrument, patch, settle, windowed
+        As in :func:`pdpsych.displays.measure`.
+
+    Returns
+    -------
+    Verification
+        What was read; ``passed`` says whether the display has its curve.
+
     Raises
     ------
     InputError
         If the display was not measured, or the display or instrument cannot be used.
-    pdpsych.displays.measuring.readings.Stopped
+    MeasurementStopped
         If somebody stops; a verification starts anew then.
+
+    Examples
+    --------
+    In front of the display:
+
+    >>> from pdpsych import displays
+    >>> found = displays.verify("displays/lab.yaml", limit=0.03)  # doctest: +SKIP
+    >>> found.passed  # doctest: +SKIP
     """
     path = Path(path)
-    display, measurements = read_measured(path, "compare with")
+    display, measurements = read_measured(path)
     if not 0 < limit < 1:
-        raise InputError(f"--limit: a share between 0 and 1 such as 0.05, got {limit:g}")
+        raise InputError(
+            "no share", field="limit", value=limit, allowed="between 0 and 1, such as 0.05"
+        )
     readings: list[Reading] = []
     seed = seed_of("verify", display.stem)
-    steps = plan(_levels(display), measurements.channels, 1, display.top, seed)
+    planned = plan_readings(_levels(display), measurements.channels, 1, display.top, seed)
     with opened(display, instrument, patch, settle, windowed) as (target, meter):
-        take(steps, target, meter, (), readings.append)
+        take_readings(planned, target, meter, (), readings.append)
     found = _verification(display, tuple(readings), instrument, limit)
-    with whole(_record(path)) as part:
-        part.write_text(found.model_dump_json() + "\n", encoding="utf-8")
+    write_text(_record(path), found.model_dump_json() + "\n")
     return found
 
 
 def last_verification(display: Display) -> Verification | None:
     """Return the last verification of a display with its present curve, None if there is none.
 
+    Parameters
+    ----------
+    display
+        A display that was read from its file.
+
     Raises
     ------
     InputError
-        If the file cannot be read as one.
+        If the verification's file cannot be read.
+
+    Examples
+    --------
+    >>> from pdpsych.displays import Display, last_verification
+    >>> print(last_verification(Display(curve="srgb")))
+    None
     """
     if display.measurements is None or not isinstance(display.curve, MeasuredCurve):
         return None
     path = _record(Path(display.label))
     try:
-        data = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
+        data = read_json(path, STUDY_FILE, "a verification")
+    except MissingFile:
         return None
-    except (OSError, ValueError, RecursionError) as error:
-        raise InputError(f"{path}: cannot be read: {error}") from None
-    found = validate(data, Verification, str(path))
+    found = validate(data, Verification, path)
     present = display.measurements.sha256, display.curve.model
     return found if (found.measurements, found.model) == present else None
 
 
-def compare_readings(display: Display, readings: tuple[Reading, ...]) -> list[Comparison]:
+def compare_readings(display: Display, readings: tuple[Reading, ...]) -> list[LevelComparison]:
     """Compare readings with a display's curve, channel by channel, lowest level first."""
     assert display.measurements is not None
     measured = Measurements(readings, display.top, display.label)
@@ -159,24 +223,8 @@ def compare_readings(display: Display, readings: tuple[Reading, ...]) -> list[Co
         levels = np.round(level * display.top).astype(int)
         columns = levels, expected, luminance, errors, np.r_[0, slopes], np.r_[0, slope_sd]
         values = (column.tolist() for column in columns)
-        rows += [Comparison(channel, *row) for row in zip(*values, strict=True)]
+        rows += [LevelComparison(channel, *row) for row in zip(*values, strict=True)]
     return rows
-
-
-def table(display: Display, verification: Verification) -> str:
-    """Return what was read and expected as text, with a mark where a limit is exceeded."""
-    lines = ["channel  level  expected  read [cd/m²]  error [% of range]  slope [%]  (its noise)"]
-    limit = verification.limit
-    for row in compare_readings(display, verification.readings):
-        out = abs(row.error) > limit or row.slope_excess > 2 * limit
-        line = (
-            f"{row.channel:<8} {row.level:>5}  {row.expected:>8.4g}  {row.luminance:>12.4g}  "
-            f"{100 * row.error:>+18.2f}"
-        )
-        if row.level:
-            line += f"  {100 * row.slope_error:>+9.2f}  ({100 * row.slope_sd:.2f})"
-        lines.append(line + "  !" * out)
-    return "\n".join([*lines, f"{display.stem}: {verification}"])
 
 
 def _verification(

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from pdpsych.common.columns import Column, trial_column
-from pdpsych.common.delimited import write_delimited
-from pdpsych.common.section import validate
+from pdpsych.common.errors import InputError
+from pdpsych.common.files.atomic import write_bytes, write_text
+from pdpsych.common.files.reading import LOG, read_bytes
+from pdpsych.common.section import P, validate
+from pdpsych.common.tables import Column, write_delimited
 from pdpsych.common.versions import versions
 from pdpsych.experiments.experiment import Keys
+from pdpsych.experiments.logs.columns import trial_column
 from pdpsych.experiments.logs.records import Header
 from pdpsych.experiments.logs.session_log import SessionLog
 from pdpsych.experiments.tasks.instructions import Instructions
@@ -44,7 +46,7 @@ _PARTICIPANT = {
 
 def write_bids(folder: Path, name: str, logs: Sequence[SessionLog]) -> None:
     """Write a dataset of the sessions of the experiment ``name`` into a new folder."""
-    (folder / "README.md").write_text(_README.format(name=name), encoding="utf-8")
+    write_text(folder / "README.md", _README.format(name=name))
     _write_json(
         folder / "dataset_description.json",
         {
@@ -85,20 +87,16 @@ def _write_session(folder: Path, log: SessionLog) -> None:
     stem = f"sub-{header.participant}_ses-{header.session}_task-{task}{run}_beh"
     write_delimited(log.trials, folder / place / f"{stem}.tsv", "\t", "n/a")
     columns = {name: _described(trial_column(name)) for name in map(str, log.trials)}
-    _write_json(
-        folder / place / f"{stem}.json", _session(header, f"{log.path}: line 1: config") | columns
-    )
+    _write_json(folder / place / f"{stem}.json", _session(header, log.path) | columns)
     source = folder / "sourcedata" / place / log.path.name
-    source.parent.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(log.path, source)
+    write_bytes(source, read_bytes(log.path, LOG))
 
 
-def _session(header: Header, label: str) -> dict[str, Any]:
+def _session(header: Header, log: Path) -> dict[str, Any]:
     """Return what BIDS wants to know of a session."""
     config = header.config
-    # Checked again: what a text names in braces is filled in.
-    texts = validate(config.get("instructions", {}), Instructions, f"{label}.instructions")
-    keys = validate(config.get("keys", {}), Keys, f"{label}.keys")
+    texts = _checked(config, "instructions", Instructions, log)
+    keys = _checked(config, "keys", Keys, log)
     welcome = texts.welcome or "n/a"
     # Without a window there is no system that showed the session.
     software = "PsychoPy" if header.system else "pdpsych"
@@ -115,6 +113,14 @@ def _session(header: Header, label: str) -> dict[str, Any]:
     }
 
 
+def _checked(config: dict[str, Any], key: str, schema: type[P], log: Path) -> P:
+    """Return a part of the configuration, checked again: what a text has in braces is filled in."""
+    try:
+        return validate(config.get(key, {}), schema, log, 1)
+    except InputError as error:
+        raise error.within(field=f"config.{key}") from None
+
+
 def _described(column: Column) -> dict[str, Any]:
     described = {
         "Description": column.description,
@@ -125,4 +131,4 @@ def _described(column: Column) -> dict[str, Any]:
 
 
 def _write_json(path: Path, data: dict[str, Any]) -> None:
-    path.write_text(json.dumps(data, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    write_text(path, json.dumps(data, indent=2, ensure_ascii=False) + "\n")

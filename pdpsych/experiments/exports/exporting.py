@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 from collections.abc import Callable, Sequence
@@ -10,12 +9,15 @@ from pathlib import Path
 from typing import Literal
 
 from pdpsych.common.errors import InputError
-from pdpsych.common.files.atomic import unfinished
+from pdpsych.common.files.atomic import new_folder, unfinished, unwritable
+from pdpsych.common.files.locks import locked
+from pdpsych.common.files.parsing import read_json
 from pdpsych.common.section import load
+from pdpsych.common.terminal import say
 from pdpsych.experiments.experiment import Experiment
 from pdpsych.experiments.exports.bids import write_bids
 from pdpsych.experiments.exports.psych_ds import write_psych_ds
-from pdpsych.experiments.logs.collected import check_place, read_logs
+from pdpsych.experiments.logs.collected import check_place, collect
 from pdpsych.experiments.logs.session_log import SessionLog
 
 Layout = Literal["bids", "psych-ds"]
@@ -25,14 +27,18 @@ _WRITERS: dict[Layout, Callable[[Path, str, Sequence[SessionLog]], None]] = {
 }
 
 
-def export(experiment: str | Path | Experiment, out: str | Path, layout: Layout) -> Path:
+def export(experiment: str | Path | Experiment, out: str | Path, *, layout: Layout) -> Path:
     """Write all sessions of an experiment as a dataset, and return its folder.
 
     The folder is made under another name and then renamed, so it is never there half written. A
-    former export of the same sessions is replaced.
+    former export of the same sessions is replaced. Of two exports to one folder at once the
+    second waits, and is refused if that takes long. Logs of sessions that were never started are
+    passed over, and named on standard error.
 
     Parameters
     ----------
+    experiment
+        An experiment or its YAML file.
     out
         Folder of the dataset.
     layout
@@ -42,20 +48,42 @@ def export(experiment: str | Path | Experiment, out: str | Path, layout: Layout)
     ------
     InputError
         If there is no log or one cannot be read, or ``out`` holds anything but such an export.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> import numpy as np
+    >>> from pdpsych import experiments, stimuli
+    >>> u, v = np.eye(64).reshape(64, 1, 8, 8)[:2]
+    >>> pair = stimuli.NewPair(u, v, sensitivities={"LN": (2.0, 8.0), "LGN": (9.0, 3.0)})
+    >>> image = stimuli.NewImage(np.full((1, 8, 8), 0.5), {"dots": pair})
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     made = stimuli.StimulusSet.create(f"{folder}/dots", {"grey": image})
+    ...     path = Path(folder, "early.yaml")
+    ...     _ = path.write_text("{stimulus_set: dots, display: {}, trials_per_condition: 8}")
+    ...     log = experiments.run(path, "01", observer="LGN")
+    ...     out = experiments.export(path, f"{folder}/shared", layout="psych-ds")
+    ...     print(*(table.name for table in out.glob("data/*")))
+    study-early_sub-01_ses-01_data.csv
     """
+    if layout not in _WRITERS:
+        raise InputError("unknown", field="layout", value=layout, allowed=_WRITERS)
     experiment, out = load(experiment, Experiment), Path(out)
-    logs = read_logs(experiment)
+    logs, notes = collect(experiment)
     for log in logs:
         check_place(log, experiment)
-    try:
-        with unfinished(out.absolute()) as work:
-            made = work / "new"
-            made.mkdir(parents=True)
-            _WRITERS[layout](made, experiment.stem, logs)
-            _check_replaceable(out, made)
-            _put(made, out, work / "former")
-    except OSError as error:
-        raise InputError(f"{out}: cannot be written: {error.strerror}") from None
+    for note in notes:
+        say(note, error=True)
+    with locked(out, doing="a dataset is exported"):
+        try:
+            with unfinished(out.absolute()) as work:
+                with new_folder(work / "new") as made:
+                    _WRITERS[layout](made, experiment.stem, logs)
+                _check_replaceable(out, work / "new")
+                _put(work / "new", out, work / "former")
+        except OSError as error:
+            raise unwritable(out, error) from None
     return out
 
 
@@ -64,14 +92,18 @@ def _check_replaceable(out: Path, made: Path) -> None:
     if not out.exists():
         return
     if not out.is_dir():
-        raise InputError(f"{out}: is a file; name a folder for the export")
+        raise InputError("is a file", file=out, remedy="name a folder for the export")
     if any(out.iterdir()) and not _is_export(out):
-        raise InputError(f"{out}: is no export of pdpsych; name another folder, or a new one")
+        raise InputError(
+            "is no export of pdpsych", file=out, remedy="name another folder, or a new one"
+        )
     foreign = sorted(_files(out) - _files(made))
     if foreign:
         raise InputError(
-            f"{out}: holds {foreign[0]}{' and others' * (len(foreign) > 1)}, which this export "
-            "does not write; move it away, or name another folder"
+            f"holds {foreign[0]}{' and others' * (len(foreign) > 1)}, which this export does not "
+            "write",
+            file=out,
+            remedy="move it away, or name another folder",
         )
 
 
@@ -81,9 +113,9 @@ def _files(folder: Path) -> set[str]:
 
 def _is_export(folder: Path) -> bool:
     try:
-        text = (folder / "dataset_description.json").read_text(encoding="utf-8")
-        return bool(json.loads(text)["GeneratedBy"][0]["Name"] == "pdpsych")
-    except (OSError, ValueError, LookupError, TypeError):
+        description = read_json(folder / "dataset_description.json")
+        return bool(description["GeneratedBy"][0]["Name"] == "pdpsych")
+    except (InputError, LookupError, TypeError):
         return False
 
 

@@ -10,9 +10,10 @@ from typing import Any
 
 import pandas as pd
 
-from pdpsych.common.columns import trial_column
-from pdpsych.common.delimited import write_delimited
+from pdpsych.common.files.atomic import write_text
+from pdpsych.common.tables import write_delimited
 from pdpsych.common.versions import versions
+from pdpsych.experiments.logs.columns import trial_column
 from pdpsych.experiments.logs.session_log import SessionLog
 
 
@@ -38,7 +39,7 @@ def write_psych_ds(folder: Path, name: str, logs: Sequence[SessionLog]) -> None:
         "GeneratedBy": [{"Name": "pdpsych", "Version": versions()["pdpsych"]}],
     }
     text = json.dumps(description, indent=2, ensure_ascii=False)
-    (folder / "dataset_description.json").write_text(text + "\n", encoding="utf-8")
+    write_text(folder / "dataset_description.json", text + "\n")
 
 
 def _variable(name: str) -> dict[str, Any]:

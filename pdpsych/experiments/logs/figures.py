@@ -4,30 +4,46 @@ from __future__ import annotations
 
 from typing import Any, cast
 
+import pandas as pd
 from matplotlib.axes import Axes
 
 from pdpsych.common.drawing import BLUE, ORANGE, SERIES, clean, new_axes
-from pdpsych.experiments.logs.session_log import SessionLog
 
 
-def plot_session(log: SessionLog, ax: Axes | None = None) -> Axes:
+def plot_session(trials: pd.DataFrame, ax: Axes | None = None) -> Axes:
     """Draw the amplitude asked for in each trial; crosses are wrong answers.
 
     A line joins the trials of each condition, where there are colours to tell them apart.
+
+    Parameters
+    ----------
+    trials
+        The trials of a session, as in :attr:`SessionLog.trials`.
+    ax
+        Where to draw, by default new axes.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from pdpsych import experiments
+    >>> condition = {"image": "cat", "pair": "principal", "distortion": 1}
+    >>> rows = [{"trial": 1, "amplitude": 0.5, "correct": True, **condition}]
+    >>> experiments.plot_session(pd.DataFrame(rows)).get_xlabel()
+    'trial'
     """
     ax = ax or new_axes(8, 3.2)
-    groups = log.trials.groupby(["image", "pair", "distortion"], sort=True)
+    groups = trials.groupby(["image", "pair", "distortion"], sort=True)
     if groups.ngroups <= len(SERIES):
-        for (condition, rows), colour in zip(groups, SERIES, strict=False):
+        for (condition, rows), color in zip(groups, SERIES, strict=False):
             image, pair, number = cast("tuple[str, str, int]", condition)
             label = f"{image} {pair} {'uv'[number - 1]}"
-            ax.plot(rows["trial"], rows["amplitude"], "-", color=colour, linewidth=1, label=label)
+            ax.plot(rows["trial"], rows["amplitude"], "-", color=color, linewidth=1, label=label)
         ax.legend(frameon=False, fontsize="small", loc="upper left", bbox_to_anchor=(1, 1))
-    right = log.trials["correct"].astype(bool)
+    right = trials["correct"].astype(bool)
     dot: dict[str, Any] = {"color": BLUE, "markersize": 3, "alpha": 0.5}
     for rows, marker, look in (
-        (log.trials[right], "o", dot),
-        (log.trials[~right], "x", {"color": ORANGE, "markersize": 5}),
+        (trials[right], "o", dot),
+        (trials[~right], "x", {"color": ORANGE, "markersize": 5}),
     ):
         ax.plot(rows["trial"], rows["amplitude"], marker, **look)
     ax.set_yscale("log")

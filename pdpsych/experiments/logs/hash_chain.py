@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+from pathlib import Path
 from typing import Any, NamedTuple
+
+from pdpsych.common.files.parsing import parse_json
 
 KEY = "sha256"
 
@@ -39,18 +42,22 @@ def seal(record: dict[str, Any], before: str) -> tuple[str, str]:
     return f"{body[:-1]}{_ending(digest)}", digest
 
 
-def unseal(line: str, before: str) -> Link:
+def unseal(line: str, before: str, file: Path, number: int) -> Link:
     """Read a line that :func:`seal` wrote, or one that was changed since.
+
+    Parameters
+    ----------
+    before
+        Digest of the line before; empty for the first.
+    file, number
+        Where the line is, for messages.
 
     Raises
     ------
-    ValueError, RecursionError
-        If it is not JSON.
+    InputError
+        If it is not strict JSON.
     """
-    record = json.loads(line)
-    if "\\u" in line:
-        # Half a character, which JSON can name, and no file can hold.
-        json.dumps(record, ensure_ascii=False).encode()
+    record = parse_json(line, file, number)
     digest = record.pop(KEY, "") if isinstance(record, dict) else ""
     if not isinstance(digest, str):
         return Link(record, "", False)

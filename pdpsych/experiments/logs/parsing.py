@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from pdpsych.common.errors import InputError
+from pdpsych.common.files.reading import text_of
 from pdpsych.common.section import validate
 from pdpsych.experiments.logs import hash_chain
 from pdpsych.experiments.logs.records import SCHEMA, Header, Trial
@@ -40,7 +41,7 @@ class Contents(NamedTuple):
         return f"changed after it was written: line {lines}"
 
 
-def parse(text: bytes, path: Path) -> Contents:
+def parse(data: bytes, path: Path) -> Contents:
     """Read the contents of the log at ``path``.
 
     Raises
@@ -48,38 +49,36 @@ def parse(text: bytes, path: Path) -> Contents:
     InputError
         If a newer pdpsych wrote it, or a whole line is damaged or missing.
     """
-    end = text.rfind(b"\n") + 1
-    links = _links(text[:end].splitlines(), path)
-    torn, digest = end < len(text), links[-1].digest if links else ""
+    end = data.rfind(b"\n") + 1
+    links = _links(text_of(data[:end], path).split("\n")[:-1], path)
+    torn, digest = end < len(data), links[-1].digest if links else ""
     if not links:
         return Contents(None, [], end, torn, digest, ())
-    header = _header(links[0].record, f"{path}: line 1")
-    trials = []
-    for i, link in enumerate(links[1:], start=1):
-        record = link.record
-        if isinstance(record, dict):
-            record = SCHEMA.upgrade(record, header.schema_version)
-        trial = validate(record, Trial, f"{path}: line {i + 1}")
-        if trial.trial != i or i > header.planned:
-            raise InputError(
-                f"{path}: line {i + 1}: trial: expected {i} of {header.planned}, got {trial.trial}"
-            )
-        trials.append(trial)
+    SCHEMA.version_of(links[0].record, path, 1)
+    header = validate(links[0].record, Header, path, 1)
+    trials = [_trial(link.record, i, header, path) for i, link in enumerate(links[1:], start=1)]
     chained = header.schema_version > 1
     changed = tuple(i for i, link in enumerate(links, start=1) if chained and not link.fits)
     return Contents(header, trials, end, torn, digest, changed)
 
 
-def _links(lines: list[bytes], path: Path) -> list[hash_chain.Link]:
+def _links(lines: list[str], path: Path) -> list[hash_chain.Link]:
     links: list[hash_chain.Link] = []
-    for i, line in enumerate(lines, start=1):
-        try:
-            links.append(hash_chain.unseal(line.decode(), links[-1].digest if links else ""))
-        except (ValueError, RecursionError) as error:
-            raise InputError(f"{path}: line {i}: not valid JSON: {error}") from None
+    for number, line in enumerate(lines, start=1):
+        links.append(hash_chain.unseal(line, links[-1].digest if links else "", path, number))
     return links
 
 
-def _header(record: Any, label: str) -> Header:
-    SCHEMA.version_of(record, label)
-    return validate(record, Header, label)
+def _trial(record: Any, number: int, header: Header, path: Path) -> Trial:
+    if isinstance(record, dict):
+        record = SCHEMA.upgrade(record, header.schema_version)
+    trial = validate(record, Trial, path, number + 1)
+    if trial.trial != number or number > header.planned:
+        raise InputError(
+            f"expected {number} of {header.planned}",
+            file=path,
+            line=number + 1,
+            field="trial",
+            value=trial.trial,
+        )
+    return trial

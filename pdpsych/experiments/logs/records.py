@@ -8,6 +8,7 @@ from pydantic import Field
 
 from pdpsych.common.documents import Schema
 from pdpsych.common.section import Section
+from pdpsych.experiments.logs.labels import Labels
 from pdpsych.experiments.logs.timing import TrialTiming
 
 
@@ -47,6 +48,11 @@ class Header(Section):
     system: dict[str, str] = Field(default_factory=dict)
     versions: dict[str, str]
     started: str
+
+    @property
+    def labels(self) -> Labels:
+        """Whose session it is."""
+        return Labels(self.participant, self.session, self.run)
 
 
 class Trial(Section):

@@ -10,17 +10,19 @@ import pandas as pd
 
 from pdpsych.common.errors import InputError
 from pdpsych.common.files.append_only import torn_path
+from pdpsych.common.files.reading import LOG, read_bytes
+from pdpsych.common.results import Result
 from pdpsych.experiments.logs.parsing import Contents, parse
 from pdpsych.experiments.logs.records import Header, Trial
-from pdpsych.experiments.logs.timing import TimingSummary, summarise
+from pdpsych.experiments.logs.timing import TimingSummary, summarize
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 
-@dataclass(frozen=True)
-class SessionLog:
-    """A session as read from its log.
+@dataclass(frozen=True, eq=False, repr=False)
+class SessionLog(Result):
+    """A session as read from its log; see :func:`read_log`.
 
     Attributes
     ----------
@@ -37,6 +39,23 @@ class SessionLog:
         Which lines were changed afterwards, empty if none was.
     timing
         Which of the trials were off, and by how much.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> import numpy as np
+    >>> from pdpsych import experiments, stimuli
+    >>> u, v = np.eye(64).reshape(64, 1, 8, 8)[:2]
+    >>> pair = stimuli.NewPair(u, v, sensitivities={"LN": (2.0, 8.0), "LGN": (9.0, 3.0)})
+    >>> image = stimuli.NewImage(np.full((1, 8, 8), 0.5), {"dots": pair})
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     made = stimuli.StimulusSet.create(f"{folder}/dots", {"grey": image})
+    ...     path = Path(folder, "early.yaml")
+    ...     _ = path.write_text("{stimulus_set: dots, display: {}, trials_per_condition: 8}")
+    ...     log = experiments.run(path, "01", observer="LGN")
+    >>> log.trials.groupby("distortion").size().tolist()
+    [8, 8]
     """
 
     path: Path
@@ -52,37 +71,63 @@ class SessionLog:
         return len(self.trials) == self.header.planned
 
     def plot(self, ax: Axes | None = None) -> Axes:
-        """Draw the amplitude of each trial and whether its answer was correct."""
+        """Draw each trial's amplitude and whether its answer was correct, on ax or new axes."""
         from pdpsych.experiments.logs.figures import plot_session
 
-        return plot_session(self, ax)
+        return plot_session(self.trials, ax)
 
-    def __str__(self) -> str:
+    def describe(self) -> str:
+        """Say how far the session is, how it was timed, and what is to be noted."""
+        timing = [self.timing.describe()] if self.timing.timed else []
+        return "\n".join([self._line(), *timing, *self.notes])
+
+    def _line(self) -> str:
         done, planned = len(self.trials), self.header.planned
         state = f"complete, {done} trials" if self.complete else f"{done} of {planned} trials"
-        timing = [str(self.timing)] if self.timing.timed else []
-        return "\n".join([f"{self.path}: {state}", *timing, *self.notes])
+        return f"{self.path}: {state}"
 
-    __repr__ = __str__
+
+class NotStarted(InputError):
+    """A log holds no whole line: its session was never started."""
 
 
 def read_log(path: str | Path) -> SessionLog:
     """Read a session's log.
+
+    Parameters
+    ----------
+    path
+        The log, ``data/EXPERIMENT/sub-…_ses-….jsonl``.
 
     Raises
     ------
     InputError
         If there is none, a newer pdpsych wrote it, or a line other than a cut-off last one is
         damaged; the message names the line.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> import numpy as np
+    >>> from pdpsych import experiments, stimuli
+    >>> u, v = np.eye(64).reshape(64, 1, 8, 8)[:2]
+    >>> pair = stimuli.NewPair(u, v, sensitivities={"LN": (2.0, 8.0), "LGN": (9.0, 3.0)})
+    >>> image = stimuli.NewImage(np.full((1, 8, 8), 0.5), {"dots": pair})
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     made = stimuli.StimulusSet.create(f"{folder}/dots", {"grey": image})
+    ...     path = Path(folder, "early.yaml")
+    ...     _ = path.write_text("{stimulus_set: dots, display: {}, trials_per_condition: 8}")
+    ...     _ = experiments.run(path, "01", observer="LGN")
+    ...     log = experiments.read_log(f"{folder}/data/early/sub-01_ses-01.jsonl")
+    >>> log.header.stimulus_set, log.complete
+    ('dots', True)
     """
     path = Path(path)
-    try:
-        contents = parse(path.read_bytes(), path)
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read: {error.strerror}") from None
+    contents = parse(read_bytes(path, LOG, "a trial log, data/EXPERIMENT/sub-….jsonl"), path)
     if contents.header is None:
-        raise InputError(f"{path}: empty: the session was not started; remove the file")
-    timing = summarise({trial.trial: trial.timing for trial in contents.trials})
+        raise NotStarted("empty: the session was not started", file=path, remedy="remove the file")
+    timing = summarize({trial.trial: trial.timing for trial in contents.trials})
     trials = _table(contents.trials)
     change = contents.change if contents.changed else ""
     return SessionLog(path, contents.header, trials, _notes(contents, path), change, timing)

@@ -9,6 +9,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from pdpsych.common.results import Result
 from pdpsych.common.section import Part
 
 # Frames by which a phase may be longer or shorter than it should be.
@@ -69,8 +70,8 @@ def dropped_frames(flips: Sequence[float], refresh_hz: float) -> int:
     return sum(round(step * refresh_hz) - 1 for step in steps if step >= late)
 
 
-@dataclass(frozen=True)
-class TimingSummary:
+@dataclass(frozen=True, eq=False, repr=False)
+class TimingSummary(Result):
     """The timing of a session.
 
     Attributes
@@ -83,6 +84,12 @@ class TimingSummary:
         Number of dropped frames, and of trials that have some.
     largest
         Largest deviation of a phase, in frames; 0 where nothing was timed.
+
+    Examples
+    --------
+    >>> from pdpsych.experiments import TimingSummary
+    >>> TimingSummary(3, 3, (2,), 1, 1, 1.9)
+    <TimingSummary: 3 of 3 trials timed, 1 off>
     """
 
     trials: int
@@ -92,7 +99,11 @@ class TimingSummary:
     trials_with_dropped: int
     largest: float
 
-    def __str__(self) -> str:
+    def _line(self) -> str:
+        return f"{self.timed} of {self.trials} trials timed, {len(self.off)} off"
+
+    def describe(self) -> str:
+        """Say how many trials were timed, and which were off."""
         if not self.timed:
             return f"timing: none of {self.trials} trials was timed"
         text = (
@@ -105,7 +116,7 @@ class TimingSummary:
         return f"{text}; off by more than {TOLERANCE} frame: {len(self.off)} ({numbers})"
 
 
-def summarise(timings: Mapping[int, TrialTiming | None]) -> TimingSummary:
+def summarize(timings: Mapping[int, TrialTiming | None]) -> TimingSummary:
     """Return the timing of a session from that of each trial, by number; None: not timed."""
     timed = {number: timing for number, timing in timings.items() if timing is not None}
     return TimingSummary(

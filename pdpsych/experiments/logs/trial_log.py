@@ -9,13 +9,13 @@ set aside. A finished log is read-only.
 from __future__ import annotations
 
 import json
-import re
 import shutil
 from pathlib import Path
 from typing import Any
 
-from pdpsych.common.errors import InputError, clipped
-from pdpsych.common.files.append_only import LogFile
+from pdpsych.common.errors import InputError
+from pdpsych.common.files.append_only import AppendOnlyFile
+from pdpsych.common.files.locks import Busy
 from pdpsych.common.section import Section
 from pdpsych.experiments.logs import hash_chain
 from pdpsych.experiments.logs.parsing import parse
@@ -38,12 +38,12 @@ _IDENTITY = (
 
 # More than a line of a trial takes, by about three times.
 _TRIAL_BYTES = 4096
-# Two labels, a number and what is between them fit into a file's name on every system.
-_LONGEST_LABEL = 50
 
 
 class TrialLog:
     """An open log that trials are appended to; one process at a time.
+
+    Where the file is moved or deleted meanwhile, all lines are saved anew.
 
     Attributes
     ----------
@@ -51,8 +51,7 @@ class TrialLog:
         The trials answered so far.
     """
 
-    def __init__(self, file: LogFile, header: Header) -> None:
-        self.path = file.path
+    def __init__(self, file: AppendOnlyFile, header: Header) -> None:
         self.trials: list[Trial] = []
         self._file = file
         self._header = header
@@ -69,7 +68,11 @@ class TrialLog:
             participant, set or design, a line of it is damaged or changed, or the disk has less
             room than the session needs.
         """
-        log = cls(LogFile(path), header)
+        try:
+            file = AppendOnlyFile(path, doing="a session runs")
+        except Busy as error:
+            raise error.within(remedy="use another participant or session label") from None
+        log = cls(file, header)
         try:
             log._begin()
         except BaseException:
@@ -77,15 +80,27 @@ class TrialLog:
             raise
         return log
 
+    @property
+    def path(self) -> Path:
+        """Where the log is: beside where it was if another file took its name meanwhile."""
+        return self._file.path
+
+    @property
+    def events(self) -> list[str]:
+        """What happened to the file while it was open, in words."""
+        return self._file.events
+
     def _begin(self) -> None:
-        contents = parse(self.path.read_bytes(), self.path)
+        contents = parse(self._file.contents, self.path)
         # Without an answer there is nothing to go on with: the session begins anew.
         if contents.header and contents.trials:
             _check_same(self.path, contents.header, self._header)
             if contents.changed:
                 raise InputError(
-                    f"{self.path}: {contents.change}; a session goes on only from the answers "
-                    "as given: restore the log from a copy, or use another session label"
+                    f"{contents.change}; a session goes on only from the answers as given",
+                    file=self.path,
+                    line=contents.changed[0],
+                    remedy="restore the log from a copy, or use another session label",
                 )
             self.trials, self._digest = contents.trials, contents.digest
         if self.finished:
@@ -113,21 +128,25 @@ class TrialLog:
         ------
         InputError
             If it cannot be written, for example on a full disk; the log then ends with the
-            trial before. Also if the session is finished.
+            trial before. Also if another file took the log's name, where the error says where
+            all trials are; and if the session is finished.
         """
         if self.finished:
             raise InputError(
-                f"{self.path}: the session is finished and its log read-only; use another "
-                "session label"
+                "the session is finished and its log read-only",
+                file=self.path,
+                remedy="use another session label",
             )
         self._write(trial, f"trial {trial.trial}")
         self.trials.append(trial)
 
     def close(self) -> None:
         """Close the file, which lets go of the lock; a finished one becomes read-only."""
-        if self.finished:
-            self._file.finish()
-        self._file.close()
+        try:
+            if self.finished:
+                self._file.finish()
+        finally:
+            self._file.close()
 
     def _write_header(self) -> None:
         self._file.cut(0)
@@ -136,64 +155,45 @@ class TrialLog:
 
     def _write(self, record: Section, what: str) -> None:
         line, digest = hash_chain.seal(record.model_dump(mode="json"), self._digest)
-        try:
-            self._file.append(line)
-        except OSError as error:
-            raise InputError(
-                f"{self.path}: {what} could not be saved ({error.strerror}); all "
-                f"{len(self.trials)} trials before it are. Make room on the disk, then run the "
-                "same command to go on"
-            ) from None
+        self._file.append(line, what)
         self._digest = digest
 
     def _check_writable(self) -> None:
         if not self._file.writable:
             raise InputError(
-                f"{self.path}: the file is read-only, but the session is not finished; make it "
-                "writable, or use another session label"
+                "the file is read-only, but the session is not finished",
+                file=self.path,
+                remedy="make it writable, or use another session label",
             )
         need = _TRIAL_BYTES * (self._header.planned - len(self.trials) + 1)
         free = shutil.disk_usage(self.path.parent).free
         if free < need:
             raise InputError(
-                f"{self.path}: the disk has {free / 1e6:.1f} MB free, the session needs "
-                f"{need / 1e6:.1f} MB; make room, or move the study to another disk"
+                f"the disk has {free / 1e6:.1f} MB free, the session needs {need / 1e6:.1f} MB",
+                file=self.path,
+                remedy="make room, or move the study to another disk",
             )
-
-
-def log_path(folder: Path, participant: str, session: str, run: str | None = None) -> Path:
-    """Return where a session's log is; labels as in BIDS, letters and digits only."""
-    labels = {"participant": participant, "session": session} | ({"run": run} if run else {})
-    for name, label in labels.items():
-        if name == "run" and not re.fullmatch("[0-9]+", label):
-            raise InputError(f'run: a number, got "{clipped(label)}"; try "1"')
-        if len(label) > _LONGEST_LABEL:
-            raise InputError(
-                f'{name}: at most {_LONGEST_LABEL} letters and digits, got "{clipped(label)}"'
-            )
-        if not re.fullmatch("[A-Za-z0-9]+", label):
-            nearest = re.sub("[^A-Za-z0-9]", "", re.sub("^(sub|ses)-", "", label)) or "01"
-            raise InputError(f'{name}: letters and digits only, got "{label}"; try "{nearest}"')
-    return folder / f"sub-{participant}_ses-{session}{f'_run-{run}' if run else ''}.jsonl"
 
 
 def _check_same(path: Path, there: Header, wanted: Header) -> None:
     for field in _IDENTITY:
-        difference = _difference(getattr(there, field), getattr(wanted, field), field)
-        if difference:
+        found = _difference(getattr(there, field), getattr(wanted, field), field)
+        if found is not None:
+            key, was, now = found
             raise InputError(
-                f"{path}: {difference}; a session goes on only as it began. Use another session "
-                "label, or move this log away"
+                f"the log has {json.dumps(was)}; a session goes on only as it began",
+                file=path,
+                field=key,
+                value=now,
+                remedy="use another session label, or move this log away",
             )
 
 
-def _difference(there: Any, wanted: Any, key: str) -> str:
-    """Say where two values differ first, or nothing."""
+def _difference(there: Any, wanted: Any, key: str) -> tuple[str, Any, Any] | None:
+    """Return where two values differ first, and both there; None where they are the same."""
     if isinstance(there, dict) and isinstance(wanted, dict):
         # The set is known by its SHA-256: a folder may move.
         keys = [k for k in {**there, **wanted} if k != "stimulus_set"]
         found = (_difference(there.get(k), wanted.get(k), f"{key}.{k}") for k in keys)
-        return next((text for text in found if text), "")
-    if there == wanted:
-        return ""
-    return f"{key}: the log has {json.dumps(there)}, this run has {json.dumps(wanted)}"
+        return next((one for one in found if one), None)
+    return None if there == wanted else (key, there, wanted)

@@ -2,23 +2,13 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from pdpsych.common.errors import InputError
 from pdpsych.experiments.design import group_of
 from pdpsych.experiments.experiment import Experiment
-from pdpsych.experiments.logs.trial_log import log_path
-from pdpsych.experiments.observer import SessionStopped
+from pdpsych.experiments.logs.labels import Labels, log_path
+from pdpsych.experiments.observers.observer import SessionStopped
 
 _FIELDS = {"participant": "Participant", "session": "Session", "run": "Run, if several"}
-
-
-class Labels(NamedTuple):
-    """Whose session it is: labels of participant, session and run; None without runs."""
-
-    participant: str
-    session: str
-    run: str | None
 
 
 def ask(experiment: Experiment, session: str = "01", run: str | None = None) -> Labels:
@@ -37,12 +27,13 @@ def ask(experiment: Experiment, session: str = "01", run: str | None = None) -> 
         If there is no PsychoPy, or no screen to ask on.
     """
     # It says so where PsychoPy or a screen is missing; Qt would end the program.
+    from pdpsych.displays.lab import psychopy  # noqa: F401
 
     labels, problem = Labels("", session, run), ""
     while True:
         labels = _once(experiment, labels, problem)
         try:
-            log_path(experiment.logs, *labels)
+            log_path(experiment.logs, labels)
             group_of(experiment, labels.participant)
         except InputError as error:
             problem = str(error)

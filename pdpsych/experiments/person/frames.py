@@ -45,8 +45,10 @@ class Texture:
         if size[0] + 2 * abs(aside) > window[0] or size[1] > window[1]:
             where = f", {abs(aside)} pixels from the middle," if aside else ""
             raise InputError(
-                f"{self._label}: display: an image of {size[0]}×{size[1]} pixels{where} does not "
-                f"fit the window of {window[0]}×{window[1]}"
+                f"an image of {size[0]}×{size[1]} pixels{where} does not fit the window of "
+                f"{window[0]}×{window[1]}",
+                file=self._label,
+                field="display",
             )
         array = texture(frame, self._top)
         if self._stimulus is None:

@@ -7,7 +7,8 @@ from typing import Literal
 from pdpsych.displays.display import Display
 from pdpsych.displays.lab.screen import Screen
 from pdpsych.experiments.experiment import Experiment
-from pdpsych.experiments.observer import Progress, SessionStopped
+from pdpsych.experiments.observers.observer import SessionStopped
+from pdpsych.experiments.observers.presentation import Progress
 
 Text = Literal["welcome", "practice_end", "rest", "pause", "stop", "end"]
 
@@ -38,8 +39,8 @@ class Pages:
         When the last page was left, in s.
     """
 
-    def __init__(self, screen: Screen, experiment: Experiment) -> None:
-        self._screen, self._experiment = screen, experiment
+    def __init__(self, screen: Screen, experiment: Experiment, display: Display) -> None:
+        self._screen, self._experiment, self._display = screen, experiment, display
         self._texts, self._keys = experiment.texts, experiment.keys.model_dump()
         self.turned = 0.0
 
@@ -69,7 +70,7 @@ class Pages:
 
     def set_up(self, who: str, progress: Progress, refresh_hz: float) -> None:
         """Have the experimenter see to what the program cannot: who sits there, and sizes."""
-        display, done = self._experiment.screen(), progress.done
+        display, done = self._display, progress.done
         width, height = self._screen.size
         text = _SET_UP.format(
             who=who,
@@ -79,13 +80,13 @@ class Pages:
             height=height,
             bits=display.bit_depth,
             rate=refresh_hz,
-            size=self._size(display),
+            size=self._size(),
             **self._keys,
         )
         self._show(text, progress)
 
-    def _size(self, display: Display) -> str:
-        per_degree = display.pixels_per_degree
+    def _size(self) -> str:
+        display, per_degree = self._display, self._display.pixels_per_degree
         if per_degree is None:
             return ""
         return _SIZE.format(

@@ -29,11 +29,11 @@ class Constant(Prior):
     @model_validator(mode="after")
     def _one_way(self) -> Constant:
         if self.levels_rms and self.range_rms:
-            raise ValueError("give one of levels_rms, range_rms")
+            raise InputError("give one of levels_rms, range_rms")
         if self.levels_rms and len(set(self.levels_rms)) < len(self.levels_rms):
-            raise ValueError("levels_rms: each level once")
+            raise InputError("each level once", field="levels_rms", value=self.levels_rms)
         if self.range_rms and self.range_rms[0] >= self.range_rms[1]:
-            raise ValueError("range_rms: the smaller contrast first")
+            raise InputError("the smaller contrast first", field="range_rms", value=self.range_rms)
         return self
 
     def begin(self, showable: Showable, seed: int) -> ConstantPlacement:
@@ -49,8 +49,10 @@ class Constant(Prior):
             if abs(showable.nearest(level) / level - 1) > 1e-9:
                 low, high = showable.least / showable.unit, showable.most / showable.unit
                 raise InputError(
-                    f"method: a level of {level / showable.unit:.3g} RMS contrast of "
-                    f"{showable.condition} cannot be shown; allowed: {low:.3g} to {high:.3g}"
+                    f"an RMS contrast of {showable.condition} cannot be shown",
+                    field="levels_rms" if self.levels_rms else "range_rms",
+                    value=level / showable.unit,
+                    allowed=f"{low:.3g} to {high:.3g}",
                 )
         return ConstantPlacement(self, showable, levels, seed)
 
@@ -63,8 +65,7 @@ class Constant(Prior):
             low, high = showable.least, showable.most
         else:
             raise InputError(
-                "method: constant stimuli of a set that is not calibrated need levels_rms or "
-                "range_rms"
+                "constant stimuli of a set that is not calibrated need levels_rms or range_rms"
             )
         return tuple(map(float, np.geomspace(low, high, self.count)))
 

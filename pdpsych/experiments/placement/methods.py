@@ -10,7 +10,7 @@ from typing import Annotated, Any, get_args
 
 from pydantic import BeforeValidator, Discriminator, Tag
 
-from pdpsych.common.errors import did_you_mean
+from pdpsych.common.errors import InputError
 from pdpsych.experiments.placement.adaptive import Adaptive
 from pdpsych.experiments.placement.constant import Constant
 from pdpsych.experiments.placement.posterior import Prior
@@ -39,10 +39,10 @@ def _known(value: Any) -> Any:
     if isinstance(value, Prior):
         return value
     if not isinstance(value, dict):
-        raise ValueError(f"a mapping with kind: {', '.join(METHODS)}")
+        raise InputError("is no mapping with a kind", value=value, allowed=METHODS)
     kind = value.get("kind", _DEFAULT)
     if not isinstance(kind, str) or kind not in METHODS:
-        raise ValueError(f'kind: "{kind}"; {did_you_mean(kind, METHODS)}')
+        raise InputError("is no method", field="kind", value=kind, allowed=METHODS)
     return value
 
 

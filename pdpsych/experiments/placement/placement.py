@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from pdpsych.experiments.placement.posterior import Estimate, Posterior, Prior
+from pdpsych.experiments.placement.posterior import Estimate, Prior, ThresholdPosterior
 
 # An easy amplitude is so many thresholds: d′ = 5 is seen by all who look.
 EASY = 5.0
@@ -58,7 +58,7 @@ class Placement(ABC):
 
     def __init__(self, prior: Prior, showable: Showable) -> None:
         self.showable = showable
-        self.posterior = Posterior(prior, showable.unit)
+        self.posterior = ThresholdPosterior(prior, showable.unit)
 
     @abstractmethod
     def next_amplitude(self) -> float:

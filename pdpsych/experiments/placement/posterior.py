@@ -8,6 +8,7 @@ from typing import Annotated, NamedTuple
 import numpy as np
 from pydantic import Field, field_validator
 
+from pdpsych.common.errors import InputError
 from pdpsych.common.section import Section
 from pdpsych.experiments.placement.psychometric import Floats, proportion_correct
 
@@ -42,7 +43,7 @@ class Prior(Section):
     @classmethod
     def _weighted(cls, grid: object) -> object:
         if not isinstance(grid, dict):
-            raise ValueError("a mapping of values to their weights, such as {0.02: 1}")
+            raise InputError("is no grid", value=grid, allowed="values with weights: {0.02: 1}")
         return grid
 
 
@@ -53,7 +54,7 @@ class Estimate(NamedTuple):
     sd: float
 
 
-class Posterior:
+class ThresholdPosterior:
     """Posterior on a condition's log threshold, exponent and lapse rate, on a grid.
 
     Of :func:`~pdpsych.experiments.placement.psychometric.proportion_correct`, after answers to
@@ -90,7 +91,7 @@ class Posterior:
         """Log thresholds (T,), exponents (E,) and lapse rates (L,)."""
         return self.log_thresholds, self.exponents, self.lapses
 
-    def after(self, amplitude: float, correct: bool) -> Posterior:
+    def after(self, amplitude: float, correct: bool) -> ThresholdPosterior:
         """Return the posterior after one more answer, to a realised amplitude in model units."""
         likely = likelihood(np.array([amplitude]), *self.grid)[0]
         joint = self.joint * (likely if correct else 1 - likely)

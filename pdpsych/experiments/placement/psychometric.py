@@ -25,6 +25,12 @@ def proportion_correct(
         b, the growth of d′ with amplitude.
     lapse
         λ, half the share of trials answered by guessing at any amplitude, 0 to ½.
+
+    Examples
+    --------
+    >>> from pdpsych.experiments import proportion_correct
+    >>> proportion_correct([0.0, 0.1, 0.2], 0.1).round(2)
+    array([0.5 , 0.76, 0.92])
     """
     ratio = np.maximum(np.asarray(amplitude, dtype=float), 0.0) / threshold
     # 2Φ(d′/√2) − 1 = erf(d′/2)
@@ -35,6 +41,20 @@ def proportion_correct(
 def amplitude_at(
     proportion: ArrayLike, threshold: ArrayLike, exponent: ArrayLike = 1.0, lapse: ArrayLike = 0.0
 ) -> Floats:
-    """Return the amplitude at which P(correct) is ``proportion``, the inverse in α."""
+    """Return the amplitude at which P(correct) has a value; arguments broadcast.
+
+    Parameters
+    ----------
+    proportion
+        P(correct), from ½ to 1 − λ.
+    threshold, exponent, lapse
+        As in :func:`proportion_correct`, whose inverse in α it is.
+
+    Examples
+    --------
+    >>> from pdpsych.experiments import amplitude_at
+    >>> float(amplitude_at(0.76, 0.1).round(3))
+    0.1
+    """
     certain = (np.asarray(proportion, dtype=float) - 0.5) / (0.5 - np.asarray(lapse, dtype=float))
     return np.asarray(threshold * (2 * erfinv(certain)) ** (1 / np.asarray(exponent, dtype=float)))

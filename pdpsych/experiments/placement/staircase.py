@@ -10,7 +10,7 @@ from pydantic import Field
 from pdpsych.experiments.placement.placement import Placement, Showable
 from pdpsych.experiments.placement.posterior import Prior
 
-Step = Annotated[float, Field(gt=0, le=3)]
+LogStep = Annotated[float, Field(gt=0, le=3)]
 
 
 class Staircase(Prior):
@@ -25,7 +25,7 @@ class Staircase(Prior):
     kind: Literal["staircase"]
     down: int = Field(3, ge=1, le=10)
     start_rms: float = Field(0.05, gt=0, le=1)
-    steps: tuple[Step, ...] = Field((0.7, 0.46, 0.23), min_length=1)
+    steps: tuple[LogStep, ...] = Field((0.7, 0.46, 0.23), min_length=1)
 
     def begin(self, showable: Showable, seed: int) -> StaircasePlacement:
         """Return the placement of a condition before its first trial; nothing in it is random."""

@@ -6,7 +6,7 @@ from string import Formatter
 
 from pydantic import model_validator
 
-from pdpsych.common.errors import did_you_mean
+from pdpsych.common.errors import InputError
 from pdpsych.common.section import Section
 from pdpsych.experiments.tasks.task import Task
 
@@ -89,8 +89,12 @@ class Instructions(Section):
         for name, allowed in FIELDS.items():
             for field in _named(name, getattr(self, name) or ""):
                 if field not in allowed:
-                    hint = did_you_mean(field, allowed) if allowed else "allowed: none"
-                    raise ValueError(f"{name}: {{{field}}} cannot be filled in; {hint}")
+                    raise InputError(
+                        f"{{{field}}} cannot be filled in",
+                        field=name,
+                        value=field,
+                        allowed=allowed or "no braces",
+                    )
         return self
 
     def complete(self, task: Task, reference: bool) -> Instructions:
@@ -105,8 +109,11 @@ def _named(name: str, text: str) -> list[str]:
     try:
         parts = list(Formatter().parse(text))
     except ValueError as error:
-        raise ValueError(f"{name}: {error}; write {{{{ and }}}} for braces themselves") from None
+        remedy = "write {{ and }} for braces themselves"
+        raise InputError(str(error), field=name, value=text, remedy=remedy) from None
     for _, field, spec, conversion in parts:
         if field is not None and (spec or conversion):
-            raise ValueError(f"{name}: {{{field}}} takes neither a format nor a conversion")
+            raise InputError(
+                f"{{{field}}} takes neither a format nor a conversion", field=name, value=text
+            )
     return [field for _, field, _, _ in parts if field is not None]

@@ -6,12 +6,22 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
+from pdpsych.common.errors import InputError
 from pdpsych.common.section import Section
 from pdpsych.displays.dither import Levels
 
-Milliseconds = Annotated[float, Field(ge=0, le=60_000)]
+
+def _no_seconds(duration: float) -> float:
+    """Refuse what no frame is as short as: it is meant in seconds."""
+    if 0 < duration < 1:
+        remedy = f"did you mean {1000 * duration:g}?"
+        raise InputError("is in ms", value=duration, remedy=remedy)
+    return duration
+
+
+Milliseconds = Annotated[float, Field(ge=0, le=60_000), AfterValidator(_no_seconds)]
 Place = Literal["centre", "left", "right"]
 
 

@@ -2,26 +2,26 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from dataclasses import dataclass
+from typing import Any, ClassVar
 
-Stopped = Literal["converged", "whole space", "iterations", "seconds", "cancelled"]
-Progress = Callable[[int, float], object]
-"""Called after each iteration with its number and the objective; ``False`` cancels."""
+from pdpsych.common.documents import Schema
+from pdpsych.geometry.result_file import SavedResult
+from pdpsych.geometry.solvers.budget import Budget, Stopped
 
-TOLERANCE = 1e-3
+# Two rivals whose objectives differ by less change places when log ratios change by a quarter of
+# a per cent, less than the sampled floor (tr I/D, about 5 %) and float32 leave them uncertain.
+WELL_DETERMINED = 0.005
 
 
-@dataclass(frozen=True)
-class Certificate:
+@dataclass(frozen=True, eq=False, repr=False)
+class Certificate(SavedResult):
     """How a result was reached and how far it can be trusted.
 
     Attributes
     ----------
     converged
-        Whether the gradient norm is at most ``TOLERANCE``, or the subspace is all there is.
+        Whether the gradient norm is at most the tolerance, or the subspace is all there is.
     stopped
         Why the solver stopped.
     gradient_norm
@@ -31,7 +31,8 @@ class Certificate:
         For each distortion, how far behind the best rival is, from 0 (there is an equally good
         one) to 1: of those orthogonal to it in the last subspace, and of those that other
         starts found. An equally good one that no search came across is not seen. Below
-        ``WELL_DETERMINED`` the distortion itself is arbitrary, even where the objective is not.
+        ``WELL_DETERMINED`` (0.005) the distortion itself is arbitrary, even where the objective
+        is not.
     unbounded
         Representations without a floor that are blind to some distortions, as far as the
         arithmetic can tell or because they have fewer responses than pixels: with one the
@@ -41,7 +42,26 @@ class Certificate:
     restarts
         For each start: seed, objective, log ratios, and |cosine| of its distortions with those
         returned.
+    budget
+        The budget of each start; None in results of files that do not say.
+
+    Examples
+    --------
+    >>> from pdpsych import geometry, models
+    >>> import torch
+    >>> (lgn,) = models.load(["LGN"])
+    >>> image = torch.rand(1, 16, 16)
+    >>> budget = geometry.Budget(iterations=2)
+    >>> certificate = geometry.eigen_distortions(lgn, image, budget=budget).certificate
+    >>> certificate
+    <Certificate: not converged after 2 iterations, ended by iterations>
+    >>> certificate.budget == budget
+    True
+    >>> geometry.Certificate.from_dict(certificate.to_dict()) == certificate
+    True
     """
+
+    SCHEMA: ClassVar[Schema] = Schema("certificate", 1, "solve again")
 
     converged: bool
     stopped: Stopped
@@ -51,8 +71,13 @@ class Certificate:
     operator_applications: float
     unbounded: tuple[str, ...] = ()
     restarts: tuple[dict[str, Any], ...] = ()
+    budget: Budget | None = None
 
-    def __str__(self) -> str:
+    def _line(self) -> str:
+        took = f"converged after {self.iterations} iterations"
+        return took if self.converged else f"not {took}, ended by {self.stopped}"
+
+    def describe(self) -> str:
         """Say how the result was reached, in a line or two."""
         state = "converged" if self.converged else f"not converged, ended by: {self.stopped}"
         gaps = ", ".join(f"{gap:.2g}" for gap in self.gaps)
@@ -66,37 +91,3 @@ class Certificate:
         if self.unbounded:
             lines.append(f"supremum infinite: {', '.join(self.unbounded)} without a floor")
         return "\n".join(lines)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return plain data for JSON."""
-        return asdict(self)
-
-    @classmethod
-    def from_dict(cls, data: dict[str, Any]) -> Certificate:
-        """Return the certificate of data from :meth:`to_dict`."""
-        lists = {key: tuple(value) for key, value in data.items() if isinstance(value, list)}
-        return cls(**data | lists)
-
-
-WELL_DETERMINED = 0.005
-
-
-@dataclass
-class Budget:
-    """When to stop before convergence: iterations, seconds, or the caller's word."""
-
-    iterations: int
-    max_seconds: float | None = None
-    progress: Progress | None = None
-
-    def __post_init__(self) -> None:
-        self._start = time.monotonic()
-
-    def spent(self, iteration: int, objective: float) -> Stopped | None:
-        """Report an iteration and return what has run out, if anything."""
-        if self.progress and self.progress(iteration, objective) is False:
-            return "cancelled"
-        if iteration >= self.iterations:
-            return "iterations"
-        seconds = time.monotonic() - self._start
-        return "seconds" if self.max_seconds is not None and seconds >= self.max_seconds else None

@@ -18,7 +18,7 @@ MAX_STEPS = 100
 NEGLIGIBLE = 0.05
 
 
-class Resistance:
+class WeightedInformation:
     """N = Pᵀ Σ_i w_i (I_i + floor_i) P of the representations that resist, and its inverse.
 
     Networks are run only as far as representations that matter: one whose mean power is below

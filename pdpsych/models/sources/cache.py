@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import shutil
 import tarfile
@@ -13,6 +12,8 @@ import torch
 from platformdirs import user_cache_path
 
 from pdpsych.common.errors import InputError
+from pdpsych.common.files.atomic import replacing
+from pdpsych.common.files.digests import file_sha1, file_sha256
 from pdpsych.models.sources.catalogue import Checkpoint
 from pdpsych.models.sources.download import FOLDER_VARIABLE, download
 
@@ -43,7 +44,7 @@ def locate(checkpoint: Checkpoint, progress: bool = True) -> Path:
         try:
             verify(found, checkpoint)
         except InputError as error:
-            raise InputError(f"{error}; remove it to download it again") from error
+            raise error.within(remedy="remove it to download it again") from error
         return found
     target = folder() / checkpoint.file
     if checkpoint.member:
@@ -61,25 +62,17 @@ def verify(path: Path, checkpoint: Checkpoint) -> None:
     InputError
         Naming the file and both digests.
     """
-    for algorithm, published in (("sha256", checkpoint.sha256), ("sha1", checkpoint.sha1)):
-        try:
-            actual = digest(path, algorithm) if published else ""
-        except OSError as error:
-            raise InputError(f"{path}: {error.strerror}") from error
+    for algorithm, of_file in (("sha256", file_sha256), ("sha1", file_sha1)):
+        published: str = getattr(checkpoint, algorithm)
+        actual = of_file(path) if published else ""
         if not actual.startswith(published):
             raise InputError(
-                f"{path}: not the file that {checkpoint.url} should give: its {algorithm} is "
-                f"{actual}, the published one {published}"
+                f"not the file that {checkpoint.url} should give",
+                file=path,
+                field=algorithm,
+                value=actual,
+                allowed=f"the published one, {published}",
             )
-
-
-def digest(path: Path, algorithm: str = "sha256") -> str:
-    """Return a digest of a file, in lower-case hexadecimal."""
-    found = hashlib.new(algorithm, usedforsecurity=False)
-    with path.open("rb") as file:
-        while block := file.read(2**20):
-            found.update(block)
-    return found.hexdigest()
 
 
 def on_disk(file: str) -> Path | None:
@@ -98,28 +91,25 @@ def _bundle(checkpoint: Checkpoint, progress: bool) -> Path:
     try:
         download(checkpoint.url, target, _check_tar, progress)
     except InputError as error:
-        raise InputError(f"{error}; of it only {checkpoint.member} is needed") from error
+        raise error.within(remedy=f"of it only {checkpoint.member} is needed") from error
     return target
 
 
 def _check_tar(path: Path) -> None:
     if not tarfile.is_tarfile(path):
-        raise InputError(f"{path}: not a tar file")
+        raise InputError("not a tar file", file=path)
 
 
 def _extract(bundle: Path, checkpoint: Checkpoint, target: Path) -> None:
     """Copy the one regular file of the member's name out of a tar."""
-    part = target.with_name(f"{target.name}.{os.getpid()}.part")
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with tarfile.open(bundle, "r:") as tar, part.open("wb") as file:
-            shutil.copyfileobj(_member(tar, bundle, checkpoint.member), file)
+    with replacing(target) as part:
+        try:
+            with tarfile.open(bundle, "r:") as tar, part.open("wb") as file:
+                shutil.copyfileobj(_member(tar, bundle, checkpoint.member), file)
+        except (OSError, tarfile.TarError) as error:
+            what = f"cannot extract {checkpoint.member}: {error}"
+            raise InputError(what, file=bundle) from error
         verify(part, checkpoint)
-        part.replace(target)
-    except (OSError, tarfile.TarError) as error:
-        raise InputError(f"{bundle}: cannot extract {checkpoint.member}: {error}") from error
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def _member(tar: tarfile.TarFile, bundle: Path, name: str) -> IO[bytes]:
@@ -127,8 +117,9 @@ def _member(tar: tarfile.TarFile, bundle: Path, name: str) -> IO[bytes]:
     if len(found) != 1 or found[0].size > _LARGEST_MEMBER:
         sizes = ", ".join(f"{m.name} ({m.size / 1e6:.0f} MB)" for m in found) or "none"
         raise InputError(
-            f"{bundle}: must hold one regular file {name} of at most "
-            f"{_LARGEST_MEMBER / 1e9:g} GB; has {sizes}"
+            f"must hold one regular file {name} of at most {_LARGEST_MEMBER / 1e9:g} GB",
+            file=bundle,
+            value=sizes,
         )
     opened = tar.extractfile(found[0])
     assert opened is not None  # only links and folders give None

@@ -12,7 +12,7 @@ from functools import lru_cache
 from itertools import product
 from typing import Any, Literal
 
-from pdpsych.common.errors import InputError, did_you_mean
+from pdpsych.common.errors import InputError
 
 Format = Literal["plain", "data-parallel", "robustness"]
 
@@ -97,15 +97,17 @@ def find(architecture: str, weights: str) -> Checkpoint:
     label = f"torchvision:{architecture}@{weights}"
     if weights == "DEFAULT":
         raise InputError(
-            f"{label}: which weights DEFAULT is changes with the version of torchvision; name "
-            f"one of {', '.join(published)}"
+            "which weights these are changes with the version of torchvision",
+            file=label,
+            value=weights,
+            allowed=published,
         )
     if weights in published:
         return _from_torchvision(architecture, weights, published[weights])
     built_in = {c.weights: c for c in checkpoints() if c.architecture == architecture}
     if weights not in built_in:
         allowed = [*published, *built_in, "random"]
-        raise InputError(f"{label}: no such weights; {did_you_mean(weights, allowed)}")
+        raise InputError("no such weights", file=label, value=weights, allowed=allowed)
     return built_in[weights]
 
 
@@ -115,8 +117,7 @@ def _torchvision_weights(architecture: str) -> dict[str, Any]:
 
     if architecture not in list_models():
         raise InputError(
-            f'torchvision: no architecture "{architecture}"; '
-            f"{did_you_mean(architecture, list_models())}"
+            "no such architecture", file="torchvision", value=architecture, allowed=list_models()
         )
     return {weights.name: weights for weights in get_model_weights(architecture)}
 

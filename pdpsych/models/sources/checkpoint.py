@@ -26,6 +26,7 @@ from torch import Tensor, nn
 from torch.serialization import safe_globals
 
 from pdpsych.common.errors import InputError
+from pdpsych.common.files.reading import CHECKPOINT, open_regular
 from pdpsych.models.sources.cache import locate
 from pdpsych.models.sources.catalogue import Checkpoint, Format
 
@@ -88,8 +89,11 @@ def state_dict(checkpoint: Checkpoint, progress: bool = True) -> tuple[dict[str,
     state, layout = _read(path)
     if layout != checkpoint.format:
         raise InputError(
-            f"{path}: its layout is {layout}, that of {checkpoint.url} is {checkpoint.format}; "
-            "remove it to download it again"
+            f"its layout is not that of {checkpoint.url}",
+            file=path,
+            value=layout,
+            allowed=(checkpoint.format,),
+            remedy="remove it to download it again",
         )
     return state, path
 
@@ -129,9 +133,9 @@ def load_into(module: nn.Module, state: Mapping[str, Tensor], label: str) -> Non
     ]
     if any(faults):
         fitting = _architectures_of(state)
-        hint = f"; it has as many parameters as {' or '.join(fitting)}" if fitting else ""
+        hint = f"it has as many parameters as {' or '.join(fitting)}" if fitting else ""
         found = "; ".join(fault for fault in faults if fault)
-        raise InputError(f"{label}: a checkpoint of another architecture{hint}: {found}")
+        raise InputError(f"a checkpoint of another architecture: {found}", file=label, remedy=hint)
     module.load_state_dict(state)
 
 
@@ -143,49 +147,58 @@ def _read(path: Path) -> tuple[dict[str, Tensor], Format]:
             break
     if not (isinstance(content, Mapping) and content and _all_tensors(content)):
         raise InputError(
-            f"{path}: holds no state dict; expected tensors by name, or these under "
-            f"{' or '.join(_CONTAINERS)}; found {_described(content)}"
+            "holds no state dict",
+            file=path,
+            value=_described(content),
+            allowed=f"tensors by name, or these under {' or '.join(_CONTAINERS)}",
         )
     for key, tensor in content.items():
-        _check_plain(tensor, f"{path}: {key}")
+        _check_plain(tensor, path, key)
     state, layout = _unwrapped(dict(content), path)
     return {_OLD_DENSENET.sub(r"\1", key): value for key, value in state.items()}, layout
 
 
-def _check_plain(tensor: Tensor, label: str) -> None:
+def _check_plain(tensor: Tensor, path: Path, key: str) -> None:
     """Refuse a tensor that no network can be given: its storage, or its values."""
     if tensor.layout != torch.strided or tensor.is_quantized or tensor.is_meta:
         kind = "quantised" if tensor.is_quantized else "empty" if tensor.is_meta else "sparse"
-        raise InputError(f"{label}: is {kind}; give dense tensors of plain numbers")
+        raise InputError(
+            f"is {kind}", file=path, field=key, allowed="dense tensors of plain numbers"
+        )
     held = tensor.untyped_storage().nbytes()
     if held < tensor.numel() * tensor.element_size():
-        raise InputError(f"{label}: says that it has {tensor.numel()} numbers, in {held} bytes")
+        raise InputError(
+            f"says that it has {tensor.numel()} numbers, in {held} bytes", file=path, field=key
+        )
     if tensor.is_complex():
-        raise InputError(f"{label}: is complex; give real numbers")
+        raise InputError("is complex", file=path, field=key, allowed="real numbers")
     if tensor.is_floating_point() and not torch.isfinite(tensor).all():
-        raise InputError(f"{label}: has values that are not finite")
+        raise InputError("has values that are not finite", file=path, field=key)
 
 
 def _open(path: Path) -> Any:
     """Return the content of a file: tensors, numbers, text, lists and dicts only."""
-    try:
+    with open_regular(path, CHECKPOINT, "a file that torch.save wrote") as file:
         # Files in the format before torch 1.6 cannot be mapped into memory.
-        mapped = zipfile.is_zipfile(path)
+        mapped = zipfile.is_zipfile(file)
+    try:
         with safe_globals(_STAND_INS):
             return torch.load(path, map_location="cpu", weights_only=True, mmap=mapped)
     except OSError as error:
-        raise InputError(f"{path}: {error.strerror or error}") from error
+        raise InputError(str(error.strerror or error), file=path) from error
     except pickle.UnpicklingError as error:
         refused = re.search(r"GLOBAL (\S+)", str(error))
         if not refused:
-            raise InputError(f"{path}: damaged, or not written by torch.save") from error
+            raise InputError("damaged, or not written by torch.save", file=path) from error
         raise InputError(
-            f"{path}: holds more than tensors ({refused[1]}), and reading that could run any "
-            f"program; {_CONVERT}"
+            "holds more than tensors, and reading that could run any program",
+            file=path,
+            value=refused[1],
+            remedy=_CONVERT,
         ) from error
     except Exception as error:  # a damaged file fails in any way
         raise InputError(
-            f"{path}: damaged, or not written by torch.save: {type(error).__name__}: {error}"
+            f"damaged, or not written by torch.save: {type(error).__name__}: {error}", file=path
         ) from error
 
 
@@ -202,8 +215,9 @@ def _unwrapped(state: dict[str, Tensor], path: Path) -> tuple[dict[str, Tensor],
         }, "data-parallel"
     if any("module" in key.split(".") for key in state):
         raise InputError(
-            f"{path}: some keys are those of a wrapped network, but no layout has them all; "
-            f"found {_described(state)}"
+            "some keys are those of a wrapped network, but no layout has them all",
+            file=path,
+            value=_described(state),
         )
     return state, "plain"
 
@@ -217,22 +231,27 @@ def _from_robustness(state: Mapping[str, Tensor], path: Path) -> dict[str, Tenso
     }
     if strange:
         raise InputError(
-            f"{path}: beside module.model there may be {', '.join(_BESIDE_THE_NETWORK)}; found "
-            f"{_described(strange)}"
+            "has strange keys beside module.model",
+            file=path,
+            value=_described(strange),
+            allowed=", ".join(_BESIDE_THE_NETWORK),
         )
     for key in state:
         expected = _NORMALISER.get(key.rpartition(".")[2])
         if expected and key not in network:
-            _check_normaliser(state[key], expected, f"{path}: {key}")
+            _check_normaliser(state[key], expected, path, key)
     return _without("module.model.", network)
 
 
-def _check_normaliser(found: Tensor, expected: tuple[float, ...], label: str) -> None:
+def _check_normaliser(found: Tensor, expected: tuple[float, ...], path: Path, key: str) -> None:
     values = found.double().flatten()
     if values.shape != (3,) or not torch.allclose(values, torch.tensor(expected).double()):
         raise InputError(
-            f"{label}: is {[round(v, 4) for v in values.tolist()]}; only networks normalised as "
-            f"for ImageNet, {list(expected)}, can be read from this layout"
+            "only networks normalised as for ImageNet can be read from this layout",
+            file=path,
+            field=key,
+            value=[round(v, 4) for v in values.tolist()],
+            allowed=str(list(expected)),
         )
 
 

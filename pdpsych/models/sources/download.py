@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 import errno
+import math
+import os
 import shutil
 import urllib.request
 from collections.abc import Callable, Mapping
-from contextlib import suppress
+from contextlib import ExitStack
 from http.client import HTTPException
 from pathlib import Path
 from typing import IO
 from urllib.error import HTTPError
 
-from filelock import FileLock
-
 from pdpsych.common.errors import InputError
-from pdpsych.common.progress import progress_bar
+from pdpsych.common.files.atomic import sync_folder
+from pdpsych.common.files.locks import locked
+from pdpsych.common.files.reading import read_text
+from pdpsych.common.terminal import progress_bar
 
 FOLDER_VARIABLE = "PDPSYCH_CHECKPOINTS"
+_ELSEWHERE = f"set {FOLDER_VARIABLE} to another folder"
 TIMEOUT_SECONDS = 30
 _BLOCK = 10**6  # bytes; the bar counts MB
+_LONGEST_TAG = 10_000  # bytes
 _DISK = {
     *(errno.ENOSPC, errno.EDQUOT, errno.EFBIG),
     *(errno.EACCES, errno.EPERM, errno.EROFS, errno.EEXIST, errno.ENOTDIR),
@@ -43,16 +48,18 @@ def download(url: str, target: Path, check: Callable[[Path], None], progress: bo
         Without a connection, on an error of the server, without space or permission, and on a
         wrong file; says where to put the file by hand.
     """
-    lock = target.with_name(f"{target.name}.lock")
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(lock):
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(locked(target, f"{target.name} is downloaded", wait=math.inf))
+        except InputError as error:
+            raise error.within(remedy=_ELSEWHERE) from None
+        try:
+            # Who waited for another process finds the file.
             if not target.exists():
                 _download(url, target, check, progress)
-        with suppress(OSError):
-            lock.unlink()  # who waits for it finds the file first
-    except (OSError, HTTPException, NotImplementedError) as error:  # the last: no locks there
-        raise InputError(f"{url}: {_reason(error, target)}") from error
+        except (OSError, HTTPException) as error:
+            problem, remedy = _reason(error, target)
+            raise InputError(problem, file=url, remedy=remedy) from error
 
 
 def _download(url: str, target: Path, check: Callable[[Path], None], progress: bool) -> None:
@@ -70,8 +77,9 @@ def _download(url: str, target: Path, check: Callable[[Path], None], progress: b
         check(part.path)
     except InputError as error:
         part.remove()
-        raise InputError(f"{error}; what was downloaded is removed") from error
-    part.path.replace(target)
+        raise error.within(remedy="what was downloaded is removed") from error
+    os.replace(part.path, target)
+    sync_folder(target.parent)
     part.remove()
 
 
@@ -112,6 +120,8 @@ def _append(response: IO[bytes], part: _Part, total: int | None, progress: bool)
         while block := response.read(_BLOCK):
             file.write(block)
             bar.update(file.tell() // _BLOCK - bar.n)
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def _check_space(part: _Part, total: int | None) -> None:
@@ -125,18 +135,19 @@ def _is_final(error: Exception) -> bool:
     return isinstance(error, HTTPError) or getattr(error, "errno", None) in _DISK
 
 
-def _reason(error: Exception, target: Path) -> str:
+def _reason(error: Exception, target: Path) -> tuple[str, str]:
+    """Return why a download failed, and what to do."""
     if getattr(error, "errno", None) in _DISK:
         return (
-            f"cannot write {target}: {getattr(error, 'strerror', error)}; make room, or set "
-            f"{FOLDER_VARIABLE} to another folder"
+            f"cannot write {target}: {getattr(error, 'strerror', error)}",
+            f"make room, or {_ELSEWHERE}",
         )
     if isinstance(error, HTTPError):
         what = f"the server answers {error.code} {error.reason}"
     else:
         what = f"the download failed: {getattr(error, 'reason', error) or type(error).__name__}"
-    return (
-        f"{what}; without a connection, get the file elsewhere (in a browser, or with "
+    return what, (
+        "without a connection, get the file elsewhere (in a browser, or with "
         f"`pdpsych models fetch`) and put it at {target}"
     )
 
@@ -150,13 +161,19 @@ class _Part:
 
     @property
     def size(self) -> int:
-        return self.path.stat().st_size if self.path.exists() else 0
+        return self.path.stat().st_size if self.path.is_file() else 0
 
     @property
     def headers(self) -> dict[str, str]:
         """What asks a server for the rest, or for all of it if the file is another now."""
-        tag = self._tag.read_text(encoding="utf-8") if self._tag.exists() else ""
-        return {"Range": f"bytes={self.size}-", "If-Range": tag} if tag and self.size else {}
+        tag = self._told() if self.size else ""
+        return {"Range": f"bytes={self.size}-", "If-Range": tag} if tag else {}
+
+    def _told(self) -> str:
+        try:
+            return read_text(self._tag, _LONGEST_TAG)
+        except InputError:  # it is missing, or was not written by this
+            return ""
 
     def begin(self, headers: Mapping[str, str]) -> None:
         """Drop what is there; remember the version of the file that now comes."""

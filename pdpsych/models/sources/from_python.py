@@ -26,7 +26,9 @@ def build(address: NetworkAddress, folder: Path) -> BuiltNetwork:
         make = getattr(found, attribute, None)
         if not callable(make):
             made = [name for name, value in vars(found).items() if callable(value)]
-            raise InputError(f'{path} has no callable "{attribute}"; {nearest(attribute, made)}')
+            raise InputError(
+                f"{path} has no such callable", value=attribute, allowed=nearest(attribute, made)
+            )
         try:
             module = make()
         except Exception as error:
@@ -40,7 +42,9 @@ def _imported(path: str, folder: Path) -> ModuleType:
     try:
         found = importlib.import_module(path)
     except ImportError as error:
-        raise InputError(f"{error}; looked in {folder} and among installed packages") from error
+        raise InputError(
+            str(error), remedy=f"looked in {folder} and among installed packages"
+        ) from error
     except Exception as error:
         raise InputError(f"importing {path}: {type(error).__name__}: {error}") from error
     top = path.partition(".")[0]
@@ -50,7 +54,9 @@ def _imported(path: str, folder: Path) -> ModuleType:
     ]
     if here and loaded not in here:
         # Python imports a name once; the network of another study must not pass for this one's.
-        raise InputError(f"{here[0]}: {loaded} is already imported as {top}; rename one of them")
+        raise InputError(
+            f"{loaded} is already imported as {top}", file=here[0], remedy="rename one of them"
+        )
     return found
 
 

@@ -16,21 +16,26 @@ def build(address: NetworkAddress, folder: Path) -> BuiltNetwork:
     timm = optional("timm", "timm")
     name, _, tag = address.name.partition(".")
     if name not in timm.list_models():
-        raise InputError(f'unknown architecture "{name}"; {nearest(name, timm.list_models())}')
+        raise InputError(
+            "unknown architecture", value=name, allowed=nearest(name, timm.list_models())
+        )
     tags = [full.partition(".")[2] for full in timm.list_pretrained(f"{name}.*")]
     if tag and tag not in tags:
-        raise InputError(f'unknown weights "{tag}" of {name}; {nearest(tag, tags)}')
+        raise InputError(f"unknown weights of {name}", value=tag, allowed=nearest(tag, tags))
     if address.weights and address.seed is None:
         raise InputError(
-            f'weights: "{address.weights}"; timm names weights in the model, as in '
-            f'"{name}.{next(iter(tags), "TAG")}"; allowed after @: random, random-SEED'
+            f'timm names weights in the model, as in "{name}.{next(iter(tags), "TAG")}"',
+            field="weights",
+            value=address.weights,
+            allowed="random, random-SEED",
         )
     try:
         module = timm.create_model(address.name, pretrained=address.seed is None)
     except Exception as error:
         raise InputError(
-            f"its weights cannot be fetched from the Hugging Face hub: {error}; fetch them where "
-            "there is a connection (pdpsych models fetch) and copy the folder of HF_HOME"
+            f"its weights cannot be fetched from the Hugging Face hub: {error}",
+            remedy="fetch them where there is a connection (pdpsych models fetch) and copy the "
+            "folder of HF_HOME",
         ) from error
     data = timm.data.resolve_model_data_config(module)
     channels, height, width = data["input_size"]

@@ -37,7 +37,7 @@ def architecture(name: str, weights: str) -> tuple[nn.Module, InputFormat]:
     torchvision = optional("torchvision", "models")
     known = torchvision.models.list_models(module=torchvision.models)
     if name not in known:
-        raise InputError(f'unknown architecture "{name}"; {nearest(name, known)}')
+        raise InputError("unknown architecture", value=name, allowed=nearest(name, known))
     versions = torchvision.models.get_model_weights(name)
     version = versions[weights] if weights in versions.__members__ else next(iter(versions))
     preset = version.transforms()

@@ -48,9 +48,11 @@ def build(address: NetworkAddress, folder: Path | None = None) -> BuiltNetwork:
         with seeded(address.seed or 0):
             return find(SOURCES[address.source])(address, folder or Path())
     except InputError as error:
-        said = str(error).startswith(address.address)
-        message = str(error) if said else f"{address.address}: {error}"
-        raise InputError(message) from error.__cause__
+        if (error.file or "").startswith(address.address):
+            raise
+        # The file of an error may be that of its weights: then the network is what needs it.
+        where = {"file": address.address} if error.file is None else {"field": address.address}
+        raise error.within(**where) from error.__cause__
 
 
 def fingerprint(module: nn.Module) -> str:
@@ -80,4 +82,4 @@ def optional(package: str, extra: str) -> ModuleType:
     try:
         return importlib.import_module(package)
     except ImportError:
-        raise InputError(f"needs {package}; pip install 'pdpsych[{extra}]'") from None
+        raise InputError(f"needs {package}", remedy=f"pip install 'pdpsych[{extra}]'") from None

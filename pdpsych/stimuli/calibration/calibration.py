@@ -11,15 +11,24 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pandas as pd
-from pydantic import Field
 
-from pdpsych.common import spreadsheet
+from pdpsych.common import tables
 from pdpsych.common.documents import Schema
-from pdpsych.common.errors import InputError, did_you_mean
-from pdpsych.common.files.atomic import whole
+from pdpsych.common.errors import InputError
+from pdpsych.common.files.atomic import write_text
+from pdpsych.common.files.locks import locked
+from pdpsych.common.results import Result
 from pdpsych.common.section import Section, validate
 from pdpsych.displays.display import Display
+from pdpsych.stimuli.calibration.condition import (
+    TOLERANCE,
+    ConditionCalibration,
+    TriedAmplitude,
+)
+from pdpsych.stimuli.log_ratios import log_ratio_table
+from pdpsych.stimuli.stimulus_set import StimulusSet
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -27,121 +36,48 @@ if TYPE_CHECKING:
 SCHEMA = Schema("calibration", 1, "calibrate again: pdpsych calibrate SET --display DISPLAY.yaml")
 FOLDER = "calibrations"
 FILE = "calibration.json"
+# What others are told meanwhile.
+_WRITTEN = "a calibration is written"
 # More conditions than these are not listed.
 _MOST = 15
-# What is shown faithfully has a gain this near to 1.
-TOLERANCE = 0.1
 
 
-class Step(Section):
-    """One amplitude that was tried, and what a display makes of it.
+class Calibration(Result, Section):
+    """What one display can show of one stimulus set, ``calibration.json`` in the set's folder.
 
     Attributes
     ----------
-    amplitude
-        α, in model units.
-    gain
-        Expected realised amplitude over α: the mean over dither draws and both signs.
-    worst_gain
-        That of the sign for which it is further from 1.
-    scatter
-        Standard deviation of the gain of single presentations; without dither, that of
-        independent rounding errors.
-    cosine
-        Between the expected shown difference and ε, of the sign with less.
-    draw_cosine
-        Between what a single presentation shows, dither included, and ε.
-    clipped
-        Share of pixel values outside [0, 1], of the sign with more.
-    """
-
-    amplitude: float = Field(gt=0)
-    gain: float
-    worst_gain: float
-    scatter: float
-    cosine: float
-    draw_cosine: float
-    clipped: float
-
-    @property
-    def faithful(self) -> bool:
-        """Whether gain and scatter are within 10 %."""
-        return abs(self.worst_gain - 1) <= TOLERANCE and self.scatter <= TOLERANCE
-
-
-class ConditionCalibration(Section):
-    """What a display can show of one distortion of one image; amplitudes are in model units.
-
-    Attributes
-    ----------
-    dimension
-        D = C·H·W; RMS contrast is α/√D.
-    inside_gamut
-        Largest amplitude at which no pixel value of either sign leaves [0, 1].
-    most
-        Largest amplitude at which neither sign clips more than the calibration's share.
-    smallest, largest
-        The range that is shown faithfully, see :attr:`Step.faithful`; None where there is none.
-    steps
-        All amplitudes tried, in equal log steps but for what refines the ends of the range.
-    candela
-        RMS of the luminance difference in cd/m² for each unit of amplitude, None where the
-        display's luminance was not measured.
-    thresholds
-        Expected threshold under each model, None where it sees nothing.
-    above_eye
-        Share of the distortion's energy at frequencies that no eye resolves, None where the
-        display's size or distance is not known.
-    sensitivities
-        d(δ) of each model, δ the expected shown difference for one unit of realised amplitude;
-        empty where the models were not asked.
-    problems
-        Why it cannot be shown, with the remedies; empty if it can.
+    stimulus_set_sha256, display_sha256
+        Of the set and the display.
+    display
+        Name of the display.
+    created, versions
+        When, and with what, it was found.
+    max_clipped
+        Share of pixel values that the largest amplitudes may clip.
+    threshold_rms
+        Geometric mean over the set of the thresholds expected under each model, in RMS contrast.
+    pixels_per_degree
+        Of the display, None where its size or distance is not known.
+    conditions
+        One for each distortion.
     warnings
-        What is not as it should be although it can be shown.
-    """
+        What is not as it should be with the set as a whole.
 
-    image: str
-    pair: str
-    distortion: int
-    dimension: int
-    inside_gamut: float
-    most: float
-    smallest: float | None
-    largest: float | None
-    steps: tuple[Step, ...]
-    candela: float | None
-    thresholds: dict[str, float | None]
-    above_eye: float | None
-    sensitivities: dict[str, float] = Field(default_factory=dict)
-    problems: tuple[str, ...] = ()
-    warnings: tuple[str, ...] = ()
-
-    @property
-    def name(self) -> str:
-        """Image, pair and number of the distortion, for messages."""
-        return f"{self.image}/{self.pair}/{self.distortion}"
-
-    @property
-    def range(self) -> tuple[float, float] | None:
-        """Smallest and largest faithful amplitude, None where it cannot be shown."""
-        if self.problems or self.smallest is None or self.largest is None:
-            return None
-        return self.smallest, self.largest
-
-    @property
-    def grid(self) -> tuple[float, ...]:
-        """Amplitudes from ``smallest`` to ``largest`` that were tried, ascending."""
-        low, high = self.range or (float("inf"), 0.0)
-        return tuple(step.amplitude for step in self.steps if low <= step.amplitude <= high)
-
-
-class Calibration(Section):
-    """``calibration.json``: what one display can show of one stimulus set.
-
-    ``max_clipped`` is the share of pixel values that the largest amplitudes may clip;
-    ``threshold_rms`` the geometric mean over the set of the thresholds expected under each model,
-    in RMS contrast.
+    Examples
+    --------
+    >>> import tempfile
+    >>> import numpy as np
+    >>> from pdpsych.displays import Display
+    >>> from pdpsych.stimuli import Calibration, NewImage, NewPair, StimulusSet, calibrate
+    >>> u, v = np.linalg.qr(np.random.default_rng(0).standard_normal((256, 2)))[0].T
+    >>> pair = NewPair(u.reshape(1, 16, 16), v.reshape(1, 16, 16))
+    >>> image = NewImage(np.full((1, 16, 16), 0.5), {"noise": pair})
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     made = StimulusSet.create(f"{folder}/mine", {"grey": image})
+    ...     _ = calibrate(made, Display())
+    ...     Calibration.of(made, Display())
+    <Calibration: display, 2 of 2 conditions can be shown>
     """
 
     schema_version: int
@@ -156,6 +92,33 @@ class Calibration(Section):
     conditions: tuple[ConditionCalibration, ...]
     warnings: tuple[str, ...] = ()
 
+    @classmethod
+    def all_of(cls, stimulus_set: StimulusSet) -> list[Calibration]:
+        """Return the calibrations in the folder of a set, for whatever display."""
+        return [read(path) for path in sorted(stimulus_set.path.glob(f"{FOLDER}/*/{FILE}"))]
+
+    @classmethod
+    def of(cls, stimulus_set: StimulusSet, display: Display) -> Calibration | None:
+        """Return what a display can show of a set, None where it was not calibrated for it."""
+        sha256 = display.sha256
+        for found in cls.all_of(stimulus_set):
+            if found.is_of(stimulus_set) and found.display_sha256 == sha256:
+                return found
+        return None
+
+    @classmethod
+    def needed(cls, stimulus_set: StimulusSet, display: Display) -> Calibration:
+        """Return :meth:`of`; InputError with the command to run where there is none."""
+        found = cls.of(stimulus_set, display)
+        if found is None:
+            raise _missing(stimulus_set, display)
+        return found
+
+    @classmethod
+    def with_sha256(cls, stimulus_set: StimulusSet, sha256: str) -> Calibration | None:
+        """Return the calibration with an identity, None where it is not there (any more)."""
+        return next((c for c in cls.all_of(stimulus_set) if c.sha256 == sha256), None)
+
     @property
     def sha256(self) -> str:
         """Identity of what can be shown: not of when it was found, nor of what models see."""
@@ -169,99 +132,163 @@ class Calibration(Section):
         """Where it lies."""
         return self.resolve("")
 
+    def is_of(self, stimulus_set: StimulusSet) -> bool:
+        """Return whether it was made for a set as it is."""
+        return stimulus_set.is_known_as(self.stimulus_set_sha256)
+
     def condition(self, image: str, pair: str, distortion: int) -> ConditionCalibration:
         """Return the calibration of a distortion."""
         for found in self.conditions:
             if (found.image, found.pair, found.distortion) == (image, pair, distortion):
                 return found
-        wanted = f"{image}/{pair}/{distortion}"
-        near = did_you_mean(wanted, [c.name for c in self.conditions])
-        raise InputError(f"{self.label}: no condition {wanted}; {near}")
+        raise InputError(
+            "no such condition",
+            file=self.label,
+            field="conditions",
+            value=f"{image}/{pair}/{distortion}",
+            allowed=[c.name for c in self.conditions],
+        )
 
-    def __str__(self) -> str:
+    @property
+    def has_sensitivities(self) -> bool:
+        """Whether the models were asked what they see of what is shown."""
+        return any(c.sensitivities for c in self.conditions)
+
+    def sensitivities(self, stimulus_set: StimulusSet) -> pd.DataFrame:
+        """Return d(ε) of every model, to the distortions as shown of pairs whose models were asked.
+
+        Rows are those of :meth:`pdpsych.stimuli.StimulusSet.sensitivities`.
+        """
+        table = stimulus_set.sensitivities()
+        seen = {(c.image, c.pair, c.distortion): c.sensitivities for c in self.conditions}
+
+        def shown(image: str, pair: str, number: int, model: str, own: float) -> float:
+            both = [seen.get((image, pair, n), {}) for n in (1, 2)]
+            asked = all(model in values for values in both)
+            return both[number - 1][model] if asked else own
+
+        names = ["image", "pair", "distortion", "model", "sensitivity"]
+        values = [shown(*row) for row in table[names].itertuples(index=False)]
+        return table.assign(sensitivity=np.array(values, dtype=float))
+
+    def log_ratios(self, stimulus_set: StimulusSet) -> pd.DataFrame:
+        """Return log d(u)/d(v) of every model to the distortions as shown.
+
+        Of pairs whose models were not asked they are those of the set.
+
+        Raises
+        ------
+        InputError
+            If one is not finite: the model sees nothing of a distortion.
+        """
+        return log_ratio_table(self.sensitivities(stimulus_set), stimulus_set.path)
+
+    def table(self) -> pd.DataFrame:
+        """Return one row for each condition and amplitude tried, or one for a condition with none.
+
+        Amplitudes are in model units, as RMS contrast α/√D, and as RMS of luminance in cd/m².
+        """
+        rows = []
+        for c in self.conditions:
+            fixed = {"image": c.image, "pair": c.pair, "distortion": c.distortion}
+            for step in c.steps:
+                candela = None if c.candela is None else step.amplitude * c.candela
+                units = {"rms": step.amplitude / c.dimension**0.5, "candela": candela}
+                inside = {"in_range": step.amplitude in c.grid}
+                rows.append(fixed | step.model_dump() | units | inside)
+            if not c.steps:
+                rows.append(fixed | {"in_range": False})
+        columns = ["image", "pair", "distortion", "amplitude", "rms", "candela", "in_range"]
+        columns += [name for name in TriedAmplitude.model_fields if name != "amplitude"]
+        return pd.DataFrame(rows, columns=columns)
+
+    def ranges(self) -> pd.DataFrame:
+        """Return one row for each condition: what can be shown of it, in RMS contrast α/√D.
+
+        Columns are ``condition``, ``tried`` (the smallest amplitude that was), ``smallest`` and
+        ``largest`` shown faithfully, ``inside_gamut`` and ``most``.
+        """
+        rows = []
+        for c in self.conditions:
+            low, high = c.range or (np.nan, np.nan)
+            tried = c.steps[0].amplitude if c.steps else np.nan
+            amplitudes = np.array([tried, low, high, c.inside_gamut, c.most]) / c.dimension**0.5
+            rows.append((c.name, *amplitudes.tolist()))
+        columns = ["condition", "tried", "smallest", "largest", "inside_gamut", "most"]
+        return pd.DataFrame(rows, columns=columns)
+
+    def expected_thresholds(self) -> pd.DataFrame:
+        """Return the thresholds expected: one row for each condition and model that sees it.
+
+        Columns are ``condition``, ``model`` and ``threshold``, in RMS contrast.
+        """
+        rows = [
+            (c.name, model, threshold / c.dimension**0.5)
+            for c in self.conditions
+            for model, threshold in c.thresholds.items()
+            if threshold is not None
+        ]
+        return pd.DataFrame(rows, columns=["condition", "model", "threshold"])
+
+    def describe(self) -> str:
         """Say what can be shown: the range of the first conditions, and all that is wrong."""
-        return _summary(self)
-
-    __repr__ = __str__
+        lines = [
+            f"calibrated for {self._line()}",
+            f"RMS contrast that is shown within {100 * TOLERANCE:g} % (largest inside the gamut; "
+            f"largest with {100 * self.max_clipped:g} % clipped):",
+        ]
+        listed, more = self.conditions[:_MOST], len(self.conditions) - _MOST
+        width = max(len(c.name) for c in listed)
+        lines += [f"  {c.name:<{width}}  {_span(c)}" for c in listed]
+        lines += [f"  and {more} more, in conditions.csv"] if more > 0 else []
+        notes: dict[str, list[str]] = {}
+        for c in self.conditions:
+            for note in (*c.problems, *c.warnings):
+                notes.setdefault(note, []).append(c.name)
+        lines += [f"warning: {note}" for note in self.warnings]
+        return "\n".join([*lines, *(f"{', '.join(who)}: {note}" for note, who in notes.items())])
 
     def plot(self) -> Figure:
         """Draw the range that each condition can have, and the thresholds expected in it."""
-        from pdpsych.stimuli.calibration.figures import coverage
+        from pdpsych.stimuli.calibration.figures import plot_coverage
 
-        return coverage(self)
+        return plot_coverage(self.ranges(), self.expected_thresholds(), title=self._line())
 
+    def plot_gain(self) -> Figure:
+        """Draw realised against requested amplitude, and their ratio."""
+        from pdpsych.stimuli.calibration.figures import plot_gain
 
-def _summary(calibration: Calibration) -> str:
-    shown = [c for c in calibration.conditions if c.range]
-    lines = [
-        f"calibrated for {calibration.display}: {len(shown)} of {len(calibration.conditions)} "
-        "conditions can be shown",
-        f"RMS contrast that is shown within {100 * TOLERANCE:g} % (largest inside the gamut; "
-        f"largest with {100 * calibration.max_clipped:g} % clipped):",
-    ]
-    listed, more = calibration.conditions[:_MOST], len(calibration.conditions) - _MOST
-    width = max(len(c.name) for c in listed)
-    for c in listed:
-        root = c.dimension**0.5
-        low, high = c.range or (float("nan"), float("nan"))
-        span = f"{low / root:.2g} to {high / root:.2g}" if c.range else "cannot be shown"
-        lines.append(
-            f"  {c.name:<{width}}  {span}  ({c.inside_gamut / root:.2g}; {c.most / root:.2g})"
-        )
-    lines += [f"  and {more} more, in conditions.csv"] if more > 0 else []
-    notes: dict[str, list[str]] = {}
-    for c in calibration.conditions:
-        for note in (*c.problems, *c.warnings):
-            notes.setdefault(note, []).append(c.name)
-    lines += [f"warning: {note}" for note in calibration.warnings]
-    return "\n".join([*lines, *(f"{', '.join(names)}: {note}" for note, names in notes.items())])
+        return plot_gain(self.table(), tolerance=TOLERANCE, title=self._line())
+
+    def draw(self) -> list[Path]:
+        """Draw both figures beside the calibration's file and return where they are."""
+        from pdpsych.common.drawing import save
+
+        figures = {"gain": self.plot_gain(), "coverage": self.plot()}
+        with locked(self.folder, _WRITTEN):
+            return [
+                path
+                for name, figure in figures.items()
+                for path in save(figure, self.folder / f"{name}.png", dpi=150)
+            ]
+
+    def _line(self) -> str:
+        shown = sum(c.range is not None for c in self.conditions)
+        return f"{self.display}, {shown} of {len(self.conditions)} conditions can be shown"
 
 
-def read(path: Path) -> Calibration:
-    """Read a calibration.
-
-    Raises
-    ------
-    InputError
-        If the file is damaged, or a newer pdpsych wrote it.
-    """
-    try:
-        data = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
-        raise InputError(f"{path}: cannot be read: {error}; calibrate again") from None
-    upgraded = SCHEMA.upgrade(data, SCHEMA.version_of(data, str(path)))
-    calibration = validate(upgraded, Calibration, str(path))
-    calibration._file = path.resolve()
-    return calibration
+def _span(c: ConditionCalibration) -> str:
+    root = c.dimension**0.5
+    low, high = c.range or (float("nan"), float("nan"))
+    span = f"{low / root:.2g} to {high / root:.2g}" if c.range else "cannot be shown"
+    return f"{span}  ({c.inside_gamut / root:.2g}; {c.most / root:.2g})"
 
 
-def write(calibration: Calibration, stimulus_set: Path) -> Calibration:
-    """Write a calibration and its table into the folder of its set, and return it.
-
-    ``calibration.json`` is replaced last and at once; nothing else is read again.
-    """
-    folder = stimulus_set / FOLDER / calibration.display
-    with whole(folder / "conditions.csv") as part:
-        part.write_text(spreadsheet.to_csv(table(calibration)), encoding="utf-8")
-    with whole(folder / FILE) as part:
-        part.write_text(calibration.model_dump_json(indent=1), encoding="utf-8")
-    return read(folder / FILE)
-
-
-def find(stimulus_set: Path, set_sha256: str, display: Display) -> Calibration | None:
-    """Return the calibration of a set, in its folder, for a display; None if there is none."""
-    wanted = set_sha256, display.sha256
-    for found in read_all(stimulus_set):
-        if (found.stimulus_set_sha256, found.display_sha256) == wanted:
-            return found
-    return None
-
-
-def refuse(stimulus_set: Path, set_sha256: str, display: Display) -> InputError:
+def _missing(stimulus_set: StimulusSet, display: Display) -> InputError:
     """Say why a set has no calibration for a display, and what to do."""
-    others = read_all(stimulus_set)
+    others = Calibration.all_of(stimulus_set)
     named = [c for c in others if c.display == display.stem]
-    if any(c.stimulus_set_sha256 != set_sha256 for c in named):
+    if any(not c.is_of(stimulus_set) for c in named):
         why = "the set has changed since it was calibrated"
     elif named:
         why = f"the display {display.stem} has changed since the set was calibrated for it"
@@ -272,30 +299,34 @@ def refuse(stimulus_set: Path, set_sha256: str, display: Display) -> InputError:
     else:
         why = f"not calibrated for the display {display.stem}"
     return InputError(
-        f"{stimulus_set}: {why}; run: pdpsych calibrate {stimulus_set} --display {display.label}"
+        why,
+        file=stimulus_set.path,
+        field="display",
+        value=display.stem,
+        remedy=f"run: pdpsych calibrate {stimulus_set.path} --display {display.label}",
     )
 
 
-def read_all(stimulus_set: Path) -> list[Calibration]:
-    """Return the calibrations in the folder of a set, for whatever display."""
-    return [read(path) for path in sorted(stimulus_set.glob(f"{FOLDER}/*/{FILE}"))]
+def read(path: Path) -> Calibration:
+    """Read a calibration.
 
-
-def table(calibration: Calibration) -> pd.DataFrame:
-    """Return one row for each condition and amplitude tried, or one for a condition with none.
-
-    Amplitudes are in model units, as RMS contrast α/√D, and as RMS of luminance in cd/m².
+    Raises
+    ------
+    InputError
+        If the file is damaged, or a newer pdpsych wrote it.
     """
-    rows = []
-    for c in calibration.conditions:
-        fixed = {"image": c.image, "pair": c.pair, "distortion": c.distortion}
-        for step in c.steps:
-            candela = None if c.candela is None else step.amplitude * c.candela
-            units = {"rms": step.amplitude / c.dimension**0.5, "candela": candela}
-            inside = {"in_range": step.amplitude in c.grid}
-            rows.append(fixed | step.model_dump() | units | inside)
-        if not c.steps:
-            rows.append(fixed | {"in_range": False})
-    columns = ["image", "pair", "distortion", "amplitude", "rms", "candela", "in_range"]
-    columns += [name for name in Step.model_fields if name != "amplitude"]
-    return pd.DataFrame(rows, columns=columns)
+    calibration = validate(SCHEMA.read(path), Calibration, path)
+    calibration._file = path.resolve()
+    return calibration
+
+
+def write(calibration: Calibration, stimulus_set: Path) -> Calibration:
+    """Write a calibration and its table into the folder of its set, and return it.
+
+    ``calibration.json`` is replaced last and at once; nothing else is read again.
+    """
+    folder = stimulus_set / FOLDER / calibration.display
+    with locked(folder, _WRITTEN):
+        write_text(folder / "conditions.csv", tables.to_csv(calibration.table()))
+        SCHEMA.write(folder / FILE, calibration.model_dump(mode="json"))
+        return read(folder / FILE)

@@ -12,8 +12,8 @@ from pdpsych.common.errors import InputError
 from pdpsych.common.section import validate
 from pdpsych.displays.display import Display
 from pdpsych.displays.encoding import Array
-from pdpsych.displays.rendering import shown_difference
-from pdpsych.stimuli.calibration.calibration import ConditionCalibration
+from pdpsych.displays.expectation import shown_difference
+from pdpsych.stimuli.calibration.condition import ConditionCalibration
 from pdpsych.stimuli.generation.unit import representations, to_tensor
 from pdpsych.stimuli.recipe import Recipe
 from pdpsych.stimuli.stimulus_set import StimulusSet
@@ -33,7 +33,7 @@ def with_sensitivities(
     InputError
         If a model cannot be built again as it was when the set was made.
     """
-    recipe = validate(opened.manifest.recipe, Recipe, f"{opened.path}: recipe")
+    recipe = _recipe(opened)
     recipe._file = opened.path.resolve().parent.with_name("recipe.yaml")
     loaded = representations(recipe, recipe.device)
     _check_weights(opened, loaded)
@@ -54,10 +54,10 @@ def _sensitivities(
     """Return, by condition of one image, each model's sensitivity."""
     if not conditions:
         return {}
-    image = opened.base(conditions[0].image)
+    image = opened[conditions[0].image].base
     shown = np.stack([_shown(opened, display, c) for c in conditions])
     tensor = to_tensor(image.copy(), recipe, recipe.device)
-    local = geometry.LocalGeometry(loaded, tensor, recipe.floor)
+    local = geometry.LocalGeometry(loaded, tensor, floor=recipe.floor)
     values = local.sensitivities(torch.from_numpy(shown).to(tensor))
     columns = zip(*values.tolist(), strict=True)
     return {
@@ -67,15 +67,24 @@ def _sensitivities(
 
 
 def _shown(opened: StimulusSet, display: Display, condition: ConditionCalibration) -> Array:
-    key = condition.image, condition.pair, condition.distortion
     low, high = condition.range or (1.0, 1.0)
     expected = [t for t in condition.thresholds.values() if t is not None]
     middle = float(np.exp(np.mean(np.log(expected)))) if expected else low
     amplitude = min(max(middle, low), high)
-    encoding = opened.entry(condition.image).encoding
-    return shown_difference(
-        opened.base(condition.image), opened.distortion(*key), amplitude, display, encoding
-    )
+    image = opened[condition.image]
+    distortion = image[condition.pair].distortion(condition.distortion)
+    return shown_difference(image.base, distortion, amplitude, display, image.encoding)
+
+
+def _recipe(opened: StimulusSet) -> Recipe:
+    if "models" not in opened.manifest.recipe:
+        raise InputError(
+            "the set was made of arrays, and does not say how its models are built",
+            file=opened.path,
+            field="models",
+            remedy="calibrate without asking the models",
+        )
+    return validate(opened.manifest.recipe, Recipe, f"{opened.path}: recipe")
 
 
 def _check_weights(opened: StimulusSet, loaded: Sequence[models.Representation]) -> None:
@@ -84,7 +93,10 @@ def _check_weights(opened: StimulusSet, loaded: Sequence[models.Representation])
         weights = representation.origin.weights_sha256
         if recorded.get(representation.name, weights) != weights:
             raise InputError(
-                f"{opened.path}: model {representation.name} has other weights here "
-                f"({weights[:12]}…) than when the set was made "
-                f"({recorded[representation.name][:12]}…); generate the set again"
+                f"the model has other weights here ({weights[:12]}…) than when the set was made "
+                f"({recorded[representation.name][:12]}…)",
+                file=opened.path,
+                field="models",
+                value=representation.name,
+                remedy="generate the set again",
             )

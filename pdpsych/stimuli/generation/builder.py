@@ -6,47 +6,90 @@ are joined into the set, its manifest last, and the folder is renamed into place
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import shutil
 from collections.abc import Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import asdict, dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 
 from pdpsych import geometry, models
 from pdpsych.common.errors import InputError
-from pdpsych.common.progress import progress_bar
+from pdpsych.common.files.atomic import new_folder, unfinished
 from pdpsych.common.section import load
+from pdpsych.common.terminal import progress_bar
 from pdpsych.common.versions import versions
 from pdpsych.geometry.memory import is_out_of_memory
-from pdpsych.stimuli import stimulus_set
 from pdpsych.stimuli.generation import workers
 from pdpsych.stimuli.generation.unit import (
     Maker,
     Unit,
     UnitRecord,
-    find,
+    find_unit,
     forget_representations,
-    new_folder,
     reason,
     representations,
     to_tensor,
     units_of,
 )
 from pdpsych.stimuli.images import BaseImage, base_images
+from pdpsych.stimuli.manifest import (
+    SCHEMA,
+    Manifest,
+    RepresentationRecord,
+    write_manifest,
+)
 from pdpsych.stimuli.recipe import Recipe
-from pdpsych.stimuli.stimulus_set import Manifest, RepresentationRecord, StimulusSet
-from pdpsych.stimuli.unfinished import SetUnfinished
+from pdpsych.stimuli.stimulus_set import StimulusSet
+
+
+class SetUnfinished(Exception):
+    """Some images of a set are not made; the finished ones are kept, the next run goes on.
+
+    Attributes
+    ----------
+    failed
+        Why an image could not be made, by its name.
+    remaining
+        How many images other shards have still to make.
+    name, total
+        Name of the set, and how many images it shall have.
+
+    Examples
+    --------
+    >>> from pdpsych.stimuli import SetUnfinished
+    >>> print(SetUnfinished("small", {}, remaining=2, total=5))
+    small: 3 of 5 images are made and kept
+    2 remain for other shards; the last one joins the set
+    """
+
+    def __init__(self, name: str, failed: Mapping[str, str], remaining: int, total: int):
+        super().__init__(name, failed, remaining, total)
+        self.name, self.failed = name, dict(failed)
+        self.remaining, self.total = remaining, total
+
+    def __str__(self) -> str:
+        """Say what is missing and how to go on."""
+        made = self.total - self.remaining - len(self.failed)
+        lines = [f"{self.name}: {made} of {self.total} images are made and kept"]
+        if self.remaining:
+            lines.append(f"{self.remaining} remain for other shards; the last one joins the set")
+        if self.failed:
+            lines.append(
+                f"{len(self.failed)} failed; the same command tries them again (or take them out "
+                "of the recipe):"
+            )
+            lines += [f"  {image}: {reason}" for image, reason in self.failed.items()]
+        return "\n".join(lines)
 
 
 def generate(
     recipe: str | Path | Recipe,
+    *,
     out: str | Path | None = None,
     progress: bool = False,
-    *,
     jobs: int | None = None,
     shard: str | None = None,
     scheduler: str | None = None,
@@ -80,6 +123,21 @@ def generate(
         If the recipe or an option cannot be used, or ``out`` holds something else.
     SetUnfinished
         If images failed, or remain for other shards.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pdpsych import stimuli
+    >>> recipe = stimuli.Recipe(
+    ...     images=[{"sample": "cat"}],
+    ...     preprocess={"size": 8},
+    ...     models=["identity", "LN"],
+    ...     distortions=[{"kind": "random"}],
+    ...     linearity=None,
+    ... )
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     stimuli.generate(recipe, out=f"{folder}/small")
+    <StimulusSet: small, 1 image, 1 pair, 2 models>
     """
     recipe = load(recipe, Recipe)
     target = Path(out) if out else recipe.resolve(Path("sets", recipe.stem))
@@ -117,7 +175,12 @@ def _share(shard: str | None) -> slice:
         return slice(None)
     found = re.fullmatch(r"(\d+)/(\d+)", shard)
     if not found or not 1 <= int(found[1]) <= int(found[2]):
-        raise InputError(f'shard: "{shard}"; give i/N with i from 1 to N, as in 2/8')
+        raise InputError(
+            "no shard",
+            field="shard",
+            value=shard,
+            allowed="i/N with i from 1 to N, as in 2/8",
+        )
     return slice(int(found[1]) - 1, None, int(found[2]))
 
 
@@ -125,7 +188,10 @@ def _existing(target: Path, recipe: Recipe) -> StimulusSet:
     found = StimulusSet.open(target)
     if found.manifest.recipe != recipe.model_dump(mode="json"):
         raise InputError(
-            f"{target}: holds a set made by another recipe; delete it or choose another folder"
+            "holds a set made by another recipe",
+            file=target,
+            field="out",
+            remedy="delete it or choose another folder",
         )
     return found
 
@@ -138,8 +204,10 @@ def _checked_models(
         loaded = representations(recipe, device)
         _try_models(loaded, recipe, images, device)
     except Exception as error:
-        if isinstance(error, InputError) or is_out_of_memory(error):
-            raise InputError(f"{recipe.label}: {reason(error)}") from None
+        if isinstance(error, InputError):
+            raise error.within(file=recipe.label) from None
+        if is_out_of_memory(error):
+            raise InputError(reason(error), file=recipe.label, field="models") from None
         raise
     return [
         RepresentationRecord(
@@ -180,7 +248,7 @@ def _make(
     effort = sum(
         getattr(d, "iterations", 1) * getattr(d, "restarts", 1) for d in plan.recipe.distortions
     )
-    wanted = [unit for unit in share if find(plan.folder, unit) is None]
+    wanted = [unit for unit in share if find_unit(plan.folder, unit) is None]
     there = len(share) - len(wanted)
     make = Maker(plan.recipe, plan.folder, plan.recipe.device)
     failed = {}
@@ -198,24 +266,30 @@ def _make(
 
 def _joined(plan: _Plan, failed: Mapping[str, str]) -> StimulusSet:
     """Join all units into the set, or say what is missing."""
-    try:
-        # Writing into the folder first makes this machine see what others put there.
-        part = new_folder(plan.folder, "set")
-        found = {unit: find(plan.folder, unit) for unit in plan.units}
-        records = {unit: record for unit, record in found.items() if record is not None}
-        if len(records) == len(plan.units) and not failed:
-            _link(plan, records, part)
-            os.rename(part, plan.target)
-    except OSError:
-        # Another shard that saw all units was first.
-        if not plan.target.exists():
-            raise
+    found = _found(plan)
+    records = {unit: record for unit, record in found.items() if record is not None}
+    if len(records) == len(plan.units) and not failed:
+        try:
+            with new_folder(plan.target) as part:
+                _link(plan, records, part)
+        except InputError:
+            # Another shard that saw all units was first.
+            if not plan.target.exists():
+                raise
     if not plan.target.exists():
-        shutil.rmtree(part)
         remaining = len(plan.units) - len(records) - len(failed)
         raise SetUnfinished(plan.target.name, failed, remaining, len(plan.units))
     shutil.rmtree(plan.folder, ignore_errors=True)
     return StimulusSet.open(plan.target)
+
+
+def _found(plan: _Plan) -> dict[Unit, UnitRecord | None]:
+    """Return the units that are made, by whomever."""
+    # Writing into the folder first makes this machine see what others put there. Another shard
+    # that has joined them all has removed it.
+    with suppress(OSError), unfinished(plan.folder / "set") as part:
+        part.mkdir()
+    return {unit: find_unit(plan.folder, unit) for unit in plan.units}
 
 
 def _link(plan: _Plan, records: Mapping[Unit, UnitRecord], part: Path) -> None:
@@ -234,7 +308,7 @@ def _link(plan: _Plan, records: Mapping[Unit, UnitRecord], part: Path) -> None:
 
 def _write_manifest(plan: _Plan, records: Sequence[UnitRecord], part: Path) -> None:
     manifest = Manifest(
-        schema_version=stimulus_set.SCHEMA.version,
+        schema_version=SCHEMA.version,
         name=plan.target.name,
         created=datetime.now(timezone.utc).isoformat(timespec="seconds"),
         versions=versions("torch", "torchvision", "timm", "numpy", "pillow", "scikit-image"),
@@ -245,8 +319,4 @@ def _write_manifest(plan: _Plan, records: Sequence[UnitRecord], part: Path) -> N
         images=tuple(record.image for record in records),
         files={file: sha256 for record in records for file, sha256 in record.files.items()},
     )
-    text = json.dumps(manifest.model_dump(mode="json"), indent=1, ensure_ascii=False)
-    with (part / stimulus_set.MANIFEST).open("wb") as file:
-        file.write(text.encode())
-        file.flush()
-        os.fsync(file.fileno())
+    write_manifest(part, manifest)

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from pdpsych import geometry
-from pdpsych.geometry.solvers.certificate import Progress
-from pdpsych.stimuli.recipe import Distortion, Eigen, Generalised, Principal, Random, Recipe
+from pdpsych.geometry.solvers.budget import Progress
+from pdpsych.stimuli.recipe import Distortion, Eigen, Generalized, Principal, Random, Recipe
 
 
 @dataclass(frozen=True)
@@ -56,23 +56,21 @@ class PairMaker:
     def _principal(self, wanted: Principal) -> MadePair:
         found = geometry.principal_distortions_at(
             self._local,
-            seed=self._seed("principal"),
-            iterations=wanted.iterations,
-            restarts=wanted.restarts,
             space=self._space,
-            progress=self._progress,
+            seed=self._seed("principal"),
+            restarts=wanted.restarts,
+            budget=self._budget(wanted.iterations),
         )
         return MadePair("principal", wanted.kind, found.distortions, found.certificate.to_dict())
 
-    def _extreme(self, wanted: Eigen | Generalised) -> MadePair:
+    def _extreme(self, wanted: Eigen | Generalized) -> MadePair:
         names = (wanted.model,) if isinstance(wanted, Eigen) else wanted.models
         label = "-".join([wanted.kind, *names])
         found = geometry.eigen_distortions_at(
             self._local.select([self._local.names.index(name) for name in names]),
-            seed=self._seed(label),
-            iterations=wanted.iterations,
             space=self._space,
-            progress=self._progress,
+            seed=self._seed(label),
+            budget=self._budget(wanted.iterations),
         )
         both = torch.cat([found.largest, found.smallest])
         return MadePair(label, wanted.kind, both, found.certificate.to_dict())
@@ -85,6 +83,9 @@ class PairMaker:
         inside = self._space.apply(noise)
         unit = inside / inside.flatten(1).norm(dim=1).view(2, 1, 1, 1)
         return MadePair(f"random-{number}", "random", unit)
+
+    def _budget(self, iterations: int) -> geometry.Budget:
+        return geometry.Budget(iterations=iterations, progress=self._progress)
 
     def _seed(self, label: str) -> int:
         key = f"{self._recipe.seed}/{self._name}/{label}"

@@ -7,9 +7,6 @@ and machines that share the folder can make units at the same time, and be kille
 
 from __future__ import annotations
 
-import hashlib
-import json
-import os
 import shutil
 import threading
 import traceback
@@ -17,37 +14,35 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from uuid import uuid4
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image
 from torch import Tensor
 
 from pdpsych import geometry, models
 from pdpsych.common.errors import InputError
+from pdpsych.common.files.atomic import new_folder, write_text
+from pdpsych.common.files.digests import digest, file_sha256
+from pdpsych.common.files.parsing import read_json
 from pdpsych.common.section import Section, validate
-from pdpsych.displays.display import Display
-from pdpsych.displays.rendering import quantise
 from pdpsych.geometry.memory import is_out_of_memory
 from pdpsych.stimuli.generation.pairs import PairMaker
-from pdpsych.stimuli.images import BaseImage, file_stem
-from pdpsych.stimuli.recipe import Recipe
-from pdpsych.stimuli.stimulus_set import (
+from pdpsych.stimuli.images import BaseImage
+from pdpsych.stimuli.manifest import (
     ImageEntry,
     LinearityCheck,
     Pair,
     RepresentationRecord,
     array_file,
     place_in,
-    sha256_of,
 )
+from pdpsych.stimuli.previews import write_previews
+from pdpsych.stimuli.recipe import Recipe
 
-PREVIEW_RMS = 0.05
 RECORD = "unit.json"
 
-Step = Callable[[], object]
+OnStep = Callable[[], object]
 """Called after each step of a solver, where that can be seen: in the process that asks."""
 
 _ONE_AT_A_TIME = threading.Lock()
@@ -75,8 +70,7 @@ class UnitRecord(Section):
 
 
 def _sha256(image: ImageEntry, files: dict[str, str]) -> str:
-    text = json.dumps([image.model_dump(mode="json"), files], sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()
+    return digest([image.model_dump(mode="json"), files])
 
 
 @dataclass(frozen=True)
@@ -104,30 +98,21 @@ def units_of(
     units = []
     for image in images:
         whole = {**shared, "image": image.name, "sha256": image.sha256}
-        digest = hashlib.sha256(json.dumps(whole, sort_keys=True).encode()).hexdigest()
-        units.append(Unit(image, digest[:32]))
+        units.append(Unit(image, digest(whole)[:32]))
     return units
 
 
-def find(folder: Path, unit: Unit) -> UnitRecord | None:
+def find_unit(folder: Path, unit: Unit) -> UnitRecord | None:
     """Return the record of a finished unit; None if it is missing, half there or damaged."""
     place = folder / unit.digest
     try:
-        data = json.loads((place / RECORD).read_text(encoding="utf-8"))
-        record = validate(data, UnitRecord, str(place / RECORD))
+        record = validate(read_json(place / RECORD), UnitRecord, place / RECORD)
         whole = record.whole and all(
-            sha256_of(place_in(place, file)) == sha256 for file, sha256 in record.files.items()
+            file_sha256(place_in(place, file)) == sha256 for file, sha256 in record.files.items()
         )
-    except (OSError, ValueError, RecursionError):
+    except (OSError, ValueError):
         return None
     return record if whole else None
-
-
-def new_folder(folder: Path, name: str) -> Path:
-    """Make a folder of its own for something half done, open to whom the umask says."""
-    part = folder / f"{name}.{uuid4().hex}.part"
-    part.mkdir()
-    return part
 
 
 @dataclass(frozen=True)
@@ -138,42 +123,34 @@ class Maker:
     folder: Path
     device: str
 
-    def __call__(self, unit: Unit, step: Step = lambda: None) -> Outcome:
+    def __call__(self, unit: Unit, step: OnStep = lambda: None) -> Outcome:
         """Make a unit unless it is there; what goes wrong is its outcome, not an error."""
         if not self.folder.is_dir():
             return Outcome(unit, f"{self.folder}: not seen by the worker; share it with workers")
         # Workers of a scheduler may have several threads, networks serve one at a time.
         with _ONE_AT_A_TIME:
             try:
-                if find(self.folder, unit) is None:
+                if find_unit(self.folder, unit) is None:
                     self._make(unit, step)
             except Exception as error:
                 return Outcome(unit, reason(error))
         return Outcome(unit)
 
-    def _make(self, unit: Unit, step: Step) -> None:
-        part = new_folder(self.folder, unit.digest)
-        try:
-            for name in ("arrays", "previews"):
-                (part / name).mkdir()
-            entry = _make_image(part, self.recipe, self.device, unit.image, step)
-            files = sorted(f for f in part.rglob("*") if f.is_file())
-            sums = {f.relative_to(part).as_posix(): sha256_of(f) for f in files}
-            record = UnitRecord.of(entry, sums)
-            (part / RECORD).write_text(record.model_dump_json(indent=1), encoding="utf-8")
-            self._put_in_place(part, unit)
-        finally:
-            shutil.rmtree(part, ignore_errors=True)
-
-    def _put_in_place(self, part: Path, unit: Unit) -> None:
-        """Rename a unit into place, in that of a damaged one; a whole one that is there stays."""
+    def _make(self, unit: Unit, step: OnStep) -> None:
+        """Make a unit, in the place of a damaged one; what another made meanwhile stays."""
         place = self.folder / unit.digest
-        if place.exists() and find(self.folder, unit) is None:
-            shutil.rmtree(place, ignore_errors=True)
+        shutil.rmtree(place, ignore_errors=True)
         try:
-            os.rename(part, place)
-        except OSError:
-            if find(self.folder, unit) is None:
+            with new_folder(place) as part:
+                for name in ("arrays", "previews"):
+                    (part / name).mkdir()
+                entry = _make_image(part, self.recipe, self.device, unit.image, step)
+                files = sorted(f for f in part.rglob("*") if f.is_file())
+                sums = {f.relative_to(part).as_posix(): file_sha256(f) for f in files}
+                record = UnitRecord.of(entry, sums)
+                write_text(part / RECORD, record.model_dump_json(indent=1))
+        except InputError:
+            if find_unit(self.folder, unit) is None:
                 raise
 
 
@@ -211,7 +188,7 @@ def reason(error: Exception) -> str:
     text = str(error).partition("\n")[0]
     if is_out_of_memory(error):
         return (
-            f"out of memory ({text}); reduce --jobs, preprocess.size or the number of models, or "
+            f"out of memory ({text}); reduce jobs, preprocess.size or the number of models, or "
             "take precision: float32"
         )
     last = traceback.extract_tb(error.__traceback__)[-1]
@@ -219,12 +196,12 @@ def reason(error: Exception) -> str:
 
 
 def _make_image(
-    part: Path, recipe: Recipe, device: str, image: BaseImage, step: Step
+    part: Path, recipe: Recipe, device: str, image: BaseImage, step: OnStep
 ) -> ImageEntry:
     """Write the arrays and previews of an image and return its entry."""
     pixels = image.pixels(recipe.preprocess)
     tensor = to_tensor(pixels, recipe, device)
-    local = geometry.LocalGeometry(representations(recipe, device), tensor, recipe.floor)
+    local = geometry.LocalGeometry(representations(recipe, device), tensor, floor=recipe.floor)
     maker = PairMaker(recipe, local, image.name, lambda *_: step())
     made = [pair for distortion in recipe.distortions for pair in maker.make(distortion)]
     # What is stored is float32: sensitivities are to that, not to what the solver held.
@@ -245,14 +222,16 @@ def _make_image(
         for p, pair in enumerate(made)
     )
     _write_arrays(part / array_file(image.name), pixels, stored.numpy())
-    _write_previews(part / "previews" / image.name, pixels, stored.numpy(), pairs, recipe)
+    names = [pair.name for pair in made]
+    encoding = recipe.preprocess.encoding
+    write_previews(part, image.name, pixels, stored.numpy(), names, encoding)
     channels, height, width = pixels.shape
     return ImageEntry(
         name=image.name,
         source=image.source,
         source_sha256=image.sha256,
         shape=(channels, height, width),
-        encoding=recipe.preprocess.encoding,
+        encoding=encoding,
         pairs=pairs,
     )
 
@@ -286,28 +265,3 @@ def _finite(rows: NDArray[np.float64]) -> list[tuple[float | None, ...]]:
 def _write_arrays(path: Path, image: NDArray[np.float32], distortions: NDArray[np.float32]) -> None:
     with path.open("wb") as file:
         np.savez(file, image=image, distortions=distortions)
-
-
-def _write_previews(
-    stem: Path,
-    image: NDArray[np.float32],
-    distortions: NDArray[np.float32],
-    pairs: Sequence[Pair],
-    recipe: Recipe,
-) -> None:
-    """Write the base image, each distortion scaled to the full range, and each added to it."""
-    amplitude = PREVIEW_RMS * np.sqrt(image.size)
-    _write_png(f"{stem}.png", image, recipe)
-    for pair, both in zip(pairs, distortions, strict=True):
-        for number, distortion in enumerate(both, start=1):
-            name = f"{stem}-{file_stem(pair.name)}-{number}"
-            scaled = 0.5 + 0.5 * distortion / np.abs(distortion).max()
-            _write_png(f"{name}.png", scaled, recipe)
-            _write_png(f"{name}-added.png", image + amplitude * distortion, recipe)
-
-
-def _write_png(path: str, image: NDArray[np.floating], recipe: Recipe) -> None:
-    screen = Display(dither="none")
-    levels = quantise(image, screen, recipe.preprocess.encoding, np.random.default_rng(0))
-    pixels = levels.astype(np.uint8)
-    Image.fromarray(pixels[0] if len(pixels) == 1 else np.moveaxis(pixels, 0, 2)).save(path)

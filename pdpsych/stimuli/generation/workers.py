@@ -17,19 +17,19 @@ from typing import Any, Protocol
 import torch
 
 from pdpsych.common.errors import InputError
-from pdpsych.common.parent import end_with_parent
-from pdpsych.stimuli.generation.unit import Maker, Outcome, Step, Unit
+from pdpsych.common.parallel import end_with_parent
+from pdpsych.stimuli.generation.unit import Maker, OnStep, Outcome, Unit
 from pdpsych.stimuli.recipe import Recipe
 
 SECONDS_TO_CONNECT = 30
-DIED = "its worker was killed, perhaps for want of memory; reduce --jobs"
+DIED = "its worker was killed, perhaps for want of memory; reduce jobs"
 
 
 class Workers(Protocol):
     """Something that makes units."""
 
     def results(
-        self, make: Maker, units: Sequence[Unit], step: Step
+        self, make: Maker, units: Sequence[Unit], step: OnStep
     ) -> Generator[Outcome, None, None]:
         """Yield the outcome of each unit, in any order."""
         ...
@@ -54,10 +54,15 @@ def choose(recipe: Recipe, jobs: int | None, scheduler: str | None) -> Workers:
     """
     if scheduler is not None:
         if jobs is not None:
-            raise InputError("jobs: a scheduler has its own workers; give jobs or scheduler")
+            raise InputError(
+                "a scheduler has its own workers",
+                field="jobs",
+                value=jobs,
+                remedy="give `jobs` or `scheduler`",
+            )
         return OnScheduler(scheduler)
     if jobs is not None and jobs < 1:
-        raise InputError(f"jobs: at least 1, got {jobs}")
+        raise InputError("at least 1", field="jobs", value=jobs)
     _check_device(recipe)
     gpus = torch.cuda.device_count() if recipe.device == "cuda" else 0
     count = jobs or max(1, gpus)
@@ -70,16 +75,22 @@ def _check_device(recipe: Recipe) -> None:
     try:
         torch.device(recipe.device)
     except RuntimeError:
-        raise InputError(f'{recipe.label}: device: "{recipe.device}"; allowed: cpu, cuda') from None
+        raise _no_device(recipe, "unknown device") from None
     if recipe.device.startswith("cuda") and not torch.cuda.is_available():
-        raise InputError(f"{recipe.label}: device: {recipe.device}: no CUDA device is visible")
+        raise _no_device(recipe, "no CUDA device is visible")
+
+
+def _no_device(recipe: Recipe, problem: str) -> InputError:
+    return InputError(
+        problem, file=recipe.label, field="device", value=recipe.device, allowed=("cpu", "cuda")
+    )
 
 
 class InProcess:
     """The process that asks, one unit after the other."""
 
     def results(
-        self, make: Maker, units: Sequence[Unit], step: Step
+        self, make: Maker, units: Sequence[Unit], step: OnStep
     ) -> Generator[Outcome, None, None]:
         """Yield the outcome of each unit, in order."""
         for unit in units:
@@ -97,7 +108,7 @@ class Processes:
     devices: Sequence[str]
 
     def results(
-        self, make: Maker, units: Sequence[Unit], step: Step
+        self, make: Maker, units: Sequence[Unit], step: OnStep
     ) -> Generator[Outcome, None, None]:
         """Yield the outcome of each unit as it comes."""
         threads = max(1, torch.get_num_threads() // len(self.devices))
@@ -196,7 +207,7 @@ class OnScheduler:
     address: str
 
     def results(
-        self, make: Maker, units: Sequence[Unit], step: Step
+        self, make: Maker, units: Sequence[Unit], step: OnStep
     ) -> Generator[Outcome, None, None]:
         """Yield the outcome of each unit as it comes.
 
@@ -209,11 +220,15 @@ class OnScheduler:
         try:
             from distributed import Client, as_completed
         except ImportError:
-            raise InputError("scheduler: needs Dask; pip install 'pdpsych[cluster]'") from None
+            raise InputError(
+                "needs Dask", field="scheduler", remedy="pip install 'pdpsych[cluster]'"
+            ) from None
         try:
             client = Client(self.address, timeout=SECONDS_TO_CONNECT)
         except (OSError, ValueError) as error:
-            raise InputError(f"scheduler {self.address}: does not answer: {error}") from None
+            raise InputError(
+                f"does not answer: {error}", field="scheduler", value=self.address
+            ) from None
         with client:
             _check_folder(client, make.folder)
             # Not pure: a unit that failed in an earlier run is tried again.
@@ -229,8 +244,11 @@ def _check_folder(client: Any, folder: Path) -> None:
     for worker, seen in client.run(folder.is_dir).items():
         if not seen:
             raise InputError(
-                f"{folder}: worker {worker} does not see it; the set must be on a file system "
-                "that this machine and the workers share, under the same path"
+                f"worker {worker} does not see it",
+                file=folder,
+                field="scheduler",
+                remedy="the set must be on a file system that this machine and the workers share, "
+                "under the same path",
             )
 
 

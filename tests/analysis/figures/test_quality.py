@@ -2,31 +2,30 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pdpsych.analysis.definition import open_analysis
-from pdpsych.analysis.figures.quality import (
+from pdpsych.analysis import (
+    fit,
     plot_dropped_frames,
     plot_residuals_by_order,
     plot_residuals_by_signal,
     plot_response_times,
-    quality_panels,
-    with_expected,
+    read_trials,
 )
-from pdpsych.analysis.fitting.fit import fit_trials
-from pdpsych.analysis.fitting.trials import gather
+from pdpsych.analysis.figures.quality import quality_panels
 
 
 @pytest.fixture(scope="module")
-def trials(write_study):
-    return gather(open_analysis(write_study(trials=30)))
+def study(write_study):
+    return write_study(trials=30)
 
 
 @pytest.fixture(scope="module")
-def fitted(trials):
-    return fit_trials(trials, open_analysis_of(trials))
+def trials(study):
+    return read_trials(study)
 
 
-def open_analysis_of(trials):
-    return open_analysis(trials.stimulus_set.path.parents[1])
+@pytest.fixture(scope="module")
+def fitted(study):
+    return fit(study, write=False)
 
 
 def points(ax):
@@ -46,14 +45,14 @@ def test_without_response_times_it_says_so(trials):
 
 
 def test_what_is_expected_of_all_trials_is_what_was_answered(trials, fitted):
-    table = with_expected(fitted, trials.table)
+    table = fitted.with_expected(trials.table)
     assert len(table) == len(trials.table)
     by_person = table.groupby("participant")[["correct", "expected"]].mean()
     np.testing.assert_allclose(by_person["correct"], by_person["expected"], atol=0.03)
 
 
 def test_residuals_by_signal_are_those_of_the_bins(fitted):
-    drawn = np.concatenate(points(plot_residuals_by_signal(fitted)))
+    drawn = np.concatenate(points(plot_residuals_by_signal(fitted.bins)))
     bins = fitted.bins
     np.testing.assert_allclose(
         drawn[:, 1], bins["proportion_correct"] - bins["expected_correct"], atol=1e-12
@@ -62,8 +61,8 @@ def test_residuals_by_signal_are_those_of_the_bins(fitted):
 
 def test_residuals_by_order_show_somebody_who_gets_better(trials, fitted):
     late = trials.table["order"] > trials.table["order"].max() / 2
-    table = trials.table.assign(correct=late)
-    for line in points(plot_residuals_by_order(fitted, table)):
+    table = fitted.with_expected(trials.table.assign(correct=late))
+    for line in points(plot_residuals_by_order(table)):
         assert len(line) == 10
         assert line[:4, 1].max() < 0 < line[-4:, 1].min()
 
@@ -75,6 +74,6 @@ def test_dropped_frames_are_counted_by_session():
 
 
 def test_panels_hold_all_three(fitted, trials):
-    figure = quality_panels(fitted, trials.table)
+    figure = quality_panels(fitted.with_expected(trials.table), fitted.bins)
     assert len(figure.axes) == 3
     assert [text.get_text() for text in figure.legends[0].get_texts()] == ["01", "02"]

@@ -1,19 +1,9 @@
-import dataclasses
-
 import matplotlib.colors
 import numpy as np
 import pytest
 
-from pdpsych.analysis import fit, score
-from pdpsych.analysis.definition import open_analysis
-from pdpsych.analysis.figures.scores import (
-    log_ratio_panels,
-    plot_log_ratios,
-    plot_psychometric,
-    plot_scores,
-)
-from pdpsych.analysis.fitting.trials import gather
-from pdpsych.stimuli.set_figures import plot_stimuli
+from pdpsych.analysis import fit, plot_log_ratios, plot_scores, read_trials, score
+from pdpsych.analysis.figures.scores import log_ratio_panels
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +21,7 @@ def dots(ax):
 
 
 def test_log_ratios_have_a_row_for_each_model_and_the_human(scored):
-    ax = plot_log_ratios(scored)
+    ax = plot_log_ratios(scored.scores, scored.human)
     assert [label.get_text() for label in ax.get_yticklabels()] == ["LN", "LG", "LGN", "Human"]
     np.testing.assert_allclose(dots(ax)[2], [1.5, 1.3, 1.7])
     human = scored.human.query("participant == 'all' and kind == 'principal'")
@@ -40,11 +30,10 @@ def test_log_ratios_have_a_row_for_each_model_and_the_human(scored):
 
 
 def test_turning_a_pair_does_not_change_the_picture(scored):
-    swapped = dataclasses.replace(
-        scored, human=_swapped(scored.human, "parrot"), scores=_swapped(scored.scores, "parrot")
-    )
+    given = scored.scores, scored.human
+    swapped = (_swapped(table, "parrot") for table in given)
     for one, other in zip(
-        dots(plot_log_ratios(scored)), dots(plot_log_ratios(swapped)), strict=True
+        dots(plot_log_ratios(*given)), dots(plot_log_ratios(*swapped)), strict=True
     ):
         np.testing.assert_allclose(other, one)
 
@@ -56,13 +45,13 @@ def _swapped(table, image):
 
 
 def test_kinds_stand_side_by_side_on_one_axis(scored):
-    axes = log_ratio_panels(scored).axes
+    axes = log_ratio_panels(scored.scores, scored.human).axes
     assert [ax.get_title() for ax in axes] == ["principal distortions", "random distortions"]
     assert axes[0].get_xlim() == axes[1].get_xlim()
 
 
 def test_scores_are_in_the_order_of_the_ranking(scored):
-    ax = plot_scores(scored)
+    ax = plot_scores(scored.ranking, scored.ceiling)
     table = scored.ranking.query("kind == 'principal'")
     assert [label.get_text() for label in ax.get_yticklabels()] == table["model"].tolist()
     np.testing.assert_allclose(dots(ax)[0], table["score"])
@@ -74,10 +63,10 @@ def test_scores_are_in_the_order_of_the_ranking(scored):
 
 def test_psychometric_curve_passes_d_prime_1_at_the_threshold(study):
     fitted = fit(study)
-    table = gather(open_analysis(study)).table
+    table = read_trials(study).table
     row = fitted.thresholds.iloc[0]
     condition = (row["participant"], row["image"], row["pair"], row["distortion"])
-    ax = plot_psychometric(fitted, table, condition, dimension=256)
+    ax = fitted.plot_condition(table, condition, dimension=256)
     curve = next(line for line in ax.lines if len(line.get_xdata()) == 200)
     at_threshold = np.interp(row["threshold"] / 16, curve.get_xdata(), curve.get_ydata())
     lapse = fitted.participants["lapse"][0]
@@ -88,8 +77,8 @@ def test_psychometric_curve_passes_d_prime_1_at_the_threshold(study):
 
 def test_bins_hold_all_trials_above_zero(study):
     fitted = fit(study)
-    table = gather(open_analysis(study)).table
-    ax = plot_psychometric(fitted, table, ("01", "camel", "principal", 1), dimension=1)
+    table = read_trials(study).table
+    ax = fitted.plot_condition(table, ("01", "camel", "principal", 1), dimension=1)
     bins = ax.containers[0].lines[0].get_ydata()
     rows = table.query("image == 'camel' and pair == 'principal' and distortion == 1")
     # 30 trials in 3 bins of 10.
@@ -98,19 +87,19 @@ def test_bins_hold_all_trials_above_zero(study):
 
 
 def test_a_condition_without_signal_still_draws(study):
-    table = gather(open_analysis(study)).table.assign(amplitude=-1.0)
-    ax = plot_psychometric(fit(study), table, ("01", "camel", "principal", 1), dimension=1)
+    table = read_trials(study).table.assign(amplitude=-1.0)
+    ax = fit(study).plot_condition(table, ("01", "camel", "principal", 1), dimension=1)
     assert not ax.containers
 
 
 def test_stimuli_show_base_distortions_and_distorted_images(study):
-    opened = gather(open_analysis(study)).stimulus_set
-    ax = plot_stimuli(opened, "camel", "principal", rms=0.02)
+    opened = read_trials(study).stimulus_set
+    ax = opened.plot("camel", "principal", rms=0.02)
     pictures = [image.get_array() for image in ax.images]
     assert len(pictures) == 5
-    base = opened.base("camel")[0]
+    base = opened["camel"].base[0]
     np.testing.assert_allclose(pictures[0][..., 0], base, atol=1e-6)
-    expected = base + 0.02 * 16 * opened.distortion("camel", "principal", 1)[0]
+    expected = base + 0.02 * 16 * opened["camel"]["principal"].u[0]
     np.testing.assert_allclose(pictures[3][..., 1], np.clip(expected, 0, 1), atol=1e-6)
     assert "RMS contrast 0.02" in ax.texts[3].get_text()
     assert "±" in ax.texts[1].get_text()
@@ -119,8 +108,8 @@ def test_stimuli_show_base_distortions_and_distorted_images(study):
 def test_figures_do_not_use_pyplot(scored):
     import matplotlib.pyplot as plt
 
-    plot_scores(scored)
-    log_ratio_panels(scored)
+    scored.plot()
+    log_ratio_panels(scored.scores, scored.human)
     assert plt.get_fignums() == []
 
 

@@ -2,11 +2,12 @@ import numpy as np
 import pytest
 from scipy.special import chdtrc
 
-from pdpsych.analysis.fitting.curve import curve_p
-from pdpsych.analysis.fitting.discrepancy import EDGES
-from pdpsych.analysis.fitting.hierarchy import EXPONENT_SD, LEARNING_SD, solve
-from pdpsych.analysis.fitting.likelihood import Observations, expected_correct
-from pdpsych.analysis.fitting.prediction import predicted_signal
+from pdpsych.analysis.fitting.columns import EDGES
+from pdpsych.analysis.fitting.curve import curve_p, predicted_signal
+from pdpsych.analysis.fitting.hierarchy import solve
+from pdpsych.analysis.fitting.likelihood import Observations, expected_correct, signal
+from pdpsych.analysis.fitting.shared import EXPONENT_SD, LEARNING_SD
+from pdpsych.experiments.placement.psychometric import proportion_correct
 
 
 def levels(observations, posterior):
@@ -17,9 +18,9 @@ def derivatives(observations, posterior, h=1e-5):
     """Central differences of P(correct) in every log τ, log b, logit 2λ and s, (N, C + 3)."""
 
     def at(step):
-        return expected_correct(observations, posterior.mean + step[:-3], shared + step[-3:])
+        moved = posterior.shared.moved(np.append(step[-3:], [0.0, 0.0]))
+        return expected_correct(observations, posterior.mean + step[:-3], moved)
 
-    shared = posterior.shared[:3]
     steps = h * np.eye(posterior.mean.size + 3)
     return np.stack([(at(s) - at(-s)) / (2 * h) for s in steps], axis=1)
 
@@ -34,8 +35,8 @@ def test_it_is_the_chi_squared_of_counts_with_what_was_fitted_taken_off(simulate
     level = levels(observations, posterior)
     p = expected_correct(observations, posterior.mean, posterior.shared)
     jacobian = derivatives(observations, posterior)
-    guess = 1 / (1 + np.exp(-posterior.shared[1]))
-    prior = np.full(6, np.exp(-2 * posterior.shared[3]))
+    guess = 2 * posterior.shared.lapse
+    prior = np.full(6, posterior.shared.spread**-2)
     prior = [*prior, EXPONENT_SD**-2, 27 * guess * (1 - guess), LEARNING_SD**-2]
     information = jacobian.T @ (jacobian / (p * (1 - p))[:, None]) + np.diag(prior)
     member = (level[:, None] == np.arange(8)).astype(float)
@@ -70,3 +71,56 @@ def test_nothing_shown_tells_nothing():
     observations = Observations.build(np.zeros(30, int), np.zeros(30), np.arange(30) % 2 == 0)
     posterior = solve(observations)
     assert curve_p(observations, posterior, levels(observations, posterior)) > 0.5
+
+
+def test_a_trial_is_predicted_by_those_before_it_alone(simulate):
+    observations = simulate(np.random.default_rng(8), 3, 30)[1]
+    posterior = solve(observations)
+    predicted = predicted_signal(observations, posterior)
+    trial = 40  # the eleventh of the second condition
+    turned = observations.sign.copy()
+    turned[trial] *= -1
+    other = predicted_signal(
+        Observations(**{**vars(observations), "sign": turned}),
+        posterior,
+    )
+    changed = np.flatnonzero(other != predicted)
+    assert changed.min() == trial + 1
+    assert changed.max() < observations.starts[2]
+
+
+def test_prediction_is_the_mean_of_a_posterior_on_a_grid(simulate):
+    observations = simulate(np.random.default_rng(9), 2, 12)[1]
+    posterior = solve(observations)
+    shared, (mean,) = posterior.shared, posterior.shared.means
+    grid = mean + np.linspace(-4, 4, 65)
+    density = np.exp(-(((grid - mean) / max(shared.spread, 0.5)) ** 2) / 2)
+    expected = []
+    for log_amplitude, sign in zip(
+        observations.log_amplitude[:12], observations.sign, strict=False
+    ):
+        threshold = density @ grid / density.sum()
+        expected.append(np.exp(shared.exponent * (log_amplitude - threshold)))
+        shown = np.exp(log_amplitude)
+        p = proportion_correct(shown, np.exp(grid), shared.exponent, shared.lapse)
+        density = density * (p if sign > 0 else 1 - p)
+    np.testing.assert_allclose(predicted_signal(observations, posterior)[:12], expected, rtol=1e-9)
+
+
+def test_sorted_by_it_adaptive_answers_are_as_good_as_expected(simulate):
+    # By the d′ of the fit, answers are too bad where it is small and too good where it is large.
+    rng = np.random.default_rng(2)
+    off = {"fit": [], "trials before": []}
+    for _ in range(25):
+        observations = simulate(rng, 24, 40)[1]
+        posterior = solve(observations)
+        expected = expected_correct(observations, posterior.mean, posterior.shared)
+        residual = (observations.sign + 1) / 2 - expected
+        small = {
+            "fit": signal(observations, posterior.mean, posterior.shared) < 1.25,
+            "trials before": predicted_signal(observations, posterior) < 1.25,
+        }
+        for name, which in small.items():
+            off[name].append(residual[which].mean() - residual[~which].mean())
+    assert np.mean(off["fit"]) < -0.03
+    assert np.mean(off["trials before"]) == pytest.approx(0, abs=0.015)

@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 from scipy.stats import binom
 
-from pdpsych.analysis.fitting.discrepancy import EDGES, SAMPLES, deviance, discrepancy, p_value
+from pdpsych.analysis.fitting.binomial import deviance
+from pdpsych.analysis.fitting.columns import EDGES
+from pdpsych.analysis.fitting.discrepancy import SAMPLES, discrepancy, p_value
 from pdpsych.analysis.fitting.hierarchy import solve
 from pdpsych.analysis.fitting.likelihood import expected_correct, signal
 

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pdpsych.analysis.definition import Analysis
-from pdpsych.analysis.fitting.exclusion import describe, exclude
+from pdpsych.analysis.fitting.exclusion import describe_excluded, exclude
 
 RULES = {"exclude_timing": True, "max_clipped": 0.1, "min_response_time": 0.2,
          "max_response_time": 3.0}  # fmt: skip
@@ -41,7 +41,7 @@ def test_every_rule_leaves_out_its_trials_and_says_so():
         ("01", "timing off by more than a frame"): 1, ("01", "clipped share above 0.1"): 1,
         ("01", "answered within 0.2 s"): 1, ("01", "answered after 3 s"): 1,
     }  # fmt: skip
-    assert "1 clipped share above 0.1" in describe(excluded)
+    assert "1 clipped share above 0.1" in describe_excluded(excluded)
 
 
 def test_untimed_answers_and_frames_stay():

@@ -3,25 +3,13 @@ import pandas as pd
 import pytest
 from scipy.stats import binomtest
 
-from pdpsych.analysis.definition import Analysis
-from pdpsych.analysis.fitting.fit import fit_trials
-from pdpsych.analysis.fitting.goodness import GOODNESS_COLUMNS
-from pdpsych.analysis.fitting.trials import Trials
+from pdpsych.analysis import Analysis
+from pdpsych.analysis.fitting.columns import GOODNESS_COLUMNS
+from pdpsych.analysis.fitting.fit import fit_table
 from pdpsych.experiments.placement.psychometric import proportion_correct
 
 IMAGES = ("a", "b", "c", "d")
 DISTORTIONS = [(i, p, n) for i in IMAGES for p in ("principal", "random") for n in (1, 2)]
-
-
-class Set:
-    name, sha256, path = "made", "0" * 64, "made"
-
-
-class Header:
-    experiment = "made"
-
-    def model_dump(self, mode):
-        return {}
 
 
 def answered(seed, trials=60, learnt=0.0, drift=0.0, preference=0.0, lapse=0.02, exponent=1.0):
@@ -44,8 +32,7 @@ def answered(seed, trials=60, learnt=0.0, drift=0.0, preference=0.0, lapse=0.02,
     table = pd.DataFrame([DISTORTIONS[c] for c in which], columns=["image", "pair", "distortion"])
     table = table.assign(participant="01", session="01", order=order, amplitude=amplitude,
                          response=np.where(chosen, 1, 2), correct=chosen == first)  # fmt: skip
-    excluded = pd.DataFrame(columns=["participant", "reason", "count"])
-    return table, fit_trials(Trials(table, Set, [Header()], excluded, []), Analysis(experiment="x"))
+    return table, fit_table(table, Analysis(experiment="x"))
 
 
 def test_no_flags_where_the_model_holds():
@@ -71,13 +58,12 @@ def test_what_the_model_leaves_out_is_flagged(wrong, flag):
 
 
 def test_a_curve_of_another_shape_is_flagged():
-    table, fitted = answered(5, trials=100)
+    table, _ = answered(5, trials=100)
     rng = np.random.default_rng(0)
     # Some amplitudes are hard to see again, as where a display does not show what it is asked for.
     guessed = rng.random(len(table)) < 0.55
     table = table.assign(correct=table["correct"].where(~table["amplitude"].between(2, 4), guessed))
-    trials = Trials(table, Set, [Header()], fitted.excluded, [])
-    again = fit_trials(trials, Analysis(experiment="x"))
+    again = fit_table(table, Analysis(experiment="x"))
     assert "differs from the fitted curve" in again.participants["flags"][0]
 
 

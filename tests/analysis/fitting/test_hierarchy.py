@@ -7,20 +7,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.special import erf
 
-from pdpsych.analysis.fitting.hierarchy import (
-    EXPONENT_SD,
-    GUESS_BETA,
-    MEAN_SD,
-    SPREAD_SD,
-    Quadrature,
-    marginal,
-    solve,
-)
+from pdpsych.analysis.fitting.hierarchy import Quadrature, marginal, solve
 from pdpsych.analysis.fitting.likelihood import Observations, log_likelihood
+from pdpsych.analysis.fitting.shared import EXPONENT_SD, GUESS_BETA, MEAN_SD, SPREAD_SD, Shared
 from pdpsych.experiments.placement.psychometric import proportion_correct
 
 NODES = np.linspace(-5, 5, 15)
-SHARED = np.array([0.2, -2.5, 0.4, -0.4, 0.3, -0.1, 0.6])
 
 
 @pytest.fixture(params=[1, 3], ids=["one group", "three groups"])
@@ -30,7 +22,8 @@ def observations(simulate, request):
 
 
 def shared(observations):
-    return SHARED[: 5 + observations.group.max()]
+    means = [0.3, -0.1, 0.6][: 1 + observations.group.max()]
+    return Shared.of(exponent=1.2, lapse=0.04, learning=0.4, spread=0.7, means=means)
 
 
 def near(observations):
@@ -38,9 +31,10 @@ def near(observations):
 
 
 def differences(function, point, h=1e-5):
-    """Central differences of an array-valued function, last axis the coordinate."""
-    steps = np.eye(point.size) * h
-    return np.stack([(function(point + s) - function(point - s)) / (2 * h) for s in steps], -1)
+    """Central differences of an array-valued function of φ, last axis the coordinate."""
+    steps = np.eye(point.values.size) * h
+    apart = [function(point.moved(step)) - function(point.moved(-step)) for step in steps]
+    return np.stack(apart, -1) / (2 * h)
 
 
 def test_gradient_and_hessian_match_finite_differences(observations):
@@ -93,9 +87,12 @@ def _grid_posterior(observations):
     log_post = -((x[:, None, None] / EXPONENT_SD) ** 2) / 2
     log_post = log_post + GUESS_BETA[0] * np.log(guess)[:, None]
     log_post = log_post + GUESS_BETA[1] * np.log(1 - guess)[:, None]
-    log_post = log_post + np.array(
-        [[log_likelihood(observations, theta[None], [b, g, 0.0])[0, 0] for g in y] for b in x]
-    )
+
+    def likely(log_exponent, guess_logit):
+        shared = Shared(np.array([log_exponent, guess_logit, 0.0]))
+        return log_likelihood(observations, theta[None], shared).value[0]
+
+    log_post = log_post + np.array([[likely(b, g) for g in y] for b in x])
     # log τ | σ ~ N(centre, MEAN_SD² + σ²), log σ ~ N(0, SPREAD_SD²)
     w = np.linspace(-4, 4, 81) * SPREAD_SD
     variance = MEAN_SD**2 + np.exp(2 * w)[:, None]
@@ -128,8 +125,8 @@ def test_recovers_what_was_simulated(simulate, exponent, lapse, expected_sd):
         ratio_covered.append(
             np.abs(ratios[-1]) < 1.96 * (draws[:, ::2] - draws[:, 1::2]).std(axis=0)
         )
-        exponents.append(posterior.shared[0] - np.log(exponent))
-        lapses.append(0.5 / (1 + np.exp(-posterior.shared[1])))
+        exponents.append(posterior.shared.log_exponent - np.log(exponent))
+        lapses.append(posterior.shared.lapse)
     assert abs(np.mean(errors)) < 0.06
     assert np.std(errors) == pytest.approx(expected_sd, rel=0.25)
     assert 0.91 < np.mean(covered) < 0.985
@@ -262,7 +259,8 @@ def test_unit_of_amplitude_moves_thresholds_and_nothing_else(shift, seed):
     other = solve(Observations.build(condition, amplitude * np.exp(shift), correct))
     np.testing.assert_allclose(other.mean, one.mean + shift, atol=2e-3)
     np.testing.assert_allclose(other.total_sd(), one.total_sd(), rtol=5e-3)
-    np.testing.assert_allclose(other.shared[:2], one.shared[:2], atol=5e-3)
+    np.testing.assert_allclose(other.shared.exponent, one.shared.exponent, rtol=5e-3)
+    np.testing.assert_allclose(other.shared.guess_logit, one.shared.guess_logit, atol=5e-3)
 
 
 def test_draws_have_the_moments_of_the_posterior(observations):
@@ -272,7 +270,7 @@ def test_draws_have_the_moments_of_the_posterior(observations):
     covariance += np.diag(posterior.sd**2)
     np.testing.assert_allclose(draws.mean(axis=0), posterior.mean, atol=0.01)
     np.testing.assert_allclose(np.cov(draws.T), covariance, atol=0.005)
-    np.testing.assert_allclose(np.cov(shared.T), posterior.covariance, rtol=0.1, atol=0.01)
+    np.testing.assert_allclose(np.cov(shared.values.T), posterior.covariance, rtol=0.1, atol=0.01)
 
 
 def test_taking_the_prior_off_takes_its_pull_off(simulate):
@@ -292,7 +290,7 @@ def test_taking_the_prior_off_takes_its_pull_off(simulate):
 def test_without_a_prior_to_speak_of_taking_it_off_changes_nothing(simulate):
     rng = np.random.default_rng(12)
     solved = solve(simulate(rng, 5, 60)[1])
-    wide = replace(solved, shared=np.array([*solved.shared[:3], 20.0, *solved.shared[4:]]))
+    wide = replace(solved, shared=Shared.of(spread=np.exp(20.0), means=[0.0]))
     drawn = wide.draws_by_trials(20_000, np.random.default_rng(0))
     np.testing.assert_allclose(drawn.mean(axis=0), solved.mean, atol=0.01)
     own = solved.loadings[:, :3] @ solved.covariance[:3, :3] @ solved.loadings[:, :3].T
@@ -312,7 +310,7 @@ def test_learning_is_found_and_taken_out_of_thresholds():
         correct = rng.random(1440) < proportion_correct(amplitude, np.exp(log_threshold), 1.0, 0.02)
         trials = Observations.build(condition, amplitude, correct, group, np.arange(1440))
         solved = solve(trials)
-        found.append(solved.shared[2])
+        found.append(solved.shared.learning)
         told.append(solved.mean - truth)
         untold.append(solve(replace(trials, progress=np.zeros(1440))).mean - truth)
     # The prior takes about a tenth off.
@@ -321,6 +319,5 @@ def test_learning_is_found_and_taken_out_of_thresholds():
 
 
 def test_without_an_order_no_learning_is_fitted(simulate):
-    assert solve(simulate(np.random.default_rng(4), 4, 40)[1]).shared[2] == pytest.approx(
-        0, abs=1e-9
-    )
+    solved = solve(simulate(np.random.default_rng(4), 4, 40)[1])
+    assert solved.shared.learning == pytest.approx(0, abs=1e-9)

@@ -2,10 +2,8 @@ import numpy as np
 import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 
-from pdpsych.analysis.layers.figures import example_figure, layer_figure, plot_layers, plot_shares
-from pdpsych.analysis.layers.layers import LayerRatios, layer_ratios
-from pdpsych.analysis.layers.variance import variance_shares
-from pdpsych.stimuli import StimulusSet
+from pdpsych.analysis import LayerRatios, plot_layers, plot_shares, variance_shares
+from pdpsych.analysis.layers.figures import layer_figure
 
 
 @pytest.fixture(scope="module")
@@ -21,7 +19,7 @@ def dots(ax, marker):
 
 
 def test_every_layer_stands_at_its_mean_in_the_order_of_networks(ratios):
-    ax = plot_layers(ratios)
+    ax = plot_layers(ratios.summary())
     assert [label.get_text() for label in ax.get_xticklabels()] == ratios.layers["layer"].tolist()
     lines = sorted(dots(ax, "o") + dots(ax, "s"), key=lambda line: line.get_xdata()[0])
     np.testing.assert_allclose(
@@ -34,7 +32,7 @@ def test_every_layer_stands_at_its_mean_in_the_order_of_networks(ratios):
 
 
 def test_colour_is_training_and_marker_architecture(ratios):
-    ax = plot_layers(ratios)
+    ax = plot_layers(ratios.summary())
     styles = [
         (line.get_color(), line.get_marker()) for line in ax.lines if len(line.get_xdata()) > 2
     ]
@@ -46,7 +44,7 @@ def test_colour_is_training_and_marker_architecture(ratios):
 
 
 def test_bars_are_deviation_and_interval_over_images(ratios):
-    ax = plot_layers(ratios)
+    ax = plot_layers(ratios.summary())
     summary = ratios.summary()
     sd, interval = ax.collections[:2]
     first = summary[summary["network"] == summary["network"][0]]
@@ -58,7 +56,7 @@ def test_bars_are_deviation_and_interval_over_images(ratios):
 
 def test_the_baseline_is_beside_and_in_the_legend(ratios):
     baseline = LayerRatios(ratios.layers, ratios.images, ratios.signs, 0.01 * ratios.values)
-    ax = plot_layers(ratios, baseline)
+    ax = ratios.plot(baseline=baseline)
     np.testing.assert_allclose(dots(ax, ".")[0].get_ydata(), baseline.values.mean(axis=1))
     assert ax.get_legend().get_texts()[-1].get_text() == "random"
 
@@ -81,8 +79,10 @@ def test_nothing_is_written_over_anything(ratios, length):
     named = LayerRatios(
         ratios.layers.assign(network=long), ratios.images, ratios.signs, ratios.values
     )
-    figure = layer_figure(named, variance_shares(named), "principal", named)
-    assert figure._suptitle.get_text() == "principal distortions, mean over 4 images"
+    summary = named.summary()
+    title = "principal distortions, mean over 4 images"
+    figure = layer_figure(summary, variance_shares(named), title, baseline=summary)
+    assert figure._suptitle.get_text() == title
     canvas = FigureCanvasAgg(figure)
     canvas.draw()
     renderer = canvas.get_renderer()
@@ -94,24 +94,3 @@ def test_nothing_is_written_over_anything(ratios, length):
             assert figure.bbox.contains(box.x0, box.y0), box
             assert figure.bbox.contains(box.x1, box.y1), box
             assert not any(box.overlaps(other) for other in boxes[:i]), i
-
-
-def test_examples_show_u_and_v_as_the_layers_are_turned(layer_table, write_layer_set):
-    values = np.random.default_rng(0).normal(size=(26, 1)) * [1, -1, 1, 1]
-    opened = StimulusSet.open(write_layer_set(layer_table(), values))
-    ratios = layer_ratios(opened)
-    title = layer_figure(ratios, variance_shares(ratios), "principal")._suptitle.get_text()
-    assert title == "principal distortions, mean over 4 images, pairs turned alike"
-    figure = example_figure(opened, ratios, "principal", count=2, rms=0.02)
-    assert len(figure.axes) == 2
-    for ax, image, sign in zip(figure.axes, ratios.images, ratios.signs, strict=False):
-        base, u, _, with_u, _ = (picture.get_array() for picture in ax.images)
-        assert base.shape == (16, 16, 3)
-        shown = opened.distortion(image, "principal", 1 if sign > 0 else 2)
-        changed = opened.base(image) + 0.02 * np.sqrt(3 * 16 * 16) * shown
-        np.testing.assert_allclose(with_u, np.moveaxis(np.clip(changed, 0, 1), 0, 2), atol=1e-6)
-        # Around mid grey.
-        small = np.moveaxis(np.abs(shown) < np.quantile(np.abs(shown), 0.9), 0, 2)
-        straight = np.corrcoef(u[small] - 0.5, np.moveaxis(shown, 0, 2)[small])
-        assert straight[0, 1] > 0.999
-    assert ratios.signs[0] != ratios.signs[1]

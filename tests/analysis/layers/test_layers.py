@@ -1,14 +1,18 @@
+import json
 from itertools import product
 
 import numpy as np
 import pytest
+import small_study
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from refusals import refused
 from scipy import stats
 
-from pdpsych.analysis.layers.layers import LAYER_COLUMNS, LayerRatios, align, layer_ratios
-from pdpsych.common.errors import InputError
+from pdpsych.analysis import LayerRatios, layer_ratios
+from pdpsych.analysis.layers.layers import LAYER_COLUMNS, align
 from pdpsych.stimuli import StimulusSet
+from pdpsych.stimuli.manifest import MANIFEST
 
 SEEDS = st.integers(0, 2**32 - 1)
 
@@ -102,7 +106,7 @@ def test_networks_keep_their_order_and_layers_go_by_depth(layer_table, opened):
 
 def test_random_pairs_stay_as_they_are(opened):
     values = np.random.default_rng(0).normal(size=(26, 4)) * [1, -1, 1, -1]
-    ratios = layer_ratios(opened(values), "random-1")
+    ratios = layer_ratios(opened(values), pair="random-1")
     np.testing.assert_allclose(ratios.values, 0.01 * values)
     assert (ratios.signs == 1).all()
 
@@ -111,7 +115,7 @@ def test_agreement_is_of_what_separates(opened):
     profile = np.random.default_rng(0).normal(size=(26, 1))
     same = layer_ratios(opened(profile * [1, -1, 1, -1] + [5, 0, 2, 1]))
     assert same.agreement == pytest.approx(1)
-    strangers = layer_ratios(opened(np.kron(np.eye(2), np.ones((13, 1)))[:, :2]), "random-1")
+    strangers = layer_ratios(opened(np.kron(np.eye(2), np.ones((13, 1)))[:, :2]), pair="random-1")
     assert strangers.agreement == pytest.approx(0, abs=1e-12)
 
 
@@ -130,17 +134,32 @@ def test_built_in_models_are_their_own_networks(layer_table, opened):
 
 
 def test_an_unknown_pair_gets_the_nearest(opened):
-    with pytest.raises(InputError, match='no pair "principle"; did you mean "principal"'):
-        layer_ratios(opened(np.eye(26)), "principle")
+    with refused(field="pair", value="principle", allowed="principal"):
+        layer_ratios(opened(np.eye(26)), pair="principle")
 
 
 def test_one_network_is_not_compared(layer_table, opened):
     layers = layer_table(("alexnet",), ("ImageNet",))
-    with pytest.raises(InputError, match=r"all 7 are of alexnet-ImageNet; .* at least 2 networks"):
+    with refused(field="representations", value="alexnet-ImageNet", allowed="at least 2 networks"):
         layer_ratios(opened(np.ones((7, 2)), layers))
 
 
-def test_a_set_from_before_representations_is_refused(write_study):
-    study = write_study(participants=("01",), trials=1)
-    with pytest.raises(InputError, match=r"representations: none; .* generate it again"):
-        layer_ratios(StimulusSet.open(study / "stimuli" / "small"))
+def test_a_set_from_before_representations_is_refused(tmp_path):
+    manifest = small_study.write_set(tmp_path / "old").path / MANIFEST
+    old = json.loads(manifest.read_text()) | {"schema_version": 1}
+    del old["representations"]
+    manifest.write_text(json.dumps(old))
+    with refused(file="old", field="representations", remedy="generate it again"):
+        layer_ratios(StimulusSet.open(manifest.parent))
+
+
+def test_ratios_read_back_the_same(layer_table, opened, tmp_path):
+    ratios = layer_ratios(opened(np.random.default_rng(0).normal(size=(26, 3))))
+    again = LayerRatios.from_json(ratios.to_json(tmp_path / "ratios.json"))
+    assert again == ratios
+    assert hash(again) == hash(ratios)
+    assert repr(again) == "<LayerRatios: 26 layers of 4 networks on 3 images>"
+    assert len(again.describe().splitlines()) == 28
+    (tmp_path / "ratios.json").write_text('{"schema_version": 1, "layers": 3}')
+    with refused(file="ratios.json", remedy="read them again"):
+        LayerRatios.from_json(tmp_path / "ratios.json")

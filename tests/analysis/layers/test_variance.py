@@ -6,10 +6,10 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from refusals import refused
 
-from pdpsych.analysis.layers.layers import LayerRatios
-from pdpsych.analysis.layers.variance import REMAINDER, VARIANCE_COLUMNS, conclude, variance_shares
-from pdpsych.common.errors import InputError
+from pdpsych.analysis import LayerRatios, describe_shares, variance_shares
+from pdpsych.analysis.layers.variance import REMAINDER, VARIANCE_COLUMNS
 
 SEEDS = st.integers(0, 2**32 - 1)
 
@@ -123,7 +123,7 @@ def test_a_factor_that_is_the_same_everywhere_is_said_not_shown(layer_table):
     ratios = ratios_of(layers, noise(layers, 3))
     table = variance_shares(ratios)
     assert table["factor"].tolist() == ["architecture", "depth", REMAINDER]
-    assert "same training (ImageNet)" in conclude(ratios, table, "principal")
+    assert "same training (ImageNet)" in describe_shares(ratios, table)
 
 
 def test_networks_that_differ_in_nothing_known_leave_all_unexplained(layer_table):
@@ -132,7 +132,7 @@ def test_networks_that_differ_in_nothing_known_leave_all_unexplained(layer_table
     table = variance_shares(ratios)
     assert table["factor"].tolist() == [REMAINDER]
     assert table["share"][0] == 1
-    assert "mean over 3 images: 100 % [100, 100] remains." in conclude(ratios, table, "principal")
+    assert "mean over 3 images: 100 % [100, 100] remains." in describe_shares(ratios, table)
 
 
 def test_chance_is_the_mean_over_all_relabellings(layer_table):
@@ -174,7 +174,7 @@ def test_one_image_has_no_interval(layer_table):
     ratios = ratios_of(layers, noise(layers, 1))
     table = variance_shares(ratios)
     assert table[["low", "high"]].isna().all(axis=None)
-    assert "at one image, so without interval" in conclude(ratios, table, "principal")
+    assert "at one image, so without interval" in describe_shares(ratios, table)
 
 
 def test_the_table_has_its_dictionary_and_repeats_itself(layer_table):
@@ -195,7 +195,7 @@ def test_conclusion_gives_the_numbers(layer_table):
         0.006,
         0.129,
     ]
-    said = conclude(ratios, table, "principal")
+    said = describe_shares(ratios, table)
     assert "26 layers on the principal distortions, mean over 3 images" in said
     assert f"holds {100 * ratios.agreement:.0f} % of what single ones do" in said
     assert "architecture explains 61 % [55, 66] (chance 4 [1, 13])" in said
@@ -205,5 +205,5 @@ def test_an_image_that_separates_nothing_is_named(layer_table):
     ratios = ratios_of(layer_table(), noise(layer_table(), 3))
     values = ratios.values.copy()
     values[:, 1] = 0.3
-    with pytest.raises(InputError, match='image "image-1": all representations have the same'):
+    with refused(field="ratios.images", value="image-1"):
         variance_shares(replace(ratios, values=values))

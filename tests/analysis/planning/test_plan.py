@@ -1,16 +1,15 @@
 import dataclasses
-import re
 
 import numpy as np
 import pandas as pd
 import pytest
+from refusals import refused
 
-from pdpsych.analysis import plan
-from pdpsych.analysis.definition import open_analysis
+from pdpsych.analysis import open_analysis, plan
 from pdpsych.analysis.planning.figures import plan_panels, plot_power
-from pdpsych.analysis.planning.plan import build_world, cells
+from pdpsych.analysis.planning.plan import size_table
 from pdpsych.analysis.planning.simulated_study import Size, simulate_study
-from pdpsych.common.errors import InputError
+from pdpsych.analysis.planning.world import build_world
 from pdpsych.experiments import ObserverSpec
 
 SIZES = {"participants": (1, 2), "images": (2, 8), "trials": (5, 30)}
@@ -56,7 +55,7 @@ def test_it_is_written_and_told(planned, study):
     names = {"plan.csv", "plan.json", "plan_studies.csv", "plan.png", "plan.pdf"}
     assert names <= {path.name for path in folder.iterdir()}
     pd.testing.assert_frame_equal(pd.read_csv(folder / "plan.csv"), planned.cells)
-    text = str(planned)
+    text = planned.describe()
     assert "6 simulated studies of each size, principal distortions" in text
     assert planned.advice in text
 
@@ -72,7 +71,7 @@ def test_the_advice_is_the_fewest_trials_that_are_enough(planned):
 
 
 def test_a_study_is_the_same_wherever_it_is_simulated(study, planned):
-    there = plan(study, **SIZES, studies=2, jobs=2).studies
+    there = plan(study, **SIZES, studies=2, jobs=2, write=False).studies
     here = planned.studies.query("study < 2").reset_index(drop=True)
     pd.testing.assert_frame_equal(there, here)
 
@@ -98,24 +97,40 @@ def test_models_that_agree_with_the_truth_are_not_told_apart(study):
 
 
 @pytest.mark.parametrize(
-    ("options", "message"),
+    ("field", "value", "allowed"),
     [
-        ({"truth": "LNG"}, 'plan: truth: "LNG"; did you mean "LN"?'),
-        ({"images": ()}, "plan: images: numbers from 1 to 1000"),
-        ({"trials": (0, 10)}, "plan: trials: numbers from 1 to 1000"),
-        ({"images": (2, 10**30)}, "plan: images: numbers from 1 to 1000"),
-        ({"studies": 0}, "plan: studies: at least 1, got 0"),
+        ("truth", "LNG", "LN"),
+        ("images", (), "from 1 to 1000"),
+        ("trials", (0, 10), "from 1 to 1000"),
+        ("images", (2, 10**30), "from 1 to 1000"),
+        ("studies", 0, "at least 1"),
+        ("jobs", -1, "at least 1"),
     ],
 )
-def test_what_cannot_be_planned_is_said(study, options, message):
-    with pytest.raises(InputError, match=re.escape(message)):
-        plan(study, **options)
+def test_what_cannot_be_planned_is_said(study, field, value, allowed):
+    with refused(field=field, value=value, allowed=allowed):
+        plan(study, **{field: value})
+
+
+def test_an_observers_file_with_another_model_is_named(study, tmp_path):
+    path = tmp_path / "stranger.yaml"
+    path.write_text("model: LNG\n")
+    with refused(file=path, field="model", value="LNG", allowed="LN"):
+        plan(study, truth=path)
+
+
+def test_a_plan_that_is_not_written_leaves_the_results_alone(write_study):
+    study = write_study(trials=2, participants=(), samples=300)
+    small = {"participants": [1], "images": [2], "trials": [4], "studies": 1, "jobs": 1}
+    planned = plan(study, **small, write=False)
+    assert not (study / "analysis/results").exists()
+    assert plan(study, **small) == planned
 
 
 def test_an_observers_file_says_what_participants_are_like(study, tmp_path):
     path = tmp_path / "lazy.yaml"
     path.write_text("model: LG\nlapse: 0.05\nspread: 0.1\n")
-    found = plan(study, path, participants=[1], images=[2], trials=[4], studies=2, jobs=1)
+    found = plan(study, truth=path, participants=[1], images=[2], trials=[4], studies=2, jobs=1)
     assert found.observer["lapse"] == 0.05
     assert set(found.studies["truth"]) == {"LG"}
 
@@ -125,7 +140,7 @@ def test_cells_count_right_wrong_and_undecided():
     studies = pd.DataFrame(rows, columns=["study", "truth", "closest"]).assign(
         participants=1, images=2, trials=3, score_width=np.arange(5.0), ratio_width=1.0
     )
-    row = cells(studies, 2).iloc[0]
+    row = size_table(studies, 2).iloc[0]
     assert (row["right"], row["wrong"], row["studies"]) == (3, 1, 5)
     assert (row["hardest"], row["hardest_power"]) == ("A", 0.5)
     assert row["score_width"] == 2

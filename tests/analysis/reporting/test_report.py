@@ -3,12 +3,12 @@ import re
 from html.parser import HTMLParser
 
 import pytest
+from refusals import refused
 
 import pdpsych
 from pdpsych.analysis import report
-from pdpsych.analysis.reporting.markup import p_value
-from pdpsych.analysis.reporting.methods import PLACED, display
-from pdpsych.common.errors import InputError
+from pdpsych.analysis.reporting.markup import p_text
+from pdpsych.analysis.reporting.methods import PLACED, display_sentence
 
 MODEL_OBSERVER = "simulated: model LGN, exponent 1.0, lapse 0.02, spread 0.2"
 
@@ -86,14 +86,14 @@ def test_the_methods_have_numbers_from_the_data(page):
 def test_the_methods_name_the_display_as_far_as_it_is_known():
     known = {"curve": "srgb", "bit_depth": 8, "width_px": 1920, "width_cm": 53.0}
     known |= {"refresh_hz": 60.0, "distance_cm": 57.0}
-    assert display(known) == (
+    assert display_sentence(known) == (
         "The display: 1920 pixels across, 53 cm wide, 60 Hz, 8 bits a channel, "
         "luminance taken to follow the curve srgb, seen from 57 cm."
     )
-    assert display({"curve": {"model": "table"}, "width_cm": None}) == (
+    assert display_sentence({"curve": {"model": "table"}, "width_cm": None}) == (
         "The display: luminance as measured."
     )
-    assert display({}) == ""
+    assert display_sentence({}) == ""
 
 
 def test_what_the_methods_cite_is_in_the_bibliography(page):
@@ -121,8 +121,8 @@ def test_the_noise_ceiling_has_an_interval_like_everything_else(page):
 
 
 def test_p_values_are_never_0(page):
-    assert p_value(0.0) == p_value(0.0004) == "< 0.001"
-    assert p_value(0.0006) == "0.001"
+    assert p_text(0.0) == p_text(0.0004) == "< 0.001"
+    assert p_text(0.0006) == "0.001"
     assert "<td>0.000</td>" not in page
 
 
@@ -177,13 +177,13 @@ def test_simulated_observers_are_said_to_be_simulated(page):
 def quick(monkeypatch):
     """Save empty pictures."""
 
-    def save(_figure, stem):
+    def save(_figure, stem, formats):
         stem.parent.mkdir(parents=True, exist_ok=True)
         path = stem.with_suffix(".png")
         path.write_bytes(b"")
         return [path]
 
-    monkeypatch.setattr("pdpsych.analysis.figures.scores.save_figure", save)
+    monkeypatch.setattr("pdpsych.common.drawing.save", save)
 
 
 @pytest.mark.usefixtures("quick")
@@ -211,7 +211,7 @@ def test_a_failure_leaves_the_old_report_which_is_about_people(write_study, monk
         raise OSError(errno.ENOSPC, "no space left on device")
 
     monkeypatch.setattr("os.replace", full)
-    with pytest.raises(InputError, match="cannot be written: no space left"):
+    with refused(remedy="make room on the disk"):
         report(study)
     assert path.read_text(encoding="utf-8") == before
     assert sorted(p.name for p in path.parent.iterdir()) == ["figures", "report.html"]

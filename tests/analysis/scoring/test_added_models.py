@@ -3,13 +3,11 @@ import json
 
 import numpy as np
 import pytest
+from refusals import refused
 
 from pdpsych import geometry, models
-from pdpsych.analysis import fit, score
-from pdpsych.analysis.definition import open_analysis
+from pdpsych.analysis import add_models, fit, open_analysis, score
 from pdpsych.analysis.scoring import added_models
-from pdpsych.analysis.scoring.added_models import add_models
-from pdpsych.common.errors import InputError
 
 MODULE = """
 import torch
@@ -35,85 +33,109 @@ def stimulus_set(study):
     return open_analysis(study).open_experiment().open_set()
 
 
-def test_sensitivities_are_to_the_distortions_of_the_set_with_its_floor(stimulus_set, tmp_path):
-    table = add_models(["LGG"], stimulus_set, tmp_path).log_ratios()
+@pytest.fixture
+def fresh(write_study):
+    """A study without results."""
+    return write_study(trials=20)
+
+
+def kept(study):
+    return sorted((study / "analysis/results/main/added_models").glob("*.json"))
+
+
+def test_sensitivities_are_to_the_distortions_of_the_set_with_its_floor(study, stimulus_set):
+    table = add_models(study, ["LGG"]).log_ratios()
     model = models.load(["LGG"], encoding=stimulus_set.manifest.images[0].encoding)[0]
-    assert len(table) == sum(len(stimulus_set.pairs(image)) for image in stimulus_set.images)
+    assert len(table) == sum(len(image) for image in stimulus_set)
     for row in table.itertuples():
-        both = np.stack([stimulus_set.distortion(row.image, row.pair, n) for n in (1, 2)])
-        image = stimulus_set.base(row.image).copy()
+        both = np.stack([stimulus_set[row.image][row.pair].distortion(n) for n in (1, 2)])
+        image = stimulus_set[row.image].base.copy()
         u, v = geometry.sensitivity(model, image, both, floor=stimulus_set.manifest.floor)
         assert row.log_ratio == pytest.approx(np.log(u / v), abs=1e-5)
     assert not table["took_part"].any()
 
 
-def test_what_was_computed_is_not_computed_again(stimulus_set, tmp_path, monkeypatch):
-    first = add_models(["LGG"], stimulus_set, tmp_path).log_ratios()
+def test_what_was_computed_is_not_computed_again(fresh, monkeypatch):
+    first = add_models(fresh, ["LGG"])
 
     def refuse(*_):
         raise AssertionError("computed again")
 
     monkeypatch.setattr(added_models, "_at_image", refuse)
-    again = add_models(["LGG"], stimulus_set, tmp_path).log_ratios()
-    assert again.equals(first)
+    again = add_models(fresh, ["LGG"])
+    assert again == first
+    assert repr(again) == "<AddedModels: LGG on stimulus set small>"
+    assert "LGG: " in again.describe()
     with pytest.raises(AssertionError, match="computed again"):
-        add_models(["LGG", "identity"], stimulus_set, tmp_path)
+        add_models(fresh, ["LGG", "identity"])
 
 
-def test_other_weights_are_another_model_and_damage_is_mended(stimulus_set, tmp_path, monkeypatch):
+def test_what_is_not_to_be_written_is_not_kept(fresh):
+    scored = score(fresh, fit=fit(fresh, write=False), added=["LGG"], write=False)
+    assert "LGG" in set(scored.ranking["model"])
+    assert not (fresh / "analysis/results").exists()
+
+
+def test_other_weights_are_another_model_and_damage_is_mended(fresh, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     address = "python:added_net_{}:Net/weighted"
     found = {}
     for name, weight in (("a", 0.1), ("b", 0.3)):
         (tmp_path / f"added_net_{name}.py").write_text(MODULE.format(weight=weight))
-        found[name] = add_models([address.format(name)], stimulus_set, tmp_path / "cache")
+        found[name] = add_models(fresh, [address.format(name)])
     hashes = [next(iter(f.models().values()))["weights_sha256"] for f in found.values()]
     assert len(set(hashes)) == 2
     assert all(len(sha256) == 64 for sha256 in hashes)
-    files = sorted((tmp_path / "cache").glob("*.json"))
+    files = kept(fresh)
     assert len(files) == 2
     whole = files[0].read_text()
     files[0].write_text(whole[:100])
     for name in ("a", "b"):
-        add_models([address.format(name)], stimulus_set, tmp_path / "cache")
+        add_models(fresh, [address.format(name)])
     assert json.loads(files[0].read_text())["record"] == json.loads(whole)["record"]
 
 
 def test_an_added_model_is_scored_and_marked(study):
     fitted = fit(study)
-    plain, scored = score(study, fitted), score(study, fitted, added=["LGG", "identity"])
+    plain, scored = score(study, fit=fitted), score(study, fit=fitted, added=["LGG", "identity"])
     taken = scored.ranking.set_index("model")["took_part"].groupby(level=0).all()
     assert taken.to_dict() == {"LN": True, "LG": True, "LGN": True, "LGG": False, "identity": False}
     assert scored.source["models"]["LGG"]["took_part"] is False
-    assert str(scored).count("(added)") == 5
-    assert "(added)" not in str(plain)
-    kept = scored.scores[scored.scores["took_part"]].reset_index(drop=True)
-    assert kept["score"].tolist() == plain.scores["score"].tolist()
+    assert scored.describe().count("(added)") == 5
+    assert "(added)" not in plain.describe()
+    own = scored.scores[scored.scores["took_part"]].reset_index(drop=True)
+    assert own["score"].tolist() == plain.scores["score"].tolist()
 
 
 @pytest.mark.parametrize(
-    ("name", "message"),
+    ("name", "problem"),
     [
-        ("LGN", 'add-model: "LGN" is in the stimulus set small already'),
-        ("LGH", 'unknown model "LGH"; did you mean "LG'),
+        ("LGN", "in the stimulus set small already"),
+        ("LGH", "unknown model"),
         ("torchvision:resnet18@random/layer9", "layer9"),
     ],
 )
-def test_what_cannot_be_added_is_said(stimulus_set, tmp_path, name, message):
-    with pytest.raises(InputError, match=message):
-        add_models([name], stimulus_set, tmp_path)
-    assert not list(tmp_path.iterdir())
+def test_what_cannot_be_added_is_said(fresh, name, problem):
+    with refused() as told:
+        add_models(fresh, [name])
+    assert problem in str(told.value)
+    assert told.value.field.startswith("models")
+    with refused() as told:
+        score(fresh, added=[name])
+    assert told.value.field.startswith("added")
+    assert not (fresh / "analysis/results").exists()
 
 
-def test_a_model_that_does_not_take_the_images_names_the_image(stimulus_set, tmp_path, monkeypatch):
+def test_a_model_that_does_not_take_the_images_names_the_image(fresh, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "added_net_c.py").write_text(MODULE.format(weight=0.1).replace("(1, 2", "(3, 2"))
-    with pytest.raises(InputError, match="add-model: image camel: "):
-        add_models(["python:added_net_c:Net/weighted"], stimulus_set, tmp_path / "cache")
-    assert not (tmp_path / "cache").exists()
+    with refused() as told:
+        add_models(fresh, ["python:added_net_c:Net/weighted"])
+    assert told.value.field.startswith("models.images.camel")
+    assert not kept(fresh)
 
 
-def test_without_torch_the_missing_extra_is_named(stimulus_set, tmp_path, monkeypatch):
+def test_without_torch_the_missing_extra_is_named(fresh, monkeypatch):
     real = builtins.__import__
 
     def without_torch(name, *rest):
@@ -122,5 +144,5 @@ def test_without_torch_the_missing_extra_is_named(stimulus_set, tmp_path, monkey
         return real(name, *rest)
 
     monkeypatch.setattr(builtins, "__import__", without_torch)
-    with pytest.raises(InputError, match=r"needs torch; pip install 'pdpsych\[models\]'"):
-        add_models(["LGG"], stimulus_set, tmp_path)
+    with refused(field="models", remedy="pip install 'pdpsych[models]'"):
+        add_models(fresh, ["LGG"])

@@ -4,11 +4,17 @@ from types import SimpleNamespace
 
 import pytest
 
-from pdpsych.analysis.scoring.as_shown import calibration_shown
+from pdpsych.analysis.scoring.score import calibration_shown
+from pdpsych.stimuli import Calibration
 
-ASKED = SimpleNamespace(conditions=[SimpleNamespace(sensitivities={"A": 1.0})])
-NOT_ASKED = SimpleNamespace(conditions=[SimpleNamespace(sensitivities={})])
-SET = SimpleNamespace(calibration_of={"asked": ASKED, "not": NOT_ASKED}.get)
+ASKED = SimpleNamespace(has_sensitivities=True)
+NOT_ASKED = SimpleNamespace(has_sensitivities=False)
+SET = {"asked": ASKED, "not": NOT_ASKED}
+
+
+@pytest.fixture(autouse=True)
+def _known(monkeypatch):
+    monkeypatch.setattr(Calibration, "with_sha256", lambda known, sha256: known.get(sha256))
 
 
 @pytest.mark.parametrize(

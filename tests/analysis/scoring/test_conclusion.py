@@ -2,7 +2,7 @@ import pandas as pd
 import pytest
 
 from pdpsych.analysis.scoring.conclusion import basis, caution, conclude
-from pdpsych.analysis.scoring.separation import bought
+from pdpsych.analysis.scoring.separation import gain_over_random
 
 
 def ranking(low, models=("A", "B", "C"), kind="principal"):
@@ -59,9 +59,9 @@ def test_the_display_is_named_where_models_are_asked_for_what_it_showed():
     assert "what the display lab showed" in basis("lab")
 
 
-def test_what_principal_distortions_bought_is_said_beside_random_ones():
+def test_what_principal_distortions_gain_is_said_beside_random_ones():
     columns = ["kind", "images", "predicted", "difference", "standard_error", "separated"]
     rows = [("principal", 4, 1.0, 0.8, 0.1, 3), ("random", 4, 0.1, 0.05, 0.1, 0)]
     table = pd.DataFrame(rows, columns=columns).assign(comparisons=3)
-    assert "separate 3 of 3 pairs of models, random ones 0" in bought(table)
-    assert bought(table.query("kind == 'principal'")) == ""
+    assert "separate 3 of 3 pairs of models, random ones 0" in gain_over_random(table)
+    assert gain_over_random(table.query("kind == 'principal'")) == ""

@@ -1,10 +1,10 @@
 import numpy as np
 import pandas as pd
 import pytest
+from refusals import refused
 
 from pdpsych.analysis.scoring.human import human_ratios, ratio_table
 from pdpsych.analysis.scoring.pooling import pool
-from pdpsych.common.errors import InputError
 
 PAIRS = pd.DataFrame({"image": ["a", "b"], "pair": ["p", "p"], "kind": ["principal"] * 2})
 
@@ -18,7 +18,7 @@ def test_ratio_is_log_threshold_of_v_minus_that_of_u(make_fit):
 
 
 def test_a_pair_with_one_threshold_is_no_pair(make_fit):
-    with pytest.raises(InputError, match="no pair has thresholds for both of its distortions"):
+    with refused(file="made", remedy="run more sessions"):
         human_ratios(make_fit({("01", "a", "p", 1): (0.0, 0.1)}), PAIRS)
 
 

@@ -4,11 +4,12 @@ import json
 import multiprocessing
 from dataclasses import replace
 
+import pandas as pd
 import pytest
+from refusals import refused
 
-from pdpsych.analysis import score
+from pdpsych.analysis import add_to_leaderboard, digests, read_leaderboard, score
 from pdpsych.analysis.scoring import leaderboard
-from pdpsych.common.errors import InputError
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +27,7 @@ def rows(path):
 
 
 def test_an_entry_has_a_row_for_each_kind_and_model(study, scores, tmp_path):
-    path = leaderboard.append(study, scores, tmp_path / "new")
+    path = add_to_leaderboard(study, scores, tmp_path / "new")
     found = rows(path)
     assert list(found[0]) == list(leaderboard.COLUMNS)
     assert len(found) == len(scores.ranking) == 6
@@ -38,12 +39,12 @@ def test_an_entry_has_a_row_for_each_kind_and_model(study, scores, tmp_path):
 
 
 def test_the_same_scores_are_there_once_and_others_beside_them(study, scores, tmp_path):
-    path = leaderboard.append(study, scores, tmp_path)
+    path = add_to_leaderboard(study, scores, tmp_path)
     before = path.read_bytes()
-    leaderboard.append(study, scores, tmp_path)
+    add_to_leaderboard(study, scores, tmp_path)
     assert path.read_bytes() == before
     other = replace(scores, ranking=scores.ranking.assign(score=scores.ranking["score"] + 1))
-    leaderboard.append(study, other, tmp_path)
+    add_to_leaderboard(study, other, tmp_path)
     assert path.read_bytes().startswith(before)
     assert len(rows(path)) == 12
     assert len({row["entry"] for row in rows(path)}) == 2
@@ -51,18 +52,19 @@ def test_the_same_scores_are_there_once_and_others_beside_them(study, scores, tm
 
 @pytest.mark.parametrize("cut", [1, 30, 400])
 def test_what_an_interrupted_call_left_out_is_written_by_the_next(study, scores, tmp_path, cut):
-    path = leaderboard.append(study, scores, tmp_path)
-    undated = {"added": "", "row_sha256": ""}
-    whole = [row | undated for row in rows(path)]
+    path = add_to_leaderboard(study, scores, tmp_path)
+    # When a row was added is in its hash.
+    later = {"added": "", "row_sha256": ""}
+    whole = [row | later for row in rows(path)]
     path.write_bytes(path.read_bytes()[:-cut])
-    leaderboard.append(study, scores, tmp_path)
-    assert [row | undated for row in rows(path)] == whole
+    add_to_leaderboard(study, scores, tmp_path)
+    assert [row | later for row in rows(path)] == whole
 
 
 def _append(study, scores, folder, number):
     moved = replace(scores, ranking=scores.ranking.assign(score=scores.ranking["score"] + number))
     for _ in range(3):
-        leaderboard.append(study, moved, folder)
+        add_to_leaderboard(study, moved, folder)
 
 
 def test_several_processes_at_once_lose_and_mix_nothing(study, scores, tmp_path):
@@ -87,11 +89,11 @@ def test_no_name_becomes_a_formula(study, scores, tmp_path, name):
     named = scores.ranking.replace({"model": {"LGN": name}})
     models = scores.source["models"] | {name: scores.source["models"]["LGN"]}
     moved = replace(scores, ranking=named, source=scores.source | {"models": models})
-    path = leaderboard.append(study, moved, tmp_path)
+    path = add_to_leaderboard(study, moved, tmp_path)
     for row in rows(path):
         assert not row["model"].lstrip().startswith(("=", "+", "-", "@"))
     assert sum(row["model"].startswith("'") for row in rows(path)) == 2
-    leaderboard.append(study, moved, tmp_path)
+    add_to_leaderboard(study, moved, tmp_path)
     assert len(rows(path)) == 6
 
 
@@ -99,16 +101,16 @@ def test_other_files_of_that_name_are_left_alone(study, scores, tmp_path):
     path = tmp_path / leaderboard.FILE
     for text in ("a,b\n1,2\n", "\xff\n"):
         path.write_text(text, encoding="latin-1")
-        with pytest.raises(InputError, match="leaderboard"):
-            leaderboard.append(study, scores, tmp_path)
+        with refused(file=path, remedy="choose another folder"):
+            add_to_leaderboard(study, scores, tmp_path)
         assert path.read_text(encoding="latin-1") == text
 
 
 def test_a_text_without_a_line_end_is_no_leaderboard_to_cut(study, scores, tmp_path):
     path = tmp_path / leaderboard.FILE
     path.write_text("notes of mine")
-    with pytest.raises(InputError, match="not a leaderboard"):
-        leaderboard.append(study, scores, tmp_path)
+    with refused(file=path, value="notes of mine", remedy="choose another folder"):
+        add_to_leaderboard(study, scores, tmp_path)
     assert path.read_text() == "notes of mine"
 
 
@@ -127,22 +129,41 @@ def test_a_text_without_a_line_end_is_no_leaderboard_to_cut(study, scores, tmp_p
     ids=["cell", "removed", "swapped", "empty", "repeated", "split", "bytes", "ends"],
 )
 def test_a_leaderboard_that_was_changed_is_refused_and_left_alone(study, scores, tmp_path, change):
-    path = leaderboard.append(study, scores, tmp_path)
+    path = add_to_leaderboard(study, scores, tmp_path)
     changed = b"".join(change(path.read_bytes().splitlines(keepends=True)))
     path.write_bytes(changed)
     for refuse in (
-        lambda: leaderboard.check(tmp_path),
-        lambda: leaderboard.append(study, scores, tmp_path),
+        lambda: read_leaderboard(tmp_path),
+        lambda: add_to_leaderboard(study, scores, tmp_path),
     ):
-        with pytest.raises(InputError, match=r"leaderboard\.csv: (line \d|begins with)"):
+        with refused(file=path, remedy="choose another folder") as told:
             refuse()
+        assert told.value.line or told.value.value.startswith("entry,")
     assert path.read_bytes() == changed
 
 
-def test_a_leaderboard_can_be_checked_before_there_is_anything_to_add(study, scores, tmp_path):
-    leaderboard.check(tmp_path / "none")
+def test_a_leaderboard_can_be_read_before_there_is_anything_to_add(study, scores, tmp_path):
+    none = read_leaderboard(tmp_path / "none")
+    assert list(none) == list(leaderboard.COLUMNS)
+    assert none.empty
     assert not (tmp_path / "none").exists()
-    path = leaderboard.append(study, scores, tmp_path)
-    leaderboard.check(tmp_path)
-    with pytest.raises(InputError, match="is a file; give the folder"):
-        leaderboard.check(path)
+    path = add_to_leaderboard(study, scores, tmp_path)
+    with refused(file=path, remedy="give the folder"):
+        read_leaderboard(path)
+
+
+def test_it_reads_back_with_its_types(study, scores, tmp_path):
+    add_to_leaderboard(study, scores, tmp_path)
+    table = read_leaderboard(tmp_path)
+    for column in ("kind", "model", "rank", "took_part", "score", "images"):
+        assert table[column].tolist() == scores.ranking[column].tolist()
+    assert (table["entry"].str.len() == 16).all()
+    assert not table["simulated"].any()
+    assert (table["level"] == 0.95).all()
+
+
+def test_digests_are_those_of_version_0_1_0():
+    # An entry that was added then is known as the same now.
+    assert digests.json_sha256({"b": [1.5, None], "a": "é"}).startswith("be94d3921aebe4cd")
+    table = pd.DataFrame({"participant": ["01"], "amplitude": [0.25], "correct": [True]})
+    assert digests.table_sha256(table).startswith("9c1e3a1ea1667cbb")

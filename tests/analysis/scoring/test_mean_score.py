@@ -4,8 +4,7 @@ from scipy.stats import t
 
 from pdpsych.analysis.scoring.differences import differences
 from pdpsych.analysis.scoring.mean_score import Distances, mean_interval, mean_scores
-from pdpsych.analysis.scoring.pooling import pool
-from pdpsych.analysis.scoring.stretch import Stretch
+from pdpsych.analysis.scoring.pooling import Stretch, pool
 
 LEVEL = 0.95
 

@@ -3,6 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import minimize_scalar
+from statsmodels.stats.meta_analysis import combine_effects
 
 from pdpsych.analysis.scoring.pooling import between_variance, pool
 
@@ -26,11 +27,11 @@ def reml(estimate, variance):
     return minimize_scalar(loss, bounds=(0, 10), method="bounded", options={"xatol": 1e-9}).x
 
 
-def dersimonian_laird(estimate, variance):
-    """τ² of one pair, as in the paper of 1986."""
-    w = 1 / variance
-    q = (w * (estimate - (w * estimate).sum() / w.sum()) ** 2).sum()
-    return max(0.0, (q - len(w) + 1) / (w.sum() - (w**2).sum() / w.sum()))
+def random_effects(estimate, variance):
+    """One pair by DerSimonian and Laird, as statsmodels has them."""
+    # Of a negative τ² it takes a root for intervals that are not used here.
+    with np.errstate(invalid="ignore"):
+        return combine_effects(estimate, variance, method_re="dl")
 
 
 @given(seed=st.integers(0, 500), people=st.integers(2, 9), between=st.floats(0, 2))
@@ -40,7 +41,34 @@ def test_variance_between_participants_of_one_pair_is_dersimonian_and_lairds(see
     variance = rng.uniform(0.01, 0.5, people)
     estimate = rng.normal(0, np.sqrt(variance + between**2))
     found = between_variance(estimate[:, None], variance[:, None])
-    assert found == pytest.approx(dersimonian_laird(estimate, variance), abs=1e-12)
+    theirs = random_effects(estimate, variance)
+    assert found == pytest.approx(max(0.0, theirs.tau2), abs=1e-12)
+
+
+def exactly(rng, estimate, variance, samples=400):
+    """Samples of one pair, (samples, P, 1), that have these means and variances to rounding."""
+    drawn = rng.normal(size=(samples, len(estimate)))
+    drawn = np.linalg.qr(drawn - drawn.mean(axis=0))[0] * np.sqrt(samples)
+    return (estimate + np.sqrt(variance) * drawn)[..., None]
+
+
+@given(seed=st.integers(0, 500), people=st.integers(2, 9), between=st.floats(0, 2))
+@settings(max_examples=60)
+def test_one_pair_is_pooled_as_random_effects_are_elsewhere(seed, people, between):
+    rng = np.random.default_rng(seed)
+    variance = rng.uniform(0.01, 0.5, people)
+    estimate = rng.normal(0, np.sqrt(variance + between**2))
+    theirs = random_effects(estimate, variance)
+    if theirs.tau2 < 0:
+        # Ours counts none less than none.
+        theirs.mean_effect_re, theirs.weights_re = theirs.mean_effect_fe, theirs.weights_fe
+    samples = exactly(rng, estimate, variance)
+    pooled = pool(samples, rng)
+    assert pooled.estimate[0] == pytest.approx(theirs.mean_effect_re, abs=1e-9)
+    # Trials of the pooled ratio are those of the participants by their weights.
+    apart = samples[..., 0] - estimate
+    weights = np.linalg.lstsq(apart, pooled.trials[:, 0], rcond=None)[0]
+    np.testing.assert_allclose(weights, theirs.weights_re / theirs.weights_re.sum(), atol=1e-9)
 
 
 def test_variance_between_participants_agrees_with_restricted_likelihood_on_average():

@@ -3,8 +3,8 @@
 import pytest
 
 from pdpsych.common.errors import InputError
+from pdpsych.displays import Display
 from pdpsych.displays.lab.screen_check import check_depth, check_size, frame_rate
-from pdpsych.stimuli import Display
 
 LAB = Display(width_px=1920, height_px=1080, refresh_hz=60, bit_depth=8)
 

@@ -1,19 +1,20 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from pathlib import Path
 
 import numpy as np
 import pytest
+from refusals import refused
 
-from pdpsych.common.errors import InputError
 from pdpsych.common.section import load
+from pdpsych.displays import Display
 from pdpsych.displays.measurements import Reading
 from pdpsych.displays.measuring import measuring
 from pdpsych.displays.measuring.measuring import ReadingFile, measure
-from pdpsych.displays.measuring.readings import Stopped
+from pdpsych.displays.measuring.readings import MeasurementStopped
 from pdpsych.displays.measuring.verification import compare_readings, last_verification, verify
-from pdpsych.stimuli import Display
 
 SHARE = {"grey": 1.0, "red": 0.2, "green": 0.72, "blue": 0.08}
 
@@ -39,12 +40,12 @@ class Lab:
         self.step = step
 
     def pause(self, done, total) -> None:
-        raise Stopped("stopped")
+        raise MeasurementStopped("stopped")
 
     def read(self) -> float:
         self.reads += 1
         if self.reads == self.stop_at:
-            raise Stopped("stopped")
+            raise MeasurementStopped("stopped")
         share = SHARE[self.step.channel] * (self.step.level / self.top) ** 2.2
         return max((0.5 + 99.5 * share) * self.factor(self.reads) + self.noise(), 0.0)
 
@@ -71,13 +72,16 @@ def files(path: Path) -> set[str]:
 
 
 def test_the_curve_is_recovered_and_written(lab, path):
-    done = measure(path, "typed", levels=9, repeats=1)
+    done = measure(path, instrument="typed", levels=9, repeats=1)
     assert lab.reads == 4 * 9 + 3
     x = np.linspace(0, 1, 50)
     for curve in (*done.display.curves(1), *done.display.curves(3)):
         np.testing.assert_allclose(curve.luminance(x), x**2.2, atol=1e-4)
     assert done.display.range_candela == pytest.approx((0.5, 100), rel=1e-3)
     assert done.drift == 0
+    assert repr(done) == f"<Measured: lab, {done.comparison.chosen}, drift 0.00 %>"
+    assert "drift of white: 0.00 % (limit 3 %)" in done.describe()
+    assert done.display.describe() in done.describe()
     table = done.display.curve.measurements.name
     text = path.read_text()
     assert text.startswith(
@@ -95,7 +99,7 @@ def test_measuring_again_keeps_the_older_readings(lab, path):
 
 def test_a_stopped_series_goes_on_without_reading_anything_twice(lab, path):
     lab.stop_at = 12
-    with pytest.raises(Stopped):
+    with pytest.raises(MeasurementStopped):
         measure(path, levels=9, repeats=1)
     partial = path.parent / "lab.measuring.csv"
     kept = partial.read_bytes()
@@ -127,18 +131,21 @@ def test_a_crash_before_the_last_step_is_made_good(lab, path, monkeypatch):
 )
 def test_another_series_does_not_go_on_with_it(lab, path, other):
     lab.stop_at = 12
-    with pytest.raises(Stopped):
+    with pytest.raises(MeasurementStopped):
         measure(path, levels=9, repeats=1)
-    with pytest.raises(InputError, match=r"lab\.measuring\.csv: holds 11 readings of another"):
+    with refused(file="lab.measuring.csv", remedy="options it began with"):
         measure(path, repeats=1, **other)
 
 
 def test_a_display_that_drifts_is_refused_and_its_readings_kept(lab, path):
     lab.factor = lambda reads: 1 + 0.002 * reads
-    with pytest.raises(InputError, match=r"lab_.*_refused\.csv: white wandered by 3\.8 % .*3 %"):
+    with refused(allowed="at most 3 %", remedy="warm up") as told:
         measure(path, levels=9, repeats=1)
-    (refused,) = files(path) - {"lab.yaml"}
-    assert len((path.parent / refused).read_text().splitlines()) == 1 + 39
+    assert "3.8 %" in told.value.problem
+    (kept,) = files(path) - {"lab.yaml"}
+    assert told.value.file == str(path.parent / kept)
+    assert re.fullmatch(r"lab_.*_refused\.csv", kept)
+    assert len((path.parent / kept).read_text().splitlines()) == 1 + 39
     assert "curve: srgb" in path.read_text()
     lab.factor = lambda reads: 1 + 0.0005 * reads
     assert 0.005 < measure(path, levels=9, repeats=1).drift < 0.015
@@ -146,27 +153,24 @@ def test_a_display_that_drifts_is_refused_and_its_readings_kept(lab, path):
 
 def test_readings_no_curve_fits_are_refused_and_kept(lab, path):
     lab.factor = lambda reads: 0.001
-    with pytest.raises(InputError, match=r"_refused\.csv: .*luminance"):
+    with refused(field="luminance") as told:
         measure(path, levels=5, repeats=1)
+    assert told.value.file.endswith("_refused.csv")
     assert any("_refused" in name for name in files(path))
 
 
 @pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        ({"levels": 4}, "--levels: 5 to 1024, got 4"),
-        ({"repeats": 0}, "--repeats: 1 to 1000, got 0"),
-    ],
+    ("field", "value", "allowed"), [("levels", 4, "5 to 1024"), ("repeats", 0, "1 to 1000")]
 )
-def test_bad_options(lab, path, options, message):
-    with pytest.raises(InputError, match=message):
-        measure(path, **options)
+def test_bad_options(lab, path, field, value, allowed):
+    with refused(field=field, value=value, allowed=allowed):
+        measure(path, **{field: value})
     assert files(path) == {"lab.yaml"}
 
 
 def test_no_empty_file_stays_where_nothing_was_read(lab, path):
     lab.stop_at = 1
-    with pytest.raises(Stopped):
+    with pytest.raises(MeasurementStopped):
         measure(path)
     assert files(path) == {"lab.yaml"}
 
@@ -176,8 +180,39 @@ def test_a_reading_is_on_disk_when_append_returns(tmp_path):
     file.append(Reading(1, "now", "red", 3, 0.25))
     assert (tmp_path / "x.csv").read_text().splitlines()[1:] == ["1,now,red,3,0.25"]
     file.close()
-    with pytest.raises(InputError, match="cannot be written"):
-        ReadingFile(tmp_path / "none" / "x.csv", 255)
+    with refused(file="y.csv"):
+        ReadingFile(tmp_path / "x.csv" / "y.csv", 255)
+
+
+def test_two_do_not_measure_one_display_at_once(lab, path):
+    read = lab.read
+
+    def meanwhile():
+        lab.read = read
+        with refused(file="lab.yaml", remedy="wait until it has ended"):
+            measure(path, levels=5, grey_only=True)
+        with refused(file="lab.measuring.csv", remedy="wait until it has ended"):
+            ReadingFile(path.with_suffix(".measuring.csv"), 1023)
+        return read()
+
+    lab.read = meanwhile
+    assert measure(path, levels=5, grey_only=True).notes == ()
+
+
+def test_readings_whose_file_is_deleted_meanwhile_are_kept(lab, path):
+    read = lab.read
+
+    def meanwhile():
+        if lab.reads == 5:
+            path.with_suffix(".measuring.csv").unlink()
+        return read()
+
+    lab.read = meanwhile
+    done = measure(path, levels=5, grey_only=True)
+    assert "was deleted while it was open" in done.notes[0]
+    assert done.notes[0] in done.describe()
+    table = path.parent / done.display.curve.measurements
+    assert len(table.read_text().splitlines()) == 1 + lab.reads
 
 
 def test_a_display_is_verified_at_other_levels_than_fitted(lab, path):
@@ -186,6 +221,10 @@ def test_a_display_is_verified_at_other_levels_than_fitted(lab, path):
     assert found.passed
     assert found.largest < 1e-3
     assert last_verification(load(path, Display)) == found
+    assert repr(found) == f"<Verification: has its curve ({found.time[:10]}, typed)>"
+    table = found.describe(load(path, Display)).splitlines()
+    assert len(table) == 1 + len(found.readings) - 2 + 1
+    assert table[-1] == f"lab: {found.describe()}"
     fitted = {r.level for r in display.measurements.readings}
     assert {r.level for r in found.readings} & fitted == {0, 1023}
     assert len({r.level for r in found.readings}) == 5
@@ -199,6 +238,7 @@ def test_a_dimmer_display_has_drifted(lab, path):
     lab.factor = lambda reads: 0.94
     found = verify(path)
     assert not found.passed
+    assert "  !" in found.describe(load(path, Display))
     # Of blue, whose black is the largest part of its white.
     assert found.largest == pytest.approx(0.06 * 8.46 / 7.96, rel=0.01)
     assert verify(path, limit=0.08).passed
@@ -227,19 +267,19 @@ def test_a_stopped_verification_changes_nothing(lab, path):
     measure(path, levels=9, repeats=1)
     first = verify(path)
     lab.stop_at = lab.reads + 4
-    with pytest.raises(Stopped):
+    with pytest.raises(MeasurementStopped):
         verify(path)
     assert last_verification(load(path, Display)) == first
 
 
 def test_what_cannot_be_verified(lab, path):
-    with pytest.raises(InputError, match="was not measured"):
+    with refused(file="lab.yaml", field="curve", remedy="display measure"):
         verify(path)
     measure(path, levels=9, repeats=1)
-    with pytest.raises(InputError, match="--limit: a share between 0 and 1"):
+    with refused(field="limit", value=5):
         verify(path, limit=5)
     (path.parent / "lab.verified.json").write_text('{"limit": 1}')
-    with pytest.raises(InputError, match=r"lab\.verified\.json: measurements: field required"):
+    with refused(file="lab.verified.json", field="measurements"):
         last_verification(load(path, Display))
 
 

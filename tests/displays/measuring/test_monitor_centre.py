@@ -7,11 +7,11 @@ import warnings
 
 import numpy as np
 import pytest
+from refusals import refused
 
-from pdpsych.common.errors import InputError
 from pdpsych.common.section import load
 from pdpsych.displays.display import Display
-from pdpsych.displays.measurements import CHANNELS, Reading, text
+from pdpsych.displays.measurements import CHANNELS, Reading, csv_text
 from pdpsych.displays.measuring.monitor_centre import export_monitor, import_monitor
 
 GAMMAS = dict(zip(CHANNELS, (2.2, 2.0, 2.2, 2.4), strict=True))
@@ -38,7 +38,7 @@ def lab(tmp_path):
         Reading(i, "", c, int(x), 0.4 + 80 * (x / 255) ** GAMMAS[c])
         for i, (c, x) in enumerate(pairs, start=1)
     ]
-    (tmp_path / "lab.csv").write_text(text(readings))
+    (tmp_path / "lab.csv").write_text(csv_text(readings))
     path = tmp_path / "lab.yaml"
     path.write_text(
         "curve: {measurements: lab.csv, model: power-1, instrument: LS-100, date: 2026-03-01}\n"
@@ -64,7 +64,7 @@ def test_what_is_exported_is_imported_again(centre, lab, tmp_path):
 @pytest.mark.parametrize("model", ["power-1", "power-2", "power-4", "pchip"])
 def test_psychopys_own_curve_is_ours(centre, lab, model):
     lab.write_text(lab.read_text().replace("power-1", model))
-    export_monitor(lab, "other")
+    export_monitor(lab, monitor="other")
     monitor = centre.Monitor("other", autoLog=False)
     grid, equation = monitor.getGammaGrid(), monitor.getLinearizeMethod()
     x = np.linspace(0, 1, 20)
@@ -92,14 +92,14 @@ def test_a_stated_exponent_is_exported_and_srgb_is_not(centre, tmp_path):
     assert "gamma 1.8, as stated" in export_monitor(path)
     assert centre.Monitor("plain", autoLog=False).getGamma() == pytest.approx([1.8] * 3)
     path.write_text("curve: srgb\n")
-    with pytest.raises(InputError, match="cannot represent srgb"):
+    with refused(file="plain.yaml", field="curve", remedy="2.2"):
         export_monitor(path)
 
 
 def test_monitors_without_luminances_and_unknown_names_are_refused(centre, tmp_path):
     centre.Monitor("empty", autoLog=False).save()
-    with pytest.raises(InputError, match="no measured luminances"):
+    with refused(remedy="measure the display"):
         import_monitor("empty", tmp_path / "out.yaml")
-    with pytest.raises(InputError, match='no monitor "emty"; did you mean "empty"'):
+    with refused(field="monitor", value="emty", allowed="empty"):
         import_monitor("emty", tmp_path / "out.yaml")
     assert not (tmp_path / "out.yaml").exists()

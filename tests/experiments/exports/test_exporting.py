@@ -10,14 +10,16 @@ from pathlib import Path
 import logged
 import pandas as pd
 import pytest
+from refusals import refused
 
-from pdpsych.common.errors import InputError
 from pdpsych.common.section import load
 from pdpsych.experiments import experiment as experiments
+from pdpsych.experiments import read_logs
 from pdpsych.experiments.exports.bids import BIDS_VERSION
 from pdpsych.experiments.exports.exporting import export
+from pdpsych.experiments.logs.labels import Labels, log_path
 from pdpsych.experiments.logs.records import Header, Trial
-from pdpsych.experiments.logs.trial_log import TrialLog, log_path
+from pdpsych.experiments.logs.trial_log import TrialLog
 
 
 def header(participant, session, run, observer, planned) -> Header:
@@ -62,7 +64,7 @@ def experiment(write_experiment):
         ("03", "01", "2", "person", 0),
     ]
     for participant, session, run, observer, count in sessions:
-        place = log_path(logs, participant, session, run)
+        place = log_path(logs, Labels(participant, session, run))
         with closing(TrialLog.open(place, header(participant, session, run, observer, 3))) as log:
             for number in range(1, count + 1):
                 log.append(trial(number, timed=observer == "person"))
@@ -82,7 +84,7 @@ def validate(folder: Path) -> dict:
 
 
 def test_bids_passes_the_official_validator(experiment, tmp_path):
-    out = export(experiment, tmp_path / "bids", "bids")
+    out = export(experiment, tmp_path / "bids", layout="bids")
     found = validate(out)
     issues = [i for i in found["issues"]["issues"] if i["severity"] == "error"]
     assert not issues
@@ -96,7 +98,7 @@ def test_bids_passes_the_official_validator(experiment, tmp_path):
 
 
 def test_the_validator_would_notice(experiment, tmp_path):
-    out = export(experiment, tmp_path / "bids", "bids")
+    out = export(experiment, tmp_path / "bids", layout="bids")
     table = next(out.rglob("*_beh.tsv"))
     table.rename(table.with_name("trials.tsv"))
     with pytest.raises(AssertionError, match="NOT_INCLUDED"):
@@ -104,7 +106,7 @@ def test_the_validator_would_notice(experiment, tmp_path):
 
 
 def test_bids_has_every_trial_and_the_logs(experiment, tmp_path):
-    out = export(experiment, tmp_path / "bids", "bids")
+    out = export(experiment, tmp_path / "bids", layout="bids")
     assert sorted(name for name in files(out) if not name.startswith("sourcedata")) == [
         "README.md",
         "dataset_description.json",
@@ -137,7 +139,7 @@ def test_bids_has_every_trial_and_the_logs(experiment, tmp_path):
 
 
 def test_the_sidecar_describes_the_session_and_every_column(experiment, tmp_path):
-    out = export(experiment, tmp_path / "bids", "bids")
+    out = export(experiment, tmp_path / "bids", layout="bids")
     for table in out.rglob("*_beh.tsv"):
         sidecar = json.loads(table.with_suffix(".json").read_text(encoding="utf-8"))
         assert sidecar["TaskName"] == "early-1"
@@ -161,14 +163,14 @@ def test_the_sidecar_describes_the_session_and_every_column(experiment, tmp_path
 
 
 def test_missing_values_and_what_spreadsheets_would_compute(experiment, tmp_path):
-    bids = export(experiment, tmp_path / "bids", "bids")
+    bids = export(experiment, tmp_path / "bids", layout="bids")
     lines = (bids / "sub-A2/ses-01/beh/sub-A2_ses-01_task-early1_beh.tsv").read_text().splitlines()
     cells = [dict(zip(lines[0].split("\t"), line.split("\t"), strict=True)) for line in lines[1:]]
     assert [cell["response_time"] for cell in cells] == ["n/a"] * 3
     assert [cell["image"] for cell in cells] == ["'=1+1|cmd", "ca mel", "ca mel"]
     assert [cell["sign"] for cell in cells] == ["-1"] * 3
     assert [cell["practice"] for cell in cells] == ["true", "false", "false"]
-    psych = export(experiment, tmp_path / "psych", "psych-ds")
+    psych = export(experiment, tmp_path / "psych", layout="psych-ds")
     with open(psych / "data/study-early1_sub-A2_ses-01_data.csv", newline="") as file:
         rows = list(csv.DictReader(file))
     assert [row["response_time"] for row in rows] == [""] * 3
@@ -176,7 +178,7 @@ def test_missing_values_and_what_spreadsheets_would_compute(experiment, tmp_path
 
 
 def test_psych_ds_keeps_its_rules(experiment, tmp_path):
-    out = export(experiment, tmp_path / "psych", "psych-ds")
+    out = export(experiment, tmp_path / "psych", layout="psych-ds")
     description = json.loads((out / "dataset_description.json").read_text(encoding="utf-8"))
     assert description["@context"] == "https://schema.org"
     assert description["@type"] == "Dataset"
@@ -206,18 +208,18 @@ def test_psych_ds_keeps_its_rules(experiment, tmp_path):
 
 @pytest.mark.parametrize("layout", ["bids", "psych-ds"])
 def test_an_export_is_replaced_and_the_same_again(experiment, tmp_path, layout):
-    out = export(experiment, tmp_path / "out", layout)
+    out = export(experiment, tmp_path / "out", layout=layout)
     before = files(out)
-    place = log_path(load(experiment, experiments.Experiment).logs, "01", "02", "1")
+    place = log_path(load(experiment, experiments.Experiment).logs, Labels("01", "02", "1"))
     with closing(TrialLog.open(place, header("01", "02", "1", "person", 3))) as log:
         log.append(trial(3, timed=True))
-    export(experiment, out, layout)
+    export(experiment, out, layout=layout)
     after = files(out)
     assert before.keys() == after.keys()
     changed = {name for name in before if before[name] != after[name]}
     assert changed
     assert all("sub-01_ses-02" in name for name in changed)
-    assert export(experiment, out, layout) == out
+    assert export(experiment, out, layout=layout) == out
     assert files(out) == after
     assert sorted(p.name for p in tmp_path.iterdir() if p.name.startswith(".")) == []
 
@@ -225,53 +227,95 @@ def test_an_export_is_replaced_and_the_same_again(experiment, tmp_path, layout):
 def test_what_is_not_a_former_export_is_left_alone(experiment, tmp_path):
     other = tmp_path / "mine"
     other.mkdir()
-    export(experiment, other, "bids")
+    export(experiment, other, layout="bids")
     (other / "anat").mkdir()
     (other / "anat" / "scan.nii").write_text("precious")
-    with pytest.raises(InputError, match=r"mine: holds anat/scan.nii, which this export does not"):
-        export(experiment, other, "bids")
+    with refused(file=other, remedy="move it away") as told:
+        export(experiment, other, layout="bids")
+    assert "holds anat/scan.nii, which" in told.value.problem
     assert (other / "anat" / "scan.nii").read_text() == "precious"
-    with pytest.raises(InputError, match=r"mine: holds README.md and others, which this"):
-        export(experiment, other, "psych-ds")
+    with refused(file=other, remedy="move it away"):
+        export(experiment, other, layout="psych-ds")
     photographs = tmp_path / "photographs"
     photographs.mkdir()
     (photographs / "dataset_description.json").write_text("[]")
-    with pytest.raises(InputError, match="photographs: is no export of pdpsych"):
-        export(experiment, photographs, "psych-ds")
+    with refused(file=photographs, problem="is no export of pdpsych"):
+        export(experiment, photographs, layout="psych-ds")
     (tmp_path / "file").write_text("")
-    with pytest.raises(InputError, match="file: is a file"):
-        export(experiment, tmp_path / "file", "bids")
-    with pytest.raises(InputError, match="cannot be written: "):
-        export(experiment, tmp_path / "file" / "below", "bids")
+    with refused(file=tmp_path / "file", remedy="name a folder"):
+        export(experiment, tmp_path / "file", layout="bids")
+    with refused(file=tmp_path / "file" / "below"):
+        export(experiment, tmp_path / "file" / "below", layout="bids")
+    with refused(field="layout", value="bidz", allowed="bids"):
+        export(experiment, tmp_path / "new", layout="bidz")
 
 
 def test_an_export_that_fails_leaves_the_former(experiment, tmp_path):
-    out = export(experiment, tmp_path / "out", "bids")
+    out = export(experiment, tmp_path / "out", layout="bids")
     before = files(out)
     logs = load(experiment, experiments.Experiment).logs
-    (logs / "sub-09_ses-01.jsonl").write_text("{")
-    with pytest.raises(InputError, match=r"sub-09_ses-01.jsonl: empty"):
-        export(experiment, out, "bids")
+    (logs / "sub-09_ses-01.jsonl").write_text("{\n")
+    with refused(file="sub-09_ses-01.jsonl", line=1):
+        export(experiment, out, layout="bids")
     (logs / "sub-09_ses-01.jsonl").write_bytes((logs / "sub-A2_ses-01.jsonl").read_bytes())
-    with pytest.raises(InputError, match=r"recorded as sub-A2_ses-01.jsonl"):
-        export(experiment, out, "bids")
+    with refused(file="sub-09_ses-01.jsonl", problem="recorded as sub-A2_ses-01.jsonl"):
+        export(experiment, out, layout="bids")
     assert files(out) == before
 
 
-@pytest.mark.parametrize("moved", [False, True])
-def test_what_a_killed_export_left_is_cleared_away(experiment, tmp_path, moved):
-    out = export(experiment, tmp_path / "out", "bids")
+DIES = """
+import os, sys
+from pdpsych.experiments import export
+from pdpsych.experiments.exports import exporting
+rename, left = os.rename, [int(sys.argv[3])]
+def renaming(source, target):
+    left[0] -= 1
+    if not left[0]:
+        os._exit(9)
+    rename(source, target)
+os.rename = renaming
+export(sys.argv[1], sys.argv[2], layout="bids")
+"""
+
+
+@pytest.mark.parametrize("at", [1, 2, 3])
+def test_a_killed_export_leaves_nothing_that_matters(experiment, tmp_path, at):
+    """It dies when the new folder is made, the former is set aside, the new is put in place."""
+    out = export(experiment, tmp_path / "out", layout="bids")
     before = files(out)
-    (tmp_path / ".out.part" / "new").mkdir(parents=True)
-    (tmp_path / ".out.part" / "new" / "README.md").write_text("hal")
-    if moved:
-        out.rename(tmp_path / ".out.part" / "former")
-    assert files(export(experiment, out, "bids")) == before
-    assert not (tmp_path / ".out.part").exists()
+    command = [sys.executable, "-c", DIES, str(experiment), str(out), str(at)]
+    assert subprocess.run(command).returncode == 9
+    assert files(export(experiment, out, layout="bids")) == before
+    assert [p.name for p in tmp_path.iterdir() if p.name.startswith(".")] == []
+
+
+def test_exports_at_once_end_well(experiment, tmp_path):
+    code = "import sys; from pdpsych.experiments import export; "
+    code += "[export(sys.argv[1], sys.argv[2], layout='bids') for _ in range(3)]"
+    command = [sys.executable, "-c", code, str(experiment), str(tmp_path / "out")]
+    several = [subprocess.Popen(command, stderr=subprocess.PIPE, text=True) for _ in range(3)]
+    said = [process.communicate()[1] for process in several]
+    # One that waited too long says so.
+    ended = zip(several, said, strict=True)
+    assert all(not p.returncode or "another process is at work" in err for p, err in ended)
+    once = export(experiment, tmp_path / "once", layout="bids")
+    assert files(tmp_path / "out") == files(once)
+    assert sorted(p.name for p in tmp_path.iterdir() if p.name.startswith(".")) == []
+
+
+@pytest.mark.parametrize("content", ["", "{"])
+def test_a_session_that_was_not_started_is_passed_over(experiment, tmp_path, capsys, content):
+    logs = load(experiment, experiments.Experiment).logs
+    before = files(export(experiment, tmp_path / "before", layout="bids"))
+    (logs / "sub-09_ses-01.jsonl").write_text(content)
+    assert files(export(experiment, tmp_path / "after", layout="bids")) == before
+    said = capsys.readouterr().err
+    assert "sub-09_ses-01.jsonl: empty: the session was not started" in said
+    assert len(read_logs(experiment)) == 4
 
 
 def test_a_folder_that_cannot_be_put_in_place_leaves_the_former(experiment, tmp_path, monkeypatch):
-    out = export(experiment, tmp_path / "out", "bids")
+    out = export(experiment, tmp_path / "out", layout="bids")
     before = files(out)
     rename = os.rename
 
@@ -281,47 +325,44 @@ def test_a_folder_that_cannot_be_put_in_place_leaves_the_former(experiment, tmp_
         rename(source, target)
 
     monkeypatch.setattr(os, "rename", refuse)
-    with pytest.raises(InputError, match="out: cannot be written: in use"):
-        export(experiment, out, "bids")
+    with refused(file=out, problem="cannot be written: in use"):
+        export(experiment, out, layout="bids")
     assert files(out) == before
 
 
 def test_no_session_names_the_command(write_experiment, tmp_path):
-    with pytest.raises(InputError, match=r"no trial log here.*pdpsych run"):
-        export(write_experiment(), tmp_path / "out", "bids")
+    with refused(remedy="pdpsych run"):
+        export(write_experiment(), tmp_path / "out", layout="bids")
     assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.parametrize(
-    ("config", "problem"),
+    ("config", "field"),
     [
-        ({"instructions": {"welcome": "{total.__class__}"}}, "instructions: .*cannot be filled in"),
-        ({"instructions": {"welcome": "{nobody}"}}, "instructions: .*cannot be filled in"),
-        ({"instructions": []}, "instructions: expected a mapping"),
-        ({"instructions": {"welcome": "{first}"}, "keys": {"first": {}}}, "keys: first"),
+        ({"instructions": {"welcome": "{total.__class__}"}}, "instructions.welcome"),
+        ({"instructions": {"welcome": "{nobody}"}}, "instructions.welcome"),
+        ({"instructions": []}, "instructions"),
+        ({"instructions": {"welcome": "{first}"}, "keys": {"first": {}}}, "keys.first"),
     ],
 )
-def test_a_log_whose_texts_were_tampered_with_is_refused(
-    write_experiment, tmp_path, config, problem
-):
+def test_a_log_whose_texts_were_tampered_with_is_refused(write_experiment, tmp_path, config, field):
     path = write_experiment("early-1")
     head = header("01", "01", None, "person", 1).model_copy(update={"config": config})
-    place = log_path(load(path, experiments.Experiment).logs, "01", "01")
+    place = log_path(load(path, experiments.Experiment).logs, Labels("01"))
     with closing(TrialLog.open(place, head)) as log:
         log.append(trial(1, timed=False))
-    with pytest.raises(InputError, match=rf"sub-01_ses-01\.jsonl: line 1: config\.{problem}"):
-        export(path, tmp_path / "out", "bids")
+    with refused(file=place, line=1, field=f"config.{field}"):
+        export(path, tmp_path / "out", layout="bids")
     assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.parametrize("participant", ["../01", "=1+1", "a b", ""])
 def test_a_log_whose_participant_is_no_label_is_refused(write_experiment, tmp_path, participant):
     path = write_experiment("early-1")
-    place = log_path(load(path, experiments.Experiment).logs, "01", "01")
+    place = log_path(load(path, experiments.Experiment).logs, Labels("01"))
     head = header("01", "01", None, "person", 1).model_copy(update={"participant": participant})
     with closing(TrialLog.open(place, head)) as log:
         log.append(trial(1, timed=False))
-    wanted = r"sub-01_ses-01\.jsonl: line 1: participant: letters and digits only"
-    with pytest.raises(InputError, match=wanted):
-        export(path, tmp_path / "out", "bids")
+    with refused(file=place, line=1, field="participant", value=participant):
+        export(path, tmp_path / "out", layout="bids")
     assert not (tmp_path / "out").exists()

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from pdpsych.experiments.logs.timing import Phase, TrialTiming, dropped_frames, summarise
+from pdpsych.experiments.logs.timing import Phase, TrialTiming, dropped_frames, summarize
 
 RATE = 60.0
 
@@ -52,7 +52,7 @@ def test_frames_missing_between_flips_are_counted(steps, rate, noise):
 
 
 def test_a_summary_says_which_trials_were_off():
-    summary = summarise(
+    summary = summarize(
         {
             1: None,
             2: timing((15, 15.02)),
@@ -63,15 +63,20 @@ def test_a_summary_says_which_trials_were_off():
     assert (summary.trials, summary.timed, summary.off) == (4, 3, (3,))
     assert (summary.dropped, summary.trials_with_dropped) == (4, 2)
     assert summary.largest == pytest.approx(3)
-    assert str(summary) == (
+    assert summary.describe() == (
         "timing: 3 of 4 trials timed, 4 dropped frames in 2 of them; largest deviation 3.00 "
         "frames; off by more than 1 frame: 1 (3)"
     )
 
 
 def test_a_summary_of_good_trials_and_of_none():
-    assert str(summarise({1: timing((15, 15))})).endswith("no phase off by more than 1 frame")
-    assert str(summarise({1: None, 2: None})) == "timing: none of 2 trials was timed"
+    good = summarize({1: timing((15, 15))})
+    assert good.describe().endswith("no phase off by more than 1 frame")
+    assert repr(good) == "<TimingSummary: 1 of 1 trials timed, 0 off>"
+    assert good == summarize({1: timing((15, 15))})
+    none = summarize({1: None, 2: None})
+    assert none.describe() == "timing: none of 2 trials was timed"
+    assert len({good, none}) == 2
 
 
 def test_a_timing_is_read_back_from_json():

@@ -12,16 +12,16 @@ import time
 import numpy as np
 import pytest
 
-from pdpsych.displays.rendering import quantise
-from pdpsych.experiments import read_log
-from pdpsych.experiments.logs.timing import TrialTiming, summarise
-from pdpsych.stimuli import Display, show
+from pdpsych.displays import Display, show
+from pdpsych.displays.rendering import quantize
+from pdpsych.experiments import read_log, run
+from pdpsych.experiments.logs.timing import TrialTiming, summarize
 
 if sys.platform != "linux":
     pytest.skip("keys are pressed through X", allow_module_level=True)
 
-from screens import virtual_screen
 from person import ARRIVAL, Person
+from screens import virtual_screen
 
 TIMING = {"fixation": 50, "image": 50, "blank": 50, "gap": 50, "reference": 50, "feedback": 50}
 SIZE = {"width_px": 321, "height_px": 240, "refresh_hz": 60}
@@ -84,18 +84,18 @@ def expected_screens(trial, experiment, opened):
     display = Display(**experiment["display"])
     rng = np.random.default_rng(trial["dither_seed"])
     shown = show(
-        opened.base(trial["image"]),
-        opened.distortion(trial["image"], trial["pair"], trial["distortion"]),
+        opened[trial["image"]].base,
+        opened[trial["image"]][trial["pair"]].distortion(trial["distortion"]),
         trial["sign"] * trial["amplitude"],
         display,
         "srgb",
         rng,
     )
-    reference = quantise(opened.base(trial["image"]), display, "srgb", rng)
+    reference = quantize(opened[trial["image"]].base, display, "srgb", rng)
     frames = [shown.distorted, shown.reference]
     if trial["position"] == 2:
         frames.reverse()
-    bases = opened.base(trial["image"])
+    bases = opened[trial["image"]].base
     luminance = np.mean(np.where(bases > 0.04045, ((bases + 0.055) / 1.055) ** 2.4, bases / 12.92))
     level = np.where(luminance > 0.0031308, 1.055 * luminance ** (1 / 2.4) - 0.055, 0) * 255
     blank = np.full((display.height_px, display.width_px, 3), np.round(level))
@@ -178,6 +178,32 @@ def test_a_whole_session_with_practice_and_feedback(person, short):
     assert sum("Have a break" in text for text in texts) == 2
     assert any(text.startswith("7 of 9 trials are done") for text in texts)
     assert texts[-1].startswith("That was the last trial")
+
+
+def test_an_observer_answers_in_the_window_as_without_one(person, short):
+    fields = {"practice_trials": 2, "feedback": "all", "break_every": 3, "consent": "Agreed?"}
+    path, unseen = short(**fields), short("unseen", **fields)
+
+    def pause(moment):
+        if (moment.trial, moment.phase) == (4, "blank") and not paused:
+            paused.append(moment)
+            person.press_in_time("escape")
+        elif moment.text.startswith("Interrupted"):
+            person.press("space")
+
+    paused = []
+    watched = ("run", str(path), "--simulate", "LGN", "--show", "--windowed")
+    sitting = person.sit(*watched, react=pause)
+    assert sitting.status == 0, sitting.said
+    texts = {moment.text for moment in sitting.moments if moment.text}
+    assert {text.partition(" ")[0] for text in texts} == {"1", "Interrupted"}
+    log, expected = read_log(log_of(path)), run(unseen, observer="LGN")
+    assert log.header.observer == expected.header.observer
+    assert log.header.system["window"] == "windowed"
+    assert log.timing.timed == len(log.trials) == 10
+    columns = ["position", "amplitude", "realised", "response", "correct"]
+    assert log.trials[columns].equals(expected.trials[columns])
+    assert log.trials["response_time"].isna().all()
 
 
 def test_stop_in_the_middle_of_a_trial_and_go_on(person, short):
@@ -353,7 +379,7 @@ def test_late_frames_are_recorded(person, short):
     assert first.deviations["fixation"] == pytest.approx(3, abs=0.3)
     assert first.off
     assert first.dropped >= 3
-    assert summarise(timings).off[0] == 1
+    assert summarize(timings).off[0] == 1
     starts = [timing.start for timing in timings.values()]
     assert starts == sorted(starts)
 
@@ -387,18 +413,20 @@ def test_flips_that_do_not_follow_the_screen_are_refused(person, short):
     assert "flips a second do not follow the screen" in sitting.said
 
 
-def run_alone(path, environment):
+def run_alone(arguments, environment):
     return subprocess.run(
-        [sys.executable, "-c", "from pdpsych.cli import main; main()", *command(path)],
+        [sys.executable, "-c", "from pdpsych.cli import main; main()", *arguments],
         env=environment,
         capture_output=True,
         text=True,
     )
 
 
-def test_without_a_screen_the_message_says_so(short, x_environment):
+@pytest.mark.parametrize("dialog", [False, True])
+def test_without_a_screen_the_message_says_so(short, x_environment, dialog):
     path = short()
-    done = run_alone(path, {**x_environment, "DISPLAY": ":nowhere"})
+    arguments = ("run", str(path)) if dialog else command(path)
+    done = run_alone(arguments, {**x_environment, "DISPLAY": ":nowhere"})
     assert done.returncode == 2
     assert "PsychoPy finds no screen with OpenGL to open a window on" in done.stderr
     assert "Traceback" not in done.stderr
@@ -406,7 +434,7 @@ def test_without_a_screen_the_message_says_so(short, x_environment):
 
 def test_without_opengl_the_message_says_so(short, x_environment):
     with virtual_screen("-extension", "GLX") as display:
-        done = run_alone(short(), {**x_environment, "DISPLAY": display})
+        done = run_alone(command(short()), {**x_environment, "DISPLAY": display})
     assert done.returncode == 2
     assert "PsychoPy finds no screen with OpenGL" in done.stderr
     assert "Traceback" not in done.stderr

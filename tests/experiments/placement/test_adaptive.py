@@ -1,9 +1,12 @@
+from functools import partial
 from itertools import product
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from questplus import QuestPlus
+from xarray import DataArray
 
 from pdpsych.experiments.placement.adaptive import Adaptive, AdaptivePlacement
 from pdpsych.experiments.placement.placement import Showable
@@ -100,3 +103,63 @@ def test_thresholds_are_recovered(truth):
     assert abs(errors.mean()) < 0.12
     assert errors.std() < 0.30
     assert np.mean(np.abs(errors) < 2 * sds) > 0.85
+
+
+def quest_plus(placed: AdaptivePlacement, monkeypatch: pytest.MonkeyPatch) -> QuestPlus:
+    """Return QUEST+ of an independent author, on the grids and the function of a placement."""
+
+    def curve(*, intensity, threshold, slope, lower_asymptote, lapse_rate, scale):
+        assert lower_asymptote == scale == "ours"
+        grids = np.meshgrid(intensity, threshold, slope, lapse_rate, indexing="ij", sparse=True)
+        amplitude, log_threshold, exponent, lapse = grids
+        p = proportion_correct(amplitude, np.exp(log_threshold), exponent, lapse)
+        names = ("intensity", "threshold", "slope", "lapse_rate")
+        values = (intensity, threshold, slope, lapse_rate)
+        return DataArray(p, dims=names, coords=dict(zip(names, values, strict=True)))
+
+    known = placed.posterior
+    shapes = known.joint.sum(axis=0).reshape(len(known.exponents), len(known.lapses))
+    ours = partial(curve, lower_asymptote="ours")
+    monkeypatch.setattr("questplus.psychometric_function.weibull", ours)
+    return QuestPlus(
+        stim_domain={"intensity": placed.amplitudes},
+        param_domain={
+            "threshold": known.log_thresholds,
+            "slope": known.exponents,
+            "lapse_rate": known.lapses,
+        },
+        prior={
+            "threshold": known.joint.sum(axis=1),
+            "slope": shapes.sum(axis=1),
+            "lapse_rate": shapes.sum(axis=0),
+        },
+        outcome_domain={"response": ["right", "wrong"]},
+        func="weibull",
+        stim_scale="ours",
+    )
+
+
+ONE_SHAPE = {"exponents": {1.2: 1}, "lapses": {0.02: 1}}
+
+
+@pytest.mark.parametrize("shapes", [ONE_SHAPE, {}], ids=["one shape", "any shape"])
+@pytest.mark.parametrize("seed", range(4))
+def test_it_knows_and_asks_what_quest_plus_does(seed, shapes, monkeypatch):
+    """With one shape; else QUEST+ asks about the shape too, and only what is known is compared."""
+    rng = np.random.default_rng(seed)
+    placed = placement(0.1, 1.0, 0.005, 2.0, **shapes)
+    theirs = quest_plus(placed, monkeypatch)
+    for _ in range(25):
+        amplitude = placed.next_amplitude()
+        if shapes:
+            assert theirs.next_stim["intensity"] == pytest.approx(amplitude, rel=1e-12)
+        correct = bool(rng.random() < 0.8)
+        placed.update(amplitude, correct, easy=False)
+        theirs.update(
+            stim={"intensity": amplitude}, outcome={"response": "right" if correct else "wrong"}
+        )
+        expected = theirs.marginal_posterior["threshold"]
+        found = placed.posterior.joint.sum(axis=1)
+        np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-14)
+    mean = theirs.param_estimate["threshold"]
+    assert placed.estimate().log_threshold == pytest.approx(mean, abs=1e-9)

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pdpsych.experiments.placement.posterior import Posterior, Prior
+from pdpsych.experiments.placement.posterior import Prior, ThresholdPosterior
 from pdpsych.experiments.placement.psychometric import proportion_correct
 
 PRIOR = Prior(threshold_rms=0.05, sd=0.5)
@@ -13,7 +13,7 @@ PRIOR = Prior(threshold_rms=0.05, sd=0.5)
 
 def brute_force(prior: Prior, unit: float, answers) -> np.ndarray:
     """Return the joint posterior by one multiplication per grid point and answer."""
-    grid = Posterior(prior, unit)
+    grid = ThresholdPosterior(prior, unit)
     joint = grid.joint.copy()
     for amplitude, correct in answers:
         for i, log_threshold in enumerate(grid.log_thresholds):
@@ -26,7 +26,7 @@ def brute_force(prior: Prior, unit: float, answers) -> np.ndarray:
 @settings(max_examples=10)
 @given(answers=st.lists(st.tuples(st.floats(-0.1, 5.0), st.booleans()), max_size=4))
 def test_posterior_is_bayes_rule(answers):
-    posterior = Posterior(PRIOR, 10.0)
+    posterior = ThresholdPosterior(PRIOR, 10.0)
     for amplitude, correct in answers:
         posterior = posterior.after(amplitude, correct)
     expected = brute_force(PRIOR, 10.0, answers)
@@ -38,7 +38,7 @@ def test_posterior_is_bayes_rule(answers):
 
 
 def test_before_any_answer_it_is_the_prior():
-    posterior = Posterior(PRIOR, 10.0)
+    posterior = ThresholdPosterior(PRIOR, 10.0)
     assert posterior.estimate() == pytest.approx((np.log(0.5), 0.5), abs=0.06)
     shapes = product(posterior.exponents, posterior.lapses)
     weights = dict(zip(shapes, posterior.joint.sum(axis=0), strict=True))
@@ -51,11 +51,13 @@ def test_before_any_answer_it_is_the_prior():
 def test_weights_are_relative(weight):
     some = Prior(exponents={1.0: weight, 2.0: 3 * weight}, lapses={0.02: weight})
     same = Prior(exponents={1.0: 0.25, 2.0: 0.75}, lapses={0.02: 1.0})
-    np.testing.assert_allclose(Posterior(some, 1).joint, Posterior(same, 1).joint, rtol=1e-9)
+    np.testing.assert_allclose(
+        ThresholdPosterior(some, 1).joint, ThresholdPosterior(same, 1).joint, rtol=1e-9
+    )
 
 
 def test_answers_do_not_change_a_posterior_already_held():
-    before = Posterior(PRIOR, 10.0)
+    before = ThresholdPosterior(PRIOR, 10.0)
     kept = before.joint.copy()
     before.after(0.5, False)
     assert (before.joint == kept).all()

@@ -10,12 +10,13 @@ import pytest
 import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from refusals import refused
 
-from pdpsych.common.errors import InputError
-from pdpsych.displays.rendering import quantise
+from pdpsych.displays import Display, show
+from pdpsych.displays.rendering import quantize
 from pdpsych.experiments import SessionStopped, observer_from, read_log, run
 from pdpsych.experiments.design import Condition
-from pdpsych.stimuli import Display, StimulusSet, calibrate, show
+from pdpsych.stimuli import StimulusSet, calibrate
 
 COUNT = 8 * 12
 
@@ -69,8 +70,8 @@ def test_every_frame_can_be_made_again_from_the_log(early, small_set):
     log = run(early, observer="LGN")
     for row in log.trials.iloc[::17].itertuples():
         shown = show(
-            small_set.base(row.image),
-            small_set.distortion(row.image, row.pair, row.distortion),
+            small_set[row.image].base,
+            small_set[row.image][row.pair].distortion(row.distortion),
             row.sign * row.amplitude,
             log_display(log),
             "srgb",
@@ -109,7 +110,7 @@ def test_a_killed_process_loses_no_answered_trial(early, write_experiment):
     code = f"""
 import os, signal
 from pdpsych import experiments
-from pdpsych.experiments import trial_log
+from pdpsych.experiments.logs import trial_log
 append = trial_log.TrialLog.append
 def append_and_die(self, trial):
     append(self, trial)
@@ -125,6 +126,51 @@ experiments.run({str(early)!r}, observer="LGN")
     assert without_time(resumed).equals(without_time(whole))
 
 
+class Meddles:
+    """An observer who answers like another, and does something to the log in between."""
+
+    def __init__(self, observer, at: int, act) -> None:
+        self.description = observer.description
+        self._observer, self._at, self._act = observer, at, act
+
+    def respond(self, presentation):
+        if presentation.planned.number == self._at:
+            self._act()
+        return self._observer.respond(presentation)
+
+
+@pytest.mark.parametrize("at", [1, 30, COUNT])
+def test_a_log_deleted_meanwhile_costs_nothing_and_is_told(early, write_experiment, small_set, at):
+    observer = observer_from("LGN", small_set)
+    log = run(early, observer=Meddles(observer, at, log_file(early).unlink))
+    assert log.complete
+    assert "was deleted while it was open; all its lines were saved there anew" in log.describe()
+    whole = run(write_experiment("whole", trials_per_condition=12), observer=observer)
+    assert without_time(log).equals(without_time(whole))
+    assert read_log(log_file(early)).notes == ()
+
+
+def test_a_log_replaced_meanwhile_ends_the_session_with_all_trials_saved(early, small_set):
+    def replace_it():
+        log_file(early).unlink()
+        log_file(early).write_text("mine")
+
+    observer = Meddles(observer_from("LGN", small_set), 30, replace_it)
+    with refused(file=log_file(early)) as told:
+        run(early, observer=observer)
+    saved = log_file(early).with_name("sub-01_ses-01.jsonl.saved")
+    assert f"all its lines, the last among them, are in {saved}" in told.value.problem
+    assert len(read_log(saved).trials) == 30
+    assert log_file(early).read_text() == "mine"
+
+
+def test_a_session_that_is_stopped_says_what_happened_to_its_log(early, small_set):
+    leaves = Leaves(observer_from("LGN", small_set), 5, SessionStopped("stopped after 4"))
+    with pytest.raises(SessionStopped, match=r"^stopped after 4; .* was deleted while it was open"):
+        run(early, observer=Meddles(leaves, 5, log_file(early).unlink))
+    assert len(read_log(log_file(early)).trials) == 4
+
+
 def test_a_finished_session_is_left_as_it_is(early, small_set):
     first = run(early, observer="LGN")
     before = log_file(early).read_bytes()
@@ -133,13 +179,13 @@ def test_a_finished_session_is_left_as_it_is(early, small_set):
     assert again.complete
     assert again.trials.equals(first.trials)
     assert log_file(early).read_bytes() == before
-    assert "nothing was run; another day of this participant is another --session" in str(again)
+    assert "nothing was run; another day of this participant" in again.describe()
     assert not first.notes
 
 
 def test_participants_and_sessions_differ(early):
     logs = [
-        run(early, participant, session, observer="LGN").trials
+        run(early, participant, session=session, observer="LGN").trials
         for participant, session in [("01", "01"), ("02", "01"), ("01", "02")]
     ]
     for a, b in [(0, 1), (0, 2), (1, 2)]:
@@ -151,11 +197,13 @@ def test_another_experiment_does_not_go_on_with_the_log(early, write_experiment)
     run(early, observer="LGN")
     before = log_file(early).read_bytes()
     write_experiment("early", trials_per_condition=13)
-    with pytest.raises(InputError, match=r"config\.trials_per_condition: the log has 12"):
+    with refused(file=log_file(early), field="config.trials_per_condition", value=13):
         run(early, observer="LGN")
     write_experiment("early", trials_per_condition=12)
-    with pytest.raises(InputError, match=r"observer: .*model LGN.*model LN,"):
+    with refused(file=log_file(early), field="observer") as told:
         run(early, observer="LN")
+    assert "model LN," in told.value.value
+    assert "model LGN," in told.value.problem
     assert log_file(early).read_bytes() == before
 
 
@@ -167,19 +215,22 @@ def test_a_log_edited_by_hand_is_named(early, small_set):
     lines = text.splitlines(keepends=True)
     lines[3] = lines[3].replace('"pair": "', '"pair": "x')
     log_file(early).write_text("".join(lines))
-    with pytest.raises(InputError, match="changed after it was written: line 4"):
+    with refused(file=log_file(early), line=4, remedy="restore the log from a copy"):
         run(early, observer=observer)
 
 
 @pytest.mark.parametrize(
-    ("arguments", "message"),
+    ("arguments", "told"),
     [
-        ({"observer": "LGM"}, 'did you mean "LGN"'),
-        ({"observer": "LGN", "participant": "sub-01"}, "participant: letters and digits only"),
+        ({"observer": "LGM"}, {"field": "observer", "value": "LGM", "allowed": "LGN"}),
+        (
+            {"observer": "LGN", "participant": "sub-01"},
+            {"field": "participant", "value": "sub-01", "remedy": '"01"'},
+        ),
     ],
 )
-def test_nothing_is_written_for_bad_arguments(early, arguments, message):
-    with pytest.raises(InputError, match=message):
+def test_nothing_is_written_for_bad_arguments(early, arguments, told):
+    with refused(**told):
         run(early, **arguments)
     assert not (early.parent / "data").exists()
 
@@ -250,9 +301,9 @@ def test_the_reference_comes_first_with_a_dither_of_its_own(write_experiment, sm
         difference = reference.astype(int) - shown.reference
         assert 0 < np.abs(difference).max() <= 1
         rng = np.random.default_rng(presented.dither_seed)
-        entry = small_set.entry(presented.planned.condition.image)
-        base = small_set.base(entry.name)
-        drawn = [quantise(base, Display(), entry.encoding, rng) for _ in range(3)]
+        entry = small_set[presented.planned.condition.image]
+        base = entry.base
+        drawn = [quantize(base, Display(), entry.encoding, rng) for _ in range(3)]
         assert (reference == drawn[2]).all()
 
 
@@ -352,9 +403,11 @@ def test_what_cannot_be_shown_is_refused_by_name_unless_left_out(calibrated):
     damaged = calibration.model_dump(mode="json")
     damaged["conditions"][2] |= {"problems": ["too fine for 8 bits"], "smallest": None}
     Path(calibration.label).write_text(json.dumps(damaged))
-    message = r"camel/random-1/1 cannot be shown: too fine.*\n.*leave_out: \[camel/random-1/1\]"
-    with pytest.raises(InputError, match=message):
+    with refused(
+        file=path, field="camel/random-1/1", remedy="leave_out: [camel/random-1/1]"
+    ) as told:
         run(path, observer="LGN")
+    assert "too fine for 8 bits" in told.value.problem
     path.write_text(path.read_text() + "leave_out: [camel/random-1/1]\n")
     log = run(path, observer="LGN")
     assert log.complete
@@ -365,16 +418,17 @@ def test_what_cannot_be_shown_is_refused_by_name_unless_left_out(calibrated):
 def test_a_person_needs_the_calibration_of_this_set_and_display(calibrated, early):
     _, path = calibrated
     (path.parent / "displays" / "lab.yaml").write_text("curve: 2.4\n")
-    with pytest.raises(InputError, match=r"lab has changed.*pdpsych calibrate .*--uncalibrated"):
+    with refused(remedy="try out `uncalibrated`") as told:
         run(path)
-    with pytest.raises(InputError, match=r"display: .* file of its own.*--uncalibrated"):
+    assert "the display lab has changed" in str(told.value)
+    with refused(file=early, field="display", remedy="a file of its own"):
         run(early)
     assert not (early.parent / "data").exists()
 
 
 def test_an_image_at_the_ends_of_the_gamut_is_refused(early, monkeypatch):
     monkeypatch.setattr(StimulusSet, "base", lambda self, image: np.ones((1, 32, 32)))
-    with pytest.raises(InputError, match=r"early\.yaml: max_clipped: .*image camel.*range"):
+    with refused(file=early, field="max_clipped", value=0.05, remedy="image camel"):
         run(early, observer="LGN")
     assert not (early.parent / "data").exists()
 

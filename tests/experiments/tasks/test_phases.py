@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from pydantic import ValidationError
 
 from pdpsych.displays.rendering import Shown
 from pdpsych.experiments.tasks.phases import Timing
@@ -17,6 +18,13 @@ def shown(task: str, position: int, reference: bool):
         (p.name, p.milliseconds, p.mark, {k: int(v[0, 0, 0]) for k, v in p.images.items()})
         for p in planned
     ]
+
+
+@pytest.mark.parametrize("name", Timing.model_fields)
+def test_seconds_are_noticed(name):
+    with pytest.raises(ValidationError, match=r"in ms, got 0.25; did you mean 250\?"):
+        Timing(**{name: 0.25})
+    assert getattr(Timing(**{name: 1}), name) == 1
 
 
 BEFORE = [("gap", 1, False, {}), ("fixation", 2, True, {})]

@@ -34,7 +34,7 @@ def test_inverse_is_symmetric_and_positive(shape, matrix_representations):
     matrices = [rng.standard_normal((size, size)), 100 * rng.standard_normal((size, size))]
     matrices.append(1e-3 * rng.standard_normal((2, size)))
     image = torch.full(shape, 0.5, dtype=torch.float64)
-    geometry = LocalGeometry(matrix_representations(*matrices), image, FLOOR)
+    geometry = LocalGeometry(matrix_representations(*matrices), image, floor=FLOOR)
     preconditioner = Preconditioner(geometry)
 
     @given(st.lists(st.floats(0, 1), min_size=3, max_size=3))
@@ -62,7 +62,7 @@ def test_near_exact_for_filters_that_cosine_transforms_make_diagonal(matrix_repr
     low = np.round(transform.frequency.flatten().numpy() * 24) <= 5
     transfers = [np.where(low, 30.0, 0.5), np.where(low, 0.2, 10.0)]
     representations = matrix_representations(*(h[:, None] * cosines for h in transfers))
-    geometry = LocalGeometry(representations, image, FLOOR)
+    geometry = LocalGeometry(representations, image, floor=FLOOR)
     for weights in np.array([[1.0, 0.0], [0.0, 1.0], [0.7, 2.0]]):
         fisher = sum(w * _fisher(geometry, i) for i, w in enumerate(weights))
         assert weights.all() or np.linalg.cond(fisher) > 80
@@ -72,14 +72,14 @@ def test_near_exact_for_filters_that_cosine_transforms_make_diagonal(matrix_repr
 
 
 def test_power_estimates_the_floored_trace(photograph):
-    geometry = LocalGeometry(models.load(["LN", "LG", "LGN"]), photograph(24), FLOOR)
+    geometry = LocalGeometry(models.load(["LN", "LG", "LGN"]), photograph(24), floor=FLOOR)
     traces = [np.trace(_fisher(geometry, i)) / geometry.dimension for i in range(3)]
     np.testing.assert_allclose(Preconditioner(geometry).power, traces, rtol=0.2)
 
 
 @pytest.mark.parametrize(("name", "factor"), [("LN", 30), ("LGG", 5), ("LGN", 4)])
 def test_condition_of_an_early_visual_model_falls(name, factor, photograph):
-    geometry = LocalGeometry(models.load([name]), photograph(24), 0.03)
+    geometry = LocalGeometry(models.load([name]), photograph(24), floor=0.03)
     fisher = _fisher(geometry, 0)
     ratios = _preconditioned(geometry, fisher, np.ones(1))
     assert ratios.max() / ratios.min() < np.linalg.cond(fisher) / factor
@@ -90,7 +90,7 @@ def test_conjugate_gradients_on_lg_need_fewer_steps(photograph):
 
     So the condition number does not fall, but most eigenvalues come together.
     """
-    geometry = LocalGeometry(models.load(["LG"]), photograph(24), 0.03)
+    geometry = LocalGeometry(models.load(["LG"]), photograph(24), floor=0.03)
     fisher, size = _fisher(geometry, 0), geometry.dimension
     divide = Preconditioner(geometry).inverse(np.ones(1))
     gradient = np.random.default_rng(0).standard_normal(size)

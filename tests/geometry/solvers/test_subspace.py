@@ -20,7 +20,7 @@ def matrices():
 @pytest.fixture
 def local(matrices, matrix_representations):
     image = torch.full(SHAPE, 0.5, dtype=torch.float64)
-    return LocalGeometry(matrix_representations(*matrices), image, FLOOR)
+    return LocalGeometry(matrix_representations(*matrices), image, floor=FLOOR)
 
 
 def _noise(count, seed):

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from pdpsych.geometry.local import LocalGeometry
 from pdpsych.geometry.solvers.preconditioner import Preconditioner
-from pdpsych.geometry.solvers.weighted_information import NEGLIGIBLE, TOLERANCE, Resistance
+from pdpsych.geometry.solvers.weighted_information import NEGLIGIBLE, TOLERANCE, WeightedInformation
 from pdpsych.geometry.space import DistortionSpace
 
 SHAPE = (1, 5, 6)
@@ -48,8 +48,8 @@ def _matrices(seed, scales=(1.0, 1.0, 1.0)):
 
 
 def _built(matrix_representations, matrices, space=None, floor=0.1):
-    """Return what a Resistance needs, and each representation's floored Fisher matrix."""
-    geometry = LocalGeometry(matrix_representations(*matrices), IMAGE, floor)
+    """Return what a WeightedInformation needs, and each representation's floored Fisher matrix."""
+    geometry = LocalGeometry(matrix_representations(*matrices), IMAGE, floor=floor)
     fishers = [m.T @ m + f * np.eye(SIZE) for m, f in zip(matrices, geometry.floors, strict=True)]
     space = space or DistortionSpace(IMAGE)
     return (geometry, space, Preconditioner(geometry)), np.stack(fishers)
@@ -67,9 +67,9 @@ def test_solution_is_near_that_of_a_dense_solve(weights, options, matrix_represe
     eye = torch.eye(SIZE, dtype=torch.float64).reshape(-1, *SHAPE)
     p = space.apply(eye).flatten(1).numpy().T
     dense = p.T @ np.tensordot(weights, fishers, 1) @ p
-    resistance = Resistance(*parts, np.array(weights))
+    information = WeightedInformation(*parts, np.array(weights))
     gradient = space.adjoint(_noise(1, 1))
-    found = space.apply(resistance.solve(gradient[0])[None]).flatten().numpy()
+    found = space.apply(information.solve(gradient[0])[None]).flatten().numpy()
     exact = p @ np.linalg.lstsq(dense, gradient.flatten().numpy(), rcond=1e-12)[0]
     # Conjugate gradients bound the residual; the error is compared in the norm they minimise.
     inner = np.tensordot(weights, fishers, 1)
@@ -87,9 +87,9 @@ def test_solution_climbs(options, matrix_representations):
     def climbs(seed, weights):
         weights = np.array(weights) if sum(weights) > 1e-3 else np.eye(3)[0]
         gradient = space.adjoint(_noise(seed, 1))[0]
-        resistance = Resistance(*parts, weights)
-        assert (gradient * resistance.solve(gradient)).sum() > 0
-        assert (gradient * resistance.precondition(gradient)).sum() > 0
+        information = WeightedInformation(*parts, weights)
+        assert (gradient * information.solve(gradient)).sum() > 0
+        assert (gradient * information.precondition(gradient)).sum() > 0
 
     climbs()
 
@@ -99,33 +99,33 @@ def test_a_soft_window_does_not_slow_the_solution(side, matrix_representations):
     """All distortions inside it are allowed, however softly it ends."""
     shape, size = (1, side, side), side**2
     image = torch.full(shape, 0.5, dtype=torch.float64)
-    geometry = LocalGeometry(matrix_representations(np.eye(size)), image, 0.1)
+    geometry = LocalGeometry(matrix_representations(np.eye(size)), image, floor=0.1)
     space = DistortionSpace(image, window=1.0)
-    resistance = Resistance(geometry, space, Preconditioner(geometry), np.ones(1))
+    information = WeightedInformation(geometry, space, Preconditioner(geometry), np.ones(1))
     noise = torch.from_numpy(np.random.default_rng(1).standard_normal((1, *shape)))
     gradient = space.adjoint(noise)
     weight = space.apply(torch.ones_like(noise))
     exact = torch.where(weight > 0, noise, 0) / (1 + float(geometry.floors[0]))
-    error = space.apply(resistance.solve(gradient[0], steps=3)[None]) - exact
+    error = space.apply(information.solve(gradient[0], steps=3)[None]) - exact
     assert error.norm() < 0.2 * exact.norm()
 
 
 def test_a_gradient_of_zero_gives_zero(matrix_representations):
     parts, _ = _built(matrix_representations, _matrices(0))
-    resistance = Resistance(*parts, np.array([1.0, 1.0, 0.0]))
-    assert (resistance.solve(torch.zeros(SHAPE, dtype=torch.float64)) == 0).all()
+    information = WeightedInformation(*parts, np.array([1.0, 1.0, 0.0]))
+    assert (information.solve(torch.zeros(SHAPE, dtype=torch.float64)) == 0).all()
 
 
 def test_no_step_is_the_preconditioned_gradient_and_steps_come_nearer(matrix_representations):
     matrices = _matrices(0)
     parts, fishers = _built(matrix_representations, matrices, floor=0.1)
-    resistance = Resistance(*parts, np.ones(len(matrices)))
+    information = WeightedInformation(*parts, np.ones(len(matrices)))
     gradient = _noise(3)
-    torch.testing.assert_close(resistance.solve(gradient, 0), resistance.precondition(gradient))
+    torch.testing.assert_close(information.solve(gradient, 0), information.precondition(gradient))
     exact = np.linalg.solve(fishers.sum(axis=0), gradient.flatten().numpy())
     errors = []
     for steps in (1, 2, 4, 8):
-        error = resistance.solve(gradient, steps).flatten().numpy() - exact
+        error = information.solve(gradient, steps).flatten().numpy() - exact
         errors.append(error @ fishers.sum(axis=0) @ error)
     assert (np.diff(errors) <= 0).all()
     assert errors[-1] < errors[0] / 2
@@ -142,25 +142,25 @@ def _counted(matrix_representations, scales):
 def test_a_network_that_does_not_matter_is_not_run(last, matrix_representations):
     """Of unit mean power and η = 0.5, the floors of the others resist by 0.25 each."""
     representations, networks = _counted(matrix_representations, (1.0, 1.0, 1.0))
-    geometry = LocalGeometry(representations, IMAGE, 0.5)
+    geometry = LocalGeometry(representations, IMAGE, floor=0.5)
     preconditioner = Preconditioner(geometry)
     weights = np.array([1.0, 1.0, last * NEGLIGIBLE * 2 * 0.25])
     weights /= weights * [1, 1, 0] @ geometry.floors / 0.5
-    resistance = Resistance(geometry, DistortionSpace(IMAGE), preconditioner, weights)
+    information = WeightedInformation(geometry, DistortionSpace(IMAGE), preconditioner, weights)
     before = [network.count for network in networks]
-    resistance.solve(_noise(1))
+    information.solve(_noise(1))
     ran = [network.count > b for network, b in zip(networks, before, strict=True)]
     assert ran == [True, True, last > 1]
 
 
 def test_preconditioning_runs_no_network(matrix_representations):
     representations, networks = _counted(matrix_representations, (1.0, 1.0))
-    geometry = LocalGeometry(representations, IMAGE, 0.1)
-    resistance = Resistance(
+    geometry = LocalGeometry(representations, IMAGE, floor=0.1)
+    information = WeightedInformation(
         geometry, DistortionSpace(IMAGE), Preconditioner(geometry), np.array([1.0, 1.0])
     )
     before = [network.count for network in networks]
-    resistance.precondition(_noise(1))
+    information.precondition(_noise(1))
     assert [network.count for network in networks] == before
 
 
@@ -170,6 +170,6 @@ def test_only_the_floor_resists_what_a_representation_is_blind_to(matrix_represe
     parts, fishers = _built(matrix_representations, [matrix], floor=0.5)
     floor = parts[0].floors[0]
     blind = np.linalg.svd(matrix)[2][6:].T @ rng.standard_normal(SIZE - 6)
-    found = Resistance(*parts, np.ones(1)).solve(torch.from_numpy(blind).reshape(SHAPE))
+    found = WeightedInformation(*parts, np.ones(1)).solve(torch.from_numpy(blind).reshape(SHAPE))
     error = found.flatten().numpy() - blind / floor
     assert error @ fishers[0] @ error < (3 * TOLERANCE) ** 2 * (blind @ blind) / floor

@@ -7,9 +7,9 @@ import subprocess
 import sys
 
 import pytest
+from refusals import refused
 from torchvision.models import get_model_weights, list_models
 
-from pdpsych.common.errors import InputError
 from pdpsych.models.sources import catalogue
 
 
@@ -83,23 +83,23 @@ def test_all_of_torchvisions_weights_have_a_digest():
 
 
 @pytest.mark.parametrize(
-    ("architecture", "weights", "message"),
+    ("architecture", "weights", "value", "near"),
     [
-        ("resnet50", "DEFAULT", "changes with the version.*IMAGENET1K_V1, IMAGENET1K_V2"),
-        ("resnet50", "IMAGENET1K_V3", 'did you mean "IMAGENET1K_V'),
-        ("resnet50", "robust_l2_4", 'did you mean "robust_l2_3"'),
-        ("resnet51", "IMAGENET1K_V1", 'no architecture "resnet51"; did you mean "resnet'),
+        ("resnet50", "DEFAULT", "DEFAULT", "IMAGENET1K_V1"),
+        ("resnet50", "IMAGENET1K_V3", "IMAGENET1K_V3", "IMAGENET1K_V2"),
+        ("resnet50", "robust_l2_4", "robust_l2_4", "robust_l2_3"),
+        ("resnet51", "IMAGENET1K_V1", "resnet51", "resnet50"),
     ],
 )
-def test_refuses_what_it_does_not_know(architecture, weights, message):
-    with pytest.raises(InputError, match=message):
+def test_refuses_what_it_does_not_know(architecture, weights, value, near):
+    with refused(value=value, allowed=near):
         catalogue.find(architecture, weights)
 
 
 def test_listing_needs_no_torch():
     code = (
         "import sys\n"
-        "from pdpsych.models import catalogue\n"
+        "from pdpsych.models.sources import catalogue\n"
         "assert catalogue.checkpoints() and 'torch' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

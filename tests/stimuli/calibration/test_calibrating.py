@@ -1,22 +1,25 @@
 from __future__ import annotations
 
+import hashlib
 import json
+import os
 import re
 import shutil
+import subprocess
+import sys
 
 import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from refusals import refused
 
-from pdpsych.common.errors import InputError
 from pdpsych.common.section import load
+from pdpsych.displays import Display
 from pdpsych.displays.rendering import show
-from pdpsych.stimuli import Display, StimulusSet, calibrate
-from pdpsych.stimuli.calibration.calibrating import share_above
-from pdpsych.stimuli.calibration.figures import coverage, draw, gain
-from pdpsych.stimuli.stimulus_set import MANIFEST, array_file, sha256_of
+from pdpsych.stimuli import Calibration, NewImage, NewPair, StimulusSet, calibrate
+from pdpsych.stimuli.calibration.doubts import share_above
 
 SIDE = 48
 
@@ -38,39 +41,17 @@ def _distortions(shape, rng):
 def write_set(tmp_path):
     """Return a function that writes a set of one image with two pairs of distortions."""
 
-    def build(image=None, channels=1, encoding="srgb", name="tiny"):
+    def build(image=None, channels=1, encoding="srgb", name="tiny", seen=True):
         rng = np.random.default_rng(3)
         shape = (channels, SIDE, SIDE)
         image = rng.uniform(0.2, 0.8, shape) if image is None else image
-        folder = tmp_path / "sets" / name
-        (folder / "arrays").mkdir(parents=True)
-        arrays = {"image": image, "distortions": _distortions(shape, rng)}
-        np.savez(folder / array_file("cat"), **{k: a.astype(np.float32) for k, a in arrays.items()})
         sensitivities = {"white": {"A": (2, 4), "B": (4, 2)}, "sharp": {"A": (1, 8), "B": (3, 3)}}
-        entry = {
-            "name": "cat",
-            "source": "cat.png",
-            "source_sha256": "0" * 64,
-            "shape": shape,
-            "encoding": encoding,
-            "pairs": [
-                {"name": pair, "kind": "random", "sensitivities": values}
-                for pair, values in sensitivities.items()
-            ],
+        pairs = {
+            pair: NewPair(*both, sensitivities[pair] if seen else {})
+            for pair, both in zip(sensitivities, _distortions(shape, rng), strict=True)
         }
-        manifest = {
-            "schema_version": 1,
-            "name": name,
-            "created": "2026-01-01T00:00:00+00:00",
-            "versions": {},
-            "recipe": {},
-            "floor": 0.03,
-            "models": ["A", "B"],
-            "images": [entry],
-            "files": {array_file("cat"): sha256_of(folder / array_file("cat"))},
-        }
-        (folder / MANIFEST).write_text(json.dumps(manifest))
-        return StimulusSet.open(folder)
+        images = {"cat": NewImage(image, pairs, encoding)}
+        return StimulusSet.create(tmp_path / "sets" / name, images, floor=0.03)
 
     return build
 
@@ -78,8 +59,8 @@ def write_set(tmp_path):
 def _by_draws(opened, key, amplitude, display, draws=40):
     """Mean and standard deviation of the gain of presentations of both signs, one by one."""
     rng = np.random.default_rng(0)
-    base, ε = opened.base(key[0]), opened.distortion(*key)
-    encoding = opened.entry(key[0]).encoding
+    base, ε = opened[key[0]].base, opened[key[0]][key[1]].distortion(key[2])
+    encoding = opened[key[0]].encoding
     return [
         np.array(
             [show(base, ε, s * amplitude, display, encoding, rng).realised for _ in range(draws)]
@@ -169,7 +150,7 @@ def test_more_bits_show_smaller_amplitudes(write_set):
 def test_gamut_limits_are_exact(write_set):
     opened = write_set()
     found = calibrate(opened, Display(), max_clipped=0.02).condition("cat", "white", 2)
-    base, ε = opened.base("cat").astype(float), opened.distortion("cat", "white", 2).astype(float)
+    base, ε = opened["cat"].base.astype(float), opened["cat"]["white"].distortion(2).astype(float)
 
     def clipped(amplitude):
         return max(np.mean((x < 0) | (x > 1)) for x in (base + amplitude * ε, base - amplitude * ε))
@@ -194,7 +175,7 @@ def test_what_cannot_be_shown_is_named_with_reason_and_remedy(write_set):
     lost = found.condition("cat", "sharp", 1)
     assert lost.range is None
     assert re.search("a gain of 0.*headroom", lost.problems[0])
-    said = str(found)
+    said = found.describe()
     assert "3 of 4 conditions can be shown" in said
     assert "cat/sharp/1: no range of amplitudes is shown within 10 %" in said
 
@@ -267,24 +248,80 @@ def test_it_is_found_again_for_exactly_this_set_and_display(write_set, tmp_path)
     path = tmp_path / "lab.yaml"
     path.write_text("curve: 2.2\n")
     display = load(path, Display)
-    assert opened.calibration(display) is None
-    with pytest.raises(InputError, match=r"not calibrated for the display lab; run: pdpsych cal"):
-        opened.needed_calibration(display)
+    assert Calibration.of(opened, display) is None
+    assert Calibration.all_of(opened) == []
+    with refused(file="tiny", field="display", remedy="pdpsych calibrate") as told:
+        Calibration.needed(opened, display)
+    assert told.value.problem == "not calibrated for the display lab"
     made = calibrate(opened.path, path)
     assert made.folder == (opened.path / "calibrations" / "lab").resolve()
-    assert opened.calibration(display) == made == opened.needed_calibration(display)
-    assert opened.calibration_of(made.sha256) == made
+    assert Calibration.of(opened, display) == made == Calibration.needed(opened, display)
+    assert Calibration.with_sha256(opened, made.sha256) == made
+    assert Calibration.with_sha256(opened, "0") is None
     # A copy under another name is the same display.
     shutil.copy(path, tmp_path / "copy.yaml")
-    assert opened.calibration(load(tmp_path / "copy.yaml", Display)) == made
+    assert Calibration.of(opened, load(tmp_path / "copy.yaml", Display)) == made
     assert StimulusSet.open(opened.path).sha256 == opened.sha256
     path.write_text("curve: 2.3\n")
-    with pytest.raises(InputError, match="the display lab has changed since"):
-        opened.needed_calibration(load(path, Display))
+    with refused(remedy="pdpsych calibrate") as told:
+        Calibration.needed(opened, load(path, Display))
+    assert "the display lab has changed since" in told.value.problem
     other = tmp_path / "other.yaml"
     other.write_text("curve: 1.0\n")
-    with pytest.raises(InputError, match="calibrated for lab, not for other"):
-        opened.needed_calibration(load(other, Display))
+    with refused(value="other") as told:
+        Calibration.needed(opened, load(other, Display))
+    assert told.value.problem == "calibrated for lab, not for other"
+
+
+def test_a_calibration_of_version_0_1_0_is_still_that_of_its_set(write_set):
+    """It names the set by the SHA-256 of the manifest's bytes, and has numbers of 17 digits."""
+    opened = write_set()
+    path = calibrate(opened, Display()).folder / "calibration.json"
+    data = json.loads(path.read_text())
+    manifest = (opened.path / "manifest.json").read_bytes()
+    data["stimulus_set_sha256"] = hashlib.sha256(manifest).hexdigest()
+    data["conditions"][0]["steps"][0]["gain"] = 0.12345678901234567
+    path.write_text(json.dumps(data))
+    found = Calibration.of(opened, Display())
+    assert found.conditions[0].steps[0].gain == 0.12345678901234567
+    for condition in data["conditions"]:
+        del condition["sensitivities"]
+    known = {k: v for k, v in data.items() if k not in ("created", "versions")}
+    as_then = hashlib.sha256(json.dumps(known, sort_keys=True).encode()).hexdigest()
+    assert found.sha256 == as_then
+    assert Calibration.with_sha256(opened, as_then) == found
+
+
+THREADS = """
+import sys
+from pdpsych.displays import Display
+from pdpsych.stimuli import calibrate
+print(calibrate(sys.argv[1], Display(curve=2.1, dither=sys.argv[2])).sha256)
+"""
+
+
+@pytest.mark.parametrize("dither", ["uniform", "none"])
+def test_its_identity_does_not_depend_on_the_number_of_threads(tmp_path, dither):
+    rng = np.random.default_rng(0)
+    image = rng.uniform(0.2, 0.8, (1, 256, 256))
+    pairs = {"white": NewPair(*_unit(rng.standard_normal((2, 1, 256, 256))))}
+    opened = StimulusSet.create(tmp_path / "set", {"noise": NewImage(image, pairs)})
+    found = set()
+    for threads in ("1", "2"):
+        names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+        environment = {**os.environ, **dict.fromkeys(names, threads)}
+        command = [sys.executable, "-c", THREADS, str(opened.path), dither]
+        found.add(subprocess.run(command, env=environment, capture_output=True, check=True).stdout)
+    assert len(found) == 1
+
+
+def test_numbers_have_seven_digits(write_set):
+    found = calibrate(write_set(), Display(width_px=1920, width_cm=53, distance_cm=57))
+    numbers = [found.pixels_per_degree, *found.conditions[0].thresholds.values()]
+    for c in found.conditions:
+        numbers += [c.inside_gamut, c.most, c.smallest, c.largest, c.above_eye]
+        numbers += [value for step in c.steps for value in step.model_dump().values()]
+    assert all(value == float(f"{value:.7g}") for value in numbers)
 
 
 def test_its_identity_is_what_can_be_shown(write_set):
@@ -307,39 +344,39 @@ def test_the_table_has_all_amplitudes_in_all_units(write_set):
 
 
 @pytest.mark.parametrize(
-    ("damage", "message"),
+    ("damage", "told"),
     [
-        (lambda d: d | {"schema_version": 99}, "has 99, this pdpsych reads up to 1"),
-        (lambda d: d | {"max_cliped": 0.1}, 'did you mean "max_clipped"'),
-        (lambda d: [], "expected a mapping"),
+        (lambda d: d | {"schema_version": 99}, {"field": "schema_version", "value": 99}),
+        (lambda d: d | {"max_cliped": 0.1}, {"field": "max_cliped", "allowed": "max_clipped"}),
+        (lambda d: [], {}),
     ],
 )
-def test_a_damaged_calibration_is_named(write_set, damage, message):
+def test_a_damaged_calibration_is_named(write_set, damage, told):
     opened = write_set()
     path = calibrate(opened, Display()).folder / "calibration.json"
     path.write_text(json.dumps(damage(json.loads(path.read_text()))))
-    with pytest.raises(InputError, match=re.escape(message)):
-        opened.calibration(Display())
+    with refused(file="calibration.json", **told):
+        Calibration.of(opened, Display())
 
 
 @pytest.mark.parametrize(
-    ("display", "settings", "message"),
+    ("display", "settings", "told"),
     [
-        ({"width_px": 40, "height_px": 100}, {}, "image cat is 48 × 48 pixels, larger than"),
-        ({"height_px": 47}, {}, "larger than Display"),
-        ({}, {"max_clipped": 1.5}, "max_clipped: at least 0 and below 1, got 1.5"),
-        ({}, {"threshold_rms": 0}, "threshold_rms: above 0"),
+        ({"width_px": 40, "height_px": 100}, {}, {"field": "images.cat", "value": "48 × 48"}),
+        ({"height_px": 47}, {}, {"field": "images.cat", "remedy": "preprocess.size"}),
+        ({}, {"max_clipped": 1.5}, {"field": "max_clipped", "value": 1.5}),
+        ({}, {"threshold_rms": 0}, {"field": "threshold_rms", "value": 0}),
     ],
 )
-def test_bad_input_is_refused_and_writes_nothing(write_set, display, settings, message):
+def test_bad_input_is_refused_and_writes_nothing(write_set, display, settings, told):
     opened = write_set()
-    with pytest.raises(InputError, match=re.escape(message)):
+    with refused(**told):
         calibrate(opened, Display(**display), **settings)
     assert not (opened.path / "calibrations").exists()
 
 
 def test_an_unknown_condition_is_named(write_set):
-    with pytest.raises(InputError, match='did you mean "cat/white/1"'):
+    with refused(field="conditions", value="cat/whit/1", allowed="cat/white/1"):
         calibrate(write_set(), Display()).condition("cat", "whit", 1)
 
 
@@ -347,13 +384,36 @@ def test_figures_have_a_line_for_each_condition(write_set):
     patch = np.full((1, SIDE, SIDE), 0.5)
     patch[:, 20:23, 20:23] = 1
     made = calibrate(write_set(patch), Display())
-    left, right = gain(made).axes
+    left, right = made.plot_gain().axes
     assert len(right.lines) == 4 + 3
     realised = left.lines[0].get_ydata() / left.lines[0].get_xdata()
     np.testing.assert_allclose(realised, right.lines[0].get_ydata())
-    rows = coverage(made).axes[0]
+    rows = made.plot().axes[0]
     assert [t.get_text() for t in rows.get_yticklabels()] == [c.name for c in made.conditions]
-    drawn = draw(made)
+    drawn = made.draw()
     assert all(path.stat().st_size > 5000 for path in drawn)
     empty = calibrate(write_set(np.zeros((1, SIDE, SIDE)), name="black"), Display())
-    assert all(path.exists() for path in draw(empty))
+    assert all(path.exists() for path in empty.draw())
+
+
+def test_a_set_without_models_is_calibrated_too(write_set):
+    made = calibrate(write_set(seen=False), Display())
+    assert made.conditions[0].thresholds == {}
+    assert made.conditions[0].range is not None
+    assert repr(made) == "<Calibration: display, 4 of 4 conditions can be shown>"
+    assert all(path.exists() for path in made.draw())
+    with refused(field="models", file="tiny"):
+        calibrate(StimulusSet.open(made.folder.parents[1]), Display(), models=True)
+
+
+def test_log_ratios_are_those_of_what_is_shown_where_models_were_asked(write_set):
+    opened = write_set()
+    first = calibrate(opened, Display())
+    assert not first.has_sensitivities
+    pd.testing.assert_frame_equal(first.log_ratios(opened), opened.log_ratios())
+    seen = {"cat/white/1": {"A": 3.0, "B": 1.0}, "cat/white/2": {"A": 1.0, "B": 2.0}}
+    asked = [c.model_copy(update={"sensitivities": seen.get(c.name, {})}) for c in first.conditions]
+    found = first.model_copy(update={"conditions": tuple(asked)})
+    ratios = found.log_ratios(opened).set_index(["pair", "model"])["log_ratio"]
+    np.testing.assert_allclose(ratios["white"], np.log([3, 1 / 2]))
+    np.testing.assert_allclose(ratios["sharp"], np.log([1 / 8, 1]))

@@ -4,12 +4,14 @@ import json
 
 import numpy as np
 import pytest
+from refusals import refused
 
-from pdpsych.common.errors import InputError
-from pdpsych.displays.rendering import shown_difference
-from pdpsych.stimuli import Display, Recipe, calibrate, generate
+from pdpsych.displays import Display
+from pdpsych.displays.expectation import shown_difference
+from pdpsych.stimuli import Recipe, calibrate, generate
+from pdpsych.stimuli.manifest import MANIFEST
 from pdpsych.stimuli.recipe import Preprocess, Random, Source
-from pdpsych.stimuli.stimulus_set import MANIFEST, StimulusSet
+from pdpsych.stimuli.stimulus_set import StimulusSet
 
 
 @pytest.fixture(scope="module")
@@ -21,7 +23,7 @@ def made(tmp_path_factory):
         distortions=(Random(kind="random", pairs=1),),
         linearity=None,
     )
-    return generate(recipe, tmp_path_factory.mktemp("study") / "sets" / "tiny")
+    return generate(recipe, out=tmp_path_factory.mktemp("study") / "sets" / "tiny")
 
 
 def test_what_is_shown_well_is_seen_as_it_was_made(made):
@@ -42,9 +44,9 @@ def test_the_models_see_what_rounding_leaves(made):
     c = found.conditions[0]
     middle = np.exp(np.mean(np.log(list(c.thresholds.values()))))
     assert c.range[0] < middle < c.range[1]
-    image, key = made.base("cat"), ("cat", "random-1", 1)
-    δ = shown_difference(image, made.distortion(*key), middle, display, "srgb")
-    assert np.vdot(δ, made.distortion(*key)) == pytest.approx(1)
+    image, ε = made["cat"].base, made["cat"]["random-1"].u
+    δ = shown_difference(image, ε, middle, display, "srgb")
+    assert np.vdot(δ, ε) == pytest.approx(1)
     import torch
 
     from pdpsych import geometry, models
@@ -54,7 +56,7 @@ def test_the_models_see_what_rounding_leaves(made):
     )
     wanted = local.sensitivities(torch.from_numpy(δ.astype(np.float32))[None])[:, 0]
     np.testing.assert_allclose(list(c.sensitivities.values()), wanted, rtol=1e-4)
-    ratios = made.log_ratios(found)["log_ratio"].to_numpy()
+    ratios = found.log_ratios(made)["log_ratio"].to_numpy()
     assert np.abs(ratios - made.log_ratios()["log_ratio"].to_numpy()).max() > 0.01
     u, v = (x.sensitivities["LG"] for x in found.conditions)
     assert ratios[1] == pytest.approx(np.log(u / v))
@@ -68,7 +70,7 @@ def test_other_weights_than_the_sets_are_refused(made, tmp_path):
     manifest = json.loads((copy / MANIFEST).read_text())
     manifest["representations"][0]["weights_sha256"] = "1" * 64
     (copy / MANIFEST).write_text(json.dumps(manifest))
-    with pytest.raises(InputError, match="model LN has other weights here"):
+    with refused(file="copy", field="models", value="LN"):
         calibrate(StimulusSet.open(copy), Display(), models=True)
 
 
@@ -80,5 +82,5 @@ def test_a_set_without_a_recipe_of_models_is_refused(made, tmp_path):
     manifest = json.loads((copy / MANIFEST).read_text())
     manifest["recipe"] = {}
     (copy / MANIFEST).write_text(json.dumps(manifest))
-    with pytest.raises(InputError, match="recipe: images: field required"):
+    with refused(file="copy", field="models", remedy="without asking"):
         calibrate(StimulusSet.open(copy), Display(), models=True)

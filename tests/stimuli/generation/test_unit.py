@@ -7,12 +7,13 @@ from pathlib import Path
 
 import pytest
 
+from pdpsych.common.files.digests import file_sha256
 from pdpsych.stimuli import Recipe
 from pdpsych.stimuli.generation import unit
-from pdpsych.stimuli.generation.unit import Maker, UnitRecord, find, units_of
+from pdpsych.stimuli.generation.unit import Maker, UnitRecord, find_unit, units_of
 from pdpsych.stimuli.images import base_images
+from pdpsych.stimuli.manifest import ImageEntry, RepresentationRecord
 from pdpsych.stimuli.recipe import Preprocess, Random, Source
-from pdpsych.stimuli.stimulus_set import ImageEntry, RepresentationRecord, sha256_of
 
 RECORD = RepresentationRecord(
     name="LN",
@@ -80,14 +81,14 @@ def test_a_unit_depends_on_the_weights_and_the_pixels(cat):
 
 
 def test_a_unit_is_made_once(maker, cat, tmp_path):
-    assert find(tmp_path, cat) is None
+    assert find_unit(tmp_path, cat) is None
     assert maker(cat).failure is None
     record = tmp_path / cat.digest / "unit.json"
     before = record.stat().st_mtime_ns
     assert maker(cat).failure is None
     assert record.stat().st_mtime_ns == before
     assert [p.name for p in tmp_path.iterdir()] == [cat.digest]
-    found = find(tmp_path, cat)
+    found = find_unit(tmp_path, cat)
     assert found.image.name == "cat"
     files = {p.relative_to(record.parent).as_posix() for p in record.parent.rglob("*.*")}
     assert files == {*found.files, "unit.json"}
@@ -115,9 +116,9 @@ def test_a_damaged_unit_is_made_again(maker, cat, tmp_path, damage):
     place = tmp_path / cat.digest
     arrays = (place / "arrays" / "cat.npz").read_bytes()
     damage(place)
-    assert find(tmp_path, cat) is None
+    assert find_unit(tmp_path, cat) is None
     assert maker(cat).failure is None
-    assert find(tmp_path, cat) is not None
+    assert find_unit(tmp_path, cat) is not None
     assert (place / "arrays" / "cat.npz").read_bytes() == arrays
 
 
@@ -134,13 +135,13 @@ def test_two_that_make_the_same_unit_leave_one(maker, cat, tmp_path, monkeypatch
     monkeypatch.setattr(unit, "_make_image", overtaken)
     assert maker(cat).failure is None
     assert [p.name for p in tmp_path.iterdir()] == [cat.digest]
-    assert find(tmp_path, cat) is not None
+    assert find_unit(tmp_path, cat) is not None
 
 
 @pytest.mark.parametrize(
     ("error", "words"),
     [
-        (MemoryError(), "out of memory.*reduce --jobs, preprocess.size"),
+        (MemoryError(), "out of memory.*reduce jobs, preprocess.size"),
         (RuntimeError("DefaultCPUAllocator: can't allocate memory: 8 bytes"), "out of memory"),
         (KeyError("x"), r"KeyError: 'x' \(test_unit.py, line \d+\)"),
     ],
@@ -179,14 +180,14 @@ def test_a_record_that_was_changed_or_leads_elsewhere_is_made_again(maker, cat, 
     (tmp_path / "outside").write_text("x")
     for change in (
         {"image": record["image"] | {"encoding": "linear"}},
-        {"files": record["files"] | {"../outside": sha256_of(tmp_path / "outside")}},
+        {"files": record["files"] | {"../outside": file_sha256(tmp_path / "outside")}},
         {"files": {}},
     ):
         place.write_text(json.dumps(record | change))
-        assert find(tmp_path, cat) is None
-    files = record["files"] | {"../outside": sha256_of(tmp_path / "outside")}
+        assert find_unit(tmp_path, cat) is None
+    files = record["files"] | {"../outside": file_sha256(tmp_path / "outside")}
     entry = ImageEntry.model_validate(record["image"])
     place.write_text(UnitRecord.of(entry, files).model_dump_json())
-    assert find(tmp_path, cat) is None
+    assert find_unit(tmp_path, cat) is None
     assert maker(cat).failure is None
-    assert find(tmp_path, cat) is not None
+    assert find_unit(tmp_path, cat) is not None

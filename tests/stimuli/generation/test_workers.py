@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 import torch
+from refusals import refused
 
 from pdpsych import stimuli
-from pdpsych.common.errors import InputError
 from pdpsych.common.section import load
 from pdpsych.stimuli import Recipe
 from pdpsych.stimuli.generation import workers
@@ -88,15 +88,15 @@ def test_jobs_and_devices_choose_the_workers(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("jobs", "scheduler", "device", "message"),
+    ("jobs", "scheduler", "device", "told"),
     [
-        (0, None, "cpu", "jobs: at least 1, got 0"),
-        (2, "tcp://x:1", "cpu", "give jobs or scheduler"),
-        (None, None, "tpu9000", '"tpu9000"; allowed: cpu, cuda'),
+        (0, None, "cpu", {"field": "jobs", "value": 0}),
+        (2, "tcp://x:1", "cpu", {"field": "jobs", "remedy": "`scheduler`"}),
+        (None, None, "tpu9000", {"field": "device", "value": "tpu9000", "allowed": "cuda"}),
     ],
 )
-def test_workers_that_cannot_be_are_refused(jobs, scheduler, device, message):
-    with pytest.raises(InputError, match=message):
+def test_workers_that_cannot_be_are_refused(jobs, scheduler, device, told):
+    with refused(**told):
         choose(_some_recipe(device), jobs, scheduler)
 
 
@@ -116,22 +116,22 @@ def test_a_process_that_is_killed_fails_its_unit_only(tmp_path):
     assert list(caught.value.failed) == [brightest]
     assert "was killed" in caught.value.failed[brightest]
     assert caught.value.remaining == 0
-    assert len(list(tmp_path.glob("sets/.many.units/*/unit.json"))) == 2
+    assert len(list(tmp_path.glob("sets/.many.units/[!.]*/unit.json"))) == 2
 
 
 def test_a_scheduler_that_does_not_answer(monkeypatch, tmp_path):
     monkeypatch.setattr(workers, "SECONDS_TO_CONNECT", 0.2)
     make = Maker(_some_recipe(), tmp_path, "cpu")
-    with pytest.raises(InputError, match=r"127\.0\.0\.1:1: does not answer"):
+    with refused(field="scheduler", value="tcp://127.0.0.1:1"):
         next(OnScheduler("tcp://127.0.0.1:1").results(make, [], lambda: None))
-    with pytest.raises(InputError, match=r"tpc.*does not answer"):
+    with refused(field="scheduler", value="tpc://127.0.0.1:1"):
         next(OnScheduler("tpc://127.0.0.1:1").results(make, [], lambda: None))
 
 
 def test_without_dask_the_extra_is_named(monkeypatch, tmp_path):
     monkeypatch.setitem(sys.modules, "distributed", None)
     make = Maker(_some_recipe(), tmp_path, "cpu")
-    with pytest.raises(InputError, match=r"pip install 'pdpsych\[cluster\]'"):
+    with refused(field="scheduler", remedy="pip install 'pdpsych[cluster]'"):
         next(OnScheduler("tcp://127.0.0.1:1").results(make, [], lambda: None))
 
 
@@ -172,9 +172,9 @@ def test_a_killed_workers_units_are_made_by_the_other(alone, cluster, tmp_path):
     run = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     units = tmp_path / "sets" / ".many.units"
     _wait_for(lambda: len(list(units.glob("*.part"))) == 2)
-    _wait_for(lambda: list(units.glob("*/unit.json")) and len(list(units.glob("*.part"))) == 2)
+    _wait_for(lambda: list(units.glob("[!.]*/unit.json")) and len(list(units.glob("*.part"))) == 2)
     victim.send_signal(signal.SIGKILL)
-    made = list(units.glob("*/unit.json"))
+    made = list(units.glob("[!.]*/unit.json"))
     output, errors = run.communicate(timeout=120)
     assert 0 < len(made) < len(IMAGES)
     assert victim.wait() == -signal.SIGKILL
@@ -193,5 +193,5 @@ class Elsewhere:
 
 
 def test_workers_on_another_file_system_are_found_out(tmp_path):
-    with pytest.raises(InputError, match="there:1 does not see it; the set must be on a file"):
+    with refused(file=tmp_path, field="scheduler", remedy="must be on a file"):
         workers._check_folder(Elsewhere(), tmp_path)

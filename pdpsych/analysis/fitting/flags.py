@@ -1,0 +1,66 @@
+"""What is to be looked at in a participant's fit."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+# Above this lapse a participant is flagged: one answer in ten given without looking.
+_HIGH_LAPSE = 0.05
+# Tests of a participant's trials flag at this p value; realised discrepancies at a larger one,
+# which they fall below more seldom than it says.
+_FLAG_P = 0.01
+_FLAG_DISCREPANCY_P = 0.05
+# A preference for one position is flagged if it is large enough to see.
+_HIGH_PREFERENCE = 0.05
+
+
+def flags(row: dict[str, Any], thresholds: pd.DataFrame, deviance_p: float) -> str:
+    """Say what is to be looked at, separated by semicolons; empty if it is nothing.
+
+    Parameters
+    ----------
+    row
+        The participant's row of the table of participants.
+    thresholds
+        Those of the participant.
+    deviance_p
+        p value of the deviance of all trials.
+    """
+    found = _poor(row, thresholds) | _misfits(row, deviance_p)
+    return "; ".join(text for text, applies in found.items() if applies)
+
+
+def _poor(row: dict[str, Any], thresholds: pd.DataFrame) -> dict[str, bool]:
+    """Say what the trials do not determine."""
+    outside = int(thresholds["outside_range"].sum())
+    unmeasured = int((~thresholds["measured"]).sum())
+    chance_sd = 0.5 / np.sqrt(row["trials"])
+    return {
+        f"{outside} of {len(thresholds)} thresholds outside the amplitudes shown": outside > 0,
+        f"{unmeasured} of {len(thresholds)} thresholds not determined by trials": unmeasured > 0,
+        "answers not better than chance": row["proportion_correct"] < 0.5 + 2 * chance_sd,
+        f"lapse above {_HIGH_LAPSE:g}": row["lapse"] > _HIGH_LAPSE,
+        "exponent differs from 1": not row["exponent_low"] <= 1 <= row["exponent_high"],
+        "fit did not converge": not row["converged"],
+    }
+
+
+def _misfits(row: dict[str, Any], deviance_p: float) -> dict[str, bool]:
+    """Say in which ways the trials are not those that the model describes."""
+    away = abs(row["first_share"] - 0.5)
+    return {
+        f"thresholds change by {row['learning']:+.2f} nat from the first to the last trial": (
+            row["learning_p"] < _FLAG_P
+        ),
+        f"prefers a position: {row['first_share']:.0%} of answers for the first": (
+            row["first_p"] < _FLAG_P and away > _HIGH_PREFERENCE
+        ),
+        f"answers vary {row['overdispersion']:.1f} times as much between blocks as they should": (
+            row["overdispersion_p"] < _FLAG_P
+        ),
+        "proportion correct by d′ differs from the fitted curve": row["curve_p"] < _FLAG_P,
+        "deviance larger than expected": deviance_p < _FLAG_DISCREPANCY_P,
+    }

@@ -1,0 +1,103 @@
+"""Tables of a score, and what their columns mean."""
+
+from __future__ import annotations
+
+from pdpsych.common.tables import Column, Columns
+
+_PAIR: Columns = {
+    "image": Column("base image"),
+    "pair": Column("pair of distortions (u, v) of the image"),
+    "kind": Column("how the pair was made"),
+    "model": Column("model"),
+    "took_part": Column("whether the model took part in choosing the distortions"),
+    "low": Column("lower end of the interval", "nat"),
+    "high": Column("upper end of the interval", "nat"),
+    "score": Column("|log ratio of the model − log ratio of the human|, equation 1", "nat"),
+    "expected_perfect": Column("expected score of a perfect model with these data", "nat"),
+}
+HUMAN: Columns = _PAIR | {
+    "participant": Column('label of the participant; "all" is the mean over participants'),
+    "log_ratio": Column("log sensitivity ratio log d(u)/d(v) = log τ(v) − log τ(u)", "nat"),
+    "sd": Column(
+        "posterior standard deviation of log_ratio; for all, with the variance between "
+        "participants",
+        "nat",
+    ),
+}
+SCORES: Columns = _PAIR | {
+    "log_ratio": Column("log sensitivity ratio of the model", "nat"),
+    "error": Column("log ratio of the model − log ratio of the human", "nat"),
+    "error_low": Column("lower end of the interval of error", "nat"),
+    "error_high": Column("upper end of the interval of error", "nat"),
+    "overrates": Column(
+        "distortion the model is too sensitive to, beside the other: u, v, or neither where the "
+        "interval of error has 0 inside"
+    ),
+}
+RANKING: Columns = _PAIR | {
+    "rank": Column("1 is closest to the human"),
+    "score": Column("mean over images of the score", "nat"),
+    "median": Column("median over images of the score", "nat"),
+    "median_low": Column("lower end of the interval of median", "nat"),
+    "median_high": Column("upper end of the interval of median", "nat"),
+    "individual": Column(
+        "mean distance to single participants, to compare with the noise ceiling", "nat"
+    ),
+    "images": Column("number of base images", "count"),
+    "difference": Column("score minus the score of the best model", "nat"),
+    "difference_low": Column(
+        "lower end of the interval of difference, simultaneous over all pairs of models (max-t)",
+        "nat",
+    ),
+    "difference_high": Column("upper end of that interval", "nat"),
+    "probability_closest": Column("share of draws in which the model is the closest"),
+}
+DIFFERENCES: Columns = {
+    "kind": Column("how the pairs of distortions were made"),
+    "model": Column("the closer of two models"),
+    "other": Column("the other model"),
+    "difference": Column("mean score of the other minus that of the closer model", "nat"),
+    "standard_error": Column("of difference: trials, participants and images", "nat"),
+    "low": Column(
+        "lower end of the interval, simultaneous over all pairs of models of the kind (max-t)",
+        "nat",
+    ),
+    "high": Column("upper end of that interval", "nat"),
+    "p_value": Column("of no difference, adjusted for all pairs of models (max-t)"),
+    "separated": Column("whether the interval leaves 0 out"),
+}
+CEILING: Columns = {
+    "kind": Column("how the pairs of distortions were made"),
+    "participants": Column("participants compared with each other", "count"),
+    "images": Column("base images on which they can be", "count"),
+    "everyone": Column(
+        "mean distance of single participants to the mean of all: no model comes closer", "nat"
+    ),
+    "everyone_low": Column(
+        "lower end of its interval, with as many other participants, images and trials", "nat"
+    ),
+    "everyone_high": Column("upper end of that interval", "nat"),
+    "others": Column("mean distance of single participants to the mean of the others", "nat"),
+    "others_low": Column("lower end of the interval of others", "nat"),
+    "others_high": Column("upper end of that interval", "nat"),
+}
+SEPARATION: Columns = {
+    "kind": Column("how the pairs of distortions were made"),
+    "images": Column("base images", "count"),
+    "predicted": Column(
+        "standard deviation over models of log ratios, root mean square over pairs", "nat"
+    ),
+    "difference": Column("difference of two models' scores, mean over pairs of models", "nat"),
+    "standard_error": Column("of a difference, mean over pairs of models", "nat"),
+    "separated": Column("pairs of models that are separated", "count"),
+    "comparisons": Column("pairs of models", "count"),
+}
+SCORE: dict[str, Columns] = {
+    "human": HUMAN,
+    "scores": SCORES,
+    "ranking": RANKING,
+    "differences": DIFFERENCES,
+    "ceiling": CEILING,
+    "separation": SEPARATION,
+}
+"""The tables of a score by their names."""

@@ -1,0 +1,100 @@
+"""Commands that run sessions and hand them on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pdpsych.cli.app import ExperimentFile, Windowed, app
+from pdpsych.common.errors import InputError
+from pdpsych.common.terminal import say
+
+Participant = Annotated[
+    str | None,
+    typer.Option(help="Letters and digits; without it a dialog asks, or if nobody looks: 01."),
+]
+Simulate = Annotated[
+    str | None,
+    typer.Option(
+        metavar="OBSERVER",
+        help="Let a simulated observer answer: a model of the set, or an observer's YAML file.",
+    ),
+]
+
+
+@app.command()
+def run(
+    experiment: ExperimentFile,
+    participant: Participant = None,
+    session: Annotated[str, typer.Option(help="Letters and digits.")] = "01",
+    run: Annotated[
+        str | None, typer.Option(help="A number; where a session has several runs.")
+    ] = None,
+    simulate: Simulate = None,
+    show: Annotated[
+        bool, typer.Option("--show", help="Let the simulated observer answer in a window.")
+    ] = False,
+    windowed: Windowed = False,
+    uncalibrated: Annotated[
+        bool,
+        typer.Option("--uncalibrated", help="Do without a calibration; for trying out."),
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only say what the session will be.")
+    ] = False,
+) -> None:
+    """Run a session, or go on with one that was interrupted."""
+    from pdpsych import experiments
+    from pdpsych.common.section import load
+
+    loaded = load(experiment, experiments.Experiment)
+    try:
+        if participant is None and not (simulate or dry_run):
+            from pdpsych.experiments.person import dialog
+
+            participant, session, run = dialog.ask(loaded, session, run)
+        who = "01" if participant is None else participant
+        if dry_run:
+            planned = experiments.outline(
+                loaded, who, session=session, run=run, uncalibrated=uncalibrated
+            )
+            say(planned.describe())
+            return
+        log = experiments.run(
+            loaded,
+            who,
+            session=session,
+            run=run,
+            observer=simulate,
+            show=show,
+            windowed=windowed,
+            uncalibrated=uncalibrated,
+            progress=bool(simulate) and not show,
+        )
+    except experiments.SessionStopped as stopped:
+        say(f"{stopped}; the same command goes on from there")
+        return
+    say(log.describe())
+
+
+@app.command()
+def export(
+    experiment: ExperimentFile,
+    bids: Annotated[
+        Path | None, typer.Option(metavar="OUT", help="Folder of a BIDS dataset to make.")
+    ] = None,
+    psych_ds: Annotated[
+        Path | None, typer.Option(metavar="OUT", help="Folder of a Psych-DS dataset to make.")
+    ] = None,
+) -> None:
+    """Write all sessions of an experiment as a dataset that others can read."""
+    from pdpsych import experiments
+
+    if bids is None and psych_ds is None:
+        raise InputError("nothing to export to", remedy="give --bids OUT, --psych-ds OUT or both")
+    if bids is not None:
+        say(f"BIDS: {experiments.export(experiment, bids, layout='bids')}")
+    if psych_ds is not None:
+        say(f"Psych-DS: {experiments.export(experiment, psych_ds, layout='psych-ds')}")

@@ -1,0 +1,97 @@
+"""Commands that make stimulus sets and fit them to displays."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pdpsych.cli.app import RecipeFile, SetFolder, app
+from pdpsych.common.terminal import say
+
+
+@app.command()
+def generate(
+    recipe: RecipeFile,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder of the set; default: sets/NAME beside the recipe.")
+    ] = None,
+    jobs: Annotated[
+        int | None,
+        typer.Option(help="Worker processes; default: 1, or one per visible GPU."),
+    ] = None,
+    shard: Annotated[
+        str | None,
+        typer.Option(metavar="i/N", help="Make every N-th image, from the i-th; for job arrays."),
+    ] = None,
+    scheduler: Annotated[
+        str | None, typer.Option(metavar="ADDRESS", help="Let a Dask scheduler's workers do it.")
+    ] = None,
+    display: Annotated[
+        Path | None,
+        typer.Option(help="Then calibrate it for this display, with the models' sensitivities."),
+    ] = None,
+) -> None:
+    """Make a stimulus set from a recipe; goes on where it was interrupted."""
+    from pdpsych import stimuli
+    from pdpsych.common.section import load
+    from pdpsych.displays import Display
+
+    if display is not None:
+        load(display, Display)
+    try:
+        made = stimuli.generate(
+            recipe, out=out, jobs=jobs, shard=shard, scheduler=scheduler, progress=True
+        )
+    except stimuli.SetUnfinished as unfinished:
+        say(str(unfinished), error=bool(unfinished.failed))
+        raise typer.Exit(1 if unfinished.failed else 0) from None
+    except KeyboardInterrupt:
+        say("\ninterrupted; finished images are kept, the same command goes on", error=True)
+        raise typer.Exit(130) from None
+    say(made.summary())
+    if display is not None:
+        calibrate(made.path, display, models=True)
+
+
+@app.command()
+def calibrate(
+    stimulus_set: SetFolder,
+    display: Annotated[Path, typer.Option(help="Display, experiments/displays/NAME.yaml.")],
+    max_clipped: Annotated[
+        float, typer.Option(help="Share of an image's values that the largest amplitude may clip.")
+    ] = 0.05,
+    threshold_rms: Annotated[
+        float, typer.Option(help="Thresholds to expect: their mean over the set, RMS contrast.")
+    ] = 0.01,
+    models: Annotated[
+        bool,
+        typer.Option(
+            "--models", help="Also the models' sensitivities to what is shown; needs torch."
+        ),
+    ] = False,
+) -> None:
+    """Find out which amplitudes of a set's distortions a display shows faithfully."""
+    from pdpsych import stimuli
+
+    found = stimuli.calibrate(
+        stimulus_set,
+        display,
+        max_clipped=max_clipped,
+        threshold_rms=threshold_rms,
+        models=models,
+        progress=True,
+    )
+    drawn = found.draw()
+    say(f"{found.describe()}\nwritten: {found.label}, {', '.join(map(str, drawn))}")
+
+
+@app.command()
+def inspect(stimulus_set: SetFolder) -> None:
+    """Verify a stimulus set and show what is in it."""
+    from pdpsych.stimuli import Calibration, StimulusSet
+
+    opened = StimulusSet.open(stimulus_set)
+    known = [calibration.display for calibration in Calibration.all_of(opened)]
+    say(f"{opened.describe()}\ncalibrated for: {', '.join(known) or 'no display'}")

@@ -1,0 +1,63 @@
+"""Commands for whole studies."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pdpsych.cli.app import app
+from pdpsych.common.terminal import say
+
+
+@app.command()
+def demo(
+    out: Annotated[Path, typer.Option(help="Folder of the study it makes.")] = Path("pdpsych-demo"),
+    quick: Annotated[bool, typer.Option("--quick", help="Fewer, smaller images.")] = False,
+    observer: Annotated[
+        str, typer.Option(help="The model that the simulated participants see like.")
+    ] = "LGN",
+) -> None:
+    """Run the whole pipeline on real photographs, with simulated participants."""
+    from pdpsych import demo
+
+    demo.run(out, quick=quick, observer=observer)
+
+
+@app.command()
+def init(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Missing or empty.")],
+    template: Annotated[
+        str, typer.Option("--from", help="What it begins with: early-vision or deep-networks.")
+    ] = "early-vision",
+) -> None:
+    """Make a new study, with a README that says what to run."""
+    from pdpsych import studies
+
+    say(f"new study; read {studies.init(folder, template=template)}")
+
+
+@app.command()
+def check(
+    path: Annotated[
+        Path, typer.Argument(metavar="DIR|FILE", help="A study, or one of its files.")
+    ] = Path("."),
+) -> None:
+    """Check a study and say what it needs next; status 2 if something is wrong."""
+    from pdpsych import studies
+
+    found = studies.check(path)
+    say(found.describe())
+    if found.problems:
+        raise typer.Exit(2)
+
+
+@app.command()
+def status(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A study.")] = Path("."),
+) -> None:
+    """Show what of a study is generated, run, fitted and scored, and what is out of date."""
+    from pdpsych import studies
+
+    say(studies.status(folder).describe())

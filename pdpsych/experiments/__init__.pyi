@@ -1,0 +1,39 @@
+from .experiment import Experiment as Experiment
+from .exports.exporting import export as export
+from .logs.collected import read_logs as read_logs
+from .logs.figures import plot_session as plot_session
+from .logs.session_log import SessionLog as SessionLog
+from .logs.session_log import read_log as read_log
+from .logs.timing import TimingSummary as TimingSummary
+from .observers.observer import SessionStopped as SessionStopped
+from .observers.simulated import SimulatedObserver as SimulatedObserver
+from .observers.spec import ObserverSpec as ObserverSpec
+from .observers.spec import observer_from as observer_from
+from .placement.psychometric import (
+    amplitude_at as amplitude_at,
+)
+from .placement.psychometric import (
+    proportion_correct as proportion_correct,
+)
+from .sessions.outlining import Outline as Outline
+from .sessions.outlining import outline as outline
+from .sessions.session import run as run
+
+__all__ = [
+    "Experiment",
+    "ObserverSpec",
+    "Outline",
+    "SessionLog",
+    "SessionStopped",
+    "SimulatedObserver",
+    "TimingSummary",
+    "amplitude_at",
+    "export",
+    "observer_from",
+    "outline",
+    "plot_session",
+    "proportion_correct",
+    "read_log",
+    "read_logs",
+    "run",
+]

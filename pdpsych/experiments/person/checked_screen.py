@@ -1,0 +1,60 @@
+"""The screen of a session: open, and found to be the display described."""
+
+from __future__ import annotations
+
+from pdpsych.displays.lab.keys import check_keys
+from pdpsych.displays.lab.screen import Screen
+from pdpsych.displays.lab.screen_check import check_depth, check_size, frame_rate
+from pdpsych.experiments.sessions.preparation import Preparation
+
+
+class CheckedScreen:
+    """A window of the session's display, whose size, depth and rate are those described.
+
+    Parameters
+    ----------
+    background
+        Level around the images, 0 to 1.
+    windowed
+        Leave the rest of the screen free, for trying out: neither size nor rate are checked.
+
+    Attributes
+    ----------
+    screen
+        The window.
+    measured_hz
+        Refresh rate, as measured.
+    rate
+        Refresh rate in Hz by which durations become frames.
+
+    Raises
+    ------
+    InputError
+        If the screen is not the display described, a key is not on the keyboard, or no window
+        can be opened.
+    """
+
+    def __init__(self, prepared: Preparation, background: float, windowed: bool) -> None:
+        experiment, display = prepared.experiment, prepared.display
+        check_keys(experiment.keys.model_dump(), experiment.label)
+        self.windowed = windowed
+        self.screen = Screen(display, background, windowed, experiment.label)
+        try:
+            self.measured_hz = self.screen.measured_rate()
+            check_depth(display, self.screen.depth(), experiment.label)
+            if not windowed:
+                check_size(display, self.screen.size, experiment.label)
+            self.rate = frame_rate(display, self.measured_hz, windowed, experiment.label)
+        except BaseException:
+            self.screen.close()
+            raise
+
+    @property
+    def system(self) -> dict[str, str]:
+        """What the session runs on, for its log; no host or user name."""
+        return {
+            **self.screen.system(),
+            "window": "windowed" if self.windowed else "full screen",
+            "size_px": "{}×{}".format(*self.screen.size),
+            "measured_hz": f"{self.measured_hz:.4g}",
+        }

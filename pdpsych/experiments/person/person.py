@@ -1,0 +1,76 @@
+"""A person at the window: pages of text, an answer by a key, and feedback."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import Any
+
+from pdpsych.displays.lab.screen import WindowClosed
+from pdpsych.experiments.observers.observer import SessionStopped
+from pdpsych.experiments.observers.presentation import Presentation, Progress
+from pdpsych.experiments.person.answers import Answer, PausePressed
+from pdpsych.experiments.person.checked_screen import CheckedScreen
+from pdpsych.experiments.person.frames import Phases
+from pdpsych.experiments.person.pages import Pages
+from pdpsych.experiments.sessions.preparation import Preparation
+from pdpsych.experiments.tasks.task import Position
+
+
+class Person:
+    """Reads the pages of a session, and answers by the experiment's keys."""
+
+    def __init__(self, prepared: Preparation, checked: CheckedScreen, pages: Pages) -> None:
+        self._experiment, self._labels = prepared.experiment, prepared.labels
+        self._checked, self._screen, self._pages = checked, checked.screen, pages
+        self._begun = False
+
+    def before(self, progress: Progress) -> bool:
+        """Show what comes before a trial: instructions, the practice's result, a break."""
+        measured = progress.done - progress.practice
+        if not self._begun:
+            self._begin(progress)
+        elif measured == 0:
+            self._pages.show("practice_end", progress)
+        elif measured > 0 and measured % self._experiment.break_every == 0:
+            self._pages.show("rest", progress)
+        else:
+            return False
+        return True
+
+    def answer(self, question: Any, presentation: Presentation) -> Answer:
+        """Wait for a key; the time of the answer counts from the question's first frame."""
+        keys = self._experiment.keys
+        asked, key = self._screen.wait(question, (keys.first, keys.second, keys.pause))
+        if key.name == keys.pause:
+            self._pages.turned = key.tDown
+            raise PausePressed
+        position = self._experiment.trial_type.chosen(
+            "first" if key.name == keys.first else "second"
+        )
+        return Answer(asked, position, key.tDown - asked)
+
+    def after(self, presentation: Presentation, position: Position) -> None:
+        """Tell whether the answer was right, where the experiment says so."""
+        planned = presentation.planned
+        if self._experiment.gives_feedback(planned.practice):
+            self._screen.text.text = self._pages.feedback(position == planned.position)
+            phases = Phases(self._screen, self._checked.rate, _nothing)
+            phases.show("feedback", self._screen.text.draw, self._experiment.timing.feedback)
+
+    def finish(self, progress: Progress) -> None:
+        """Thank the person."""
+        with contextlib.suppress(SessionStopped, WindowClosed):
+            self._pages.show("end", progress)
+
+    def _begin(self, progress: Progress) -> None:
+        if not self._checked.windowed:
+            who = str(self._labels)
+            self._pages.set_up(who[0].upper() + who[1:], progress, self._checked.measured_hz)
+        if progress.done == 0:
+            self._pages.consent(progress)
+        self._pages.show("welcome", progress)
+        self._begun = True
+
+
+def _nothing() -> None:
+    """Look for no key: one pressed now is still there in the gap."""

@@ -1,0 +1,184 @@
+"""What a session will be, known before it begins."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from pdpsych.common.results import Result
+from pdpsych.displays.rendering import Shown
+from pdpsych.experiments.design import PlannedTrial
+from pdpsych.experiments.experiment import Experiment
+from pdpsych.experiments.logs.labels import Labels
+from pdpsych.experiments.sessions.preparation import prepare
+from pdpsych.experiments.sessions.stage import Stage
+
+# Assumed: nobody knows beforehand how long a person takes.
+ANSWER_S = 1.0
+BREAK_S = 60.0
+# How long a trial takes does not depend on what it shows.
+_NO_IMAGES = Shown(np.zeros((1, 1, 1), np.uint16), np.zeros((1, 1, 1), np.uint16), 0, 0, 0)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Outline(Result):
+    """A session as planned; see :func:`outline`.
+
+    Attributes
+    ----------
+    name
+        Experiment, participant, session and run.
+    log
+        Where its trials will be.
+    conditions
+        Names of what is measured.
+    trials, practice, easy
+        Number of all trials, of those of the practice, and of easy ones.
+    breaks
+        Number of breaks.
+    minutes
+        Duration, with :data:`ANSWER_S` for an answer and :data:`BREAK_S` for a break.
+    method
+        How amplitudes are placed, and its settings.
+    group
+        Counterbalancing group of the participant, of so many.
+    seed, design
+        Seed of the experiment, and SHA-256 of the trials.
+    calibration
+        SHA-256 of the calibration, None where there is none.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> import numpy as np
+    >>> from pdpsych import experiments, stimuli
+    >>> u, v = np.eye(64).reshape(64, 1, 8, 8)[:2]
+    >>> pair = stimuli.NewPair(u, v, sensitivities={"LN": (2.0, 8.0), "LGN": (9.0, 3.0)})
+    >>> image = stimuli.NewImage(np.full((1, 8, 8), 0.5), {"dots": pair})
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     made = stimuli.StimulusSet.create(f"{folder}/dots", {"grey": image})
+    ...     path = Path(folder, "early.yaml")
+    ...     _ = path.write_text("{stimulus_set: dots, display: {}, trials_per_condition: 8}")
+    ...     found = experiments.outline(path, "07")
+    >>> found.conditions
+    ('grey/dots/1', 'grey/dots/2')
+    """
+
+    name: str
+    log: Path
+    conditions: tuple[str, ...]
+    trials: int
+    practice: int
+    easy: int
+    breaks: int
+    minutes: float
+    method: str
+    group: tuple[int, int]
+    seed: int
+    design: str
+    calibration: str | None
+
+    def describe(self) -> str:
+        """Say what the session will be: a line for each of its properties."""
+        per_condition = (self.trials - self.practice) // len(self.conditions)
+        lines = [
+            self.name,
+            f"log: {self.log}",
+            f"trials: {self.trials}, {self.practice} of them practice; {per_condition} of each of "
+            f"{len(self.conditions)} conditions, in all {self.easy} easy",
+            f"minutes: {self.minutes:.1f}, with {ANSWER_S:g} s for an answer and {self.breaks} "
+            f"breaks of {BREAK_S:g} s",
+            f"method: {self.method}",
+            f"group {self.group[0]} of {self.group[1]}; seed {self.seed}; design {self.design}",
+            f"calibration: {self.calibration or 'none (a session of a person needs one)'}",
+            f"conditions (image/pair/distortion): {', '.join(self.conditions)}",
+        ]
+        return "\n".join(lines)
+
+    def _line(self) -> str:
+        return f"{self.name}, {self.trials} trials, {self.minutes:.1f} minutes"
+
+
+def outline(
+    experiment: str | Path | Experiment,
+    participant: str = "01",
+    *,
+    session: str = "01",
+    run: str | None = None,
+    uncalibrated: bool = False,
+) -> Outline:
+    """Return what a session will be; nothing is shown or written.
+
+    Parameters
+    ----------
+    experiment
+        An experiment or its YAML file. Its set need not be calibrated yet.
+    participant
+        Label of the participant: letters and digits.
+    session
+        Label of the session: letters and digits.
+    run
+        Which run of the session, a number, where it has several.
+    uncalibrated
+        Whether to use no calibration.
+
+    Raises
+    ------
+    InputError
+        If the session could not be run.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> import numpy as np
+    >>> from pdpsych import experiments, stimuli
+    >>> u, v = np.eye(64).reshape(64, 1, 8, 8)[:2]
+    >>> pair = stimuli.NewPair(u, v, sensitivities={"LN": (2.0, 8.0), "LGN": (9.0, 3.0)})
+    >>> image = stimuli.NewImage(np.full((1, 8, 8), 0.5), {"dots": pair})
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     made = stimuli.StimulusSet.create(f"{folder}/dots", {"grey": image})
+    ...     path = Path(folder, "early.yaml")
+    ...     _ = path.write_text("{stimulus_set: dots, display: {}, trials_per_condition: 8}")
+    ...     found = experiments.outline(path, "01")
+    >>> found.trials, found.breaks, found.log.name
+    (16, 0, 'sub-01_ses-01.jsonl')
+    """
+    labels = Labels(participant, session, run)
+    prepared = prepare(experiment, labels, uncalibrated=uncalibrated)
+    # It refuses what could not be run.
+    placements = Stage(prepared).placements
+    experiment, trials = prepared.experiment, prepared.trials
+    practice = sum(trial.practice for trial in trials)
+    breaks = (len(trials) - practice - 1) // experiment.break_every
+    settings = experiment.method.model_dump(exclude={"kind", "exponents", "lapses"})
+    return Outline(
+        name=f"{experiment.label}: {labels}",
+        log=prepared.log,
+        conditions=tuple(condition.name for condition in placements),
+        trials=len(trials),
+        practice=practice,
+        easy=sum(trial.easy for trial in trials),
+        breaks=breaks,
+        minutes=(sum(_seconds(experiment, t) for t in trials) + breaks * BREAK_S) / 60,
+        method=", ".join(
+            [experiment.method.kind, *(f"{key} {value}" for key, value in settings.items())]
+        ),
+        group=(prepared.group, experiment.groups),
+        seed=experiment.seed,
+        design=prepared.design,
+        calibration=prepared.calibration.sha256 if prepared.calibration else None,
+    )
+
+
+def _seconds(experiment: Experiment, planned: PlannedTrial) -> float:
+    """Return how long a trial takes."""
+    timing, reference = experiment.timing, _NO_IMAGES.reference if experiment.reference else None
+    phases = experiment.trial_type.phases(timing, planned.position, _NO_IMAGES, reference)
+    shown = sum(phase.milliseconds for phase in phases)
+    if experiment.gives_feedback(planned.practice):
+        shown += timing.feedback
+    return shown / 1000 + ANSWER_S

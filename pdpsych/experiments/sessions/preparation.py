@@ -1,0 +1,156 @@
+"""A session before its first trial: all that is decided of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from functools import cached_property
+from pathlib import Path
+
+from pdpsych.common.errors import InputError
+from pdpsych.common.files.reading import LOG, read_bytes
+from pdpsych.common.section import load
+from pdpsych.common.versions import versions
+from pdpsych.displays.display import Display
+from pdpsych.experiments.design import PlannedTrial, design_sha256, group_of, trials_of
+from pdpsych.experiments.experiment import Experiment
+from pdpsych.experiments.logs.labels import Labels, log_path
+from pdpsych.experiments.logs.parsing import parse
+from pdpsych.experiments.logs.records import Header
+from pdpsych.stimuli.calibration.calibration import Calibration
+from pdpsych.stimuli.stimulus_set import StimulusSet
+
+
+@dataclass(frozen=True, eq=False)
+class Preparation:
+    """A session as decided before its first trial, the same for its outline and its run.
+
+    Attributes
+    ----------
+    experiment, stimulus_set, display
+        What is measured, and on which screen.
+    calibration
+        What the display shows of the set; without one amplitudes are limited by the gamut alone.
+    labels
+        Whose session it is.
+    """
+
+    experiment: Experiment
+    stimulus_set: StimulusSet
+    display: Display
+    calibration: Calibration | None
+    labels: Labels
+
+    @cached_property
+    def trials(self) -> tuple[PlannedTrial, ...]:
+        """The design: all trials, in order of presentation."""
+        who = self.labels
+        return trials_of(self.experiment, self.stimulus_set, who.participant, who.occasion)
+
+    @property
+    def design(self) -> str:
+        """SHA-256 of the trials."""
+        return design_sha256(self.trials)
+
+    @property
+    def group(self) -> int:
+        """The participant's counterbalancing group."""
+        return group_of(self.experiment, self.labels.participant)
+
+    @property
+    def log(self) -> Path:
+        """Where the trials are logged."""
+        return log_path(self.experiment.logs, self.labels)
+
+    def header(self, observer: str, windowed: bool) -> Header:
+        """Return the first line of the log of a session that begins now.
+
+        Parameters
+        ----------
+        observer
+            Who answers.
+        windowed
+            Whether the window leaves the rest of the screen free.
+        """
+        return Header(
+            experiment=self.experiment.stem,
+            config=self.experiment.resolved(self.display),
+            stimulus_set=self.stimulus_set.name,
+            stimulus_set_sha256=self._recorded_as(),
+            calibration=self.calibration.sha256 if self.calibration else None,
+            design=self.design,
+            planned=len(self.trials),
+            **self.labels._asdict(),
+            group=self.group,
+            observer=observer,
+            windowed=windowed,
+            versions=versions("numpy", "scipy", "psychopy"),
+            started=now(),
+        )
+
+    def _recorded_as(self) -> str:
+        """Return the identity of the set, as the log has it where it began with an earlier one."""
+        if self.log.is_file():
+            header = parse(read_bytes(self.log, LOG), self.log).header
+            if header is not None and self.stimulus_set.is_known_as(header.stimulus_set_sha256):
+                return header.stimulus_set_sha256
+        return self.stimulus_set.sha256
+
+
+def prepare(
+    experiment: str | Path | Experiment,
+    labels: Labels,
+    *,
+    uncalibrated: bool = False,
+    for_person: bool = False,
+) -> Preparation:
+    """Prepare a session; nothing is written.
+
+    Parameters
+    ----------
+    experiment
+        An experiment or its YAML file.
+    labels
+        Whose session it is.
+    uncalibrated
+        Use no calibration.
+    for_person
+        Refuse a set that is not calibrated for the display, unless ``uncalibrated``.
+
+    Raises
+    ------
+    InputError
+        If the experiment, its set, display or calibration, or a label cannot be used.
+    """
+    experiment = load(experiment, Experiment)
+    log_path(experiment.logs, labels)
+    stimulus_set, display = experiment.open_set(), experiment.screen()
+    if uncalibrated:
+        return Preparation(experiment, stimulus_set, display, None, labels)
+    calibration = Calibration.of(stimulus_set, display)
+    if for_person and calibration is None:
+        calibration = _needed_calibration(experiment, stimulus_set, display)
+    return Preparation(experiment, stimulus_set, display, calibration, labels)
+
+
+def now() -> str:
+    """Return date and time, as logs have them."""
+    return datetime.now(timezone.utc).isoformat(timespec="milliseconds")
+
+
+def _needed_calibration(
+    experiment: Experiment, stimulus_set: StimulusSet, display: Display
+) -> Calibration:
+    if isinstance(experiment.display, Display):
+        raise InputError(
+            f"{stimulus_set.path} is not calibrated for the display described here",
+            file=experiment.label,
+            field="display",
+            remedy="describe it in a file of its own, displays/NAME.yaml, and run: pdpsych "
+            f"calibrate {stimulus_set.path} --display displays/NAME.yaml; or try out "
+            "`uncalibrated`",
+        )
+    try:
+        return Calibration.needed(stimulus_set, display)
+    except InputError as error:
+        raise error.within(remedy="try out `uncalibrated`") from None

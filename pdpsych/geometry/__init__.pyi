@@ -1,0 +1,53 @@
+from .linear_range import Linearity as Linearity
+from .linear_range import linearity as linearity
+from .linear_range import linearity_at as linearity_at
+from .linearization import AutogradLinearization as AutogradLinearization
+from .linearization import Linearization as Linearization
+from .local import LocalGeometry as LocalGeometry
+from .noise import Categorical as Categorical
+from .noise import CorrelatedGaussian as CorrelatedGaussian
+from .noise import Gaussian as Gaussian
+from .noise import NoiseModel as NoiseModel
+from .noise import Poisson as Poisson
+from .noise import ResponseVariance as ResponseVariance
+from .sensitivities import log_ratio as log_ratio
+from .sensitivities import metric as metric
+from .sensitivities import sensitivity as sensitivity
+from .solvers.budget import Budget as Budget
+from .solvers.certificate import Certificate as Certificate
+from .solvers.eigen import EigenDistortions as EigenDistortions
+from .solvers.eigen import eigen_distortions as eigen_distortions
+from .solvers.eigen import eigen_distortions_at as eigen_distortions_at
+from .solvers.eigen import generalized_eigen_distortions as generalized_eigen_distortions
+from .solvers.principal import PrincipalDistortions as PrincipalDistortions
+from .solvers.principal import principal_distortions as principal_distortions
+from .solvers.principal import principal_distortions_at as principal_distortions_at
+from .space import DistortionSpace as DistortionSpace
+
+__all__ = [
+    "AutogradLinearization",
+    "Budget",
+    "Categorical",
+    "Certificate",
+    "CorrelatedGaussian",
+    "DistortionSpace",
+    "EigenDistortions",
+    "Gaussian",
+    "Linearity",
+    "Linearization",
+    "LocalGeometry",
+    "NoiseModel",
+    "Poisson",
+    "PrincipalDistortions",
+    "ResponseVariance",
+    "eigen_distortions",
+    "eigen_distortions_at",
+    "generalized_eigen_distortions",
+    "linearity",
+    "linearity_at",
+    "log_ratio",
+    "metric",
+    "principal_distortions",
+    "principal_distortions_at",
+    "sensitivity",
+]

@@ -1,0 +1,194 @@
+"""Both ends of a spectrum, by a block Davidson method."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import scipy.linalg
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from pdpsych.common.errors import InputError
+from pdpsych.geometry.local import LocalGeometry, squared_norms
+from pdpsych.geometry.solvers.budget import Budget, Clock
+from pdpsych.geometry.solvers.certificate import Certificate
+from pdpsych.geometry.solvers.preconditioner import Preconditioner
+from pdpsych.geometry.solvers.subspace import Subspace, conventional, padded, resolved
+from pdpsych.geometry.solvers.weighted_information import WeightedInformation
+from pdpsych.geometry.space import DistortionSpace
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class DavidsonSettings:
+    """TODO"""
+
+    largest_subspace: int = 48
+    invisible: float = 1e-7
+    guards: int = 1
+    guard_tolerance: float = 0.1
+
+
+SETTINGS = DavidsonSettings()
+
+
+@dataclass(frozen=True)
+class Ends:
+    """Both ends of the spectrum, k of each, (k, C, H, W) and (k,), the most extreme first."""
+
+    largest: Tensor
+    smallest: Tensor
+    largest_values: Floats
+    smallest_values: Floats
+    certificate: Certificate
+
+
+class Davidson:
+    """Both ends of the spectrum at once, in one growing subspace.
+
+    A Ritz vector at the low end is improved by inverse iteration with A, one at the high end by
+    inverse iteration with B; for one representation B is the identity. Each end carries some
+    guards, more vectors than are wanted: until those have nearly settled too, an eigenvector may
+    still be missing.
+
+    Raises
+    ------
+    InputError
+        If ``k`` is not between 1 and what the space and the subspace have room for.
+    """
+
+    def __init__(self, geometry: LocalGeometry, space: DistortionSpace, k: int):
+        most = min(space.dimension // 2, SETTINGS.largest_subspace // 8 - SETTINGS.guards)
+        if not 1 <= k <= most:
+            raise InputError(
+                "is not possible here", field="k", value=k, allowed=f"from 1 to {most}"
+            )
+        self._geometry, self._space, self._k = resolved(geometry), space, k
+        self._block = min(k + SETTINGS.guards, space.dimension // 2)
+        preconditioner = Preconditioner(self._geometry)
+        weights = np.eye(len(geometry.names))
+        inverted = [WeightedInformation(self._geometry, space, preconditioner, w) for w in weights]
+        self._low = inverted[0]
+        self._high = inverted[1] if len(inverted) == 2 else None
+
+    def run(self, seed: int, budget: Budget) -> Ends:
+        """Search from white noise of the seed until the budget is spent."""
+        geometry, block, clock = self._geometry, self._block, Clock(budget)
+        before = geometry.products
+        generator = torch.Generator().manual_seed(seed)
+        shape = (2 * block, *geometry.image.shape)
+        noise = torch.randn(shape, generator=generator, dtype=torch.float64).to(geometry.image)
+        subspace = Subspace(geometry, self._space.apply(noise))
+        iteration, stopped = 0, None
+        earlier = np.zeros((0, len(subspace)))
+        while stopped is None:
+            iteration += 1
+            values, rows = _ritz(subspace.grams, block)
+            residuals = self._residuals(subspace, rows, values)
+            sizes = np.sqrt(squared_norms(residuals.flatten(1)))
+            moving = sizes > self._tolerances(budget.tolerance)
+            stopped = clock.spent(iteration, float(values[-1])) if moving.any() else "converged"
+            if stopped is None:
+                rows = _made_room(subspace, rows, earlier)
+                size, earlier = len(subspace), rows
+                subspace.extend(self._directions(residuals, moving))
+                stopped = "whole space" if len(subspace) == size else None
+        certificate = Certificate(
+            converged=stopped in ("converged", "whole space"),
+            stopped=stopped,
+            gradient_norm=float(sizes[self._wanted()].max()),
+            gaps=self._gaps(values),
+            iterations=iteration,
+            operator_applications=geometry.products - before,
+            budget=replace(budget, progress=None),
+        )
+        return self._result(subspace, rows, values, certificate)
+
+    def _wanted(self) -> NDArray[np.bool_]:
+        """Return which of the 2 · block Ritz pairs, ascending, are wanted."""
+        place = np.arange(2 * self._block)
+        return (place < self._k) | (place >= 2 * self._block - self._k)
+
+    def _tolerances(self, tolerance: float) -> Floats:
+        """Return that of each Ritz pair: guards need not settle as far."""
+        of_guards = max(tolerance, SETTINGS.guard_tolerance)
+        return np.where(self._wanted(), tolerance, of_guards)
+
+    def _gaps(self, values: Floats) -> tuple[float, ...]:
+        """Return how far the next value is, at the low and at the high end, relative."""
+        k, block = self._k, self._block
+        if block == k:
+            return (0.0, 0.0)
+        inner = np.array([values[k], values[-k]])
+        outer = np.array([values[k - 1], values[-k - 1]])
+        return tuple(np.clip(1 - outer / np.maximum(inner, 1e-300), 0.0, 1.0).tolist())
+
+    def _result(
+        self,
+        subspace: Subspace,
+        rows: Floats,
+        values: Floats,
+        certificate: Certificate,
+    ) -> Ends:
+        k = self._k
+        found = conventional(subspace.combine(padded(rows, len(subspace))))
+        return Ends(
+            largest=found[-k:].flip(0),
+            smallest=found[:k],
+            largest_values=values[-k:][::-1].copy(),
+            smallest_values=values[:k],
+            certificate=certificate,
+        )
+
+    def _residuals(self, subspace: Subspace, rows: Floats, values: Floats) -> Tensor:
+        """Return Pᵀ(A u − λ B u)/(uᵀA u) for each Ritz pair, (2k, C, H, W).
+
+        So residuals are relative to the eigenvalue; a distortion to which A is blind (value 0)
+        counts as a small share of the largest.
+        """
+        squares = np.einsum("kl,lm,km->k", rows, subspace.grams[0], rows)
+        size = np.maximum(squares, SETTINGS.invisible * squares.max())
+        weights = np.stack([1 / size, -values / size])
+        pushed = subspace.pushed(rows)
+        scaled = [
+            torch.from_numpy(w).to(t)[:, None] * t for w, t in zip(weights, pushed, strict=False)
+        ]
+        below = self._geometry.floors[1] if len(pushed) == 2 else 1.0
+        own = np.array([self._geometry.floors[0], below]) @ weights
+        vectors = subspace.combine(rows)
+        added = torch.from_numpy(own).to(vectors).view(-1, 1, 1, 1) * vectors
+        return self._space.adjoint(self._geometry.pull(scaled) + added)
+
+    def _directions(self, residuals: Tensor, moving: NDArray[np.bool_]) -> Tensor:
+        """Improve the Ritz vectors that still move.
+
+        With one representation the high end comes first: without an inner solve its steps cost
+        next to nothing.
+        """
+        block, high = self._block, self._high
+        ends = [residuals[block + j] for j in np.flatnonzero(moving[block:])]
+        if ends and high is None:
+            return self._space.apply(torch.stack(ends))
+        low = [self._low.solve(residuals[j]) for j in np.flatnonzero(moving[:block])]
+        improved = [*low, *(high.solve(end) for end in ends)] if high else low
+        return self._space.apply(torch.stack(improved))
+
+
+def _made_room(subspace: Subspace, rows: Floats, earlier: Floats) -> Floats:
+    """Shrink a full subspace to the Ritz vectors and those before; return the rows in it."""
+    if len(subspace) + len(rows) <= SETTINGS.largest_subspace:
+        return rows
+    kept = np.concatenate([rows, padded(earlier, len(subspace))])
+    return subspace.restrict(kept)[: len(rows)]
+
+
+def _ritz(grams: Floats, k: int) -> tuple[Floats, Floats]:
+    """Return the k smallest and k largest Ritz values and their coefficients, norm 1, (2k, m)."""
+    below = grams[1] if len(grams) == 2 else None
+    values, vectors = scipy.linalg.eigh(grams[0], below)
+    chosen = np.r_[:k, len(values) - k : len(values)]
+    rows = vectors[:, chosen].T
+    return values[chosen], rows / np.linalg.norm(rows, axis=1, keepdims=True)

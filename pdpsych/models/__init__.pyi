@@ -1,0 +1,39 @@
+from .early_vision import CHANNELS as CHANNELS
+from .early_vision import Channel as Channel
+from .early_vision import EarlyVisualModel as EarlyVisualModel
+from .early_vision import GainControl as GainControl
+from .fetching import FetchedNetwork as FetchedNetwork
+from .fetching import FetchedNetworks as FetchedNetworks
+from .fetching import fetch as fetch
+from .known_models import KnownCheckpoint as KnownCheckpoint
+from .known_models import KnownModels as KnownModels
+from .known_models import known as known
+from .layer_list import Layers as Layers
+from .layer_list import layers as layers
+from .network import LayerUse as LayerUse
+from .network import ModuleNetwork as ModuleNetwork
+from .representation import Origin as Origin
+from .representation import Representation as Representation
+from .representation import from_module as from_module
+from .representation import load as load
+
+__all__ = [
+    "CHANNELS",
+    "Channel",
+    "EarlyVisualModel",
+    "FetchedNetwork",
+    "FetchedNetworks",
+    "GainControl",
+    "KnownCheckpoint",
+    "KnownModels",
+    "LayerUse",
+    "Layers",
+    "ModuleNetwork",
+    "Origin",
+    "Representation",
+    "fetch",
+    "from_module",
+    "known",
+    "layers",
+    "load",
+]

@@ -1,0 +1,109 @@
+"""What layers a network has."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from pdpsych.common.errors import InputError
+from pdpsych.common.results import Result
+from pdpsych.models.address import parse_network
+from pdpsych.models.network import LayerUse, ModuleNetwork
+from pdpsych.models.sources.source import build
+from pdpsych.models.text_table import aligned
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Layers(Result):
+    """What one forward pass does with each layer of a network.
+
+    Attributes
+    ----------
+    network
+        Its address.
+    shape
+        Of the image, (channels, height, width).
+    uses
+        A :class:`LayerUse` for each layer, in order of execution; those out of use come last.
+
+    Examples
+    --------
+    >>> from pdpsych import models
+    >>> found = models.layers("torchvision:alexnet", shape=(3, 64, 64))
+    >>> found
+    <Layers: of torchvision:alexnet, 23, of which 23 can be read>
+    >>> found.uses[0].outputs
+    ('(64, 15, 15)',)
+    """
+
+    network: str
+    shape: tuple[int, int, int]
+    uses: tuple[LayerUse, ...]
+
+    @property
+    def readable(self) -> tuple[str, ...]:
+        """Names of the layers that an address may end with."""
+        return tuple(use.name for use in self.uses if use.usable)
+
+    def _line(self) -> str:
+        return f"of {self.network}, {len(self.uses)}, of which {len(self.readable)} can be read"
+
+    def describe(self) -> str:
+        """List the layers, with type, shape of the output, and how often each runs."""
+        rows = [("layer", "type", "output", "runs"), *map(_row, self.uses)]
+        heading = (
+            f"{self.network}, one image {self.shape}; readable: layers that run once and give one "
+            "tensor"
+        )
+        return "\n".join([heading, *aligned(rows)])
+
+
+def layers(
+    network: str, *, shape: tuple[int, int, int] | None = None, folder: Path | None = None
+) -> Layers:
+    """Return the layers of a network, by one forward pass.
+
+    Parameters
+    ----------
+    network
+        ``source:model[@weights]``; without weights they are random, and nothing is downloaded.
+    shape
+        Channels, height and width of the image, where the source does not say.
+    folder
+        What relative paths and Python modules are relative to; the working directory by default.
+
+    Raises
+    ------
+    InputError
+        If the network is not known, cannot take such an image, or takes images of unknown shape.
+
+    Examples
+    --------
+    >>> from pdpsych import models
+    >>> models.layers("python:torch.nn:ReLU", shape=(1, 2, 2)).uses
+    ()
+    >>> models.layers("torchvision:alexnet", shape=(3, 64, 64)).readable[:2]
+    ('features.0', 'features.1')
+    """
+    address = parse_network(network)
+    if address.weights is None and address.source != "python":
+        address = address.model_copy(update={"weights": "random"})
+    built = build(address, folder)
+    if shape is None and built.takes.channels and built.takes.size:
+        shape = (built.takes.channels, *built.takes.size)
+    if shape is None:
+        raise InputError(
+            "takes images of unknown shape",
+            file=network,
+            field="shape",
+            allowed="channels, height and width, as in 3 224 224",
+        )
+    uses = ModuleNetwork(built.module, name=network).uses(torch.zeros((1, *shape)))
+    return Layers(network, shape, tuple(uses))
+
+
+def _row(use: LayerUse) -> tuple[str, str, str, str]:
+    times = {0: "never", 1: "once"}.get(len(use.outputs), f"{len(use.outputs)} times")
+    return use.name, use.kind, " ".join(dict.fromkeys(use.outputs)), times

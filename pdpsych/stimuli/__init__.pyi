@@ -1,0 +1,31 @@
+from .calibration.calibrating import calibrate as calibrate
+from .calibration.calibration import Calibration as Calibration
+from .creation import NewImage as NewImage
+from .creation import NewPair as NewPair
+from .generation.builder import SetUnfinished as SetUnfinished
+from .generation.builder import generate as generate
+from .images import load_image as load_image
+from .images import sample_names as sample_names
+from .recipe import Preprocess as Preprocess
+from .recipe import Recipe as Recipe
+from .set_figures import plot_stimuli as plot_stimuli
+from .set_image import SetImage as SetImage
+from .set_image import SetPair as SetPair
+from .stimulus_set import StimulusSet as StimulusSet
+
+__all__ = [
+    "Calibration",
+    "NewImage",
+    "NewPair",
+    "Preprocess",
+    "Recipe",
+    "SetImage",
+    "SetPair",
+    "SetUnfinished",
+    "StimulusSet",
+    "calibrate",
+    "generate",
+    "load_image",
+    "plot_stimuli",
+    "sample_names",
+]

@@ -1,0 +1,114 @@
+"""What a display can show of one distortion of one image."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from pdpsych.common.section import Section
+
+# What is shown faithfully has a gain this near to 1.
+TOLERANCE = 0.1
+
+
+class TriedAmplitude(Section):
+    """One amplitude that was tried, and what a display makes of it.
+
+    Attributes
+    ----------
+    amplitude
+        α, in model units.
+    gain
+        Expected realised amplitude over α: the mean over dither draws and both signs.
+    worst_gain
+        That of the sign for which it is further from 1.
+    scatter
+        Standard deviation of the gain of single presentations; without dither, that of
+        independent rounding errors.
+    cosine
+        Between the expected shown difference and ε, of the sign with less.
+    draw_cosine
+        Between what a single presentation shows, dither included, and ε.
+    clipped
+        Share of pixel values outside [0, 1], of the sign with more.
+    """
+
+    amplitude: float = Field(gt=0)
+    gain: float
+    worst_gain: float
+    scatter: float
+    cosine: float
+    draw_cosine: float
+    clipped: float
+
+    @property
+    def faithful(self) -> bool:
+        """Whether gain and scatter are within 10 %."""
+        return abs(self.worst_gain - 1) <= TOLERANCE and self.scatter <= TOLERANCE
+
+
+class ConditionCalibration(Section):
+    """What a display can show of one distortion of one image; amplitudes are in model units.
+
+    Attributes
+    ----------
+    dimension
+        D = C·H·W; RMS contrast is α/√D.
+    inside_gamut
+        Largest amplitude at which no pixel value of either sign leaves [0, 1].
+    most
+        Largest amplitude at which neither sign clips more than the calibration's share.
+    smallest, largest
+        The range that is shown faithfully, see :attr:`TriedAmplitude.faithful`; None where there
+        is none.
+    steps
+        All amplitudes tried, in equal log steps but for what refines the ends of the range.
+    candela
+        RMS of the luminance difference in cd/m² for each unit of amplitude, None where the
+        display's luminance was not measured.
+    thresholds
+        Expected threshold under each model, None where it sees nothing.
+    above_eye
+        Share of the distortion's energy at frequencies that no eye resolves, None where the
+        display's size or distance is not known.
+    sensitivities
+        d(δ) of each model, δ the expected shown difference for one unit of realised amplitude;
+        empty where the models were not asked.
+    problems
+        Why it cannot be shown, with the remedies; empty if it can.
+    warnings
+        What is not as it should be although it can be shown.
+    """
+
+    image: str
+    pair: str
+    distortion: int
+    dimension: int
+    inside_gamut: float
+    most: float
+    smallest: float | None
+    largest: float | None
+    steps: tuple[TriedAmplitude, ...]
+    candela: float | None
+    thresholds: dict[str, float | None]
+    above_eye: float | None
+    sensitivities: dict[str, float] = Field(default_factory=dict)
+    problems: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """Image, pair and number of the distortion, for messages."""
+        return f"{self.image}/{self.pair}/{self.distortion}"
+
+    @property
+    def range(self) -> tuple[float, float] | None:
+        """Smallest and largest faithful amplitude, None where it cannot be shown."""
+        if self.problems or self.smallest is None or self.largest is None:
+            return None
+        return self.smallest, self.largest
+
+    @property
+    def grid(self) -> tuple[float, ...]:
+        """Amplitudes from ``smallest`` to ``largest`` that were tried, ascending."""
+        low, high = self.range or (float("inf"), 0.0)
+        return tuple(step.amplitude for step in self.steps if low <= step.amplitude <= high)

@@ -1,0 +1,251 @@
+"""``manifest.json``: what is in a stimulus set, how it was made, and what its files hold."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any, NamedTuple
+
+from pydantic import Field, field_validator, model_validator
+
+from pdpsych.common.documents import Schema
+from pdpsych.common.errors import InputError
+from pdpsych.common.files.digests import digest
+from pdpsych.common.files.parsing import parse_json
+from pdpsych.common.files.reading import DOCUMENT, MissingFile, read_bytes, text_of
+from pdpsych.common.section import Section, validate
+from pdpsych.displays.encoding import Encoding
+
+
+def _with_records(manifest: dict[str, Any]) -> dict[str, Any]:
+    """Return a manifest of version 1, which says nothing of representations, as of version 2."""
+    return manifest | {"schema_version": 2, "representations": []}
+
+
+SCHEMA = Schema("set", 2, "generate it again: pdpsych generate RECIPE.yaml", {1: _with_records})
+MANIFEST = "manifest.json"
+# By how much the norm of a stored distortion may differ from 1.
+UNIT = 1e-3
+# What recipes ask for, and what was made elsewhere.
+KINDS = ("principal", "eigen", "generalised", "random", "handmade")
+Sensitivity = Annotated[float, Field(ge=0)]
+Side = Annotated[int, Field(gt=0, le=100_000)]
+
+
+class LinearityCheck(Section):
+    """How far a pair's sensitivities hold for distortions that are not small.
+
+    ``largest_rms`` is, by model and distortion, the largest of the amplitudes up to which the
+    response is within ``tolerance`` of the linear one, both signs; 0 if not even the smallest
+    is. ``log_ratios`` are those of finite responses, by model and amplitude, None where they are
+    not finite; ``reversals`` count the pairs of models whose log ratios are in another order
+    than the local ones, by amplitude.
+    """
+
+    amplitudes_rms: tuple[float, ...]
+    tolerance: float
+    largest_rms: dict[str, tuple[float, float]]
+    log_ratios: dict[str, tuple[float | None, ...]]
+    reversals: tuple[int, ...]
+
+    @model_validator(mode="after")
+    def _one_for_each_amplitude(self) -> LinearityCheck:
+        lengths = {len(row) for row in (self.reversals, *self.log_ratios.values())}
+        if not self.amplitudes_rms or lengths != {len(self.amplitudes_rms)}:
+            raise InputError("log_ratios and reversals need one value for each amplitude")
+        return self
+
+    def extent(self, model: str) -> str:
+        """Return the largest amplitudes of a model in words, as in ``0.05 / <0.002``."""
+        smallest = self.amplitudes_rms[0]
+        return " / ".join(f"{a:g}" if a else f"<{smallest:g}" for a in self.largest_rms[model])
+
+    def order(self) -> str:
+        """Say at which amplitudes the models keep the order of their log ratios."""
+        at = list(zip(self.amplitudes_rms, self.reversals, strict=True))
+        swapped = ", ".join(f"{count} at {a:g}" for a, count in at if count)
+        if not swapped:
+            return "kept"
+        kept = ", ".join(f"{a:g}" for a, count in at if not count) or "none"
+        return f"kept at {kept}; pairs of models reversed: {swapped}"
+
+
+class Pair(Section):
+    """Two distortions of one image, the sensitivities to them, and the solver's certificate."""
+
+    name: str = Field(min_length=1, max_length=1000)
+    kind: str
+    sensitivities: dict[str, tuple[Sensitivity, Sensitivity]]
+    certificate: dict[str, Any] = Field(default_factory=dict)
+    linearity: LinearityCheck | None = None
+
+
+class ImageEntry(Section):
+    """One base image of a set."""
+
+    name: str = Field(min_length=1, max_length=200)
+    source: str
+    source_sha256: str
+    shape: tuple[Side, Side, Side]
+    encoding: Encoding
+    pairs: tuple[Pair, ...] = Field(min_length=1)
+
+    @field_validator("name")
+    @classmethod
+    def _plain(cls, name: str) -> str:
+        if name != file_stem(name):
+            raise InputError(
+                "is no plain name",
+                value=name,
+                allowed="letters, digits, - and _",
+                remedy=f"nearest: {file_stem(name)}",
+            )
+        return name
+
+
+class RepresentationRecord(Section):
+    """One representation of a set: what it reads, and where that comes from.
+
+    ``depth`` goes from 0, the first of the layers read from its network, to 1, the last;
+    ``weights_sha256`` is that of all parameters and buffers.
+    """
+
+    name: str
+    layer: str
+    noise: str
+    architecture: str
+    training: str
+    depth: float = Field(ge=0, le=1)
+    preprocessing: str
+    weights_sha256: str
+
+
+class Manifest(Section):
+    """``manifest.json``; ``representations`` is empty for sets of version 1 and handmade ones."""
+
+    schema_version: int
+    name: str
+    created: str
+    versions: dict[str, str]
+    recipe: dict[str, Any]
+    floor: float
+    models: tuple[str, ...]
+    representations: tuple[RepresentationRecord, ...]
+    images: tuple[ImageEntry, ...] = Field(min_length=1)
+    files: dict[str, str]
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Manifest:
+        _check_distinct("images", [entry.name for entry in self.images])
+        _check_distinct("models", self.models)
+        models = set(self.models)
+        for entry in self.images:
+            _check_distinct(f"images.{entry.name}.pairs", [pair.name for pair in entry.pairs])
+            for pair in entry.pairs:
+                if pair.sensitivities.keys() != models:
+                    raise InputError(
+                        "are not those of the models of the set",
+                        field=f"images.{entry.name}.{pair.name}.sensitivities",
+                        value=", ".join(pair.sensitivities) or "of no model",
+                        allowed=", ".join(self.models) or "none",
+                    )
+        return self
+
+
+class Identity(NamedTuple):
+    """What a set is known by: the digest of its manifest's content, and what else it was."""
+
+    sha256: str
+    former: frozenset[str]
+
+
+def read_manifest(folder: Path) -> tuple[Manifest, Identity]:
+    """Read the manifest of the set in a folder.
+
+    Raises
+    ------
+    InputError
+        If there is no set here, or its manifest is damaged or of a newer pdpsych.
+    """
+    file = folder / MANIFEST
+    try:
+        written = read_bytes(file, DOCUMENT)
+        data = parse_json(text_of(written, file), file)
+    except MissingFile:
+        raise _no_set(folder) from None
+    except InputError as error:
+        if folder.is_file():
+            raise _no_set(folder) from None
+        raise error.within(remedy=SCHEMA.remake) from None
+    upgraded = SCHEMA.upgrade(data, SCHEMA.version_of(data, file))
+    return validate(upgraded, Manifest, file), identity(written, data)
+
+
+def identity(written: bytes, data: Any) -> Identity:
+    """Return what a set is known by whose manifest was written so and holds these data.
+
+    Line ends, spaces and the order of keys are no part of it. Version 0.1.0 knew a set by the
+    bytes of its manifest, which git may have written with other line ends: those that 0.1.0 wrote
+    come back from the content.
+    """
+    as_written = json.dumps(data, indent=1, ensure_ascii=False).encode()
+    former = {hashlib.sha256(text).hexdigest() for text in (written, as_written)}
+    return Identity(digest(data), frozenset(former))
+
+
+def write_manifest(folder: Path, manifest: Manifest) -> None:
+    """Write the manifest of the set in a folder."""
+    SCHEMA.write(folder / MANIFEST, manifest.model_dump(mode="json"))
+
+
+def file_stem(stem: str) -> str:
+    """Return a name that is a plain file name on every system."""
+    return "".join(c if c.isalnum() or c in "-_" else "-" for c in stem)
+
+
+def array_file(image: str) -> str:
+    """Return where a set keeps the arrays of an image."""
+    return f"arrays/{image}.npz"
+
+
+def place_in(folder: Path, file: str) -> Path:
+    """Return the place of a file that a manifest names, in its folder.
+
+    Raises
+    ------
+    InputError
+        If it is none: the name, or a link there, leads out of the folder.
+    """
+    root = folder.resolve()
+    try:
+        inside = root in (root / file).resolve().parents
+    except (OSError, ValueError, RuntimeError):
+        inside = False
+    if not inside:
+        raise InputError("lies outside the set", file=folder / MANIFEST, field="files", value=file)
+    return folder / file
+
+
+def _no_set(folder: Path) -> InputError:
+    """Say why there is no set in a folder."""
+    if folder.is_file():
+        return InputError(
+            "is a file", file=folder, remedy="give the folder of a set, stimuli/sets/NAME"
+        )
+    if not folder.is_dir():
+        return InputError("no such stimulus set", file=folder, remedy="run pdpsych generate")
+    return InputError(
+        f"no {MANIFEST}, so this is no stimulus set or one half written",
+        file=folder,
+        remedy="run pdpsych generate again",
+    )
+
+
+def _check_distinct(field: str, names: Sequence[str]) -> None:
+    seen = set()
+    for name in names:
+        if name in seen:
+            raise InputError("each name once", field=field, value=name)
+        seen.add(name)

@@ -1,0 +1,108 @@
+"""A stimulus set in words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from pdpsych.stimuli.log_ratios import log_ratio
+from pdpsych.stimuli.manifest import LinearityCheck, Manifest, Pair
+
+# Of more models than these, the ones at the ends are listed.
+SHOWN = 6
+_MOST_PAIRS = 10
+
+
+def summary(manifest: Manifest, path: Path, sha256: str) -> str:
+    """Say what is in a set, with the first of its pairs."""
+    pairs = _labelled_pairs(manifest)
+    more = len(pairs) - _MOST_PAIRS
+    rest = [f"  and {more} more; pdpsych inspect shows all"] if more > 0 else []
+    head, tail = _head(manifest, path, sha256), _pictures(path)
+    return "\n".join([*head, *_ratio_lines(pairs[:_MOST_PAIRS]), *rest, tail])
+
+
+def description(manifest: Manifest, path: Path, sha256: str) -> str:
+    """Say what is in a set: each pair, and how far its sensitivities hold."""
+    pairs = _labelled_pairs(manifest)
+    linear = _linearity_lines([(label, p.linearity) for label, p in pairs if p.linearity])
+    head, tail = _head(manifest, path, sha256), _pictures(path)
+    return "\n".join([*head, *_ratio_lines(pairs), *linear, tail])
+
+
+def _labelled_pairs(manifest: Manifest) -> list[tuple[str, Pair]]:
+    return [(f"{e.name}/{p.name}", p) for e in manifest.images for p in e.pairs]
+
+
+def _head(manifest: Manifest, path: Path, sha256: str) -> list[str]:
+    lines = [f"stimulus set {path}, made {manifest.created}"]
+    if not manifest.models:
+        return [*lines, "no models", f"SHA-256 {sha256}", "pairs:"]
+    return [
+        *lines,
+        f"{len(manifest.models)} models; floor {manifest.floor:g}",
+        *_model_lines(manifest),
+        f"SHA-256 {sha256}",
+        f"log d(ε₁)/d(ε₂) of each pair{_which(manifest.models, 'lowest and highest')}:",
+    ]
+
+
+def _pictures(path: Path) -> str:
+    return f"pictures: {path / 'previews'}"
+
+
+def _model_lines(manifest: Manifest) -> list[str]:
+    """Return a line for each network with its layers, and one for all models without weights."""
+    layers: dict[str, list[str]] = {}
+    for record in manifest.representations:
+        if record.weights_sha256:
+            network = record.name.removesuffix(f"/{record.layer}")
+            made = f"  {network}: {record.architecture}, {record.training}"
+            layers.setdefault(f"{made}; image: {record.preprocessing}", []).append(record.layer)
+    own = {r.name for r in manifest.representations if r.weights_sha256}
+    others = [f"  {', '.join(m for m in manifest.models if m not in own)}"]
+    lines = [f"{line}; layers {', '.join(named)}" for line, named in layers.items()]
+    return (others if len(own) < len(manifest.models) else []) + lines
+
+
+def _ends(values: Mapping[str, float], lowest: int) -> list[str]:
+    """Return the names of ``SHOWN`` values, ``lowest`` from below; all if few, as they come."""
+    if len(values) <= SHOWN:
+        return list(values)
+    ordered = sorted(values, key=lambda name: values[name])
+    return ordered[:lowest] + ordered[len(ordered) - (SHOWN - lowest) :]
+
+
+def _which(models: Sequence[str], what: str) -> str:
+    """Say which models are shown of many."""
+    return f", the {SHOWN} {what} of {len(models)} models" if len(models) > SHOWN else ""
+
+
+def _ratio_lines(pairs: Sequence[tuple[str, Pair]]) -> list[str]:
+    lines, width = [], max((len(label) for label, _ in pairs), default=0)
+    for label, pair in pairs:
+        logs = {m: log_ratio(a, b) for m, (a, b) in pair.sensitivities.items()}
+        ratios = [f"{m} {logs[m]:+.2f}" for m in _ends(logs, SHOWN // 2)]
+        converged = pair.certificate.get("converged")
+        note = "" if converged in (None, True) else "  (not converged)"
+        lines.append(f"  {label:<{width}}  {'  '.join(ratios)}{note}".rstrip())
+    return lines
+
+
+def _linearity_lines(checks: Sequence[tuple[str, LinearityCheck]]) -> list[str]:
+    if not checks:
+        return []
+    first = checks[0][1]
+    width = max(len(label) for label, _ in checks)
+    widest = max(len(check.extent(model)) for _, check in checks for model in check.largest_rms)
+    lines = [
+        f"largest RMS contrast within {100 * first.tolerance:g} % of linear, for ε₁ / ε₂, of "
+        f"{', '.join(f'{a:g}' for a in first.amplitudes_rms)}"
+        f"{_which(list(first.largest_rms), 'least linear')}:"
+    ]
+    for label, check in checks:
+        smaller = {model: min(both) for model, both in check.largest_rms.items()}
+        extents = [f"{model} {check.extent(model):<{widest}}" for model in _ends(smaller, SHOWN)]
+        lines.append(f"  {label:<{width}}  {'  '.join(extents)}".rstrip())
+    lines.append("order of the models' log ratios at these contrasts:")
+    return lines + [f"  {label:<{width}}  {check.order()}" for label, check in checks]

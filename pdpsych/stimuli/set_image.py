@@ -1,0 +1,207 @@
+"""The images of a stimulus set and their pairs of distortions; arrays are read when asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pdpsych.common.errors import InputError
+from pdpsych.common.results import Result
+from pdpsych.displays.encoding import Encoding
+from pdpsych.stimuli.log_ratios import log_ratio
+from pdpsych.stimuli.manifest import ImageEntry, LinearityCheck, Pair
+
+Array = NDArray[np.float32]
+
+
+class ImageArrays(NamedTuple):
+    """An image (C, H, W), and the distortions (P, 2, C, H, W) of its pairs."""
+
+    image: Array
+    distortions: Array
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class SetPair(Result):
+    """Two distortions of an image of a stimulus set.
+
+    Attributes
+    ----------
+    image
+        Name of the image.
+    entry
+        What the manifest says of the pair.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import numpy as np
+    >>> from pdpsych.stimuli import NewImage, NewPair, StimulusSet
+    >>> u, v = np.eye(64).reshape(64, 1, 8, 8)[:2]
+    >>> pair = NewPair(u, v, sensitivities={"A": (2.0, 1.0)})
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     image = NewImage(np.full((1, 8, 8), 0.5), {"dots": pair})
+    ...     made = StimulusSet.create(f"{folder}/mine", {"grey": image})
+    ...     pair = made["grey"]["dots"]
+    ...     pair, float(pair.u.sum())
+    (<SetPair: grey/dots, handmade, 1 model>, 1.0)
+    """
+
+    image: str
+    entry: Pair
+    arrays_sha256: str
+    _read: Callable[[], Array] = field(compare=False)
+
+    @property
+    def name(self) -> str:
+        """Name of the pair."""
+        return self.entry.name
+
+    @property
+    def kind(self) -> str:
+        """What it is: principal, eigen, generalised, random or handmade."""
+        return self.entry.kind
+
+    @property
+    def sensitivities(self) -> dict[str, tuple[float, float]]:
+        """Sensitivity of each model to u and to v."""
+        return dict(self.entry.sensitivities)
+
+    @property
+    def certificate(self) -> dict[str, Any]:
+        """What the solver says of it; empty for pairs that no solver made."""
+        return dict(self.entry.certificate)
+
+    @property
+    def linearity(self) -> LinearityCheck | None:
+        """How far the sensitivities hold for distortions that are not small."""
+        return self.entry.linearity
+
+    @property
+    def u(self) -> Array:
+        """The first distortion, (C, H, W), of unit norm, read-only."""
+        return self.distortion(1)
+
+    @property
+    def v(self) -> Array:
+        """The second distortion, (C, H, W), of unit norm, read-only."""
+        return self.distortion(2)
+
+    def distortion(self, number: int) -> Array:
+        """Return distortion 1 (u) or 2 (v), (C, H, W), of unit norm, read-only."""
+        if number not in (1, 2):
+            raise InputError("no such distortion", field="number", value=number, allowed="1, 2")
+        distortion: Array = self._read()[number - 1]
+        return distortion
+
+    def describe(self) -> str:
+        """Say what it is, and the log ratio of each model's sensitivities."""
+        lines = [f"{self.image}/{self.name}, {self.kind}"]
+        for model, (u, v) in self.sensitivities.items():
+            lines.append(f"  {model}: d(u) {u:.4g}, d(v) {v:.4g}, log ratio {log_ratio(u, v):+.2f}")
+        return "\n".join(lines)
+
+    def _line(self) -> str:
+        count = len(self.entry.sensitivities)
+        return f"{self.image}/{self.name}, {self.kind}, {_counted(count, 'model')}"
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class SetImage(Result):
+    """A base image of a stimulus set, with its pairs: ``image["principal"]``.
+
+    Going through it gives its pairs, in order.
+
+    Attributes
+    ----------
+    entry
+        What the manifest says of the image.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import numpy as np
+    >>> from pdpsych.stimuli import NewImage, NewPair, StimulusSet
+    >>> u, v = np.eye(64).reshape(64, 1, 8, 8)[:2]
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     image = NewImage(np.full((1, 8, 8), 0.5), {"dots": NewPair(u, v)})
+    ...     made = StimulusSet.create(f"{folder}/mine", {"grey": image})
+    ...     [(image.name, image.base.shape, [pair.name for pair in image]) for image in made]
+    [('grey', (1, 8, 8), ['dots'])]
+    """
+
+    entry: ImageEntry
+    arrays_sha256: str
+    _read: Callable[[], ImageArrays] = field(compare=False)
+
+    @property
+    def name(self) -> str:
+        """Name of the image."""
+        return self.entry.name
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Channels, height and width."""
+        return self.entry.shape
+
+    @property
+    def dimension(self) -> int:
+        """Number D of its values; the RMS contrast of an amplitude α is α/√D."""
+        return int(np.prod(self.entry.shape))
+
+    @property
+    def encoding(self) -> Encoding:
+        """What its values mean: ``srgb`` or ``linear``."""
+        return self.entry.encoding
+
+    @property
+    def base(self) -> Array:
+        """The base image s, (C, H, W), in [0, 1], read-only."""
+        return self._read().image
+
+    @property
+    def pairs(self) -> tuple[SetPair, ...]:
+        """Its pairs of distortions."""
+        return tuple(self._pair(number) for number in range(len(self.entry.pairs)))
+
+    def __len__(self) -> int:
+        return len(self.entry.pairs)
+
+    def __iter__(self) -> Iterator[SetPair]:
+        return iter(self.pairs)
+
+    def __contains__(self, name: object) -> bool:
+        return any(pair.name == name for pair in self.entry.pairs)
+
+    def __getitem__(self, name: str) -> SetPair:
+        names = [pair.name for pair in self.entry.pairs]
+        if name not in names:
+            raise InputError(
+                f"image {self.name} has no such pair", field="pair", value=name, allowed=names
+            )
+        return self._pair(names.index(name))
+
+    def describe(self) -> str:
+        """Say what it is, and what each pair is."""
+        return "\n".join([self._line(), *(pair.describe() for pair in self)])
+
+    def _pair(self, number: int) -> SetPair:
+        return SetPair(
+            self.name,
+            self.entry.pairs[number],
+            self.arrays_sha256,
+            lambda: self._read().distortions[number],
+        )
+
+    def _line(self) -> str:
+        channels, height, width = self.shape
+        size = f"{height} × {width}" + (f" × {channels}" if channels > 1 else "")
+        return f"{self.name}, {size}, {self.encoding}, {_counted(len(self), 'pair')}"
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count} {what}{'' if count == 1 else 's'}"

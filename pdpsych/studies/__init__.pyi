@@ -1,0 +1,9 @@
+from .checking import Check as Check
+from .checking import check as check
+from .next_step import NextStep as NextStep
+from .standing import Status as Status
+from .standing import status as status
+from .templates import TEMPLATES as TEMPLATES
+from .templates import init as init
+
+__all__ = ["TEMPLATES", "Check", "NextStep", "Status", "check", "init", "status"]

@@ -1,0 +1,126 @@
+"""What a file can be, or hold, beside what it should: at every place where a file is read."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import kinds
+from attempts import Bench, Command, Outcome
+
+TEXT = (".yaml", ".json", ".jsonl", ".csv")
+
+
+def _fifo(path: Path) -> bool:
+    path.unlink()
+    os.mkfifo(path)
+    return True
+
+
+def _endless(path: Path) -> bool:
+    path.unlink()
+    path.symlink_to("/dev/zero")
+    return True
+
+
+def _folder(path: Path) -> bool:
+    path.unlink()
+    path.mkdir()
+    return True
+
+
+def _nul(path: Path) -> bool:
+    return _in_text(path, b"\\u0000" if path.suffix.startswith(".json") else b"\0")
+
+
+def _surrogate(path: Path) -> bool:
+    return _in_text(path, b"\\ud800" if path.suffix.startswith(".json") else b"\xed\xa0\x80")
+
+
+def _in_text(path: Path, what: bytes) -> bool:
+    """Put something into the first text of a file, a value where there are keys."""
+    if path.suffix not in TEXT:
+        return False
+    content = path.read_bytes()
+    value = re.search(rb': ?"[^"]|: [a-z]|\n[0-9]', content)
+    assert value is not None, path
+    path.write_bytes(content[: value.end()] + what + content[value.end() :])
+    return True
+
+
+def _twice(path: Path) -> bool:
+    """Write the first key of a mapping twice, with another value."""
+    content = path.read_text(encoding="utf-8")
+    if path.suffix == ".yaml":
+        key = content.partition(":")[0]
+        path.write_text(f"{key}: 1\n{content}", encoding="utf-8")
+    elif path.suffix in (".json", ".jsonl"):
+        key = next(iter(json.loads(content.splitlines()[0] if ".jsonl" in path.name else content)))
+        path.write_text(content.replace("{", f'{{"{key}": 1, ', 1), encoding="utf-8")
+    else:
+        return False
+    return True
+
+
+def _crlf(path: Path) -> bool:
+    if path.suffix not in TEXT:
+        return False
+    # A log ends with its last line.
+    end = b"" if path.suffix == ".jsonl" else b"\r\n"
+    path.write_bytes(path.read_bytes().replace(b"\n", b"\r\n") + end)
+    return True
+
+
+PLACED: dict[str, Callable[[Path], bool]] = {
+    "a FIFO": _fifo,
+    "/dev/zero": _endless,
+    "a folder": _folder,
+    "NUL": _nul,
+    "a lone surrogate": _surrogate,
+    "a key twice": _twice,
+    "CRLF": _crlf,
+}
+"""What is put in the place of a file; each returns whether there is such a thing for it."""
+HARMLESS = ("CRLF",)
+"""What a file may be, after git on Windows, say: it means the same."""
+
+
+def attempts_at(
+    bench: Bench, first_only: bool = False
+) -> Iterator[tuple[str, str, Command, Outcome]]:
+    """Put everything in every place; yield kind, what was put, command and outcome.
+
+    Of several commands that read a kind only the first is tried, if so asked.
+    """
+    for kind in kinds.KINDS:
+        for what in PLACED:
+            for command in kind.commands[: 1 if first_only else None]:
+                outcome = _attempt(bench, kind, what, command)
+                if outcome is not None:
+                    yield kind.name, what, command, outcome
+
+
+def _attempt(bench: Bench, kind: kinds.Kind, what: str, command: Command) -> Outcome | None:
+    """Return how a command ends; None if there is no such thing for that kind of file."""
+    placed = []
+
+    def change(root: Path) -> None:
+        placed.append(PLACED[what](next(root.glob(kind.files[0]))))
+        if what in HARMLESS:
+            kind.after(root)
+
+    outcome = bench.try_out(command, change, (Path(kind.files[0]).name, *kind.named))
+    return outcome if placed == [True] else None
+
+
+def allowed(kind: str, what: str, outcome: Outcome) -> bool:
+    """Tell whether an outcome is as it should be."""
+    if what in HARMLESS:
+        return outcome.verdict == "succeeded"
+    # What is damaged of units is made again.
+    return outcome.verdict == "refused" or (
+        outcome.verdict == "succeeded" and kind in kinds.FORGIVEN
+    )
