@@ -145,7 +145,13 @@ class Calibration(Result, Section):
         return stimulus_set.is_known_as(self.stimulus_set_sha256)
 
     def condition(self, image: str, pair: str, distortion: int) -> ConditionCalibration:
-        """Return the calibration of a distortion."""
+        """Return the calibration of a ``distortion``, 1 or 2, of a ``pair`` of an ``image``.
+
+        Raises
+        ------
+        InputError
+            If there is no such condition.
+        """
         for found in self.conditions:
             if (found.image, found.pair, found.distortion) == (image, pair, distortion):
                 return found
@@ -165,7 +171,7 @@ class Calibration(Result, Section):
     def sensitivities(self, stimulus_set: StimulusSet) -> pd.DataFrame:
         """Return d(ε) of every model, to the distortions as shown of pairs whose models were asked.
 
-        Rows are those of :meth:`pdpsych.stimuli.StimulusSet.sensitivities`.
+        Rows are those of the ``sensitivities`` of ``stimulus_set``, the set that it is of.
         """
         table = stimulus_set.sensitivities()
         seen = {(c.image, c.pair, c.distortion): c.sensitivities for c in self.conditions}
@@ -182,7 +188,7 @@ class Calibration(Result, Section):
     def log_ratios(self, stimulus_set: StimulusSet) -> pd.DataFrame:
         """Return log d(u)/d(v) of every model to the distortions as shown.
 
-        Of pairs whose models were not asked they are those of the set.
+        Of pairs whose models were not asked they are those of ``stimulus_set``, which it is of.
 
         Raises
         ------
