@@ -27,7 +27,7 @@ from Xlib import XK, X
 from Xlib.display import Display
 from Xlib.ext import xtest
 
-from pdpsych import cli
+from pdpsych.cli import main as cli
 from pdpsych.displays.measuring import patch
 
 BLACK, WHITE = 0.3, 120.0

@@ -16,7 +16,7 @@ from pdpsych.displays import Display, show
 from pdpsych.displays.rendering import quantize
 from pdpsych.experiments import SessionStopped, observer_from, read_log, run
 from pdpsych.experiments.design import Condition
-from pdpsych.stimuli import StimulusSet, calibrate
+from pdpsych.stimuli import SetImage, SetPair, calibrate
 
 COUNT = 8 * 12
 
@@ -427,7 +427,7 @@ def test_a_person_needs_the_calibration_of_this_set_and_display(calibrated, earl
 
 
 def test_an_image_at_the_ends_of_the_gamut_is_refused(early, monkeypatch):
-    monkeypatch.setattr(StimulusSet, "base", lambda self, image: np.ones((1, 32, 32)))
+    monkeypatch.setattr(SetImage, "base", np.ones((1, 32, 32)))
     with refused(file=early, field="max_clipped", value=0.05, remedy="image camel"):
         run(early, observer="LGN")
     assert not (early.parent / "data").exists()
@@ -436,7 +436,7 @@ def test_an_image_at_the_ends_of_the_gamut_is_refused(early, monkeypatch):
 def test_a_local_distortion_has_a_largest_amplitude(early, monkeypatch, small_set):
     spot = np.zeros((1, 32, 32), np.float32)
     spot[0, 3, 4] = 1.0
-    monkeypatch.setattr(StimulusSet, "distortion", lambda self, *condition: spot)
+    monkeypatch.setattr(SetPair, "distortion", lambda self, number: spot)
     trials = run(early, observer="LGN").trials
     assert trials["amplitude"].max() <= 1.0
     assert (
