@@ -37,7 +37,7 @@ sys.meta_path.insert(0, NoTorch())
 
 from psychopy import logging  # noqa: E402
 
-from pdpsych import cli  # noqa: E402
+from pdpsych.cli import main as cli  # noqa: E402
 from pdpsych.displays.lab import screen  # noqa: E402
 from pdpsych.displays.lab.psychopy import visual  # noqa: E402
 from pdpsych.experiments.person import frames, window  # noqa: E402
