@@ -90,6 +90,15 @@ def test_plan_depends_on_who_and_when_alone(small_set):
     assert design_sha256(trials_of(experiment, small_set, "01", "01")) == digests["01", "01", 0]
 
 
+def test_designs_are_those_of_the_first_version(small_set):
+    """Logs hold them: a session that an earlier version began goes on."""
+    fields = {"trials_per_condition": 8, "practice_trials": 3, "groups": 2, "seed": 5}
+    trials = trials_of(experiment_on(small_set, **fields), small_set, "02", "B")
+    assert (
+        design_sha256(trials) == "6db028f2801255c5fe34e8cb0908245bb01dd2f90a679de1cc82b758e5003792"
+    )
+
+
 def test_order_within_passes_is_shuffled(small_set):
     trials = trials_of(experiment_on(small_set, trials_per_condition=20), small_set, "01", "01")
     firsts = Counter(trial.condition for trial in trials[:: len(ALL)])

@@ -215,6 +215,24 @@ def test_a_line_takes_less_than_the_room_asked_for(path):
     assert max(map(len, whole.splitlines()[1:])) < _TRIAL_BYTES / 3
 
 
+def test_line_ends_of_windows_are_no_change(path):
+    whole = write(path, 3)
+    path.write_bytes(whole.replace(b"\n", b"\r\n"))
+    log = read_log(path)
+    assert log.notes == ()
+    assert list(log.trials["trial"]) == [1, 2, 3]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has neither")
+@pytest.mark.parametrize("special", ["fifo", "/dev/zero"])
+def test_what_is_no_file_is_refused(path, special):
+    path.parent.mkdir(parents=True)
+    os.mkfifo(path) if special == "fifo" else path.symlink_to(special)
+    for use in (read_log, lambda p: TrialLog.open(p, header())):
+        with refused(file=path, problem="is not a regular file"):
+            use(path)
+
+
 def version_1(path) -> None:
     """Write a log as schema 1 was: no chain, the interval, onsets of phases."""
     first = header().model_dump(mode="json", exclude={"calibration", "group", "windowed", "system"})

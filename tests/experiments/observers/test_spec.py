@@ -1,5 +1,3 @@
-from types import SimpleNamespace
-
 import numpy as np
 import pytest
 from refusals import refused
@@ -7,6 +5,7 @@ from refusals import refused
 from pdpsych.common.errors import InputError
 from pdpsych.experiments import ObserverSpec, observer_from
 from pdpsych.experiments.design import Condition
+from pdpsych.stimuli import StimulusSet
 
 CAMEL = Condition("camel", "principal", 1)
 EITHER = "give exactly one of model, thresholds_rms"
@@ -90,12 +89,10 @@ def test_description_says_it_is_simulated_and_how(small_set):
     assert "lapse 0.04" in text
 
 
-def test_a_model_blind_to_a_distortion_has_no_threshold_there(small_set):
+def test_a_model_blind_to_a_distortion_has_no_threshold_there(small_set, monkeypatch):
     table = small_set.sensitivities()
     table.loc[table["model"].eq("LGN") & table["distortion"].eq(2), "sensitivity"] = 0.0
-    blind = SimpleNamespace(
-        models=small_set.models, entry=small_set.entry, sensitivities=lambda: table
-    )
-    thresholds = observer_from("LGN", blind).thresholds
+    monkeypatch.setattr(StimulusSet, "sensitivities", lambda self: table)
+    thresholds = observer_from("LGN", small_set).thresholds
     assert np.isinf(thresholds["camel", "principal", 2])
     assert np.isfinite(thresholds["camel", "principal", 1])

@@ -1,3 +1,4 @@
+import hashlib
 import json
 import shutil
 import subprocess
@@ -16,7 +17,8 @@ from pdpsych.displays import Display, show
 from pdpsych.displays.rendering import quantize
 from pdpsych.experiments import SessionStopped, observer_from, read_log, run
 from pdpsych.experiments.design import Condition
-from pdpsych.stimuli import StimulusSet, calibrate
+from pdpsych.experiments.sessions.preparation import Preparation
+from pdpsych.stimuli import SetImage, SetPair, calibrate
 
 COUNT = 8 * 12
 
@@ -103,6 +105,20 @@ def test_a_resumed_session_equals_an_undisturbed_one(early, write_experiment, sm
     resumed = run(early, observer=observer)
     whole = run(write_experiment("whole", trials_per_condition=12), observer=observer)
     assert without_time(resumed).equals(without_time(whole))
+
+
+def test_a_session_begun_by_version_0_1_0_goes_on(early, small_set, monkeypatch):
+    """Its log knows the set by the SHA-256 of the bytes of the manifest."""
+    bytes_sha256 = hashlib.sha256((small_set.path / "manifest.json").read_bytes()).hexdigest()
+    observer = observer_from("LGN", small_set)
+    with monkeypatch.context() as then:
+        then.setattr(Preparation, "_recorded_as", lambda self: bytes_sha256)
+        with pytest.raises(SessionStopped):
+            run(early, observer=Leaves(observer, 30, SessionStopped()))
+    resumed = run(early, observer=observer)
+    assert resumed.complete
+    assert resumed.header.stimulus_set_sha256 == bytes_sha256
+    assert small_set.is_known_as(bytes_sha256)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGKILL")
@@ -427,7 +443,7 @@ def test_a_person_needs_the_calibration_of_this_set_and_display(calibrated, earl
 
 
 def test_an_image_at_the_ends_of_the_gamut_is_refused(early, monkeypatch):
-    monkeypatch.setattr(StimulusSet, "base", lambda self, image: np.ones((1, 32, 32)))
+    monkeypatch.setattr(SetImage, "base", np.ones((1, 32, 32)))
     with refused(file=early, field="max_clipped", value=0.05, remedy="image camel"):
         run(early, observer="LGN")
     assert not (early.parent / "data").exists()
@@ -436,7 +452,7 @@ def test_an_image_at_the_ends_of_the_gamut_is_refused(early, monkeypatch):
 def test_a_local_distortion_has_a_largest_amplitude(early, monkeypatch, small_set):
     spot = np.zeros((1, 32, 32), np.float32)
     spot[0, 3, 4] = 1.0
-    monkeypatch.setattr(StimulusSet, "distortion", lambda self, *condition: spot)
+    monkeypatch.setattr(SetPair, "distortion", lambda self, number: spot)
     trials = run(early, observer="LGN").trials
     assert trials["amplitude"].max() <= 1.0
     assert (
