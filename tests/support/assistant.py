@@ -27,7 +27,7 @@ from Xlib import XK, X
 from Xlib.display import Display
 from Xlib.ext import xtest
 
-from pdpsych import cli
+from pdpsych.cli.main import main as command
 from pdpsych.displays.measuring import patch
 
 BLACK, WHITE = 0.3, 120.0
@@ -125,8 +125,8 @@ def run(sitting: dict) -> dict:
     assistant = Lcd.assistant = Assistant(sitting)
     begin = patch.Patch.__init__
 
-    def begin_and_sit_down(self, *arguments):
-        begin(self, *arguments)
+    def begin_and_sit_down(self, *arguments, **options):
+        begin(self, *arguments, **options)
         assistant.sit_down(self)
 
     patch.Patch.__init__ = begin_and_sit_down
@@ -135,7 +135,7 @@ def run(sitting: dict) -> dict:
     status = 0
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
         try:
-            cli.main()
+            command()
         except SystemExit as end:
             status = end.code or 0
     patch.Patch.__init__ = begin

@@ -427,7 +427,7 @@ def test_flips_that_do_not_follow_the_screen_are_refused(person, short):
 
 def run_alone(arguments, environment):
     return subprocess.run(
-        [sys.executable, "-c", "from pdpsych.cli import main; main()", *arguments],
+        [sys.executable, "-c", "from pdpsych.cli.main import main; main()", *arguments],
         env=environment,
         capture_output=True,
         text=True,

@@ -15,7 +15,7 @@ from pdpsych.common.section import load
 from pdpsych.displays import Display
 from pdpsych.displays.measuring.verification import last_verification
 
-ASSISTANT = Path(__file__).parents[1] / "support" / "assistant.py"
+ASSISTANT = Path(__file__).parents[2] / "support" / "assistant.py"
 SIZE = "width_px: 320\nheight_px: 241\n"
 KILLED_AT, STOPPED_AT = 8, 20
 
@@ -133,7 +133,10 @@ def test_typed_values_are_taken_as_typed(sat):
 
 def test_an_unknown_photometer_is_refused_with_the_nearest(sat):
     assert sat[2]["unknown"]["status"] == 2
-    assert 'no photometer "Ldc"; did you mean "Lcd"?' in sat[2]["unknown"]["err"]
+    assert (
+        'PsychoPy has no such photometer, got "Ldc"; did you mean "Lcd"?'
+        in sat[2]["unknown"]["err"]
+    )
 
 
 def test_a_window_that_changes_levels_is_refused(sat):
