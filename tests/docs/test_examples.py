@@ -60,7 +60,7 @@ def _parameters(function: Callable[..., object]) -> set[str]:
         named = inspect.signature(function).parameters
     except ValueError:  # an exception that has what all have
         return set()
-    return {name for name in named if name not in NOT_DESCRIBED}
+    return {name for name in named if name not in NOT_DESCRIBED and name[0] != "_"}
 
 
 def _methods(owner: type) -> Iterator[tuple[str, Callable[..., object]]]:

@@ -4,7 +4,7 @@ import pytest
 from refusals import refused
 from typer.testing import CliRunner
 
-from pdpsych.cli import app
+from pdpsych.cli.main import app
 from pdpsych.common.errors import InputError
 from pdpsych.experiments import read_log
 from pdpsych.experiments.logs.labels import Labels

@@ -27,7 +27,7 @@ from Xlib import XK, X
 from Xlib.display import Display
 from Xlib.ext import xtest
 
-from pdpsych.cli.main import main as command
+from pdpsych.cli import main as cli
 from pdpsych.displays.measuring import patch
 
 BLACK, WHITE = 0.3, 120.0
@@ -135,7 +135,7 @@ def run(sitting: dict) -> dict:
     status = 0
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
         try:
-            command()
+            cli.main()
         except SystemExit as end:
             status = end.code or 0
     patch.Patch.__init__ = begin

@@ -37,7 +37,7 @@ sys.meta_path.insert(0, NoTorch())
 
 from psychopy import logging  # noqa: E402
 
-from pdpsych.cli.main import main as command  # noqa: E402
+from pdpsych.cli import main as cli  # noqa: E402
 from pdpsych.displays.lab import screen  # noqa: E402
 from pdpsych.displays.lab.psychopy import visual  # noqa: E402
 from pdpsych.experiments.person import frames, window  # noqa: E402
@@ -119,7 +119,7 @@ def run(options: dict, arguments: list[str]) -> int:
         resource.setrlimit(resource.RLIMIT_FSIZE, (options["file_size"],) * 2)
     sys.argv = ["pdpsych", *arguments]
     try:
-        command()
+        cli.main()
     except SystemExit as end:
         return int(end.code or 0)
     finally:
