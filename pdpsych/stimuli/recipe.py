@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
@@ -222,7 +223,11 @@ class Recipe(Section):
     @field_validator("models")
     @classmethod
     def _distinct(cls, models: tuple[Model, ...]) -> tuple[Model, ...]:
-        if len(representation_names(models)) < 2:
+        try:
+            names = representation_names(models)
+        except InputError as error:
+            raise _of_recipe(error) from None
+        if len(names) < 2:
             raise InputError("at least 2 representations are needed")
         return models
 
@@ -255,3 +260,11 @@ class Recipe(Section):
     def representation_names(self) -> tuple[str, ...]:
         """Names of all representations of the models, in order."""
         return representation_names(self.models)
+
+
+def _of_recipe(error: InputError) -> InputError:
+    """Return an error that names an address as its file as one of the file it stands in."""
+    told = copy.copy(error)
+    told.field = ".".join(filter(None, (error.file, error.field)))
+    told.file, told.problems = None, ()
+    return told

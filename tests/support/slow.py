@@ -44,6 +44,8 @@ SLOW = {
     "fuzz/test_fuzz.py": ("bench",),
     "fuzz/test_hostile.py": ("bench",),
     "stimuli/calibration/test_calibrating.py": (
+        "test_two_that_calibrate_at_once",
+        "test_its_identity_does_not_depend",
         "test_gain_and_scatter",
         "test_figures_have_a_line",
     ),

@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pandas as pd
@@ -417,3 +418,18 @@ def test_log_ratios_are_those_of_what_is_shown_where_models_were_asked(write_set
     ratios = found.log_ratios(opened).set_index(["pair", "model"])["log_ratio"]
     np.testing.assert_allclose(ratios["white"], np.log([3, 1 / 2]))
     np.testing.assert_allclose(ratios["sharp"], np.log([1 / 8, 1]))
+
+
+def test_two_that_calibrate_at_once_leave_the_files_of_one(write_set):
+    """The table is that of the calibration it lies beside."""
+    opened = write_set()
+    shares = (0.0, 0.01, 0.02, 0.05)
+    for _ in range(3):
+        with ThreadPoolExecutor(4) as pool:
+            options = [{"max_clipped": share} for share in shares]
+            list(pool.map(lambda o: calibrate(opened, Display(), **o), options))
+        found = Calibration.needed(opened, Display())
+        table = pd.read_csv(found.folder / "conditions.csv")
+        np.testing.assert_allclose(table["amplitude"], found.table()["amplitude"])
+        files = {path.name for path in found.folder.parent.rglob("*")}
+        assert files == {"display", "conditions.csv", "calibration.json"}

@@ -15,7 +15,7 @@ from pdpsych.common.section import load
 from pdpsych.displays import Display
 from pdpsych.displays.measuring.verification import last_verification
 
-ASSISTANT = Path(__file__).parents[1] / "support" / "assistant.py"
+ASSISTANT = Path(__file__).parents[2] / "support" / "assistant.py"
 SIZE = "width_px: 320\nheight_px: 241\n"
 KILLED_AT, STOPPED_AT = 8, 20
 
