@@ -7,7 +7,6 @@ amplitude, each way in the same run on one core, then calibrates two sets of 100
 from __future__ import annotations
 
 import argparse
-import json
 import tempfile
 import time
 from collections.abc import Callable
@@ -16,13 +15,10 @@ from typing import get_args
 
 import numpy as np
 
-from pdpsych.common.files.digests import file_sha256
-from pdpsych.displays import Display
+from pdpsych.displays import Display, show
 from pdpsych.displays.dither import Dither
 from pdpsych.displays.encoding import linear_from_srgb, srgb_from_linear
-from pdpsych.displays.rendering import show
-from pdpsych.stimuli import StimulusSet, calibrate
-from pdpsych.stimuli.manifest import MANIFEST, array_file
+from pdpsych.stimuli import NewImage, NewPair, StimulusSet, calibrate
 
 WAYS = (("srgb", "srgb"), ("srgb", 2.2), ("linear", 2.2))
 
@@ -89,41 +85,29 @@ def frames(repeats: int) -> None:
             print(line)
 
 
-def write_set(folder: Path, shape: tuple[int, int, int], images: int, pairs: int) -> StimulusSet:
-    """Write a set of noise images with white distortions."""
+def noise_set(folder: Path, shape: tuple[int, int, int], images: int, pairs: int) -> StimulusSet:
+    """Make a set of noise images with white distortions."""
     rng = np.random.default_rng(0)
-    (folder / "arrays").mkdir(parents=True)
-    names = [f"image-{i}" for i in range(images)]
-    for name in names:
-        distortions = rng.standard_normal((pairs, 2, *shape)).astype(np.float32)
-        distortions /= np.sqrt((distortions**2).sum(axis=(2, 3, 4), keepdims=True))
-        image = rng.uniform(0.2, 0.8, shape).astype(np.float32)
-        np.savez(folder / array_file(name), image=image, distortions=distortions)
-    entry = {"source": "noise", "source_sha256": "", "shape": shape, "encoding": "srgb"}
-    made = [
-        {"name": f"random-{p}", "kind": "random", "sensitivities": {"A": (1, 2)}}
-        for p in range(pairs)
-    ]
-    manifest = {
-        "schema_version": 1,
-        "name": folder.name,
-        "created": "",
-        "versions": {},
-        "recipe": {},
-        "floor": 0.0,
-        "models": ["A"],
-        "images": [entry | {"name": name, "pairs": made} for name in names],
-        "files": {array_file(n): file_sha256(folder / array_file(n)) for n in names},
+
+    def pair() -> NewPair:
+        both = rng.standard_normal((2, *shape))
+        both /= np.sqrt((both**2).sum(axis=(1, 2, 3), keepdims=True))
+        return NewPair(*both, sensitivities={"A": (1, 2)})
+
+    made = {
+        f"image-{i}": NewImage(
+            rng.uniform(0.2, 0.8, shape), {f"random-{p}": pair() for p in range(pairs)}
+        )
+        for i in range(images)
     }
-    (folder / MANIFEST).write_text(json.dumps(manifest))
-    return StimulusSet.open(folder)
+    return StimulusSet.create(folder, made)
 
 
 def calibrations() -> None:
     print("\ncalibrating 100 conditions, 8 bits, sRGB image on a display of exponent 2.2")
     for shape in ((1, 224, 224), (3, 512, 512)):
         with tempfile.TemporaryDirectory() as folder:
-            opened = write_set(Path(folder) / "set", shape, images=10, pairs=5)
+            opened = noise_set(Path(folder) / "set", shape, images=10, pairs=5)
             start = time.perf_counter()
             found = calibrate(opened, Display(curve=2.2))
             seconds = time.perf_counter() - start

@@ -50,7 +50,7 @@ def test_the_wheel_has_the_package_and_its_data(wheel):
     }
     templates = {f"pdpsych/templates/{file}" for files in TEMPLATES.values() for file in files}
     held = set(wheel.namelist())
-    assert {"pdpsych/py.typed", "pdpsych/analysis/report.css"} <= source
+    assert {"pdpsych/py.typed", "pdpsych/analysis/reporting/report.css"} <= source
     assert {name for name in held if ".dist-info/" not in name} == source | templates
     assert any(name.endswith("licenses/LICENSE") for name in held)
 

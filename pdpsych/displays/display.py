@@ -174,7 +174,7 @@ class Display(Result, Section):
         return {channel: fit_curve(measured.means(channel), model) for channel in measured.channels}
 
     def curves(self, channels: int) -> tuple[Curve, ...]:
-        """Return the curve of each channel of an image: grey, or red, green and blue.
+        """Return the curve of each of the channels of an image: grey, or red, green and blue.
 
         Raises
         ------
@@ -211,7 +211,7 @@ class Display(Result, Section):
         return (grey.black, grey.white) if grey else None
 
     def candela(self, value: Array) -> Array:
-        """Return the luminance in cd/m² of values of a linear grey image.
+        """Return the luminance in cd/m² of each value of a linear grey image.
 
         Raises
         ------

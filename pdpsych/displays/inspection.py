@@ -28,6 +28,12 @@ class Inspection(Result):
         How well each model describes its curve, None where it was not measured.
     verification
         The last of its present curve, None where there is none.
+
+    Examples
+    --------
+    >>> from pdpsych import displays
+    >>> displays.inspect(displays.Display())
+    <Inspection: display, not measured>
     """
 
     display: Display

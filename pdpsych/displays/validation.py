@@ -123,6 +123,16 @@ class ModelComparison(Result):
         One for each model and channel.
     chosen
         The model that is used for all channels.
+
+    Examples
+    --------
+    >>> from pdpsych.displays import Measurements, Reading, compare
+    >>> readings = [
+    ...     Reading(i, "", "grey", level, 0.2 + 100 * (level / 255) ** 2.2)
+    ...     for i, level in enumerate([0, 64, 128, 192, 255])
+    ... ]
+    >>> compare(Measurements(tuple(readings), 255, "simulated"), chosen="power-1").best
+    'power-1'
     """
 
     measurements: Measurements

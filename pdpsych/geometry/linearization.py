@@ -66,7 +66,7 @@ class Linearization(Protocol):
         ...
 
     def select(self, taps: Sequence[int]) -> Linearization:
-        """Return the same at some of the layers, by their numbers."""
+        """Return the same at some of the layers: ``taps`` are their numbers."""
         ...
 
 

@@ -92,15 +92,15 @@ class DistortionSpace:
             )
 
     def apply(self, coefficients: Tensor) -> Tensor:
-        """Return ε = P z, (K, C, H, W)."""
+        """Return ε = P z, (K, C, H, W), of coefficients z of that shape."""
         return self._weighted(self._alike(self._limited(coefficients)))
 
     def adjoint(self, distortions: Tensor) -> Tensor:
-        """Return Pᵀ g, (K, C, H, W)."""
+        """Return Pᵀ g, (K, C, H, W), of distortions g of that shape."""
         return self._limited(self._alike(self._weighted(distortions)))
 
     def undo_weight(self, block: Tensor) -> Tensor:
-        """Divide (…, C, H, W) by window and headroom, for preconditioners.
+        """Divide a block (…, C, H, W) by window and headroom, for preconditioners.
 
         What is allowed does not depend on how they fall off, only how fast it is found. Where
         they are next to closed it is divided less, and by nothing where a band is limited, which

@@ -119,7 +119,7 @@ class EarlyVisualModel(nn.Module):
         self.padding = padding
 
     def forward(self, image: Tensor) -> Tensor:
-        """Return the response (B, channels, H, W) to grey images (B, 1, H, W)."""
+        """Return the response (B, channels, H, W) to a grey ``image`` (B, 1, H, W)."""
         return torch.nn.functional.softplus(_Stages(self, image).normalized)
 
     def linearize(self, image: Tensor, layers: Sequence[str]) -> EarlyVisualLinearization:
@@ -128,7 +128,7 @@ class EarlyVisualModel(nn.Module):
         return EarlyVisualLinearization(self, image, copies=len(layers))
 
     def responses(self, batch: Tensor, layers: Sequence[str]) -> list[Tensor]:
-        """Return the response to a batch (B, 1, H, W), once for each time it is asked for."""
+        """Return the response to a batch (B, 1, H, W), once for each of ``layers``."""
         _check_request(batch[0], layers)
         return [self(batch)] * len(layers)
 

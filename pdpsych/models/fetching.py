@@ -13,7 +13,16 @@ from pdpsych.models.sources.source import build, fingerprint
 
 
 class FetchedNetwork(NamedTuple):
-    """A network that is ready: its address, what it was trained on, the SHA-256 of its weights.
+    """A network that is ready.
+
+    Attributes
+    ----------
+    name
+        Its address.
+    training
+        What it was trained on.
+    weights_sha256
+        SHA-256 of its weights.
 
     Examples
     --------

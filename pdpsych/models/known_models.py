@@ -15,7 +15,18 @@ from pdpsych.models.text_table import aligned
 
 
 class KnownCheckpoint(NamedTuple):
-    """A built-in checkpoint: its address, what it was trained on, its file, whether it is here.
+    """A built-in checkpoint.
+
+    Attributes
+    ----------
+    name
+        Its address.
+    training
+        What it was trained on.
+    file
+        Name of its file.
+    here
+        Whether the file is on this machine.
 
     Examples
     --------

@@ -116,7 +116,7 @@ class ModuleNetwork:
         return linear
 
     def responses(self, batch: Tensor, layers: Sequence[str]) -> list[Tensor]:
-        """Return the output of each named layer for a batch (B, C, H, W), in one pass.
+        """Return the output of each of ``layers`` for a batch (B, C, H, W), in one pass.
 
         Raises
         ------
@@ -127,7 +127,7 @@ class ModuleNetwork:
         return [self._only(outputs.get(layer, []), layer, batch) for layer in layers]
 
     def order(self, batch: Tensor, layers: Sequence[str]) -> list[str]:
-        """Return the layers, each once, in the order in which a forward pass finishes them.
+        """Return ``layers``, each once, in the order in which a pass of ``batch`` finishes them.
 
         Raises
         ------
@@ -141,7 +141,7 @@ class ModuleNetwork:
         return list(outputs)
 
     def uses(self, batch: Tensor) -> list[LayerUse]:
-        """Return what one forward pass does with each layer, in order of execution.
+        """Return what a forward pass of ``batch`` does with each layer, in order of execution.
 
         Layers that the pass does not reach come last.
 

@@ -35,6 +35,8 @@ class SetPair(Result):
         Name of the image.
     entry
         What the manifest says of the pair.
+    arrays_sha256
+        SHA-256 of the file with the arrays of the image.
 
     Examples
     --------
@@ -92,7 +94,7 @@ class SetPair(Result):
         return self.distortion(2)
 
     def distortion(self, number: int) -> Array:
-        """Return distortion 1 (u) or 2 (v), (C, H, W), of unit norm, read-only."""
+        """Return u (``number`` 1) or v (2), (C, H, W), of unit norm, read-only."""
         if number not in (1, 2):
             raise InputError("no such distortion", field="number", value=number, allowed="1, 2")
         distortion: Array = self._read()[number - 1]
@@ -120,6 +122,8 @@ class SetImage(Result):
     ----------
     entry
         What the manifest says of the image.
+    arrays_sha256
+        SHA-256 of the file with its arrays.
 
     Examples
     --------

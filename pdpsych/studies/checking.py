@@ -26,6 +26,17 @@ class Check(Result):
         What was made before something changed that it depends on.
     steps
         What is to be done next.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pdpsych import studies
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     recipe = studies.init(folder).with_name("stimuli") / "early-vision.yaml"
+    ...     _ = recipe.write_text("{images: [{sample: cat}], models: [LM, LGN]}")
+    ...     wrong = studies.check(recipe).problems
+    >>> wrong[0].field, wrong[0].value
+    ('models', 'LM')
     """
 
     checked: str

@@ -11,7 +11,22 @@ _MOST = 5
 
 
 class NextStep(NamedTuple):
-    """A command to run, or what to do by hand, and why."""
+    """What is to be done next.
+
+    Attributes
+    ----------
+    command
+        A command to run, or what to do by hand.
+    why
+        Why, in words.
+
+    Examples
+    --------
+    >>> from pdpsych import studies
+    >>> print(studies.NextStep("pdpsych score analysis/mine.yaml", "models are not scored"))
+    pdpsych score analysis/mine.yaml
+        models are not scored
+    """
 
     command: str
     why: str

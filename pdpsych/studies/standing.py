@@ -18,7 +18,31 @@ _NONE = "–"
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Status(Result):
-    """What of a study is generated, run, fitted and scored, and what is out of date."""
+    """What of a study is generated, run, fitted and scored, and what is out of date.
+
+    Attributes
+    ----------
+    state
+        The states of its sets, experiments and analyses.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pdpsych import studies
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     readme = studies.init(f"{folder}/study")
+    ...     print(studies.status(f"{folder}/study").describe())
+    /...study
+    <BLANKLINE>
+    set           images  models  state
+    early-vision  –       –       not generated
+    <BLANKLINE>
+    experiment    participants  sessions  trials  state
+    early-vision  0             0         –       set missing
+    <BLANKLINE>
+    analysis      participants  trials  fit         scores
+    early-vision  –             –       not fitted  not scored
+    """
 
     state: StudyState
 

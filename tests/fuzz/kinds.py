@@ -129,12 +129,10 @@ def _read_scores(root: Path) -> None:
 
 
 def _add_to_board(root: Path) -> None:
-    from pdpsych.analysis import Scores
-    from pdpsych.analysis.scoring import leaderboard
+    from pdpsych.analysis import Scores, add_to_leaderboard
 
-    leaderboard.append(
-        root / ANALYSIS, Scores.from_json(root / RESULTS / "score.json"), root / "board"
-    )
+    scores = Scores.from_json(root / RESULTS / "score.json")
+    add_to_leaderboard(root / ANALYSIS, scores, root / "board")
 
 
 _CALIBRATE = ["calibrate", SET, "--display"]

@@ -20,7 +20,6 @@ UNFINISHED = "unfinished"
 def build(root: Path) -> Path:
     """Write a study, run it to its scores with the program itself, and return its folder."""
     from pdpsych import analysis, experiments, stimuli
-    from pdpsych.analysis.scoring import leaderboard
 
     _write_images(root / "stimuli" / "images")
     _write_files(root)
@@ -36,8 +35,8 @@ def build(root: Path) -> Path:
         experiments.run(root / "experiments" / f"{NAME}.yaml", participant, observer="LN")
     file = root / "analysis" / f"{NAME}.yaml"
     fitted = analysis.fit(file)
-    scores = analysis.score(file, fitted)
-    leaderboard.append(file, scores, root / "board")
+    scores = analysis.score(file, fit=fitted)
+    analysis.add_to_leaderboard(file, scores, root / "board")
     for path in root.rglob("*"):
         path.chmod(0o755 if path.is_dir() else 0o644)
     return root

@@ -20,6 +20,8 @@ SLOW = {
         "test_a_seed_repeats",
         "test_converges",
         "test_three_pixels",
+        "test_result_follows",
+        "test_every_start",
     ),
     "test_demo.py": ("done",),
     "stimuli/generation/test_workers.py": (
@@ -53,7 +55,13 @@ SLOW = {
         "test_a_failure_leaves",
         "test_text_from_files",
     ),
-    "models/test_torchvision.py": ("test_attention", "test_taps_are", "test_a_grey_image"),
+    "models/test_torchvision.py": (
+        "test_attention",
+        "test_taps_are",
+        "test_a_grey_image",
+        "test_networks_are_in_evaluation_mode",
+        "test_preprocessing_is",
+    ),
     "geometry/solvers/test_eigen.py": ("test_plenoptic",),
     "analysis/scoring/test_score.py": (
         "test_interval_of_a_difference",
@@ -61,12 +69,16 @@ SLOW = {
         "test_the_model_that_is_right",
         "test_swapping",
     ),
-    "analysis/fitting/test_bootstrap.py": ("test_the_number_of_processes",),
+    "analysis/fitting/test_bootstrap.py": (
+        "test_the_number_of_processes",
+        "fitted",
+    ),
     "models/test_representation.py": (
         "test_layers_that_cannot_be_read",
         "test_precision_is",
         "test_each_network_is_held_once",
         "test_an_origin_says",
+        "test_another_number",
     ),
     "studies/test_checking.py": ("test_the_command_ends", "test_damaged_files"),
     "geometry/test_linearization.py": (
@@ -82,20 +94,39 @@ SLOW = {
         "test_any_method_goes_on",
     ),
     "analysis/test_score_command.py": ("finished", "test_scoring_again"),
-    "analysis/scoring/test_mean_score.py": ("test_of_equal_models",),
+    "analysis/scoring/test_mean_score.py": (
+        "test_of_equal_models",
+        "test_intervals_of_mean",
+    ),
     "analysis/scoring/test_ceiling.py": ("test_intervals_hold",),
     "analysis/fitting/test_discrepancy.py": ("test_p_values_of_adaptive_trials",),
     "analysis/layers/test_variance.py": (
         "test_interval_over_images",
         "test_chance_is_the_mean",
         "test_shares_are_those",
+        "test_only_what",
+        "test_noise_stays",
     ),
     "models/sources/test_checkpoint.py": ("test_full_size",),
     "experiments/placement/test_adaptive.py": ("test_thresholds_are_recovered",),
     "experiments/logs/test_trial_log.py": ("test_one_process_at_a_time",),
-    "analysis/fitting/test_fit.py": ("test_bootstrap_adds",),
+    "analysis/fitting/test_fit.py": (
+        "test_bootstrap_adds",
+        "test_participants_are_fitted",
+    ),
     "analysis/fitting/test_hierarchy.py": ("test_single_condition",),
     "analysis/fitting/test_goodness.py": ("test_no_flags",),
+    "analysis/fitting/test_exclusion.py": ("test_each_trial_is_kept",),
+    "studies/test_standing.py": (
+        "test_the_command_shortens",
+        "test_a_session_more",
+    ),
+    "experiments/person/test_window.py": ("test_without_psychopy",),
+    "analysis/fitting/test_curve.py": ("test_p_values",),
+    "experiments/logs/test_hash_chain.py": ("test_a_line_changed",),
+    "experiments/test_design.py": ("test_seed_is_the_same",),
+    "displays/test_figures.py": ("test_every_channel",),
+    "models/sources/test_source.py": ("test_timm_says",),
 }
 
 # Only in the long profile: more of what the others try.

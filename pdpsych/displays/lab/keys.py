@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from pdpsych.common.errors import InputError, did_you_mean
+from pdpsych.common.errors import InputError
 from pdpsych.displays.lab.psychopy import clock, keyboard
 
 # Its times are those of the key press; those of PsychoPy's others are of the polling.
@@ -32,12 +32,14 @@ class Keyboard:
         try:
             self._device = keyboard.Keyboard()
         except OSError as error:
-            raise InputError(f"the keyboard cannot be read: {error}") from None
+            raise InputError(f"cannot be read: {error}", file="the keyboard") from None
         self.backend: str = self._device.getBackend()
         if self.backend != _BACKEND:
             raise InputError(
-                f"PsychoPy reads the keyboard through {self.backend}, which does not tell when a "
-                "key went down; install psychtoolbox, which PsychoPy comes with"
+                f"PsychoPy reads it through {self.backend}, which does not tell when a key went "
+                "down",
+                file="the keyboard",
+                remedy="install psychtoolbox, which PsychoPy comes with",
             )
         self.clock = str(clock.getTime.__module__)
 
@@ -58,6 +60,9 @@ def check_keys(names: Mapping[str, str], label: str) -> None:
     for field, name in names.items():
         if name not in known:
             raise InputError(
-                f'{label}: keys.{field}: no key "{name}" on this keyboard layout; '
-                f"{did_you_mean(name, known)}"
+                "no such key on this keyboard layout",
+                file=label,
+                field=f"keys.{field}",
+                value=name,
+                allowed=known,
             )

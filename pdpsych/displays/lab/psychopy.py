@@ -16,14 +16,14 @@ try:
     from pyglet import canvas, gl
 except ImportError as error:
     raise InputError(
-        f"a window needs PsychoPy, which cannot be imported ({error}): "
-        "pip install 'pdpsych[lab]'; a simulated observer needs none"
+        f"a window needs PsychoPy, which cannot be imported ({error})",
+        remedy="pip install 'pdpsych[lab]'; a simulated observer needs none",
     ) from None
 except Exception as error:
     # What pyglet raises where it finds no display or no OpenGL; it has no class of its own.
     raise InputError(
-        f"PsychoPy finds no screen with OpenGL to open a window on ({error}); run where one is, "
-        "or with a simulated observer"
+        f"PsychoPy finds no screen with OpenGL to open a window on ({error})",
+        remedy="run where one is, or with a simulated observer",
     ) from None
 
 __all__ = ["canvas", "clock", "gl", "keyboard", "visual"]

@@ -155,7 +155,13 @@ def centre(size: tuple[int, int], window: tuple[int, int]) -> tuple[float, float
 def _open(display: Display, background: float, windowed: bool, label: str) -> Any:
     depth = display.bit_depth
     if depth > 10:
-        raise InputError(f"{label}: display.bit_depth: a window shows 8 or 10 bits, got {depth}")
+        raise InputError(
+            "not a depth that a window shows",
+            file=label,
+            field="display.bit_depth",
+            value=depth,
+            allowed="8, 10",
+        )
     _check_screen(display, label)
     try:
         return visual.Window(
@@ -172,8 +178,10 @@ def _open(display: Display, background: float, windowed: bool, label: str) -> An
         )
     except Exception as error:
         raise InputError(
-            f"{label}: display: PsychoPy cannot open a window of {depth} bits on screen "
-            f"{display.screen}: {error}; is the desktop's depth another?"
+            f"PsychoPy cannot open a window of {depth} bits on screen {display.screen}: {error}",
+            file=label,
+            field="display",
+            remedy="is the desktop's depth another?",
         ) from error
 
 
@@ -182,8 +190,14 @@ def _check_screen(display: Display, label: str) -> None:
     try:
         count = len(canvas.get_display().get_screens())
     except Exception as error:  # pyglet has no class of its own for it
-        raise InputError(f"{label}: display: no screen to open a window on: {error}") from None
+        raise InputError(
+            f"no screen to open a window on: {error}", file=label, field="display"
+        ) from None
     if display.screen >= count:
         raise InputError(
-            f"{label}: display.screen: 0 to {count - 1} on this computer, got {display.screen}"
+            "no such screen on this computer",
+            file=label,
+            field="display.screen",
+            value=display.screen,
+            allowed=f"0 to {count - 1}",
         )

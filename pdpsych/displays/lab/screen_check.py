@@ -10,6 +10,7 @@ RATE_TOLERANCE = 0.02
 # Where flips do not wait for the screen, they come in any number.
 _SLOWEST, _FASTEST = 20.0, 500.0
 _USUAL = 60.0
+_TRY = "`windowed` is for trying out"
 
 
 def check_size(display: Display, size: tuple[int, int], label: str) -> None:
@@ -19,9 +20,11 @@ def check_size(display: Display, size: tuple[int, int], label: str) -> None:
     ):
         if wanted is not None and wanted != there:
             raise InputError(
-                f"{label}: display.{field}: {wanted}, but screen {display.screen} has "
-                f"{size[0]}×{size[1]} pixels; set its resolution, choose another screen, or "
-                "describe this one (--windowed is for trying out)"
+                f"screen {display.screen} has {size[0]}×{size[1]} pixels",
+                file=label,
+                field=f"display.{field}",
+                value=wanted,
+                remedy=f"set its resolution, choose another screen, or describe this one ({_TRY})",
             )
 
 
@@ -29,8 +32,11 @@ def check_depth(display: Display, bits: int, label: str) -> None:
     """Refuse a frame buffer of other bits a channel than the display's."""
     if bits != display.bit_depth:
         raise InputError(
-            f"{label}: display.bit_depth: {display.bit_depth}, but the window has {bits} bits a "
-            "channel; set the depth of the desktop, or describe the display as it is"
+            f"the window has {bits} bits a channel",
+            file=label,
+            field="display.bit_depth",
+            value=display.bit_depth,
+            remedy="set the depth of the desktop, or describe the display as it is",
         )
 
 
@@ -53,11 +59,15 @@ def frame_rate(display: Display, measured: float, windowed: bool, label: str) ->
         return stated or _USUAL
     if not waits:
         raise InputError(
-            f"{label}: display: {measured:.4g} flips a second do not follow the screen; switch on "
-            "vertical synchronisation in the graphics driver (--windowed is for trying out)"
+            f"{measured:.4g} flips a second do not follow the screen",
+            file=label,
+            field="display",
+            remedy=f"switch on vertical synchronisation in the graphics driver ({_TRY})",
         )
     raise InputError(
-        f"{label}: display.refresh_hz: {stated:g}, but the screen has {measured:.4g} (more than "
-        f"{RATE_TOLERANCE:.0%} off); set its rate, or describe it as it is (--windowed is for "
-        "trying out)"
+        f"the screen has {measured:.4g} (more than {RATE_TOLERANCE:.0%} off)",
+        file=label,
+        field="display.refresh_hz",
+        value=stated,
+        remedy=f"set its rate, or describe it as it is ({_TRY})",
     )

@@ -62,6 +62,17 @@ class Measured(Result):
         Largest departure of the white readings from their mean, as a share of it.
     notes
         What happened to the file of the readings while it was open.
+
+    Examples
+    --------
+    >>> from pdpsych.displays import Display, Measured, Measurements, Reading, compare
+    >>> readings = [
+    ...     Reading(i, "", "grey", level, 0.2 + 100 * (level / 255) ** 2.2)
+    ...     for i, level in enumerate([0, 64, 128, 192, 255])
+    ... ]
+    >>> comparison = compare(Measurements(tuple(readings), 255, "simulated"), chosen="power-1")
+    >>> Measured(Display(), comparison, drift=0.001)
+    <Measured: display, power-1, drift 0.10 %>
     """
 
     display: Display

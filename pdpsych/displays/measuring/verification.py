@@ -42,6 +42,21 @@ class Verification(Result, Section):
         The most that ``largest`` may be; ``largest_slope`` may be twice as much.
     readings
         What was read.
+
+    Examples
+    --------
+    >>> from pdpsych.displays import Verification
+    >>> Verification(
+    ...     measurements="0" * 64,
+    ...     model="power-1",
+    ...     time="2000-01-01T09:00:00+00:00",
+    ...     instrument="simulated",
+    ...     limit=0.01,
+    ...     largest=0.004,
+    ...     largest_slope=0.03,
+    ...     readings=(),
+    ... ).passed
+    False
     """
 
     measurements: str

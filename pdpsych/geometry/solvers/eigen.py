@@ -85,7 +85,10 @@ class EigenDistortions(SavedResult):
         return "\n".join([head, *lines, self.certificate.describe()])
 
     def plot(self, ax: Axes | None = None) -> Axes:
-        """Draw the distortions with the largest values, then those with the smallest."""
+        """Draw the distortions with the largest values, then those with the smallest.
+
+        They are drawn on ``ax``, on new axes where it is None.
+        """
         from pdpsych.geometry.figures import plot_distortions
 
         of = "d²" if len(self.names) == 1 else f"d²({self.names[0]}) / d²({self.names[1]})"

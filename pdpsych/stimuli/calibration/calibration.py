@@ -47,6 +47,8 @@ class Calibration(Result, Section):
 
     Attributes
     ----------
+    schema_version
+        Of the file.
     stimulus_set_sha256, display_sha256
         Of the set and the display.
     display
@@ -94,12 +96,12 @@ class Calibration(Result, Section):
 
     @classmethod
     def all_of(cls, stimulus_set: StimulusSet) -> list[Calibration]:
-        """Return the calibrations in the folder of a set, for whatever display."""
+        """Return the calibrations in the folder of ``stimulus_set``, for whatever display."""
         return [read(path) for path in sorted(stimulus_set.path.glob(f"{FOLDER}/*/{FILE}"))]
 
     @classmethod
     def of(cls, stimulus_set: StimulusSet, display: Display) -> Calibration | None:
-        """Return what a display can show of a set, None where it was not calibrated for it."""
+        """Return what ``display`` shows of ``stimulus_set``, None where that is not calibrated."""
         sha256 = display.sha256
         for found in cls.all_of(stimulus_set):
             if found.is_of(stimulus_set) and found.display_sha256 == sha256:
@@ -108,7 +110,13 @@ class Calibration(Result, Section):
 
     @classmethod
     def needed(cls, stimulus_set: StimulusSet, display: Display) -> Calibration:
-        """Return :meth:`of`; InputError with the command to run where there is none."""
+        """Return :meth:`of`, which of ``stimulus_set`` for ``display`` has to be there.
+
+        Raises
+        ------
+        InputError
+            If there is none; with the command to run.
+        """
         found = cls.of(stimulus_set, display)
         if found is None:
             raise _missing(stimulus_set, display)
@@ -116,7 +124,7 @@ class Calibration(Result, Section):
 
     @classmethod
     def with_sha256(cls, stimulus_set: StimulusSet, sha256: str) -> Calibration | None:
-        """Return the calibration with an identity, None where it is not there (any more)."""
+        """Return the one of ``stimulus_set`` whose :attr:`sha256` is given, None if it is gone."""
         return next((c for c in cls.all_of(stimulus_set) if c.sha256 == sha256), None)
 
     @property
@@ -133,11 +141,17 @@ class Calibration(Result, Section):
         return self.resolve("")
 
     def is_of(self, stimulus_set: StimulusSet) -> bool:
-        """Return whether it was made for a set as it is."""
+        """Return whether it was made for ``stimulus_set`` as it is."""
         return stimulus_set.is_known_as(self.stimulus_set_sha256)
 
     def condition(self, image: str, pair: str, distortion: int) -> ConditionCalibration:
-        """Return the calibration of a distortion."""
+        """Return the calibration of a ``distortion``, 1 or 2, of a ``pair`` of an ``image``.
+
+        Raises
+        ------
+        InputError
+            If there is no such condition.
+        """
         for found in self.conditions:
             if (found.image, found.pair, found.distortion) == (image, pair, distortion):
                 return found
@@ -157,7 +171,7 @@ class Calibration(Result, Section):
     def sensitivities(self, stimulus_set: StimulusSet) -> pd.DataFrame:
         """Return d(ε) of every model, to the distortions as shown of pairs whose models were asked.
 
-        Rows are those of :meth:`pdpsych.stimuli.StimulusSet.sensitivities`.
+        Rows are those of the ``sensitivities`` of ``stimulus_set``, the set that it is of.
         """
         table = stimulus_set.sensitivities()
         seen = {(c.image, c.pair, c.distortion): c.sensitivities for c in self.conditions}
@@ -174,7 +188,7 @@ class Calibration(Result, Section):
     def log_ratios(self, stimulus_set: StimulusSet) -> pd.DataFrame:
         """Return log d(u)/d(v) of every model to the distortions as shown.
 
-        Of pairs whose models were not asked they are those of the set.
+        Of pairs whose models were not asked they are those of ``stimulus_set``, which it is of.
 
         Raises
         ------

@@ -387,13 +387,25 @@ def test_late_frames_are_recorded(person, short):
 @pytest.mark.parametrize(
     ("fields", "windowed", "message"),
     [
-        ({"display": {**SIZE, "bit_depth": 16}}, True, "a window shows 8 or 10 bits, got 16"),
+        (
+            {"display": {**SIZE, "bit_depth": 16}},
+            True,
+            "not a depth that a window shows, got 16; allowed: 8, 10",
+        ),
         ({"display": {**SIZE, "bit_depth": 10}}, True, "cannot open a window of 10 bits"),
         ({"display": {**SIZE, "width_px": 30}}, True, "32×32 pixels does not fit the window of 30"),
-        ({"display": {"screen": 2}}, True, "display.screen: 0 to 0 on this computer, got 2"),
-        ({"display": SIZE}, False, "display.width_px: 321, but screen 0 has 640×480 pixels"),
-        ({"display": {"refresh_hz": 144}}, False, "display.refresh_hz: 144, but the screen has "),
-        ({"keys": {"first": "lefft"}}, True, 'keys.first: no key "lefft" on this keyboard layout'),
+        (
+            {"display": {"screen": 2}},
+            True,
+            "display.screen: no such screen on this computer, got 2",
+        ),
+        ({"display": SIZE}, False, "display.width_px: screen 0 has 640×480 pixels, got 321"),
+        ({"display": {"refresh_hz": 144}}, False, "display.refresh_hz: the screen has "),
+        (
+            {"keys": {"first": "lefft"}},
+            True,
+            'keys.first: no such key on this keyboard layout, got "lefft"',
+        ),
         ({"keys": {"pause": "Escape"}}, True, 'did you mean "escape"?'),
     ],
 )
