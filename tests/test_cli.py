@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import json
 import os
 import re
@@ -28,9 +29,26 @@ trials_per_condition: 12
 """
 
 
-def _pdpsych(*arguments: object) -> subprocess.CompletedProcess[str]:
+def _started(*arguments: object) -> subprocess.CompletedProcess[str]:
+    """Run a command as a program."""
     command = [sys.executable, "-m", "pdpsych", *map(str, arguments)]
     return subprocess.run(command, capture_output=True, text=True, encoding="utf-8")
+
+
+def _pdpsych(*arguments: object) -> subprocess.CompletedProcess[str]:
+    """Run a command in this process, which has imported all that it needs."""
+    command, status = ["pdpsych", *map(str, arguments)], 0
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        contextlib.redirect_stdout(io.StringIO()) as out,
+        contextlib.redirect_stderr(io.StringIO()) as err,
+    ):
+        patch.setattr(sys, "argv", command)
+        try:
+            cli.main()
+        except SystemExit as ended:
+            status = int(ended.code or 0)
+    return subprocess.CompletedProcess(command, status, out.getvalue(), err.getvalue())
 
 
 @pytest.fixture(scope="module")
@@ -58,17 +76,17 @@ def _failed(done: subprocess.CompletedProcess[str], *words: str) -> None:
 
 
 def test_a_study_from_set_to_report(study):
-    shown = _pdpsych("inspect", study / "stimuli" / "sets" / "tiny")
+    shown = _started("inspect", study / "stimuli" / "sets" / "tiny")
     assert "cat/principal" in shown.stdout
     experiment = study / "experiments" / "tiny.yaml"
     for participant in ("01", "02"):
-        ran = _pdpsych("run", experiment, "--participant", participant, "--simulate", "LGN")
+        ran = _started("run", experiment, "--participant", participant, "--simulate", "LGN")
         assert ran.returncode == 0, ran.stderr
         assert "complete, 48 trials" in ran.stdout
-    fitted = _pdpsych("fit", study / "analysis" / "tiny.yaml")
+    fitted = _started("fit", study / "analysis" / "tiny.yaml")
     assert "8 thresholds of tiny" in fitted.stdout
     assert f"tables: {study / 'analysis/results/tiny'}\n" in fitted.stdout
-    scored = _pdpsych("score", study)
+    scored = _started("score", study)
     assert scored.returncode == 0, scored.stderr
     results = study / "analysis" / "results" / "tiny"
     assert f"report: {results / 'report.html'}" in scored.stdout
@@ -79,7 +97,7 @@ def test_a_study_from_set_to_report(study):
 
 
 def test_version_of_python_module_and_script_are_one_program():
-    done = _pdpsych("--help")
+    done = _started("--help")
     assert done.returncode == 0
     for command in ("demo", "generate", "inspect", "calibrate", "run", "fit", "score", "display"):
         assert command in done.stdout

@@ -70,13 +70,9 @@ def test_a_package_loads_nothing_heavy_before_a_name_is_used(package):
 
 @pytest.mark.parametrize("package", FACES[FACES.index("displays") :])
 def test_the_lab_machine_and_the_analysis_never_meet_torch(package):
-    names = f"getattr(package, '__all__', ())) - {NEED_TORCH}"
-    loaded = _modules_after(
-        "sys.modules['torch'] = None\n"
-        f"import pdpsych.{package} as package\n"
-        f"for name in set({names}: name[:5] == 'plot_' or getattr(package, name)\n"
-        "del sys.modules['torch']"
-    )
+    face = importlib.import_module(f"pdpsych.{package}")
+    used = [name for name in face.__all__ if name not in NEED_TORCH and name[:5] != "plot_"]
+    loaded = _modules_after(f"from pdpsych.{package} import {', '.join(used)}")
     assert not loaded & {"torch", "psychopy", "matplotlib"}
 
 

@@ -12,6 +12,9 @@ from pdpsych.analysis.fitting.shared import OF_TRIALS, Shared
 from pdpsych.analysis.names import Floats
 from pdpsych.common.results import Result
 
+# Of trials that say nothing: a standard deviation of a million nats.
+_LEAST_PRECISION = 1e-12
+
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Posterior(Result):
@@ -101,7 +104,7 @@ class Posterior(Result):
 
     def _trial_precision(self) -> Floats:
         precision = 1 / self.sd**2 - np.exp(-2 * self.shared.log_spread)
-        return np.asarray(np.maximum(precision, 1e-12))
+        return np.asarray(np.maximum(precision, _LEAST_PRECISION))
 
     def to_plain(self) -> dict[str, Any]:
         """Return the posterior as plain lists, for JSON."""

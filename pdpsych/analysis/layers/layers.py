@@ -100,7 +100,7 @@ class LayerRatios(Result):
         deviation = self.values - self.values.mean(axis=0)
         return float(np.sum(deviation.mean(axis=1) ** 2) / np.mean(np.sum(deviation**2, axis=0)))
 
-    def summary(self, level: float = 0.95) -> pd.DataFrame:
+    def summary(self, *, level: float = 0.95) -> pd.DataFrame:
         """Return the layers with mean, standard deviation and interval of the mean over images.
 
         The interval is Student's; a single image has neither.
@@ -198,7 +198,7 @@ def layer_ratios(stimulus_set: StimulusSet, *, pair: str = "principal") -> Layer
     if chosen.empty:
         names = list(dict.fromkeys(table["pair"]))
         raise InputError(
-            f"no such pair in {stimulus_set.path}", field="pair", value=pair, allowed=names
+            "no such pair", file=stimulus_set.path, field="pair", value=pair, allowed=names
         )
     wide = chosen.pivot(index="model", columns="image", values="log_ratio")
     wide = wide.loc[layers["name"].tolist(), [i for i in stimulus_set.images if i in wide]]

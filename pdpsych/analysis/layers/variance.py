@@ -19,6 +19,7 @@ REMAINDER = "remainder"
 # A trend over depth and one bend: enough to tell early, middle and late layers apart, and of
 # the 25 degrees of freedom of 26 layers it takes 2.
 DEPTH_DEGREE = 2
+# A quantile of 2.5 % of so many has a standard error of half a per cent.
 _PERMUTATIONS = 1000
 
 VARIANCE_COLUMNS: Columns = {

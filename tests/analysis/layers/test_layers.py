@@ -73,7 +73,7 @@ def test_the_layer_that_deviates_most_is_positive():
 def test_summary_is_students(layer_table, opened):
     rng = np.random.default_rng(0)
     values = rng.normal(size=(26, 1)) * 3 + 0.1 * rng.normal(size=(26, 5))
-    summary = layer_ratios(opened(values)).summary(0.9)
+    summary = layer_ratios(opened(values)).summary(level=0.9)
     sign = np.sign(values.mean(axis=1)[0] / summary["log_ratio"][0])
     np.testing.assert_allclose(summary["log_ratio"], sign * values.mean(axis=1))
     np.testing.assert_allclose(summary["sd"], values.std(axis=1, ddof=1))
