@@ -1,3 +1,4 @@
+import hashlib
 import json
 import shutil
 import subprocess
@@ -16,6 +17,7 @@ from pdpsych.displays import Display, show
 from pdpsych.displays.rendering import quantize
 from pdpsych.experiments import SessionStopped, observer_from, read_log, run
 from pdpsych.experiments.design import Condition
+from pdpsych.experiments.sessions.preparation import Preparation
 from pdpsych.stimuli import SetImage, SetPair, calibrate
 
 COUNT = 8 * 12
@@ -103,6 +105,20 @@ def test_a_resumed_session_equals_an_undisturbed_one(early, write_experiment, sm
     resumed = run(early, observer=observer)
     whole = run(write_experiment("whole", trials_per_condition=12), observer=observer)
     assert without_time(resumed).equals(without_time(whole))
+
+
+def test_a_session_begun_by_version_0_1_0_goes_on(early, small_set, monkeypatch):
+    """Its log knows the set by the SHA-256 of the bytes of the manifest."""
+    bytes_sha256 = hashlib.sha256((small_set.path / "manifest.json").read_bytes()).hexdigest()
+    observer = observer_from("LGN", small_set)
+    with monkeypatch.context() as then:
+        then.setattr(Preparation, "_recorded_as", lambda self: bytes_sha256)
+        with pytest.raises(SessionStopped):
+            run(early, observer=Leaves(observer, 30, SessionStopped()))
+    resumed = run(early, observer=observer)
+    assert resumed.complete
+    assert resumed.header.stimulus_set_sha256 == bytes_sha256
+    assert small_set.is_known_as(bytes_sha256)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGKILL")
