@@ -52,7 +52,9 @@ def test_the_models_see_what_rounding_leaves(made):
     from pdpsych import geometry, models
 
     local = geometry.LocalGeometry(
-        models.load(["LN", "LG", "LGN"], encoding="srgb"), torch.from_numpy(image.copy()), 0.03
+        models.load(["LN", "LG", "LGN"], encoding="srgb"),
+        torch.from_numpy(image.copy()),
+        floor=0.03,
     )
     wanted = local.sensitivities(torch.from_numpy(δ.astype(np.float32))[None])[:, 0]
     np.testing.assert_allclose(list(c.sensitivities.values()), wanted, rtol=1e-4)
