@@ -41,5 +41,5 @@ def test_a_finished_demo_is_only_shown_again_and_says_that_nobody_took_part(done
 
 def test_a_folder_of_another_study_is_left_alone(done):
     folder, _ = done
-    with refused(file=folder, remedy="`out`"):
+    with refused(file=folder / "experiments", remedy="`out`"):
         demo.run(folder, quick=True, observer="LG")

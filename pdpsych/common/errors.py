@@ -104,6 +104,12 @@ class InputError(ValueError):
         outer.remedy = "; or ".join(filter(None, (self.remedy, remedy)))
         return outer
 
+    def __copy__(self) -> InputError:
+        # Not by copyreg: tblib, which dask imports, registers copies that share their attributes.
+        twin = type(self).__new__(type(self), *self.args)
+        twin.__dict__.update(self.__dict__)
+        return twin
+
     def __str__(self) -> str:
         if self.problems:
             return "\n".join([*map(str, self.problems), *filter(None, [self.remedy])])

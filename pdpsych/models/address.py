@@ -202,6 +202,6 @@ def _split(network: str) -> dict[str, Any]:
             remedy=f"or write {FORM}, with the sources {', '.join(SOURCES)}",
         )
     if source not in SOURCES:
-        raise InputError("unknown source", file=network, value=source, allowed=SOURCES)
+        raise InputError("unknown source", field=network, value=source, allowed=SOURCES)
     name, at, weights = rest.partition("@")
     return {"source": source, "name": name} | ({"weights": weights} if at else {})

@@ -69,8 +69,8 @@ class StudyFiles:
 
     def section(self, path: Path, schema: type[S], named_by: str = "") -> S | None:
         """Return a file, None where it cannot be read; ``named_by`` says what names it."""
-        own = path.resolve() in self.files
-        return self._once(path, lambda: load(path.resolve(), schema), "" if own else named_by)
+        own = path if path in self.files else path.resolve()
+        return self._once(path, lambda: load(own, schema), "" if own in self.files else named_by)
 
     def stimulus_set(self, path: Path) -> StimulusSet | None:
         """Return a verified stimulus set, None where it is not whole."""

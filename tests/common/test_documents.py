@@ -123,14 +123,14 @@ def test_what_a_reader_cannot_use_is_damaged(tmp_path):
 def test_the_page_on_upgrading_names_the_present_versions():
     from pdpsych.analysis import fit, plan, score
     from pdpsych.experiments.logs import records
-    from pdpsych.stimuli import stimulus_set
+    from pdpsych.stimuli import manifest
     from pdpsych.stimuli.calibration import calibration
 
     page = (Path(__file__).parents[2] / "docs" / "upgrading.md").read_text(encoding="utf-8")
     rows = [line.split("|")[1:3] for line in page.splitlines() if line.startswith("|")]
     named = {file.strip(): version.strip() for file, version in rows[2:]}
     modules = {
-        "stimulus set, `manifest.json`": stimulus_set,
+        "stimulus set, `manifest.json`": manifest,
         "trial log, `sub-*_ses-*.jsonl`": records,
         "calibration, `calibration.json`": calibration,
         "fit, `fit.json`": sys.modules[fit.__module__],

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import typer
 
-from pdpsych import cli
+from pdpsych.cli.main import app
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("[a-z]*.md"))]
@@ -35,7 +35,7 @@ def words(command):
 
 def parsed(command):
     """Follow the sub-commands and return the last one with the options that are not its."""
-    group, rest = typer.main.get_command(cli.app), words(command)
+    group, rest = typer.main.get_command(app), words(command)
     while hasattr(group, "commands") and rest and not rest[0].startswith("-"):
         assert rest[0] in group.commands, command
         group, rest = group.commands[rest[0]], rest[1:]

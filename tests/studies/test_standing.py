@@ -102,7 +102,7 @@ def test_a_session_more_makes_the_results_out_of_date(done):
         f"analysis {NAME}: scores: fitted since with other trials or settings",
     )
     assert [s.command for s in studies.check(done).steps] == [f"pdpsych score {file.resolve()}"]
-    analysis.score(file, fitted)
+    analysis.score(file, fit=fitted)
     assert studies.status(done).state.outdated == ()
 
 

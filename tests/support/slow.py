@@ -48,6 +48,7 @@ SLOW = {
         "test_its_identity_does_not_depend",
         "test_gain_and_scatter",
         "test_figures_have_a_line",
+        "test_its_identity",
     ),
     "analysis/planning/test_plan.py": ("planned", "test_a_study_is_the_same"),
     "analysis/test_calibration.py": ("",),
@@ -110,7 +111,10 @@ SLOW = {
         "test_noise_stays",
     ),
     "models/sources/test_checkpoint.py": ("test_full_size",),
-    "experiments/placement/test_adaptive.py": ("test_thresholds_are_recovered",),
+    "experiments/placement/test_adaptive.py": (
+        "test_thresholds_are_recovered",
+        "test_it_knows_and_asks",
+    ),
     "experiments/logs/test_trial_log.py": ("test_one_process_at_a_time",),
     "analysis/fitting/test_fit.py": (
         "test_bootstrap_adds",
@@ -129,6 +133,22 @@ SLOW = {
     "experiments/test_design.py": ("test_seed_is_the_same",),
     "displays/test_figures.py": ("test_every_channel",),
     "models/sources/test_source.py": ("test_timm_says",),
+    "fuzz/test_places.py": ("bench",),
+    "docs/test_examples.py": ("test_examples_give",),
+    "test_imports.py": ("test_the_lab_machine",),
+    "experiments/exports/test_exporting.py": (
+        "test_exports_at_once",
+        "test_a_killed_export",
+    ),
+    "analysis/test_results_folder.py": (
+        "test_fit_and_scores_that_are_left",
+        "test_a_command_waits",
+    ),
+    "models/test_lists.py": (
+        "test_lists_are_values",
+        "test_tuples_and_layers",
+    ),
+    "geometry/test_noise.py": ("test_it_is_the_fisher",),
 }
 
 # Only in the long profile: more of what the others try.
