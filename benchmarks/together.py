@@ -35,7 +35,9 @@ class Tally:
     notes: list[str] = field(default_factory=list)
 
 
-def race(bench: Bench, command: Command, made: Files, rng: np.random.Generator, found: Tally) -> None:
+def race(
+    bench: Bench, command: Command, made: Files, rng: np.random.Generator, found: Tally
+) -> None:
     """Start a command twice and look at what is left."""
     bench.begin(command.start)
     outputs = [bench.output.with_name(f"output{n}") for n in (1, 2)]

@@ -64,9 +64,7 @@ def run(out: str | Path, *, quick: bool = False, observer: str = "LGN") -> analy
         participant = f"{number:02d}"
         simulate = f"--simulate {files['observer']}"
         _say(f"pdpsych run {files['experiment']} --participant {participant} {simulate}")
-        experiments.run(
-            files["experiment"], participant, observer=files["observer"], progress=True
-        )
+        experiments.run(files["experiment"], participant, observer=files["observer"], progress=True)
     _say(f"pdpsych score {files['analysis']}")
     fitted = analysis.fit(files["analysis"], progress=True)
     scores = analysis.score(files["analysis"], fit=fitted)

@@ -68,7 +68,9 @@ def _twice(path: Path) -> bool:
 def _crlf(path: Path) -> bool:
     if path.suffix not in TEXT:
         return False
-    path.write_bytes(path.read_bytes().replace(b"\n", b"\r\n") + b"\r\n" * (path.suffix != ".jsonl"))
+    path.write_bytes(
+        path.read_bytes().replace(b"\n", b"\r\n") + b"\r\n" * (path.suffix != ".jsonl")
+    )
     return True
 
 
@@ -86,7 +88,9 @@ HARMLESS = ("CRLF",)
 """What a file may be, after git on Windows, say: it means the same."""
 
 
-def attempts_at(bench: Bench, first_only: bool = False) -> Iterator[tuple[str, str, Command, Outcome]]:
+def attempts_at(
+    bench: Bench, first_only: bool = False
+) -> Iterator[tuple[str, str, Command, Outcome]]:
     """Put everything in every place; yield kind, what was put, command and outcome.
 
     Of several commands that read a kind only the first is tried, if so asked.
@@ -112,4 +116,6 @@ def allowed(kind: str, what: str, outcome: Outcome) -> bool:
     if what in HARMLESS:
         return outcome.verdict == "succeeded"
     # What is damaged of units is made again.
-    return outcome.verdict == "refused" or (kind in kinds.FORGIVEN and outcome.verdict == "succeeded")
+    return outcome.verdict == "refused" or (
+        kind in kinds.FORGIVEN and outcome.verdict == "succeeded"
+    )

@@ -201,9 +201,7 @@ def _make_image(
     """Write the arrays and previews of an image and return its entry."""
     pixels = image.pixels(recipe.preprocess)
     tensor = to_tensor(pixels, recipe, device)
-    local = geometry.LocalGeometry(
-        representations(recipe, device), tensor, floor=recipe.floor
-    )
+    local = geometry.LocalGeometry(representations(recipe, device), tensor, floor=recipe.floor)
     maker = PairMaker(recipe, local, image.name, lambda *_: step())
     made = [pair for distortion in recipe.distortions for pair in maker.make(distortion)]
     # What is stored is float32: sensitivities are to that, not to what the solver held.
