@@ -9,7 +9,7 @@ from pdpsych.common.errors import InputError
 from pdpsych.geometry.cosine import CosineTransform
 
 # White noise behind a soft window is then met to 0.2 or 0.3 % of its length, with half the steps
-# to 0.7 % (benchmarks/solver_constants.py nearest).
+# to 0.4 or 0.6 % (benchmarks/solver_constants.py nearest).
 NEAREST_STEPS = 60
 # Keeps 0/0 away once a distortion is met exactly; squared lengths in float32 end at 1e-38.
 TINY = 1e-30

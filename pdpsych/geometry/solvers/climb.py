@@ -44,7 +44,8 @@ class ClimbSettings:
         Directions before the subspace is restarted; they are what a search holds in memory. Half
         as many cost less than 0.01 % of Var(x).
     kept_pairs
-        Earlier pairs that a restart keeps; half and twice as many are the same to four digits.
+        Earlier pairs that a restart keeps; half and twice as many are the same to four digits, and
+        at 32 pixels none converge as soon (2,166 products for 2,155, mean of three seeds).
     idle
         Share of the largest gain below which a side of the pair gets no direction of its own.
         Half of it left a network 3 % lower after 240 products.

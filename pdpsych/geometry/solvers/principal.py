@@ -30,8 +30,9 @@ if TYPE_CHECKING:
 
 Floats = NDArray[np.float64]
 
-# Two starts have found the same distortion within 8 degrees. Seeds that end in one maximum agree
-# to 1 − |cos| of 1e-4, those in different ones to 0.8 and less (benchmarks/solver.py converged).
+# Two starts have found the same distortion where they are within 8 degrees. Four starts agreed in
+# ε₁ to 0.998 and better; in ε₂, which had rivals, they were at 0.86 and less
+# (benchmarks/solver_constants.py starts).
 SAME_DIRECTION = 0.99
 # What fits on a screen.
 MOST_ROWS = 20

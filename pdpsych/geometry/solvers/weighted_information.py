@@ -19,7 +19,7 @@ Floats = NDArray[np.float64]
 TOLERANCE = 0.1
 # Inner solves end by TOLERANCE long before; half and twice change nothing.
 MAX_STEPS = 100
-# Half and twice change nothing.
+# A network is not run for less than the floor resists anyway; half and twice change nothing.
 NEGLIGIBLE = 0.05
 
 
