@@ -152,8 +152,8 @@ def _table(directive: SphinxDirective, head: Row, rows: list[Row]) -> list[nodes
 
 def _write_commands(app: Sphinx) -> None:
     """Write the reference of the command line, as typer makes it."""
-    command = [sys.executable, "-m", "typer", "pdpsych.cli.main", "utils", "docs", "--name", "pdpsych"]
-    command += ["--title", "Command line"]
+    command = [sys.executable, "-m", "typer", "pdpsych.cli.main", "utils", "docs"]
+    command += ["--name", "pdpsych", "--title", "Command line"]
     made = subprocess.run(command, capture_output=True, text=True, check=True)
     (Path(app.srcdir) / "_command-line.md").write_text(made.stdout, encoding="utf-8")
 

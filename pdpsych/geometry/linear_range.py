@@ -28,7 +28,10 @@ if TYPE_CHECKING:
 Floats = NDArray[np.float64]
 
 SIGNS = (1.0, -1.0)
+# Images in a forward pass: past four nothing is gained, and all their responses are held together
+# (benchmarks/solver_constants.py blocks).
 BATCH = 8
+# What fits on a screen.
 MOST_ROWS = 20
 
 
@@ -170,7 +173,8 @@ def linearity(
     floor
         η, for log ratios; the ratios of responses are without.
     tolerance
-        How far the ratio of finite to local response may be from 1.
+        How far the ratio of finite to local response may be from 1. A log ratio of two
+        sensitivities that are each right to 10 % is right to 0.2 nats; a convention, not tuned.
 
     Raises
     ------

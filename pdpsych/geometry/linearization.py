@@ -235,7 +235,12 @@ def first_line(error: Exception) -> str:
 
 
 def tolerance(response: Tensor) -> float:
-    """Return √ε of the arithmetic behind a response: what rounding stays far below."""
+    """Return √ε of the arithmetic behind a response: what rounding stays far below.
+
+    Above what rounding leaves in any network of the tests, below the error that a wrong rule of
+    derivation makes (``tests/geometry/test_linearization.py``). Where matrices are multiplied in
+    TF32, ε is 2⁻¹⁰.
+    """
     tf32 = response.is_cuda and torch.backends.cudnn.allow_tf32
     if tf32 and response.dtype == torch.float32:
         return float(2**-5)

@@ -42,7 +42,7 @@ def set_state(study: StudyFiles, recipe: Recipe) -> SetState:
     _check_samples(study, recipe)
     path = recipe.resolve(Path("sets", recipe.stem))
     if not path.is_dir():
-        kept = len(list(path.parent.glob(f".{path.name}.units/*/unit.json")))
+        kept = len(list(path.parent.glob(f".{path.name}.units/[!.]*/unit.json")))
         return SetState(recipe, kept=kept, steps=_to_generate(study, recipe, kept))
     opened = study.stimulus_set(path)
     outdated = _outdated(recipe, opened) if opened else ()

@@ -15,8 +15,15 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 
+# Far more than there are: Newton's method took 3 to 5 steps, at most 16 in a first subspace.
 MAX_STEPS = 100
+# Share of the climb that the slope promises which a step must bring (Armijo's rule); the usual
+# value (Nocedal & Wright 2006), which halved or doubled changes nothing
+# (benchmarks/solver_constants.py).
 SUFFICIENT = 1e-4
+# Below the rounding of a variance of logarithms: slopes relative to it, steps, curvatures
+# relative to the largest, and the relative gain of a step.
+FLAT, SHORTEST, LEAST_CURVATURE, LEAST_GAIN = 1e-10, 1e-10, 1e-10, 1e-12
 
 
 def log_ratios(grams: Floats, pair: Floats) -> tuple[Floats, Floats]:
@@ -57,7 +64,7 @@ def maximize(grams: Floats, pair: Floats) -> Floats:
     value = np.var(log_ratios(grams, pair)[0])
     for _ in range(MAX_STEPS):
         gradient, hessian = derivatives(grams, pair)
-        if np.linalg.norm(gradient) <= 1e-10 * value:
+        if np.linalg.norm(gradient) <= FLAT * value:
             break
         step = _climbing_step(gradient, hessian, pair)
         slope = SUFFICIENT * float(gradient @ step.ravel())
@@ -65,10 +72,10 @@ def maximize(grams: Floats, pair: Floats) -> Floats:
         while True:
             trial = _normalized(pair + length * step)
             reached = np.var(log_ratios(grams, trial)[0])
-            if reached >= value + length * slope or length < 1e-10:
+            if reached >= value + length * slope or length < SHORTEST:
                 break
             length /= 2
-        if reached <= value * (1 + 1e-12):
+        if reached <= value * (1 + LEAST_GAIN):
             break
         pair, value = trial, reached
     return pair
@@ -79,7 +86,7 @@ def _climbing_step(gradient: Floats, hessian: Floats, pair: Floats) -> Floats:
     tangent = scipy.linalg.block_diag(*(np.eye(len(row)) - np.outer(row, row) for row in pair))
     values, vectors = np.linalg.eigh(tangent @ hessian @ tangent)
     size = np.abs(values)
-    size = np.maximum(size, 1e-10 * size.max())
+    size = np.maximum(size, LEAST_CURVATURE * size.max())
     step = tangent @ (vectors @ ((vectors.T @ (tangent @ gradient)) / size))
     return np.asarray(step.reshape(pair.shape))
 

@@ -14,17 +14,28 @@ from pdpsych.geometry.local import LocalGeometry
 
 Floats = NDArray[np.float64]
 
+# Columns converted to float64 at a time: up to here they stay in the processor's cache, with four
+# times as many a product takes four times as long (benchmarks/solver_constants.py blocks). With
+# 64 directions they need 8 MB.
 CHUNK = 1 << 14
+# What is left of a direction after it was made orthogonal twice, which is enough (Giraud et al.
+# 2005), is rounding below 1e-5 of its length: 80 times what float32 resolves.
+INSIDE = 1e-5
+# Coefficients come from float64 Gram matrices; what QR leaves below this is rounding.
+DEPENDENT = 1e-10
+# A response is known to a few rounding errors of a typical response, a quadratic form to a few of
+# its largest terms. tests/geometry/solvers/test_subspace.py shows these to be above rounding and
+# 100 times below what is measured.
+RESPONSE_ERRORS, FORM_ERRORS = 16, 64
 
 
 def resolved(geometry: LocalGeometry) -> LocalGeometry:
     """Return the geometry with floors no lower than what rounding hides.
 
-    A response is known to a few rounding errors of a typical response, and a quadratic form to
-    a few of its largest terms; where no floor is asked for, this one keeps logarithms finite.
+    Where no floor is asked for, this one keeps logarithms finite.
     """
-    response = 16 * torch.finfo(geometry.image.dtype).eps
-    form = 64 * float(np.finfo(np.float64).eps)
+    response = RESPONSE_ERRORS * torch.finfo(geometry.image.dtype).eps
+    form = FORM_ERRORS * float(np.finfo(np.float64).eps)
     above = copy.copy(geometry)
     above.floors = np.maximum(geometry.floors, max(response**2, form) * geometry.mean_power())
     return above
@@ -88,7 +99,7 @@ class Subspace:
     def restrict(self, coefficients: Floats) -> Floats:
         """Shrink to the span of coefficient rows (K, m) and return the rows in the new basis."""
         q, r = np.linalg.qr(coefficients.T)
-        kept = np.abs(np.diag(r)) > 1e-10 * np.abs(r).max()
+        kept = np.abs(np.diag(r)) > DEPENDENT * np.abs(r).max()
         q = q[:, kept]
         self.basis = _mix(q.T, [self.basis])
         for blocks in self._pushed:
@@ -139,7 +150,7 @@ def _orthonormalized(directions: Tensor, basis: Tensor) -> Tensor:
         for _ in range(2):
             rest = rest - kept.T @ (kept @ rest)
             length = rest.norm()
-            if not length > 1e-5:
+            if not length > INSIDE:
                 break
             rest = rest / length
         else:

@@ -13,8 +13,13 @@ from pdpsych.geometry.space import DistortionSpace
 
 Floats = NDArray[np.float64]
 
+# Outer steps correct what an inner solve leaves: to half of it both ends of LGN against LGG take
+# 529 products for 387; to twice of it they take 315, and a network's pair is the same to 0.2 %
+# (benchmarks/solver_constants.py sweep, as for the others).
 TOLERANCE = 0.1
+# Inner solves end by TOLERANCE long before; half and twice change nothing.
 MAX_STEPS = 100
+# Half and twice change nothing.
 NEGLIGIBLE = 0.05
 
 
