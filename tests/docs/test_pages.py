@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import typer
 
+import pdpsych
 from pdpsych.cli.main import app
 
 ROOT = Path(__file__).parents[2]
@@ -85,9 +86,7 @@ def site(tmp_path_factory):
 
 
 def test_every_public_name_has_a_page(site):
-    from pdpsych import analysis, experiments, geometry, models, stimuli, studies
-
-    for package in (analysis, experiments, geometry, models, stimuli, studies):
+    for package in (getattr(pdpsych, name) for name in pdpsych.__all__):
         for name in package.__all__:
             if name[0].islower() or name[1].islower():
                 assert (site / "_api" / f"{package.__name__}.{name}.html").exists(), name

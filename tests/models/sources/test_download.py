@@ -79,6 +79,8 @@ def served():
     def start(behaviour: Behaviour) -> str:
         handler = type("Bound", (Handler,), {"behaviour": behaviour})
         server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+        # Who downloads may end the connection.
+        server.handle_error = lambda *_: None
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
         running.append((server, thread))
