@@ -207,6 +207,8 @@ def _sealed(rows: Iterable[dict[str, str]], last: str) -> Iterator[list[str]]:
 
 def _read(path: Path, text: bytes) -> list[dict[str, str]]:
     """Return the rows whose line is whole; InputError if the file is something else or changed."""
+    # Git may have given it other line ends; cells have none.
+    text = text.replace(b"\r\n", b"\n")
     header = _lines([list(COLUMNS)])
     if not text.startswith(header[: len(text)]):
         start = text[:40].decode(errors="replace").partition("\n")[0]
