@@ -48,14 +48,14 @@ from pdpsych.stimuli.stimulus_set import StimulusSet
 class SetUnfinished(Exception):
     """Some images of a set are not made; the finished ones are kept, the next run goes on.
 
-    Attributes
+    Parameters
     ----------
+    name, total
+        Name of the set, and how many images it shall have.
     failed
         Why an image could not be made, by its name.
     remaining
         How many images other shards have still to make.
-    name, total
-        Name of the set, and how many images it shall have.
 
     Examples
     --------
