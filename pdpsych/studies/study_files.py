@@ -47,7 +47,9 @@ class StudyFiles:
     """
 
     def __init__(self, path: str | Path) -> None:
-        given = Path(path).resolve()
+        path = Path(path)
+        # A file that is a link is the study's own, wherever it leads.
+        given = path.resolve() if path.is_dir() else path.parent.resolve() / path.name
         self.problems: list[InputError] = []
         self._found: dict[Path, Any] = {}
         if given.is_dir():
