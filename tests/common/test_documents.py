@@ -127,7 +127,8 @@ def test_the_page_on_upgrading_names_the_present_versions():
     from pdpsych.stimuli.calibration import calibration
 
     page = (Path(__file__).parents[2] / "docs" / "upgrading.md").read_text(encoding="utf-8")
-    rows = [line.split("|")[1:3] for line in page.splitlines() if line.startswith("|")]
+    table = page.partition("\n\n**Sets")[0]
+    rows = [line.split("|")[1:3] for line in table.splitlines() if line.startswith("|")]
     named = {file.strip(): version.strip() for file, version in rows[2:]}
     modules = {
         "stimulus set, `manifest.json`": manifest,

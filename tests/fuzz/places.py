@@ -123,7 +123,7 @@ def allowed(kind: str, what: str, outcome: Outcome) -> bool:
     """Tell whether an outcome is as it should be."""
     if what in HARMLESS:
         return outcome.verdict == "succeeded"
-    # What is damaged of units is made again.
-    return outcome.verdict == "refused" or (
-        outcome.verdict == "succeeded" and kind in kinds.FORGIVEN
-    )
+    if outcome.verdict == "succeeded":
+        # What is damaged of units is made again; status says that there is a problem.
+        return kind in kinds.FORGIVEN or "problems: 1; pdpsych check says which" in outcome.message
+    return outcome.verdict == "refused"
