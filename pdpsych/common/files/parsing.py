@@ -20,7 +20,7 @@ from pdpsych.common.files.faults import (
     twice,
     unfit,
 )
-from pdpsych.common.files.reading import DOCUMENT, STUDY_FILE, read_text
+from pdpsych.common.files.reading import DOCUMENT, read_text
 from pdpsych.common.files.yaml_nodes import Dumper, Misplaced, compose, plain
 
 _SUSPECT = re.compile("\\\\u(?:0000|[dD][89a-fA-F])|[\ud800-\udfff]")
@@ -51,22 +51,6 @@ def read_json(path: str | Path, most: int = DOCUMENT, known_as: str = "") -> Any
         As :func:`~pdpsych.common.files.reading.read_text` and :func:`parse_json`.
     """
     return parse_json(read_text(path, most, known_as), path)
-
-
-def read_yaml(path: str | Path, most: int = STUDY_FILE, known_as: str = "") -> Any:
-    """Read a YAML file as plain data.
-
-    Parameters
-    ----------
-    path, most, known_as
-        See :func:`~pdpsych.common.files.reading.read_text`.
-
-    Raises
-    ------
-    InputError
-        As :func:`~pdpsych.common.files.reading.read_text` and :func:`parse_yaml`.
-    """
-    return parse_yaml(read_text(path, most, known_as), path)
 
 
 def parse_json(text: str, file: str | Path, line: int = 1) -> Any:

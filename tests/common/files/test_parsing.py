@@ -13,9 +13,9 @@ from pdpsych.common.files.parsing import (
     parse_json,
     parse_yaml,
     read_json,
-    read_yaml,
     to_yaml,
 )
+from pdpsych.common.files.reading import STUDY_FILE, read_text
 from pdpsych.common.files.yaml_nodes import compose, line_in
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=8)
@@ -178,7 +178,8 @@ def test_files_of_windows_are_read(tmp_path):
     (tmp_path / "a.json").write_bytes('\ufeff{"a":\r\n1}\r\n'.encode())
     (tmp_path / "a.yaml").write_bytes("\ufeffa:\r\n- 1\r\n".encode())
     assert read_json(tmp_path / "a.json") == {"a": 1}
-    assert read_yaml(tmp_path / "a.yaml") == {"a": [1]}
+    text = read_text(tmp_path / "a.yaml", STUDY_FILE)
+    assert parse_yaml(text, "a.yaml") == {"a": [1]}
 
 
 def test_a_location_has_a_line():
