@@ -88,15 +88,16 @@ class _State:
     """The subspace, the current pair in it, and the pairs before it."""
 
     subspace: Subspace
+    contrast: Floats
     pair: Floats
     earlier: list[Floats] = field(default_factory=list)
 
     def solve(self) -> tuple[Floats, Floats]:
         """Maximise inside the subspace; return x, (N,), and ∂F/∂d²-weights, (N, 2)."""
         known = padded(self.pair, len(self.subspace))
-        self.pair = disagreement.maximize(self.subspace.grams, known)
+        self.pair = disagreement.maximize(self.contrast, self.subspace.grams, known)
         x, squares = disagreement.log_ratios(self.subspace.grams, self.pair)
-        return x, disagreement.slopes(x)[:, None] / squares * SIGNS
+        return x, disagreement.slopes(self.contrast, x)[:, None] / squares * SIGNS
 
     def grow(self, directions: Sequence[Tensor]) -> bool:
         """Add directions; return whether any of them led out of the subspace."""
@@ -116,20 +117,21 @@ class _State:
 class Climb:
     """The ascent from a pair; the linearisations and the preconditioner serve all starts."""
 
-    def __init__(self, geometry: LocalGeometry, space: DistortionSpace):
+    def __init__(self, geometry: LocalGeometry, space: DistortionSpace, contrast: Floats):
         self._geometry, self._space = resolved(geometry), space
+        self._contrast = contrast
         self._preconditioner = Preconditioner(self._geometry)
 
     def run(self, first: Tensor, budget: Budget) -> Reached:
         """Climb from a pair inside the space, (2, C, H, W), until the budget is spent."""
         before, clock = self._geometry.products, Clock(budget)
-        state = _State(Subspace(self._geometry, first), np.eye(2))
+        state = _State(Subspace(self._geometry, first), self._contrast, np.eye(2))
         iteration, stopped = 0, None
         steps, reached = 0, 0.0
         while stopped is None:
             iteration += 1
             x, weights = state.solve()
-            objective = float(np.var(x))
+            objective = disagreement.value(self._contrast, x)
             gradients = self._gradients(state, weights)
             steepness = np.sqrt(squared_norms(gradients.flatten(1)))
             norm = float(steepness.max()) / max(objective, np.finfo(float).tiny)

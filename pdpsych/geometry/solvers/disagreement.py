@@ -1,13 +1,17 @@
-"""The variance of log sensitivity ratios inside a small subspace, and its maximum.
+"""How far representations disagree about a pair, inside a small subspace, and its maximum.
 
 In a subspace every representation is an m × m Gram matrix G_i, and with u = S a, v = S b::
 
-    x_i = ½ log aᵀG_i a − ½ log bᵀG_i b        F(a, b) = mean (x_i − x̄)²
+    x_i = ½ log aᵀG_i a − ½ log bᵀG_i b        F(a, b) = xᵀ L x
 
-F does not change with the lengths of a and b.
+L is symmetric and positive semidefinite with L·1 = 0: F does not change with the lengths of a and
+b, nor with the scale of a representation. Where all representations count alike it is the variance
+of x, where groups do, the variance of the means of groups.
 """
 
 from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
 
 import numpy as np
 import scipy.linalg
@@ -32,21 +36,40 @@ def log_ratios(grams: Floats, pair: Floats) -> tuple[Floats, Floats]:
     return 0.5 * np.log(squares[:, 0] / squares[:, 1]), squares
 
 
-def slopes(x: Floats) -> Floats:
-    """Return ∂F/∂x_i = (2/N)(x_i − x̄); they sum to zero."""
-    return 2 / len(x) * (x - x.mean())
+def contrast(groups: Sequence[Hashable]) -> Floats:
+    """Return L, (N, N), of the group that each representation belongs to.
+
+    With a group for each representation, (I − 11ᵀ/N)/N, of which xᵀLx is the population variance.
+    """
+    names = list(dict.fromkeys(groups))
+    means = np.array([[group == name for group in groups] for name in names], dtype=float)
+    means /= means.sum(axis=1, keepdims=True)
+    centred = means - means.mean(axis=0)
+    return np.asarray(centred.T @ centred / len(names))
 
 
-def derivatives(grams: Floats, pair: Floats) -> tuple[Floats, Floats]:
+def value(contrast: Floats, x: Floats) -> float:
+    """Return F = xᵀLx."""
+    # Rounding of L·1 must not count where all of x is alike and large.
+    centred = x - x.mean()
+    return float(centred @ contrast @ centred)
+
+
+def slopes(contrast: Floats, x: Floats) -> Floats:
+    """Return ∂F/∂x_i; they sum to zero."""
+    return np.asarray(2 * contrast @ (x - x.mean()))
+
+
+def derivatives(contrast: Floats, grams: Floats, pair: Floats) -> tuple[Floats, Floats]:
     """Return the gradient (2m,) and Hessian (2m, 2m) of F at coefficients (2, m)."""
     x, squares = log_ratios(grams, pair)
     count, m = len(x), pair.shape[1]
     signs = np.array([1.0, -1.0])
     products = np.einsum("nlm,km->nkl", grams, pair)
     each = signs[:, None] * products / squares[..., None]
-    weights = slopes(x)
-    centred = (each - each.mean(axis=0)).reshape(count, 2 * m)
-    hessian = 2 / count * centred.T @ centred
+    weights = slopes(contrast, x)
+    flat = each.reshape(count, 2 * m)
+    hessian = 2 * flat.T @ contrast @ flat
     for k, sign in enumerate(signs):
         block = np.tensordot(weights / squares[:, k], grams, 1)
         block = block - 2 * np.einsum("n,nk,nl->kl", weights, each[:, k], each[:, k])
@@ -54,30 +77,30 @@ def derivatives(grams: Floats, pair: Floats) -> tuple[Floats, Floats]:
     return np.tensordot(weights, each, 1).ravel(), hessian
 
 
-def maximize(grams: Floats, pair: Floats) -> Floats:
+def maximize(contrast: Floats, grams: Floats, pair: Floats) -> Floats:
     """Climb F from coefficients (2, m) by modified Newton steps; rows of the result have norm 1.
 
     Where the Hessian is not negative its eigenvalues are taken with their sign turned, so each
     step climbs; a backtracking line search makes the climb monotone.
     """
     pair = _normalized(pair)
-    value = np.var(log_ratios(grams, pair)[0])
+    size = value(contrast, log_ratios(grams, pair)[0])
     for _ in range(MAX_STEPS):
-        gradient, hessian = derivatives(grams, pair)
-        if np.linalg.norm(gradient) <= FLAT * value:
+        gradient, hessian = derivatives(contrast, grams, pair)
+        if np.linalg.norm(gradient) <= FLAT * size:
             break
         step = _climbing_step(gradient, hessian, pair)
         slope = SUFFICIENT * float(gradient @ step.ravel())
         length = 1 / max(1.0, np.linalg.norm(step, axis=1).max())
         while True:
             trial = _normalized(pair + length * step)
-            reached = np.var(log_ratios(grams, trial)[0])
-            if reached >= value + length * slope or length < SHORTEST:
+            reached = value(contrast, log_ratios(grams, trial)[0])
+            if reached >= size + length * slope or length < SHORTEST:
                 break
             length /= 2
-        if reached <= value * (1 + LEAST_GAIN):
+        if reached <= size * (1 + LEAST_GAIN):
             break
-        pair, value = trial, reached
+        pair, size = trial, reached
     return pair
 
 

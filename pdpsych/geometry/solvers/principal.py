@@ -22,6 +22,7 @@ from pdpsych.geometry.result_file import SavedResult, named
 from pdpsych.geometry.solvers.budget import Budget
 from pdpsych.geometry.solvers.certificate import Certificate
 from pdpsych.geometry.solvers.climb import Climb, Reached
+from pdpsych.geometry.solvers.disagreement import contrast, value
 from pdpsych.geometry.solvers.subspace import conventional
 from pdpsych.geometry.space import DistortionSpace
 
@@ -51,11 +52,13 @@ class PrincipalDistortions(SavedResult):
     log_ratios
         x_i = log d_i(ε₁)/d_i(ε₂), natural log, (N,).
     objective
-        Population variance of ``log_ratios``.
+        Population variance of ``log_ratios``, or of their means over the groups of ``separate``.
     names, floor, seed
         What was asked.
     certificate
         How it was reached.
+    separate
+        The group of each representation, None where each counts for itself.
 
     Examples
     --------
@@ -83,6 +86,7 @@ class PrincipalDistortions(SavedResult):
     floor: float
     seed: int
     certificate: Certificate
+    separate: tuple[str, ...] | None = None
 
     def _line(self) -> str:
         variance = f"variance {self.objective:.4g}"
@@ -122,6 +126,7 @@ def principal_distortions(
     image: Tensor | NDArray[np.floating],
     *,
     floor: float = 0.03,
+    separate: Sequence[str] | None = None,
     space: DistortionSpace | None = None,
     seed: int = 0,
     restarts: int = 1,
@@ -139,6 +144,10 @@ def principal_distortions(
     floor
         η of the sensitivities. With 0, the paper's definition, the maximum is infinite for
         singular Fisher information; the certificate says so.
+    separate
+        The group of each representation, (N,), such as how each was trained: the variance of the
+        means of the groups is maximised, which asks what separates the groups, whatever else
+        their members differ in. By default each representation counts for itself.
     space
         Which distortions are allowed; all of them by default.
     seed
@@ -153,7 +162,8 @@ def principal_distortions(
     Raises
     ------
     InputError
-        If there are fewer than two representations, no start, or the image cannot be used.
+        If there are fewer than two representations or groups, no start, or the image cannot be
+        used.
 
     Examples
     --------
@@ -174,13 +184,20 @@ def principal_distortions(
     _check_counts(representations, restarts)
     geometry = LocalGeometry(representations, image, floor=floor)
     return principal_distortions_at(
-        geometry, space=space, seed=seed, restarts=restarts, start=start, budget=budget
+        geometry,
+        separate=separate,
+        space=space,
+        seed=seed,
+        restarts=restarts,
+        start=start,
+        budget=budget,
     )
 
 
 def principal_distortions_at(
     geometry: LocalGeometry,
     *,
+    separate: Sequence[str] | None = None,
     space: DistortionSpace | None = None,
     seed: int = 0,
     restarts: int = 1,
@@ -193,7 +210,7 @@ def principal_distortions_at(
     ----------
     geometry
         Image, representations and floor are its.
-    space, seed, restarts, start, budget
+    separate, space, seed, restarts, start, budget
         As for :func:`principal_distortions`.
 
     Raises
@@ -212,11 +229,13 @@ def principal_distortions_at(
     """
     _check_counts(geometry.representations, restarts)
     space = space or DistortionSpace(geometry.image)
-    climb = Climb(geometry, space)
+    groups = _checked_groups(geometry, separate)
+    climb = Climb(geometry, space, contrast(groups or range(len(geometry.names))))
     results = []
     for number in range(restarts):
         first = _first_pair(geometry, space, seed + number, start if number == 0 else None)
-        results.append(_conventional(climb.run(first, budget), geometry, seed + number))
+        reached = climb.run(first, budget)
+        results.append(_conventional(reached, geometry, groups, seed + number))
         if results[-1].certificate.stopped == "cancelled":
             break
     return _compared(results)
@@ -229,6 +248,29 @@ def _check_counts(representations: Sequence[RepresentationLike], restarts: int) 
         )
     if restarts < 1:
         raise InputError("too few", field="restarts", value=restarts, allowed="at least 1")
+
+
+def _checked_groups(
+    geometry: LocalGeometry, separate: Sequence[str] | None
+) -> tuple[str, ...] | None:
+    if separate is None:
+        return None
+    groups = (separate,) if isinstance(separate, str) else tuple(separate)
+    if len(groups) != len(geometry.names):
+        raise InputError(
+            "must name a group for each representation",
+            field="separate",
+            value=groups,
+            allowed=f"{len(geometry.names)} names of groups",
+        )
+    if len(set(groups)) < 2:
+        raise InputError(
+            "too few groups",
+            field="separate",
+            value=groups,
+            allowed="at least 2 different groups",
+        )
+    return groups
 
 
 def _first_pair(
@@ -250,15 +292,23 @@ def _first_pair(
     return space.nearest(start.distortions.to(geometry.image))
 
 
-def _conventional(reached: Reached, geometry: LocalGeometry, seed: int) -> PrincipalDistortions:
+def _conventional(
+    reached: Reached, geometry: LocalGeometry, groups: tuple[str, ...] | None, seed: int
+) -> PrincipalDistortions:
     """Normalise, order and sign the distortions by the documented rule."""
     pair, x, certificate = reached.pair, reached.log_ratios, reached.certificate
     if _deviant(x) < 0:
         pair, x = pair.flip(0), -x
         certificate = replace(certificate, gaps=certificate.gaps[::-1])
-    objective, names = float(np.var(x)), tuple(geometry.names)
     return PrincipalDistortions(
-        conventional(pair), x, objective, names, geometry.floor, seed, certificate
+        conventional(pair),
+        x,
+        value(contrast(groups or range(len(geometry.names))), x),
+        tuple(geometry.names),
+        geometry.floor,
+        seed,
+        certificate,
+        groups,
     )
 
 

@@ -19,19 +19,30 @@ def _value(grams, flat):
     return np.var(disagreement.log_ratios(grams, flat.reshape(2, -1))[0])
 
 
-@given(st.integers(2, 6), st.integers(1, 5), st.integers(0, 100))
+def _of_groups(groups, grams, flat):
+    x = disagreement.log_ratios(grams, flat.reshape(2, -1))[0]
+    return np.var([x[np.array(groups) == g].mean() for g in sorted(set(groups))])
+
+
+GROUPS = [[0, 1], [0, 1, 2, 3], [0, 0, 1], [0, 1, 1, 0, 2], [0, 0, 0, 0, 0, 1]]
+
+
+@given(st.sampled_from(GROUPS), st.integers(1, 5), st.integers(0, 100))
 @settings(max_examples=40)
-def test_derivatives_equal_finite_differences(count, m, seed):
-    grams, pair = _problem(count, m, seed)
-    gradient, hessian = disagreement.derivatives(grams, pair)
+def test_derivatives_equal_finite_differences(groups, m, seed):
+    grams, pair = _problem(len(groups), m, seed)
+    contrast = disagreement.contrast(groups)
+    gradient, hessian = disagreement.derivatives(contrast, grams, pair)
     step = 1e-5
     for k in range(2 * m):
         shift = np.zeros(2 * m)
         shift[k] = step
         up, down = (pair.ravel() + s for s in (shift, -shift))
-        slope = (_value(grams, up) - _value(grams, down)) / (2 * step)
+        slope = (_of_groups(groups, grams, up) - _of_groups(groups, grams, down)) / (2 * step)
         np.testing.assert_allclose(gradient[k], slope, atol=1e-6 * (1 + np.abs(gradient).max()))
-        columns = [disagreement.derivatives(grams, x.reshape(2, -1))[0] for x in (up, down)]
+        columns = [
+            disagreement.derivatives(contrast, grams, x.reshape(2, -1))[0] for x in (up, down)
+        ]
         column = (columns[0] - columns[1]) / (2 * step)
         np.testing.assert_allclose(hessian[k], column, atol=1e-5 * (1 + np.abs(hessian).max()))
 
@@ -51,10 +62,21 @@ def test_the_objective_ignores_lengths_signs_and_each_scale(count, m, seed, scal
 @pytest.mark.parametrize("seed", range(5))
 def test_maximum_is_stationary_and_no_worse_than_a_quasi_newton_climb(seed):
     grams, pair = _problem(5, 12, seed)
-    best = disagreement.maximize(grams, pair)
+    contrast = disagreement.contrast(range(5))
+    best = disagreement.maximize(contrast, grams, pair)
     value = _value(grams, best.ravel())
-    gradient, hessian = disagreement.derivatives(grams, best)
+    gradient, hessian = disagreement.derivatives(contrast, grams, best)
     assert np.linalg.norm(gradient) < 1e-5 * value
     assert np.linalg.eigvalsh(hessian).max() < 1e-6
     climbed = minimize(lambda z: -_value(grams, z), best.ravel(), method="BFGS")
     assert -climbed.fun <= value * (1 + 1e-6)
+
+
+@given(st.lists(st.integers(0, 3), min_size=2, max_size=7), st.integers(0, 100))
+@settings(max_examples=40)
+def test_contrast_is_the_variance_of_the_means_of_groups(groups, seed):
+    x = np.random.default_rng(seed).standard_normal(len(groups))
+    contrast = disagreement.contrast(groups)
+    expected = np.var([x[np.array(groups) == g].mean() for g in set(groups)])
+    assert disagreement.value(contrast, x) == pytest.approx(expected, abs=1e-14)
+    np.testing.assert_allclose(contrast.sum(axis=1), 0, atol=1e-15)

@@ -472,3 +472,35 @@ def test_ln_on_a_flat_image_by_hand():
 def test_no_start_is_refused(photograph):
     with refused(field="restarts", value=0):
         geometry.principal_distortions(models.load(["LN", "LG"]), photograph(16), restarts=0)
+
+
+def test_groups_maximise_the_variance_of_their_means(problem):
+    representations, image = problem
+    groups = ["a", "b", "a", "b"][: len(representations)]
+    found = geometry.principal_distortions(representations, image, separate=groups)
+    u, v = (
+        geometry.LocalGeometry(representations, image, floor=0.03)
+        .sensitivities(found.distortions)
+        .T
+    )
+    means = [np.log(u / v)[[g == name for g in groups]].mean() for name in ("a", "b")]
+    assert found.objective == pytest.approx(np.var(means), rel=1e-6)
+    of_all = geometry.principal_distortions(representations, image)
+    means = [of_all.log_ratios[[g == name for g in groups]].mean() for name in ("a", "b")]
+    assert found.objective > np.var(means)
+    assert found.separate == tuple(groups)
+
+
+def test_a_group_for_each_representation_is_no_group(problem):
+    representations, image = problem
+    names = [r.name for r in representations]
+    found = geometry.principal_distortions(representations, image, separate=names)
+    alone = geometry.principal_distortions(representations, image)
+    assert found.objective == pytest.approx(alone.objective, rel=1e-9)
+
+
+@pytest.mark.parametrize("groups", [[], ["a"], ["a", "a", "a", "a"], "abc"])
+def test_groups_that_cannot_be_are_refused(groups, problem):
+    representations, image = problem
+    with refused(field="separate"):
+        geometry.principal_distortions(representations, image, separate=groups)
