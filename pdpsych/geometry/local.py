@@ -138,6 +138,7 @@ class LocalGeometry:
             for noise, response in zip(self._noise, self._responses, strict=True)
         ]
         self._power: NDArray[np.float64] | None = None
+        self._gains = [1.0] * len(self.names)
         zeros = np.zeros(len(self.names))
         self.floors = floor**2 * self.mean_power() if floor else zeros
 
@@ -178,8 +179,10 @@ class LocalGeometry:
         self._tally["passes"] += len(distortions) * len(self.names)
         tangents = self._spread([linear.push(distortions) for linear in self._linear])
         return [
-            noise.whiten(response, tangent)
-            for noise, response, tangent in zip(self._noise, self._responses, tangents, strict=True)
+            _scaled(noise.whiten(response, tangent), gain)
+            for noise, response, tangent, gain in zip(
+                self._noise, self._responses, tangents, self._gains, strict=True
+            )
         ]
 
     def pull(self, cotangents: Sequence[Tensor]) -> Tensor:
@@ -187,8 +190,9 @@ class LocalGeometry:
         self._tally["passes"] += len(cotangents[0]) * len(self.names)
         total = torch.zeros((len(cotangents[0]), *self.image.shape)).to(self.image)
         for linear, (_, members) in zip(self._linear, self._networks, strict=True):
+            scaled = {i: _scaled(cotangents[i], self._gains[i]) for i in members}
             total += linear.pull(
-                [self._noise[i].whiten_adjoint(self._responses[i], cotangents[i]) for i in members]
+                [self._noise[i].whiten_adjoint(self._responses[i], scaled[i]) for i in members]
             )
         return total
 
@@ -221,6 +225,20 @@ class LocalGeometry:
         power = self.squares(probes.to(self.image)).sum(axis=1)
         return np.asarray(weight * power / self.dimension)
 
+    def normalized(self) -> LocalGeometry:
+        """Return the geometry with each representation scaled to a mean power of 1.
+
+        Ratios of one representation's sensitivities do not change, nor do the directions in which
+        they do; sums over representations become those of numbers alike. Linearisations are
+        shared, and so is the count of products.
+        """
+        power = self.mean_power()
+        scale = np.where(np.isfinite(power) & (power > 0), power, 1.0)
+        alike = copy.copy(self)
+        alike._gains = (np.array(self._gains) / np.sqrt(scale)).tolist()
+        alike.floors, alike._power = self.floors / scale, power / scale
+        return alike
+
     def select(self, numbers: Sequence[int]) -> LocalGeometry:
         """Return the geometry of some of the representations, by their numbers.
 
@@ -231,6 +249,7 @@ class LocalGeometry:
         chosen.names = [self.names[i] for i in numbers]
         chosen.floors = self.floors[list(numbers)]
         chosen._power = None if self._power is None else self._power[list(numbers)]
+        chosen._gains = [self._gains[i] for i in numbers]
         chosen._noise = [self._noise[i] for i in numbers]
         chosen._responses = [self._responses[i] for i in numbers]
         chosen.response_sizes = [self.response_sizes[i] for i in numbers]
@@ -287,6 +306,10 @@ def squared_norms(rows: Tensor) -> NDArray[np.float64]:
     """Return ‖row‖² accumulated in float64."""
     wide = rows.double()
     return np.asarray((wide * wide).sum(dim=1).cpu().numpy())
+
+
+def _scaled(rows: Tensor, gain: float) -> Tensor:
+    return rows if gain == 1 else gain * rows
 
 
 def _grouped(representations: Sequence[RepresentationLike]) -> list[tuple[Network, list[int]]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -12,65 +13,140 @@ from torch.nn.functional import conv2d, pad
 
 from pdpsych.geometry.cosine import CosineTransform
 from pdpsych.geometry.local import LocalGeometry, random_signs
+from pdpsych.geometry.solvers.edge import EdgeBlocks
 
-# Half and twice as many cost 10 products more of 387 for both ends of LGN against LGG, and leave
-# layers of a network 2 % lower (benchmarks/solver_constants.py sweep, as for the others).
-SAMPLES = 8
-# Keeps a quotient finite where nothing responds; half and twice change nothing.
-SMALLEST_GAIN = 1e-3
-# In pixels, over which the power sampled is smoothed. Half of it 361 products, twice 388, but both
-# leave a network 2 % lower.
-GAIN_STD = 4.0
+Floats = NDArray[np.float64]
+Divide = Callable[[Tensor], Tensor]
+
+
+@dataclass(frozen=True)
+class PreconditionerSettings:
+    """Constants of the model; ``benchmarks/solver_constants.py sweep`` halves and doubles each.
+
+    Attributes
+    ----------
+    samples
+        Pulls of random signs for each representation.
+    whitened_floor
+        Share of the strongest frequency's power below which a sample is not whitened any more.
+    gain_std
+        In pixels, over which the power sampled is smoothed.
+    smallest_gain
+        Keeps a quotient finite where nothing responds.
+    uneven
+        Ratio of the largest to the least value in frequency from which on the edge of the support
+        is worth the solves of its own: below, what it could gain is gained by a few inner steps.
+    alike
+        Factor between the weights of two inverses up to which one serves as the other.
+    minor
+        Share of the power below which the weight of a representation does not matter.
+    """
+
+    samples: int = 16
+    whitened_floor: float = 0.01
+    gain_std: float = 4.0
+    smallest_gain: float = 1e-3
+    uneven: float = 1e3
+    alike: float = 1.5
+    minor: float = 0.01
+
+
+SETTINGS = PreconditionerSettings()
+# The latest inverses, which the two sides of a pair and several searches share.
+KEPT = 6
 
 
 class Preconditioner:
-    """Approximates (Σ_i w_i (I_i + floor_i))⁻¹, with I_i ≈ √spectrum · gain · √spectrum.
+    """Approximates (Σ_i w_i (I_i + floor_i))⁻¹ with I_i ≈ √S_i · D_i · √S_i.
 
-    First a radial filter, then a gain that varies over the image, as in models that filter and
-    then normalise. From samples of A_iᵀ z for white z: the spectrum is their radially averaged
-    power in cosine transforms, which fit the borders of padded convolutions better than
-    Fourier transforms; the gain is the smoothed power at each pixel of the whitened samples.
-    Both are the same for all channels of the image.
+    S_i is a radial spectrum in cosine transforms, which fit the borders of padded convolutions
+    better than Fourier transforms; D_i is a gain at each pixel, as in models that filter and then
+    normalise. Both are estimated from A_iᵀ z for random signs z, those of S_i under a taper: the
+    image ends at its border, which would leak power into frequencies that a model does not see.
+    With S = Σ w_i S_i, φ = Σ w_i floor_i, s² = S + φ and H² = S/s² the inverse is::
+
+        s⁻¹ (H D⁻¹ H + 1 − H²) s⁻¹
+
+    exact for D = 1, and the gain does not multiply the floor. Both are the same for all channels
+    of the image. What the edge of the support changes is inverted block by block
+    (:class:`EdgeBlocks`).
+
+    Parameters
+    ----------
+    geometry
+        Of representations with a mean power of 1, see :meth:`LocalGeometry.normalized`.
+    support
+        Pixels that may change, (C, H, W), bool.
+    seed
+        Seed of the random signs.
     """
 
-    def __init__(self, geometry: LocalGeometry, seed: int = 0):
+    def __init__(self, geometry: LocalGeometry, support: Tensor, seed: int = 0):
+        self._like, self._floors = geometry.image, geometry.floors
         self._transform = CosineTransform(geometry.image)
-        self._bins, self._counts = _radial_bins(self._transform.frequency)
         wide = CosineTransform(geometry.image.double())
-        spectra: list[Tensor] = []
-        gains: list[Tensor] = []
-        for i, floor in enumerate(geometry.floors):
-            samples = wide.forward(_pulled_alone(geometry, i, seed))
-            spectrum = self._radial_mean(samples) + float(floor)
-            whitened = wide.inverse(samples / self._grid(spectrum.sqrt(), samples))
-            blind = float(floor) * float((1 / spectrum[self._bins]).mean())
+        self._bins, counts = _radial_bins(self._transform.frequency)
+        taper = _taper(geometry.image).to(geometry.image.device)
+        spectra, gains = [], []
+        for i in range(len(geometry.names)):
+            samples = _pulled_alone(geometry, i, seed)
+            power = wide.forward(taper * samples).square().mean(dim=(0, 1)).flatten().cpu()
+            power /= float(taper.square().mean())
+            spectrum = torch.zeros_like(counts).index_add_(0, self._bins, power) / counts
+            least = SETTINGS.whitened_floor * spectrum.max().clamp_min(torch.finfo().tiny)
+            root = self._grid((spectrum + least).sqrt(), samples)
+            gain = _smoothed_power(wide.inverse(wide.forward(samples) / root))
+            mean = (taper.square() * gain).sum() / taper.square().sum()
             spectra.append(spectrum)
-            gains.append(_smoothed_power(whitened) + blind)
-        self._spectra = torch.stack(spectra).numpy()
-        self._gains = torch.stack(gains).to(geometry.image)
+            gains.append((gain / mean.clamp_min(torch.finfo().tiny)).cpu())
+        self._spectra, self._gains = torch.stack(spectra), torch.stack(gains)
+        self._edge = EdgeBlocks.of(support, self._spectra[:, self._bins], self._gains)
+        self._made: list[tuple[Floats, Divide]] = []
 
     @property
-    def power(self) -> NDArray[np.float64]:
+    def power(self) -> Floats:
         """Mean of the spectra over frequencies, (N,): an estimate of tr I_i / D + floor_i."""
-        return np.asarray(self._spectra[:, self._bins].mean(axis=1))
+        return np.asarray(self._spectra[:, self._bins].mean(dim=1).numpy() + self._floors)
 
-    def inverse(self, weights: NDArray[np.float64]) -> Callable[[Tensor], Tensor]:
-        """Return the inverse for weights (N,), not negative and not all zero, of (C, H, W)."""
-        power = weights * self.power
-        share = torch.from_numpy(power / power.sum()).to(self._gains)
-        gain = torch.tensordot(share, self._gains, dims=1).clamp_min(SMALLEST_GAIN)
-        root = self._grid(torch.from_numpy((weights @ self._spectra) ** -0.5), gain)
-        transform = self._transform
+    def inverse(self, weights: Floats) -> Divide:
+        """Return the inverse for weights (N,), not negative and not all zero, of (C, H, W).
+
+        One that was made for nearly the same proportions serves again.
+        """
+        size = float(np.linalg.norm(weights))
+        shares = weights / size
+        divide = next((made for was, made in self._made if self._alike(was, shares)), None)
+        if divide is None:
+            divide = self._inverse(shares)
+            self._made = [(shares, divide), *self._made[: KEPT - 1]]
+        return lambda gradient: divide(gradient) / size
+
+    def _alike(self, a: Floats, b: Floats) -> bool:
+        power = self.power
+        matters = power * np.maximum(a, b) > SETTINGS.minor * min(power @ a, power @ b)
+        larger, smaller = np.maximum(a, b)[matters], np.minimum(a, b)[matters]
+        return bool((larger <= SETTINGS.alike * smaller).all())
+
+    def _inverse(self, weights: Floats) -> Divide:
+        w, transform = torch.from_numpy(weights), self._transform
+        floor = float(weights @ self._floors)
+        spectrum = w @ self._spectra
+        whole = spectrum + floor
+        share = w * self._spectra[:, self._bins].mean(dim=1)
+        gain = torch.tensordot(share / share.sum(), self._gains, dims=1)
+        spread = 1 / gain.clamp_min(SETTINGS.smallest_gain).to(self._like)
+        root = self._grid(whole**-0.5, self._like)
+        seen = self._grid((spectrum / whole).sqrt(), self._like)
+        unseen = 1 - seen.square()
 
         def divide(gradient: Tensor) -> Tensor:
-            local = transform.inverse(root * transform.forward(gradient)) / gain
-            return transform.inverse(root * transform.forward(local))
+            inner = root * transform.forward(gradient)
+            local = transform.forward(spread * transform.inverse(seen * inner))
+            return transform.inverse(root * (seen * local + unseen * inner))
 
-        return divide
-
-    def _radial_mean(self, samples: Tensor) -> Tensor:
-        power = samples.square().mean(dim=(0, 1)).flatten().cpu()
-        return torch.zeros_like(self._counts).index_add_(0, self._bins, power) / self._counts
+        if self._edge is None or whole.max() <= SETTINGS.uneven * whole.min():
+            return divide
+        return self._edge.around(divide, weights, floor, self._like)
 
     def _grid(self, spectrum: Tensor, like: Tensor) -> Tensor:
         """Return the value of each coefficient's bin, (H, W)."""
@@ -80,12 +156,20 @@ class Preconditioner:
 def _pulled_alone(geometry: LocalGeometry, i: int, seed: int) -> Tensor:
     """Return A_iᵀ z, (samples, C, H, W), float64, for white z in one representation only.
 
-    SAMPLES channels in all: channels are taken to be alike.
+    ``samples`` channels in all: channels are taken to be alike.
     """
     alone = geometry.select([i])
-    count = -(-SAMPLES // len(geometry.image))
+    count = -(-SETTINGS.samples // len(geometry.image))
     signs = random_signs((count, *alone.response_sizes), seed)
     return alone.pull([signs.to(geometry.image)]).double()
+
+
+def _taper(image: Tensor) -> Tensor:
+    sides = [
+        torch.sin(torch.pi * (torch.arange(size, dtype=torch.float64) + 0.5) / size).square()
+        for size in image.shape[-2:]
+    ]
+    return sides[0][:, None] * sides[1]
 
 
 def _radial_bins(frequency: Tensor) -> tuple[Tensor, Tensor]:
@@ -98,9 +182,10 @@ def _radial_bins(frequency: Tensor) -> tuple[Tensor, Tensor]:
 def _smoothed_power(samples: Tensor) -> Tensor:
     """Return the mean power at each pixel, (H, W), smoothed by a Gaussian."""
     power = samples.square().mean(dim=(0, 1))[None, None]
-    reach = min(int(3 * GAIN_STD), *(side - 1 for side in power.shape[-2:]))
+    std = SETTINGS.gain_std
+    reach = min(int(3 * std), *(side - 1 for side in power.shape[-2:]))
     offsets = torch.arange(-reach, reach + 1).to(power)
-    kernel = torch.exp(-offsets.square() / (2 * GAIN_STD**2))
+    kernel = torch.exp(-offsets.square() / (2 * std**2))
     kernel /= kernel.sum()
     padded = pad(power, (reach, reach, reach, reach), mode="replicate")
     return conv2d(conv2d(padded, kernel.view(1, 1, -1, 1)), kernel.view(1, 1, 1, -1))[0, 0]

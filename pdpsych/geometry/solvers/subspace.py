@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Sequence
 
 import numpy as np
@@ -29,15 +28,20 @@ DEPENDENT = 1e-10
 RESPONSE_ERRORS, FORM_ERRORS = 16, 64
 
 
+def resolution(geometry: LocalGeometry) -> float:
+    """Return the squared sensitivity, relative to the mean power, that rounding hides."""
+    response = RESPONSE_ERRORS * torch.finfo(geometry.image.dtype).eps
+    form = FORM_ERRORS * float(np.finfo(np.float64).eps)
+    return float(max(response**2, form))
+
+
 def resolved(geometry: LocalGeometry) -> LocalGeometry:
-    """Return the geometry with floors no lower than what rounding hides.
+    """Return the geometry to search in: mean powers of 1, and floors that rounding does not hide.
 
     Where no floor is asked for, this one keeps logarithms finite.
     """
-    response = RESPONSE_ERRORS * torch.finfo(geometry.image.dtype).eps
-    form = FORM_ERRORS * float(np.finfo(np.float64).eps)
-    above = copy.copy(geometry)
-    above.floors = np.maximum(geometry.floors, max(response**2, form) * geometry.mean_power())
+    above = geometry.normalized()
+    above.floors = np.maximum(above.floors, resolution(geometry))
     return above
 
 
