@@ -53,7 +53,9 @@ class WeightedInformation:
 
     def precondition(self, gradient: Tensor) -> Tensor:
         """Return an approximation of N⁻¹ g that runs no network, (C, H, W)."""
-        return self._space.adjoint(self._divide(gradient)[None])[0]
+        divided = self._divide(gradient)
+        # Of a projection, inverses stay in its range, where all of N is.
+        return self._space.apply(divided[None])[0] if self._space.is_projection else divided
 
     def solve(self, gradient: Tensor, steps: int = MAX_STEPS) -> Tensor:
         """Return N⁻¹ g to a relative residual of TOLERANCE, by conjugate gradients, (C, H, W).
