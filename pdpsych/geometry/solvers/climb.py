@@ -8,7 +8,7 @@ should not be excited (an inverse-iteration step).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 
 import numpy as np
 import scipy.linalg
@@ -18,8 +18,7 @@ from torch import Tensor
 
 from pdpsych.geometry.local import LocalGeometry, squared_norms
 from pdpsych.geometry.solvers import disagreement
-from pdpsych.geometry.solvers.budget import Budget, Clock
-from pdpsych.geometry.solvers.certificate import Certificate
+from pdpsych.geometry.solvers.budget import Stopped
 from pdpsych.geometry.solvers.preconditioner import Preconditioner
 from pdpsych.geometry.solvers.subspace import Subspace, padded, resolved
 from pdpsych.geometry.solvers.weighted_information import WeightedInformation
@@ -32,42 +31,30 @@ SIGNS = np.array([1.0, -1.0])
 
 @dataclass(frozen=True)
 class ClimbSettings:
-    """Constants of the ascent.
-
-    ``benchmarks/solver_constants.py sweep`` halves and doubles each. Where it says that a search
-    ends elsewhere, no value is best: after 300 products Var(x) moves by up to 1.3 % at a
-    photograph, after 1500 by less than 0.1 %, and for layers of a network by up to 3 %.
+    """Constants of the ascent; ``benchmarks/solver_constants.py sweep`` halves and doubles each.
 
     Attributes
     ----------
     largest_subspace
-        Directions before the subspace is restarted; they are what a search holds in memory. Half
-        as many cost less than 0.01 % of Var(x).
-    kept_pairs
-        Earlier pairs that a restart keeps; half and twice as many are the same to four digits, and
-        at 32 pixels none converge as soon (2,166 products for 2,155, mean of three seeds).
+        Directions before the subspace is restarted; they are what a search holds in memory.
+    kept_rivals
+        Ritz vectors of each side that a restart keeps beside the pair and the pair before it.
     idle
         Share of the largest gain below which a side of the pair gets no direction of its own.
-        Half of it left a network 3 % lower after 240 products.
     most_steps
-        Inner steps at most. Half and twice as many left a network 1 % lower after 240 products.
+        Inner steps at most.
     fast
-        Relative climb of an outer step while which inner solves are not made longer. Between half
-        and twice of it what is reached goes up and down.
-    blind
-        How far above its floor a response must be, in power, for its model to count as seeing; it
-        decides what is told of a pair, and changes no search.
+        Relative climb of an outer step while which inner solves are not made longer.
     same
-        Var(x) below which models are the same: x equal to ten digits, which logarithms of squares
+        F below which models are the same: x equal to ten digits, which logarithms of squares
         in float64 resolve.
     """
 
     largest_subspace: int = 64
-    kept_pairs: int = 4
+    kept_rivals: int = 4
     idle: float = 0.02
-    most_steps: int = 50
+    most_steps: int = 20
     fast: float = 0.1
-    blind: float = 100.0
     same: float = 1e-20
 
 
@@ -75,142 +62,181 @@ SETTINGS = ClimbSettings()
 
 
 @dataclass(frozen=True)
-class Reached:
-    """Where an ascent ended: a pair, (2, C, H, W), with x, (N,), and how it got there."""
+class Problem:
+    """What is maximised: F = xᵀLx over pairs of distortions in a space.
 
-    pair: Tensor
-    log_ratios: Floats
-    certificate: Certificate
+    ``geometry`` is one to search in (:func:`resolved`), ``contrast`` is L.
+    """
 
-
-@dataclass
-class _State:
-    """The subspace, the current pair in it, and the pairs before it."""
-
-    subspace: Subspace
+    geometry: LocalGeometry
+    space: DistortionSpace
     contrast: Floats
-    pair: Floats
-    earlier: list[Floats] = field(default_factory=list)
+    preconditioner: Preconditioner
 
-    def solve(self) -> tuple[Floats, Floats]:
-        """Maximise inside the subspace; return x, (N,), and ∂F/∂d²-weights, (N, 2)."""
-        known = padded(self.pair, len(self.subspace))
-        self.pair = disagreement.maximize(self.contrast, self.subspace.grams, known)
-        x, squares = disagreement.log_ratios(self.subspace.grams, self.pair)
-        return x, disagreement.slopes(self.contrast, x)[:, None] / squares * SIGNS
+    @classmethod
+    def at(cls, geometry: LocalGeometry, space: DistortionSpace, contrast: Floats) -> Problem:
+        """Return the problem at an image, with the preconditioner that all searches share."""
+        inner = resolved(geometry)
+        return cls(inner, space, contrast, Preconditioner(inner, space.support))
 
-    def grow(self, directions: Sequence[Tensor]) -> bool:
-        """Add directions; return whether any of them led out of the subspace."""
-        if len(self.subspace) + len(directions) > SETTINGS.largest_subspace:
-            # Keep the current pair and the latest before it: the way the search moves.
-            pairs = [self.pair, *self.earlier[-SETTINGS.kept_pairs :]]
-            rows = np.concatenate([padded(pair, len(self.subspace)) for pair in pairs])
-            rows = self.subspace.restrict(rows)
-            self.pair, *self.earlier = (rows[i : i + 2] for i in range(0, len(rows), 2))
-        self.earlier.append(self.pair)
-        before = len(self.subspace)
-        if directions:
-            self.subspace.extend(torch.stack(list(directions)))
-        return len(self.subspace) > before
+    def resisting(self, weights: Floats) -> WeightedInformation:
+        """Return N of weights (N,), and its inverse."""
+        return WeightedInformation(self.geometry, self.space, self.preconditioner, weights)
 
 
 class Climb:
-    """The ascent from a pair; the linearisations and the preconditioner serve all starts."""
+    """An ascent, an iteration at a time.
 
-    def __init__(self, geometry: LocalGeometry, space: DistortionSpace, contrast: Floats):
-        self._geometry, self._space = resolved(geometry), space
-        self._contrast = contrast
-        self._preconditioner = Preconditioner(self._geometry)
+    Parameters
+    ----------
+    problem
+        What is maximised.
+    subspace
+        The first directions, inside the space.
+    pair
+        The coefficients of the pair in them, (2, m).
 
-    def run(self, first: Tensor, budget: Budget) -> Reached:
-        """Climb from a pair inside the space, (2, C, H, W), until the budget is spent."""
-        before, clock = self._geometry.products, Clock(budget)
-        state = _State(Subspace(self._geometry, first), self._contrast, np.eye(2))
-        iteration, stopped = 0, None
-        steps, reached = 0, 0.0
-        while stopped is None:
-            iteration += 1
-            x, weights = state.solve()
-            objective = disagreement.value(self._contrast, x)
-            gradients = self._gradients(state, weights)
-            steepness = np.sqrt(squared_norms(gradients.flatten(1)))
-            norm = float(steepness.max()) / max(objective, np.finfo(float).tiny)
-            stopped = clock.spent(iteration, objective)
-            if norm <= budget.tolerance or objective < SETTINGS.same:
-                stopped = "converged"
-            if stopped is None:
-                # While cheap steps still climb fast, longer inner solves are not worth their price.
-                if objective < (1 + SETTINGS.fast) * reached:
-                    steps = min(2 * steps + 2, SETTINGS.most_steps)
-                reached = objective
-                grown = state.grow(self._directions(gradients, weights, steps))
-                stopped = None if grown else "whole space"
-        certificate = Certificate(
-            converged=stopped in ("converged", "whole space"),
-            stopped=stopped,
-            gradient_norm=norm,
-            gaps=_gaps(state, weights),
-            iterations=iteration,
-            operator_applications=self._geometry.products - before,
-            unbounded=self._unbounded(state),
-            budget=replace(budget, progress=None),
-        )
-        x, _ = disagreement.log_ratios(state.subspace.grams, state.pair)
-        return Reached(state.subspace.combine(state.pair), x, certificate)
+    Attributes
+    ----------
+    log_ratios, objective
+        x, (N,), and F of the pair, once it has advanced.
+    gradient_norm
+        ‖Pᵀ∇F‖ of the worse distortion, relative to F.
+    gain
+        gᵀN⁻¹g/2 of both distortions, relative to F: what a step of Newton's method promises where
+        the curvature is that of what resists.
+    """
 
-    def _gradients(self, state: _State, weights: Floats) -> Tensor:
+    def __init__(self, problem: Problem, subspace: Subspace, pair: Floats):
+        self.problem, self.subspace, self.pair = problem, subspace, pair
+        self.objective, self.gradient_norm, self.gain = 0.0, np.inf, np.inf
+        self.log_ratios = np.zeros(len(problem.contrast))
+        self._before = pair
+        self._weights = np.zeros((len(problem.contrast), 2))
+        self._gradients: Tensor | None = None
+        self._steps, self._fresh = 0, True
+
+    @property
+    def distortions(self) -> Tensor:
+        """The pair, (2, C, H, W)."""
+        return self.subspace.combine(self.pair)
+
+    def advance(self, tolerance: float) -> Stopped | None:
+        """Climb by one iteration; return why it cannot or need not go on, if so."""
+        if self._gradients is not None and not self._grow(self._directions()):
+            return self._stuck()
+        reached = self.objective
+        self._solve()
+        if self.objective < SETTINGS.same or self.gradient_norm <= tolerance:
+            return "converged"
+        # While cheap steps still climb fast, longer inner solves are not worth their price.
+        if self.objective < (1 + SETTINGS.fast) * reached:
+            self._steps = min(2 * self._steps + 2, SETTINGS.most_steps)
+        return None
+
+    def gaps(self) -> tuple[float, ...]:
+        """Return 1 − θ of the best rival in each side's pencil Σ₊ w G − θ Σ₋ |w| G."""
+        rows = [self._ritz(side, 2)[0] for side in range(2)]
+        return tuple(float(np.clip(1 - v[1] / v[0], 0, 1)) if len(v) > 1 else 0.0 for v in rows)
+
+    def rivals(self, within: float) -> list[Floats]:
+        """Return pairs in the subspace of which one distortion is a rival of the pair's.
+
+        Those Ritz vectors of a side's pencil whose value is at most ``within`` below the largest,
+        relative.
+        """
+        pairs = []
+        for side in range(2):
+            values, rows = self._ritz(side, 1 + SETTINGS.kept_rivals)
+            for row in rows[1:][values[1:] >= (1 - within) * values[0]]:
+                rival = self.pair.copy()
+                rival[side] = row
+                pairs.append(rival)
+        return pairs
+
+    def _solve(self) -> None:
+        """Maximise inside the subspace, and take the gradients there."""
+        problem, grams = self.problem, self.subspace.grams
+        known = padded(self.pair, len(self.subspace))
+        self._before = padded(self._before, len(self.subspace))
+        self.pair = disagreement.maximize(problem.contrast, grams, known)
+        x, squares = disagreement.log_ratios(grams, self.pair)
+        self.log_ratios, self.objective = x, disagreement.value(problem.contrast, x)
+        self._weights = disagreement.slopes(problem.contrast, x)[:, None] / squares * SIGNS
+        self._gradients = self._gradient()
+        steepness = float(np.sqrt(squared_norms(self._gradients.flatten(1))).max())
+        self.gradient_norm = steepness / max(self.objective, np.finfo(float).tiny)
+
+    def _gradient(self) -> Tensor:
         """Return Pᵀ∇F for u and v, (2, C, H, W).
 
         ∇_u F = Σ_i c_i I_i u / d_i²(u), one product backwards for all representations; ∇_v F
         has the opposite sign.
         """
-        pushed = state.subspace.pushed(state.pair)
+        geometry, weights = self.problem.geometry, self._weights
+        pushed = self.subspace.pushed(self.pair)
         scaled = [
             torch.from_numpy(w).to(t)[:, None] * t for w, t in zip(weights, pushed, strict=True)
         ]
-        own = torch.from_numpy(self._geometry.floors @ weights).to(self._geometry.image)
-        pair = state.subspace.combine(state.pair)
-        return self._space.adjoint(self._geometry.pull(scaled) + own.view(2, 1, 1, 1) * pair)
+        own = torch.from_numpy(geometry.floors @ weights).to(geometry.image)
+        total = geometry.pull(scaled) + own.view(2, 1, 1, 1) * self.distortions
+        return self.problem.space.adjoint(total)
 
-    def _directions(self, gradients: Tensor, weights: Floats, steps: int) -> list[Tensor]:
+    def _directions(self) -> list[Tensor]:
         """Divide each gradient by what resists it; the side that is nearly done waits."""
-        sides = [
-            WeightedInformation(self._geometry, self._space, self._preconditioner, w)
-            for w in np.maximum(-weights.T, 0.0)
-        ]
-        gains = np.array(
+        assert self._gradients is not None
+        sides = [self.problem.resisting(w) for w in np.maximum(-self._weights.T, 0.0)]
+        promised = np.array(
             [
-                float((g.double() * side.precondition(g).double()).sum())
-                for g, side in zip(gradients, sides, strict=True)
+                _inner(gradient, side.precondition(gradient))
+                for gradient, side in zip(self._gradients, sides, strict=True)
             ]
         )
-        solved = [
-            side.solve(gradient, steps)[None]
-            for gradient, side, gain in zip(gradients, sides, gains, strict=True)
-            if gain > SETTINGS.idle * gains.max()
-        ]
-        return [self._space.apply(direction)[0] for direction in solved]
+        solved = []
+        for k, (gradient, side) in enumerate(zip(self._gradients, sides, strict=True)):
+            if promised[k] > SETTINGS.idle * promised.max():
+                solved.append(side.solve(gradient, self._steps))
+                promised[k] = max(promised[k], _inner(gradient, solved[-1]))
+        self.gain = float(promised.sum()) / 2 / max(self.objective, np.finfo(float).tiny)
+        return [self.problem.space.apply(direction[None])[0] for direction in solved]
 
-    def _unbounded(self, state: _State) -> tuple[str, ...]:
-        geometry = self._geometry
-        if geometry.floor > 0:
-            return ()
-        _, squares = disagreement.log_ratios(state.subspace.grams, state.pair)
-        blind = squares.min(axis=1) < SETTINGS.blind * geometry.floors
-        few = np.array(geometry.response_sizes) < self._space.dimension
-        return tuple(n for n, b in zip(geometry.names, blind | few, strict=True) if b)
+    def _grow(self, directions: Sequence[Tensor]) -> bool:
+        """Add directions; return whether any of them led out of the subspace."""
+        if len(self.subspace) + len(directions) > SETTINGS.largest_subspace:
+            rivals = [self._ritz(side, 1 + SETTINGS.kept_rivals)[1][1:] for side in range(2)]
+            rows = self.subspace.restrict(np.concatenate([self.pair, self._before, *rivals]))
+            self.pair, self._fresh = rows[:2], False
+        self._before = self.pair
+        size = len(self.subspace)
+        self.subspace.extend(torch.stack(list(directions)))
+        return len(self.subspace) > size
 
+    def _stuck(self) -> Stopped | None:
+        """Say why nothing leads out of the subspace; where that may be rounding, begin it anew."""
+        space = self.problem.space
+        if space.dimension_is_exact and len(self.subspace) >= space.dimension:
+            return "whole space"
+        if self._fresh:
+            return "stalled"
+        self.subspace = Subspace(self.problem.geometry, self.distortions)
+        self.pair, self._before, self._fresh = np.eye(2), np.eye(2), True
+        self._solve()
+        return None
 
-def _gaps(state: _State, weights: Floats) -> tuple[float, ...]:
-    """Return 1 − θ of the best rival in each side's pencil Σ₊ w G − θ Σ₋ |w| G."""
-    gaps = []
-    for side in weights.T:
+    def _ritz(self, side: int, count: int) -> tuple[Floats, Floats]:
+        """Return the largest values and vectors, rows, of a side's pencil in the subspace."""
         excited, resisting = (
-            np.tensordot(np.maximum(sign * side, 0.0), state.subspace.grams, 1) for sign in SIGNS
+            np.tensordot(np.maximum(sign * self._weights[:, side], 0.0), self.subspace.grams, 1)
+            for sign in SIGNS
         )
-        if not (excited.any() and resisting.any()) or len(state.subspace) < 2:
-            gaps.append(0.0)
-            continue
-        values = scipy.linalg.eigh(excited, resisting, eigvals_only=True)
-        gaps.append(float(np.clip(1 - values[-2] / values[-1], 0.0, 1.0)))
-    return tuple(gaps)
+        if not (excited.any() and resisting.any()):
+            return np.zeros(0), np.zeros((0, len(self.subspace)))
+        last = len(self.subspace) - 1
+        chosen = (max(last - count + 1, 0), last)
+        values, vectors = scipy.linalg.eigh(excited, resisting, subset_by_index=chosen)
+        rows = vectors.T[::-1]
+        return values[::-1], rows / np.linalg.norm(rows, axis=1, keepdims=True)
+
+
+def _inner(a: Tensor, b: Tensor) -> float:
+    return float((a.double() * b.double()).sum())

@@ -1,0 +1,169 @@
+"""Where to begin: what tells two of the representations apart.
+
+Ascents from noise share one basin of attraction, which need not be that of the best optimum. Its
+distortions are near the generalised eigen-distortions of two of the representations more often; all
+of these grow in one subspace, and cost little more than one of them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import scipy.linalg
+import torch
+from numpy.typing import NDArray
+
+from pdpsych.geometry.solvers import disagreement
+from pdpsych.geometry.solvers.climb import Problem
+from pdpsych.geometry.solvers.subspace import Subspace, padded
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class SurveySettings:
+    """Constants of the survey.
+
+    Attributes
+    ----------
+    most_pairs
+        Pairs of representations whose distortions are improved in a round; where there are more,
+        those that could contribute most to F.
+    starts
+        Starts at most, the best of those that the subspace offers.
+    unlike
+        |cosine| of the distortions below which two starts are different.
+    """
+
+    most_pairs: int = 6
+    starts: int = 6
+    unlike: float = 0.95
+
+
+SETTINGS = SurveySettings()
+
+
+@dataclass(frozen=True)
+class End:
+    """The distortion that most excites one representation, relative to another.
+
+    ``ratio`` is log d_i/d_j, ``row`` its coefficients, ``gain`` what a step promises to add to it.
+    """
+
+    excited: int
+    resisting: int
+    ratio: float
+    row: Floats
+
+
+class Survey:
+    """The generalised eigen-distortions of pairs of representations, in one growing subspace."""
+
+    def __init__(self, problem: Problem, subspace: Subspace):
+        self.problem, self.subspace = problem, subspace
+        count = len(problem.contrast)
+        self._pairs = [
+            (i, j) for i in range(count) for j in range(i) if problem.contrast[i, j] < 0
+        ]
+        self.gains = np.zeros((count, count))
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether all pairs of representations are improved in each round."""
+        return len(self._pairs) <= SETTINGS.most_pairs
+
+    def advance(self) -> bool:
+        """Improve the distortions of the pairs that matter most; return whether any could be."""
+        ends = [end for pair in self._chosen() for end in pair]
+        size = len(self.subspace)
+        directions = [self._direction(end) for end in ends]
+        self.subspace.extend(torch.stack(directions))
+        return len(self.subspace) > size
+
+    def bound(self) -> float:
+        """Return an upper bound of F, Σ_{i<j} −L_ij max (x_i − x_j)², as far as is known.
+
+        From Ritz values, each with what a step promises to add to it.
+        """
+        total = 0.0
+        for up, down in self._ends():
+            i, j = up.excited, up.resisting
+            most = up.ratio + down.ratio + (self.gains[i, j] + self.gains[j, i]) / 2
+            total += -self.problem.contrast[i, j] * most**2
+        return total
+
+    def starts(self, others: Floats) -> list[Floats]:
+        """Return the best pairs in the subspace, unlike each other, as coefficients (2, m).
+
+        Each is climbed to from two ends, or two of the ``others``, (K, 2, m).
+        """
+        grams, contrast = self.subspace.grams, self.problem.contrast
+        rows = np.array([end.row for pair in self._ends() for end in pair])
+        squares = np.einsum("kl,nlm,km->kn", rows, grams, rows)
+        logs = 0.5 * np.log(squares)
+        values = [
+            (disagreement.value(contrast, logs[a] - logs[b]), a, b)
+            for a in range(len(rows))
+            for b in range(a)
+        ]
+        best = sorted(values, reverse=True)[: 4 * SETTINGS.starts]
+        pairs = [rows[[a, b]] for _, a, b in best]
+        pairs += [padded(pair, len(self.subspace)) for pair in others]
+        found: list[tuple[float, Floats]] = []
+        for pair in pairs:
+            top = disagreement.maximize(contrast, grams, pair)
+            value = disagreement.value(contrast, disagreement.log_ratios(grams, top)[0])
+            if all(_unlike(top, known) for _, known in found):
+                found.append((value, top))
+        found.sort(key=lambda start: -start[0])
+        return [pair for _, pair in found[: SETTINGS.starts]]
+
+    def _chosen(self) -> list[tuple[End, End]]:
+        contrast = self.problem.contrast
+        ends = self._ends()
+        ends.sort(
+            key=lambda pair: (
+                contrast[pair[0].excited, pair[0].resisting]
+                * (pair[0].ratio + pair[1].ratio) ** 2
+            )
+        )
+        return ends[: SETTINGS.most_pairs]
+
+    def _ends(self) -> list[tuple[End, End]]:
+        """Return both ends of each pair's pencil (G_i, G_j) in the subspace."""
+        ends = []
+        for i, j in self._pairs:
+            values, vectors = scipy.linalg.eigh(self.subspace.grams[i], self.subspace.grams[j])
+            rows = vectors.T / np.linalg.norm(vectors.T, axis=1, keepdims=True)
+            up = End(i, j, 0.5 * float(np.log(values[-1])), rows[-1])
+            down = End(j, i, -0.5 * float(np.log(values[0])), rows[0])
+            ends.append((up, down))
+        return ends
+
+    def _direction(self, end: End) -> torch.Tensor:
+        """Return Pᵀ(M_i − θ M_j)u divided by M_j, (C, H, W)."""
+        problem = self.problem
+        members = [end.excited, end.resisting]
+        part = problem.geometry.select(members)
+        theta = np.exp(2 * end.ratio)
+        pushed = self.subspace.pushed(end.row[None])
+        signed = np.array([1.0, -theta])
+        scaled = [float(w) * pushed[i] for w, i in zip(signed, members, strict=True)]
+        own = float(signed @ part.floors)
+        residual = part.pull(scaled) + own * self.subspace.combine(end.row[None])
+        gradient = problem.space.adjoint(residual)[0]
+        weights = np.zeros(len(problem.contrast))
+        weights[end.resisting] = 1.0
+        direction = problem.resisting(weights).precondition(gradient)
+        square = float(end.row @ self.subspace.grams[end.resisting] @ end.row)
+        gain = float((gradient.double() * direction.double()).sum()) / square / theta**2
+        self.gains[end.excited, end.resisting] = gain
+        return problem.space.apply(direction[None])[0]
+
+
+def _unlike(pair: Floats, other: Floats) -> bool:
+    """Whether two pairs of unit rows differ, whatever their order and signs."""
+    cosines = np.abs(pair @ other.T)
+    same = max(min(cosines[0, 0], cosines[1, 1]), min(cosines[0, 1], cosines[1, 0]))
+    return bool(same < SETTINGS.unlike)
