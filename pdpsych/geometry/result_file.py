@@ -119,7 +119,7 @@ def _restored(kind: Any, value: Any) -> Any:
     if get_origin(kind) is np.ndarray:
         return _array(value)
     if get_origin(kind) is tuple:
-        return tuple(value)
+        return tuple(_restored(get_args(kind)[0], inner) for inner in value)
     is_made = isinstance(kind, type) and dataclasses.is_dataclass(kind)
     return _built(kind, value) if is_made else value
 

@@ -11,19 +11,19 @@ from typing import Literal
 
 from pdpsych.common.errors import InputError
 
-Stopped = Literal["converged", "whole space", "iterations", "seconds", "cancelled"]
+Stopped = Literal["converged", "whole space", "stalled", "iterations", "seconds", "cancelled"]
 Progress = Callable[[int, float], object]
 """Called after each iteration with its number and the objective; ``False`` cancels."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Budget:
-    """How far a solver goes. One may serve many calls: each, and each start, has it anew.
+    """How far a solver goes. One may serve many calls: each has it anew.
 
     Parameters
     ----------
     iterations
-        The most iterations, at least 1.
+        The most iterations, at least 1; in each, all ascents of a search take a step.
     seconds
         The most seconds, looked at after each iteration; without, no limit.
     tolerance

@@ -91,9 +91,9 @@ class Davidson:
             raise InputError(
                 "is not possible here", field="k", value=k, allowed=f"from 1 to {most}"
             )
-        self._geometry, self._space, self._k = resolved(geometry), space, k
+        self._asked, self._geometry, self._space, self._k = geometry, resolved(geometry), space, k
         self._block = min(k + SETTINGS.guards, space.dimension // 2)
-        preconditioner = Preconditioner(self._geometry)
+        preconditioner = Preconditioner(self._geometry, space.support)
         weights = np.eye(len(geometry.names))
         inverted = [WeightedInformation(self._geometry, space, preconditioner, w) for w in weights]
         self._low = inverted[0]
@@ -130,7 +130,7 @@ class Davidson:
             operator_applications=geometry.products - before,
             budget=replace(budget, progress=None),
         )
-        return self._result(subspace, rows, values, certificate)
+        return self._result(subspace, rows, certificate)
 
     def _wanted(self) -> NDArray[np.bool_]:
         """Return which of the 2 · block Ritz pairs, ascending, are wanted."""
@@ -155,18 +155,16 @@ class Davidson:
         self,
         subspace: Subspace,
         rows: Floats,
-        values: Floats,
         certificate: Certificate,
     ) -> Ends:
         k = self._k
         found = conventional(subspace.combine(padded(rows, len(subspace))))
-        return Ends(
-            largest=found[-k:].flip(0),
-            smallest=found[:k],
-            largest_values=values[-k:][::-1].copy(),
-            smallest_values=values[:k],
-            certificate=certificate,
-        )
+        ends = torch.cat([found[-k:].flip(0), found[:k]])
+        # By the definition: the search has another scale, and floors that rounding does not hide.
+        squares = self._asked.sensitivities(ends) ** 2
+        with np.errstate(divide="ignore"):
+            values = squares[0] / squares[1] if len(squares) == 2 else squares[0]
+        return Ends(ends[:k], ends[k:], values[:k], values[k:], certificate)
 
     def _residuals(self, subspace: Subspace, rows: Floats, values: Floats) -> Tensor:
         """Return Pᵀ(A u − λ B u)/(uᵀA u) for each Ritz pair, (2k, C, H, W).

@@ -120,9 +120,7 @@ def _convolutions(spectra: Tensor) -> Tensor:
     )
     kernels = rows @ spectra @ columns.T / (sides[0] * sides[1])
     pixels = torch.arange(BLOCK * BLOCK)
-    down, across = (
-        (place[:, None] - place).abs() for place in (pixels // BLOCK, pixels % BLOCK)
-    )
+    down, across = ((place[:, None] - place).abs() for place in (pixels // BLOCK, pixels % BLOCK))
     return kernels[:, down, across]
 
 
@@ -140,13 +138,12 @@ def _bump() -> Tensor:
     return (side[:, None] * side).flatten()
 
 
-def _grouped(
-    places: Tensor, members: Tensor, bumps: Tensor
-) -> list[tuple[Tensor, Tensor, Tensor]]:
-    """Return blocks of about equal size together: places of the pixels with a bump, (b, n),
-    pixels inside, (b, m), numbered in the block and the ones with a bump first, and bumps (b, n).
+def _grouped(places: Tensor, members: Tensor, bumps: Tensor) -> list[tuple[Tensor, Tensor, Tensor]]:
+    """Return blocks of about equal size together, a group a tuple.
 
-    Rows are filled up by their first pixel, with a bump of 0.
+    It has the places in the framed image of pixels with a bump, (b, n), all pixels inside, (b, m),
+    numbered in the block and those with a bump first, and the bumps, (b, n). Rows are filled up by
+    their first pixel, with a bump of 0.
     """
     active = bumps > 0
     sizes = members.sum(dim=1)

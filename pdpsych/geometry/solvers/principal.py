@@ -6,9 +6,10 @@ the maximum of the variance of log d_i(u)/d_i(v) over representations.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 import torch
@@ -17,13 +18,17 @@ from torch import Tensor
 
 from pdpsych.common.documents import Schema
 from pdpsych.common.errors import InputError
+from pdpsych.common.results import Result
 from pdpsych.geometry.local import LocalGeometry, RepresentationLike
 from pdpsych.geometry.result_file import SavedResult, named
 from pdpsych.geometry.solvers.budget import Budget
 from pdpsych.geometry.solvers.certificate import Certificate
-from pdpsych.geometry.solvers.climb import Climb, Reached
+from pdpsych.geometry.solvers.climb import Problem
 from pdpsych.geometry.solvers.disagreement import contrast, value
-from pdpsych.geometry.solvers.subspace import conventional
+from pdpsych.geometry.solvers.limited import limited
+from pdpsych.geometry.solvers.search import RIVAL, Found, Search
+from pdpsych.geometry.solvers.subspace import conventional, resolution
+from pdpsych.geometry.solvers.survey import UNLIKE
 from pdpsych.geometry.space import DistortionSpace
 
 if TYPE_CHECKING:
@@ -31,12 +36,28 @@ if TYPE_CHECKING:
 
 Floats = NDArray[np.float64]
 
-# Two starts have found the same distortion where they are within 8 degrees. Four starts agreed in
-# ε₁ to 0.998 and better; in ε₂, which had rivals, they were at 0.86 and less
-# (benchmarks/solver_constants.py starts).
-SAME_DIRECTION = 0.99
+# A squared response this often above its rounding counts as seen, and is right to a percent.
+BLIND, LOST = 100.0, 1e4
 # What fits on a screen.
 MOST_ROWS = 20
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Rival(Result):
+    """Another optimum, nearly as good.
+
+    Attributes
+    ----------
+    distortions, log_ratios, objective
+        As of :class:`PrincipalDistortions`.
+    """
+
+    distortions: Tensor
+    log_ratios: Floats
+    objective: float
+
+    def _line(self) -> str:
+        return f"variance {self.objective:.6g}"
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -59,6 +80,9 @@ class PrincipalDistortions(SavedResult):
         How it was reached.
     separate
         The group of each representation, None where each counts for itself.
+    rivals
+        The other optima that the search found within 10⁻³ of the objective, the best first: as good
+        an answer, where their distortions differ.
 
     Examples
     --------
@@ -87,6 +111,7 @@ class PrincipalDistortions(SavedResult):
     seed: int
     certificate: Certificate
     separate: tuple[str, ...] | None = None
+    rivals: tuple[Rival, ...] = ()
 
     def _line(self) -> str:
         variance = f"variance {self.objective:.4g}"
@@ -106,6 +131,9 @@ class PrincipalDistortions(SavedResult):
         ]
         if len(self.names) > MOST_ROWS:
             rows.append(f"  and {len(self.names) - MOST_ROWS} more in log_ratios")
+        for rival in self.rivals:
+            found = ", ".join(f"{x:+.3f}" for x in rival.log_ratios[:MOST_ROWS])
+            rows.append(f"rival: variance {rival.objective:.6g}, log ratios {found}")
         if self.certificate.unbounded:
             names = ", ".join(self.certificate.unbounded)
             rows.append(
@@ -151,13 +179,14 @@ def principal_distortions(
     space
         Which distortions are allowed; all of them by default.
     seed
-        Start ``k`` begins from white noise of seed ``seed + k``.
+        Start ``k`` from white noise has seed ``seed + k``.
     restarts
-        How many starts; the best is returned, the others are compared in the certificate.
+        How many starts from white noise, beside those from the generalised eigen-distortions of
+        pairs of representations.
     start
-        A previous result to go on from, in place of the first start's white noise.
+        A previous result to go on from, in place of the first white noise and the pairs.
     budget
-        When to stop before convergence; each start has it anew.
+        When to stop before convergence.
 
     Raises
     ------
@@ -230,15 +259,12 @@ def principal_distortions_at(
     _check_counts(geometry.representations, restarts)
     space = space or DistortionSpace(geometry.image)
     groups = _checked_groups(geometry, separate)
-    climb = Climb(geometry, space, contrast(groups or range(len(geometry.names))))
-    results = []
-    for number in range(restarts):
-        first = _first_pair(geometry, space, seed + number, start if number == 0 else None)
-        reached = climb.run(first, budget)
-        results.append(_conventional(reached, geometry, groups, seed + number))
-        if results[-1].certificate.stopped == "cancelled":
-            break
-    return _compared(results)
+    problem = Problem.at(geometry, space, contrast(groups or range(len(geometry.names))))
+    pairs = [_noise(geometry, space, seed + number) for number in range(restarts)]
+    if start is not None:
+        pairs[0] = _from(start, geometry, space)
+    found = Search(problem, budget).run(pairs, survey=start is None)
+    return _result(found, problem, geometry, groups, seed, budget)
 
 
 def _check_counts(representations: Sequence[RepresentationLike], restarts: int) -> None:
@@ -273,15 +299,17 @@ def _checked_groups(
     return groups
 
 
-def _first_pair(
-    geometry: LocalGeometry, space: DistortionSpace, seed: int, start: PrincipalDistortions | None
-) -> Tensor:
-    """Return the pair that a start begins from, inside the space, (2, C, H, W)."""
+def _noise(geometry: LocalGeometry, space: DistortionSpace, seed: int) -> Tensor:
+    """Return two distortions inside the space, (2, C, H, W), from white noise."""
+    generator = torch.Generator().manual_seed(seed)
     shape = (2, *geometry.image.shape)
-    if start is None:
-        generator = torch.Generator().manual_seed(seed)
-        noise = torch.randn(shape, generator=generator, dtype=torch.float64)
-        return space.apply(noise.to(geometry.image))
+    noise = torch.randn(shape, generator=generator, dtype=torch.float64)
+    return space.apply(noise.to(geometry.image))
+
+
+def _from(start: PrincipalDistortions, geometry: LocalGeometry, space: DistortionSpace) -> Tensor:
+    """Return the pair of a previous result, or what of it is inside the space."""
+    shape = (2, *geometry.image.shape)
     if start.distortions.shape != shape:
         raise InputError(
             "has distortions of a shape that does not fit the image",
@@ -292,24 +320,93 @@ def _first_pair(
     return space.nearest(start.distortions.to(geometry.image))
 
 
-def _conventional(
-    reached: Reached, geometry: LocalGeometry, groups: tuple[str, ...] | None, seed: int
+def _result(
+    found: Found,
+    problem: Problem,
+    geometry: LocalGeometry,
+    groups: tuple[str, ...] | None,
+    seed: int,
+    budget: Budget,
 ) -> PrincipalDistortions:
-    """Normalise, order and sign the distortions by the documented rule."""
-    pair, x, certificate = reached.pair, reached.log_ratios, reached.certificate
-    if _deviant(x) < 0:
-        pair, x = pair.flip(0), -x
-        certificate = replace(certificate, gaps=certificate.gaps[::-1])
+    """Return the best optimum with its rivals, by the documented conventions."""
+    best = found.optima[0]
+    pair, at_limit, stopped = best.climb.distortions, None, found.stopped
+    if problem.space.limit is not None:
+        pair, at_limit = limited(problem, pair)
+    first = _Measured.of(pair, geometry, problem)
+    others = [
+        _Measured.of(runner.climb.distortions, geometry, problem)
+        for runner in found.optima[1:]
+        if at_limit is None and runner.objective >= (1 - RIVAL) * best.objective
+    ]
+    gaps = best.climb.gaps()
+    certificate = Certificate(
+        converged=best.stopped in ("converged", "whole space"),
+        stopped=stopped,
+        gradient_norm=best.climb.gradient_norm,
+        gaps=_narrowed(gaps[::-1] if first.turned else gaps, first, others),
+        unbounded=_unbounded(first, geometry, problem.space),
+        iterations=found.iterations,
+        operator_applications=found.products,
+        budget=replace(budget, progress=None),
+        starts=found.starts,
+        reached_by=best.reached_by,
+        predicted_gain=best.climb.gain if math.isfinite(best.climb.gain) else None,
+        share_of_bound=first.objective / found.bound if found.bound else None,
+        unresolved=first.unresolved,
+        at_limit=at_limit,
+    )
     return PrincipalDistortions(
-        conventional(pair),
-        x,
-        value(contrast(groups or range(len(geometry.names))), x),
+        first.pair,
+        first.log_ratios,
+        first.objective,
         tuple(geometry.names),
         geometry.floor,
         seed,
         certificate,
         groups,
+        tuple(Rival(o.pair, o.log_ratios, o.objective) for o in others),
     )
+
+
+@dataclass(frozen=True)
+class _Measured:
+    """A pair by the definition, at the floor that was asked for, and in the documented order."""
+
+    pair: Tensor
+    log_ratios: Floats
+    objective: float
+    squares: Floats
+    turned: bool
+    unresolved: tuple[str, ...]
+
+    @classmethod
+    def of(cls, pair: Tensor, geometry: LocalGeometry, problem: Problem) -> _Measured:
+        pair = conventional(pair)
+        # Relative to the mean powers; with the floor asked for, not the one searched with.
+        inner = problem.geometry.squares(pair)
+        power = geometry.mean_power()
+        squares = inner + (geometry.floors / np.where(power > 0, power, 1.0))[:, None]
+        with np.errstate(divide="ignore", invalid="ignore"):
+            x = 0.5 * (np.log(squares[:, 0]) - np.log(squares[:, 1]))
+        finite = bool(np.isfinite(x).all())
+        turned = finite and _deviant(x) < 0
+        if turned:
+            pair, x, squares = pair.flip(0), -x, squares[:, ::-1]
+        objective = value(problem.contrast, x) if finite else math.inf
+        lost = squares.min(axis=1) < LOST * resolution(geometry)
+        names = tuple(n for n, b in zip(geometry.names, lost, strict=True) if b)
+        return cls(pair, x, objective, squares, turned, names)
+
+
+def _unbounded(
+    found: _Measured, geometry: LocalGeometry, space: DistortionSpace
+) -> tuple[str, ...]:
+    if geometry.floor > 0:
+        return ()
+    blind = found.squares.min(axis=1) < BLIND * resolution(geometry)
+    few = np.array(geometry.response_sizes) < space.dimension
+    return tuple(n for n, b in zip(geometry.names, blind | few, strict=True) if b)
 
 
 def _deviant(x: Floats) -> float:
@@ -319,36 +416,16 @@ def _deviant(x: Floats) -> float:
     return float(deviations[near.argmax()])
 
 
-def _compared(starts: Sequence[PrincipalDistortions]) -> PrincipalDistortions:
-    """Return the best start, with all starts compared with it."""
-    best = max(starts, key=lambda start: start.objective)
-
-    def summary(start: PrincipalDistortions) -> dict[str, Any]:
-        pairs = [s.distortions.double().flatten(1) for s in (start, best)]
-        cosines = (pairs[0] * pairs[1]).sum(dim=1).abs()
-        return {
-            "seed": start.seed,
-            "objective": start.objective,
-            "log_ratios": start.log_ratios.tolist(),
-            "cosines": cosines.tolist(),
-            "converged": start.certificate.converged,
-        }
-
-    summaries = tuple(summary(start) for start in starts)
-    certificate = replace(
-        best.certificate,
-        gaps=_narrowed(best, summaries),
-        operator_applications=sum(s.certificate.operator_applications for s in starts),
-        restarts=summaries,
-    )
-    return replace(best, certificate=certificate)
-
-
-def _narrowed(best: PrincipalDistortions, starts: Sequence[dict[str, Any]]) -> tuple[float, ...]:
-    """Return the gaps, no wider than to the starts that found another distortion."""
+def _narrowed(
+    gaps: tuple[float, ...], best: _Measured, rivals: Sequence[_Measured]
+) -> tuple[float, ...]:
+    """Return the gaps, no wider than to rivals that have another distortion."""
     size = max(best.objective, np.finfo(float).tiny)
-    rivals = [
-        [1 - s["objective"] / size for s in starts if s["cosines"][k] < SAME_DIRECTION]
-        for k in range(2)
-    ]
-    return tuple(min([gap, *r]) for gap, r in zip(best.certificate.gaps, rivals, strict=True))
+    pairs = [measured.pair.double().flatten(1) for measured in (best, *rivals)]
+    narrowed = list(gaps)
+    for pair, rival in zip(pairs[1:], rivals, strict=True):
+        cosines = (pairs[0] * pair).sum(dim=1).abs()
+        for k in range(2):
+            if cosines[k] < UNLIKE:
+                narrowed[k] = min(narrowed[k], max(1 - rival.objective / size, 0.0))
+    return tuple(narrowed)

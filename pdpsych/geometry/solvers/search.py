@@ -2,28 +2,50 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from pdpsych.geometry.solvers import disagreement
 from pdpsych.geometry.solvers.budget import Budget, Clock, Stopped
 from pdpsych.geometry.solvers.climb import Climb, Problem
-from pdpsych.geometry.solvers.subspace import Subspace
-from pdpsych.geometry.solvers.survey import Survey, _unlike
+from pdpsych.geometry.solvers.subspace import Subspace, likeness, padded
+from pdpsych.geometry.solvers.survey import UNLIKE, Survey
 
 Floats = NDArray[np.float64]
+
+# Optima whose F is at most this much below the best, relative, are part of the answer.
+RIVAL = 1e-3
 
 
 @dataclass(frozen=True)
 class SearchSettings:
-    """Constants of the race."""
+    """Constants of the race.
+
+    Attributes
+    ----------
+    survey_rounds
+        Rounds of the survey, at most half of the iterations.
+    live
+        Ascents at a time; others wait until one ends.
+    trial
+        Iterations that each ascent has before it can be given up, and over which its rise is
+        measured.
+    hope
+        An ascent is given up where F would stay behind the best though it rose by as many times
+        of its latest rise.
+    finalists
+        Ascents that are not given up before they have had twice ``trial`` iterations.
+    """
 
     survey_rounds: int = 6
-    first_cut: int = 4
-    rival: float = 1e-3
+    live: int = 6
+    trial: int = 4
+    hope: float = 2.0
+    finalists: int = 3
 
 
 SETTINGS = SearchSettings()
@@ -31,58 +53,170 @@ SETTINGS = SearchSettings()
 
 @dataclass
 class Runner:
+    """An ascent in the race.
+
+    ``reached_by`` counts the starts that ended in its optimum, ``stopped`` says why it has ended.
+    """
+
     climb: Climb
+    reached_by: int = 1
     stopped: Stopped | None = None
-    history: list = None
-    count: int = 1
+    history: list[float] = field(default_factory=list)
+
+    @property
+    def objective(self) -> float:
+        """F of its pair."""
+        return self.climb.objective
+
+    def advance(self, tolerance: float) -> None:
+        """Climb by one iteration."""
+        self.stopped = self.climb.advance(tolerance)
+        self.history.append(self.climb.objective)
+
+    def hopeless(self, best: float) -> bool:
+        """Whether it will not come near the best."""
+        if len(self.history) <= SETTINGS.trial:
+            return False
+        rise = self.objective - self.history[-1 - SETTINGS.trial]
+        promised = SETTINGS.hope * rise + self.climb.gain * self.objective
+        return self.objective + promised < (1 - RIVAL) * best
+
+    def is_at(self, other: Runner) -> bool:
+        """Whether both have the same pair of distortions."""
+        pairs = [runner.climb.distortions.flatten(1).double().cpu() for runner in (self, other)]
+        return likeness(*(pair.numpy() for pair in pairs)) >= UNLIKE
 
 
-def search(problem: Problem, noise: Tensor, budget: Budget, trace=None):
-    clock = Clock(budget)
-    before = problem.geometry.products
-    subspace = Subspace(problem.geometry, noise.flatten(0, 1))
-    survey = Survey(problem, subspace)
-    iteration, stopped = 0, None
-    size = len(subspace)
-    for _ in range(SETTINGS.survey_rounds):
-        if not survey.advance():
-            break
-        iteration += 1
-    used = problem.geometry.products - before
-    others = np.eye(size)[: 2 * len(noise)].reshape(-1, 2, size)
-    starts = survey.starts(others)
-    runners = []
-    for pair in starts:
-        sub = Subspace(problem.geometry, subspace.combine(pair))
-        r = Runner(Climb(problem, sub, np.eye(2)))
-        r.history = []
-        runners.append(r)
-    done = []
-    if trace: trace("survey", used, len(subspace), survey.bound(), len(starts))
-    while runners and stopped is None:
-        iteration += 1
-        for r in runners:
-            r.stopped = r.climb.advance(budget.tolerance)
-            r.history.append(r.climb.objective)
-        best = max([r for r in runners + done], key=lambda r: r.climb.objective)
-        if trace: trace(iteration, problem.geometry.products - before, [(round(r.climb.objective, 6), float("%.1e" % r.climb.gradient_norm), float("%.1e"%r.climb.gain)) for r in runners])
-        done += [r for r in runners if r.stopped]
-        live = []
-        for r in sorted(runners, key=lambda r: -r.climb.objective):
-            if r.stopped: continue
-            F = r.climb.objective
-            n = len(r.history)
-            if r is not best and n > SETTINGS.first_cut:
-                rise = F - r.history[-1 - SETTINGS.first_cut]
-                if F + 2 * rise + r.climb.gain * F < best.climb.objective * (1 - SETTINGS.rival): continue
-            same = False
-            for other in [*live, *done]:
-                a, b = (o.climb.distortions.flatten(1).double().numpy() for o in (r, other))
-                a, b = (o / np.linalg.norm(o, axis=1, keepdims=True) for o in (a, b))
-                if not _unlike(a, b):
-                    other.count += 1; same = True; break
-            if not same: live.append(r)
-        if len(runners[0].history) >= 6: live = live[:3]
-        runners = live
-        stopped = clock.spent(iteration, best.climb.objective)
-    return best, done + runners, problem.geometry.products - before
+@dataclass(frozen=True)
+class Found:
+    """What a search ended with.
+
+    ``optima`` are its ascents, the best first; ``stopped`` is why the best ended, or what ran out.
+    ``bound`` is that of F, None where not all pairs of representations were looked at.
+    """
+
+    optima: list[Runner]
+    stopped: Stopped
+    starts: int
+    iterations: int
+    products: float
+    bound: float | None
+
+
+class Search:
+    """A search, with all of its ascents."""
+
+    def __init__(self, problem: Problem, budget: Budget):
+        self._problem, self._budget, self._clock = problem, budget, Clock(budget)
+        self._before = problem.geometry.products
+        self._iteration = 0
+        self._starts = 0
+        self._ended: list[Runner] = []
+
+    def run(self, pairs: Sequence[Tensor], survey: bool = True) -> Found:
+        """Search from pairs of distortions, (2, C, H, W) each, and from the survey's."""
+        bound, stopped = None, None
+        waiting = [Runner(self._climb(pair)) for pair in pairs]
+        if survey:
+            surveyed, bound, stopped = self._survey(waiting.pop(0).climb)
+            waiting = surveyed + waiting
+        live: list[Runner] = []
+        self._starts = len(waiting)
+        while stopped is None:
+            if not (live or waiting):
+                waiting = self._unvisited()
+            if not (live or waiting):
+                break
+            count = max(SETTINGS.live - len(live), 0)
+            live, waiting = live + waiting[:count], waiting[count:]
+            stopped = self._round(live)
+            live = self._kept(live)
+        optima = sorted([*self._ended, *live], key=lambda runner: -runner.objective)
+        return Found(
+            optima,
+            optima[0].stopped or stopped or "stalled",
+            self._starts,
+            self._iteration,
+            self._problem.geometry.products - self._before,
+            bound,
+        )
+
+    def _climb(self, pair: Tensor) -> Climb:
+        return Climb(self._problem, Subspace(self._problem.geometry, pair), np.eye(2))
+
+    def _survey(self, noise: Climb) -> tuple[list[Runner], float | None, Stopped | None]:
+        """Return ascents from the best pairs of the survey, the bound, and what ran out."""
+        contrast = self._problem.contrast
+        subspace, pair, stopped = noise.subspace, noise.pair, None
+        survey = Survey(self._problem, subspace)
+        for _ in range(min(SETTINGS.survey_rounds, self._budget.iterations // 2)):
+            grew = survey.advance()
+            pair = disagreement.maximize(contrast, subspace.grams, padded(pair, len(subspace)))
+            x, _ = disagreement.log_ratios(subspace.grams, pair)
+            stopped = self._spent(disagreement.value(contrast, x))
+            if stopped or not grew:
+                break
+        starts = survey.starts([pair])
+        runners = [Runner(self._climb(subspace.combine(start))) for start in starts]
+        if stopped:
+            # What was found so far is still a pair.
+            runners[0].advance(self._budget.tolerance)
+            self._ended = runners[:1]
+        return runners, survey.bound() if survey.is_complete else None, stopped
+
+    def _round(self, live: Sequence[Runner]) -> Stopped | None:
+        for runner in live:
+            runner.advance(self._budget.tolerance)
+        return self._spent(self._best(live).objective)
+
+    def _spent(self, objective: float) -> Stopped | None:
+        self._iteration += 1
+        return self._clock.spent(self._iteration, objective)
+
+    def _best(self, live: Sequence[Runner]) -> Runner:
+        return max([*self._ended, *live], key=lambda runner: runner.objective)
+
+    def _kept(self, live: Sequence[Runner]) -> list[Runner]:
+        """Return the ascents that go on; those that have ended are set aside."""
+        best = self._best(live)
+        self._ended += [runner for runner in live if runner.stopped]
+        ranked = sorted(live, key=lambda runner: -runner.objective)
+        kept: list[Runner] = []
+        for runner in ranked:
+            if runner.stopped:
+                continue
+            same = next((o for o in [*kept, *self._ended] if runner.is_at(o)), None)
+            late = len(kept) >= SETTINGS.finalists and len(runner.history) >= 2 * SETTINGS.trial
+            if same is not None:
+                same.reached_by += runner.reached_by
+            elif runner is best or not (late or runner.hopeless(best.objective)):
+                kept.append(runner)
+        return self._without_twins(kept)
+
+    def _without_twins(self, kept: list[Runner]) -> list[Runner]:
+        """Leave of optima that several ascents have ended in the best one."""
+        unlike: list[Runner] = []
+        for runner in sorted(self._ended, key=lambda runner: -runner.objective):
+            same = next((other for other in unlike if runner.is_at(other)), None)
+            if same is None:
+                unlike.append(runner)
+            else:
+                same.reached_by += runner.reached_by
+        self._ended = unlike
+        return kept
+
+    def _unvisited(self) -> list[Runner]:
+        """Return ascents from rivals that the best one's subspace holds and none was at."""
+        problem, best = self._problem, self._best([])
+        found: list[Runner] = []
+        for pair in best.climb.rivals(RIVAL):
+            grams = best.climb.subspace.grams
+            top = disagreement.maximize(problem.contrast, grams, pair)
+            x, _ = disagreement.log_ratios(grams, top)
+            if disagreement.value(problem.contrast, x) < (1 - RIVAL) * best.objective:
+                continue
+            runner = Runner(self._climb(best.climb.subspace.combine(top)))
+            if not any(runner.is_at(other) for other in [*self._ended, *found]):
+                found.append(runner)
+        self._starts += len(found)
+        return found

@@ -50,6 +50,17 @@ def padded(rows: Floats, size: int) -> Floats:
     return np.pad(rows, ((0, 0), (0, size - rows.shape[1])))
 
 
+def likeness(pair: Floats, other: Floats) -> float:
+    """Return how alike two pairs, (2, …) rows of any length, are, whatever their order and signs.
+
+    The |cosine| of the distortions that are less alike.
+    """
+    unit, as_unit = (rows / np.linalg.norm(rows, axis=1, keepdims=True) for rows in (pair, other))
+    cosines = np.abs(unit @ as_unit.T)
+    straight, crossed = np.diag(cosines).min(), np.diag(cosines[::-1]).min()
+    return float(max(straight, crossed))
+
+
 def conventional(distortions: Tensor) -> Tensor:
     """Return distortions (K, C, H, W) with unit norm and the sign that makes Σ ε³ ≥ 0."""
     unit = distortions / distortions.flatten(1).norm(dim=1).view(-1, 1, 1, 1)

@@ -7,6 +7,7 @@ of these grow in one subspace, and cost little more than one of them.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,7 +17,7 @@ from numpy.typing import NDArray
 
 from pdpsych.geometry.solvers import disagreement
 from pdpsych.geometry.solvers.climb import Problem
-from pdpsych.geometry.solvers.subspace import Subspace, padded
+from pdpsych.geometry.solvers.subspace import Subspace, likeness, padded
 
 Floats = NDArray[np.float64]
 
@@ -32,16 +33,15 @@ class SurveySettings:
         those that could contribute most to F.
     starts
         Starts at most, the best of those that the subspace offers.
-    unlike
-        |cosine| of the distortions below which two starts are different.
     """
 
     most_pairs: int = 6
     starts: int = 6
-    unlike: float = 0.95
 
 
 SETTINGS = SurveySettings()
+# |cosine| of distortions below which two pairs are different: within 8 degrees they are the same.
+UNLIKE = 0.99
 
 
 @dataclass(frozen=True)
@@ -63,9 +63,7 @@ class Survey:
     def __init__(self, problem: Problem, subspace: Subspace):
         self.problem, self.subspace = problem, subspace
         count = len(problem.contrast)
-        self._pairs = [
-            (i, j) for i in range(count) for j in range(i) if problem.contrast[i, j] < 0
-        ]
+        self._pairs = [(i, j) for i in range(count) for j in range(i) if problem.contrast[i, j] < 0]
         self.gains = np.zeros((count, count))
 
     @property
@@ -93,10 +91,10 @@ class Survey:
             total += -self.problem.contrast[i, j] * most**2
         return total
 
-    def starts(self, others: Floats) -> list[Floats]:
+    def starts(self, others: Sequence[Floats]) -> list[Floats]:
         """Return the best pairs in the subspace, unlike each other, as coefficients (2, m).
 
-        Each is climbed to from two ends, or two of the ``others``, (K, 2, m).
+        Each is climbed to from two ends, or from one of the ``others``, (2, m).
         """
         grams, contrast = self.subspace.grams, self.problem.contrast
         rows = np.array([end.row for pair in self._ends() for end in pair])
@@ -114,7 +112,7 @@ class Survey:
         for pair in pairs:
             top = disagreement.maximize(contrast, grams, pair)
             value = disagreement.value(contrast, disagreement.log_ratios(grams, top)[0])
-            if all(_unlike(top, known) for _, known in found):
+            if all(likeness(top, known) < UNLIKE for _, known in found):
                 found.append((value, top))
         found.sort(key=lambda start: -start[0])
         return [pair for _, pair in found[: SETTINGS.starts]]
@@ -124,8 +122,7 @@ class Survey:
         ends = self._ends()
         ends.sort(
             key=lambda pair: (
-                contrast[pair[0].excited, pair[0].resisting]
-                * (pair[0].ratio + pair[1].ratio) ** 2
+                contrast[pair[0].excited, pair[0].resisting] * (pair[0].ratio + pair[1].ratio) ** 2
             )
         )
         return ends[: SETTINGS.most_pairs]
@@ -160,10 +157,3 @@ class Survey:
         gain = float((gradient.double() * direction.double()).sum()) / square / theta**2
         self.gains[end.excited, end.resisting] = gain
         return problem.space.apply(direction[None])[0]
-
-
-def _unlike(pair: Floats, other: Floats) -> bool:
-    """Whether two pairs of unit rows differ, whatever their order and signs."""
-    cosines = np.abs(pair @ other.T)
-    same = max(min(cosines[0, 0], cosines[1, 1]), min(cosines[0, 1], cosines[1, 0]))
-    return bool(same < SETTINGS.unlike)
