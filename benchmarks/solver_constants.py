@@ -54,7 +54,6 @@ CONSTANTS: list[tuple[ModuleType, str, set[str]]] = [
     (preconditioner, "SAMPLES", CLIMB | DAVIDSON),
     (preconditioner, "SMALLEST_GAIN", CLIMB | DAVIDSON),
     (preconditioner, "GAIN_STD", CLIMB | DAVIDSON),
-    (space, "LEAST_WEIGHT", {"early"}),
     (disagreement, "MAX_STEPS", CLIMB),
     (disagreement, "SUFFICIENT", CLIMB),
     (local, "PROBES", {"early"}),

@@ -2,30 +2,40 @@
 
 from __future__ import annotations
 
+import copy
+from collections.abc import Sequence
+
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from pdpsych.common.errors import InputError
+from pdpsych.geometry import limit as limits
+from pdpsych.geometry.basis import RESOLVED, checked, of_full_rank, orthonormal, without
 from pdpsych.geometry.cosine import CosineTransform
+from pdpsych.geometry.weights import pixel_weights
 
-# White noise behind a soft window is then met to 0.2 or 0.3 % of its length, with half the steps
-# to 0.4 or 0.6 % (benchmarks/solver_constants.py nearest).
+# White noise behind a soft window in a band is then met to 0.2 or 0.3 % of its length, with half
+# the steps to 0.4 or 0.6 % (benchmarks/solver_constants.py nearest).
 NEAREST_STEPS = 60
 # Keeps 0/0 away once a distortion is met exactly; squared lengths in float32 end at 1e-38.
 TINY = 1e-30
-# Least weight that a preconditioner divides by: half and twice of it change Var(x) by 0.1 % after
-# 1500 products (benchmarks/solver_constants.py sweep LEAST_WEIGHT).
-LEAST_WEIGHT = 0.01
-# Share of the window's radius over which its edge falls off: wide enough to be no edge to see,
-# a convention that recipes rely on.
-SOFT = 0.25
+# Pixels of an image up to which the rank of a band behind a window is computed, in 0.3 s at most.
+RANKED = 1024
+
+Cycles = float | Sequence[float]
+"""The highest spatial frequency, or the lowest and the highest."""
 
 
 class DistortionSpace:
-    """All distortions of an image, or those that the options leave.
+    """All distortions of an image, or those that the options leave: the range of P.
 
-    P = headroom · window · luminance · band limit: what is allowed lies exactly inside the
-    window, and inside the band up to the blur that the window adds.
+    P = weight · luminance · band, from right to left. Only its range counts. Where no band is
+    limited the weight of a pixel is 1 where window, mask and headroom allow any change, and 0
+    elsewhere: P is an orthogonal projection. In a band the soft edges of all three remain, since a
+    hard edge would leave the band: what is allowed lies exactly inside them, and inside the band up
+    to the blur that they add.
 
     Parameters
     ----------
@@ -34,24 +44,43 @@ class DistortionSpace:
     window
         Radius of a round window, 1 for half the shorter side; its edge falls off over the outer
         quarter. Distortions at the border owe their size to the padding of the models.
+    mask
+        Where distortions may be, (H, W) or (C, H, W), in [0, 1]: wherever it is not 0. In a band
+        it weights what it allows, so give it a soft edge there.
     cycles_per_image
-        Highest spatial frequency, in cycles per shorter side of the image.
+        Highest spatial frequency, in cycles per shorter side of the image, or lowest and highest.
+        Any lowest above 0 takes out the mean.
     luminance
         Whether all channels change alike.
     headroom
-        Distance from 0 and 1 that pixel values keep: the distortion falls to 0 where the image
-        comes within it; where channels change alike, where one of them does.
+        Distance from 0 and 1 that pixel values keep: nothing changes where the image comes within
+        it; where channels change alike, where one of them does.
+    basis
+        Distortions (K, C, H, W) whose span is allowed, each after all that is asked for above.
+    limit
+        Largest change of any pixel value, relative to the RMS over all pixel values: :meth:`apply`
+        knows nothing of it, :meth:`within_limit` keeps it.
 
     Attributes
     ----------
     dimension
-        The rank of P, or, where both the window or headroom and the band limit take away many
-        distortions, a bound above it.
+        The rank of P, or a bound above it.
+    dimension_is_exact
+        Whether it is the rank. It is a bound only where a band meets a window, mask or headroom
+        that close pixels of an image of more than 1024.
+    support
+        Where a distortion may differ from 0, (C, H, W), bool.
+    is_projection
+        Whether P is an orthogonal projection: always but where a band meets a window, mask or
+        headroom without a basis.
+    limit
+        As given; None for none.
 
     Raises
     ------
     InputError
-        If an option is out of range or fewer than two directions are left.
+        If an option is out of range or does not fit the image, the basis has a lower rank than
+        it has distortions, or fewer than two directions are left.
 
     Examples
     --------
@@ -61,8 +90,8 @@ class DistortionSpace:
     >>> allowed = space.apply(torch.ones(1, 1, 8, 8))
     >>> print(float(allowed[0, 0, 0, 0]), float(allowed[0, 0, 4, 4]))
     0.0 1.0
-    >>> space.dimension
-    52
+    >>> space.dimension, int(space.support.sum())
+    (52, 52)
     """
 
     def __init__(
@@ -70,59 +99,64 @@ class DistortionSpace:
         image: Tensor,
         *,
         window: float | None = None,
-        cycles_per_image: float | None = None,
+        mask: Tensor | NDArray[np.generic] | None = None,
+        cycles_per_image: Cycles | None = None,
         luminance: bool = False,
         headroom: float | None = None,
+        basis: Tensor | NDArray[np.generic] | None = None,
+        limit: float | None = None,
     ):
-        height, width = image.shape[-2:]
-        self._luminance = luminance and image.shape[0] > 1
-        weight = torch.ones((height, width), dtype=torch.float64)
-        if window is not None:
-            weight = weight * _round_window(height, width, window)
-        weight = weight.to(image).expand(image.shape)
-        if headroom is not None:
-            room = _room(image, headroom)
-            weight = weight * (room.amin(dim=0) if self._luminance else room)
-        limited = window is not None or headroom is not None
-        self._weight = weight if limited else None
+        self._alike = luminance and image.shape[0] > 1
+        soft = pixel_weights(image, window=window, mask=mask, headroom=headroom, alike=self._alike)
+        self.support = torch.ones_like(image, dtype=torch.bool) if soft is None else soft > 0
         self._band: Tensor | None = None
         if cycles_per_image is not None:
             self._transform = CosineTransform(image)
             self._band = _band(self._transform.frequency, cycles_per_image).to(image)
-        self.dimension = self._rank(weight)
-        if self.dimension < 2:
-            raise InputError(
-                "the options leave too few directions",
-                field="space",
-                value=self.dimension,
-                allowed="at least 2",
-                remedy="widen window or cycles_per_image, or lower headroom",
-            )
+        banded = soft is not None and self._band is not None
+        self._weight = soft if banded or soft is None else self.support.to(image)
+        self._fading = None if banded or basis is not None else soft
+        self._basis: Tensor | None = None
+        self._removed: Tensor | None = None
+        self.dimension, self.dimension_is_exact = self._rank()
+        if basis is not None:
+            self._take(checked(basis, image))
+        self.is_projection = not banded or basis is not None
+        _check_enough(
+            self.dimension, "space", "allow more: a wider window, mask or band, less headroom"
+        )
+        self.limit = None if limit is None else limits.checked(limit, self.support)
 
     def apply(self, coefficients: Tensor) -> Tensor:
         """Return ε = P z, (K, C, H, W), of coefficients z of that shape."""
-        return self._weighted(self._alike(self._limited(coefficients)))
+        if self.is_projection:
+            return without(self._allowed(coefficients), self._removed)
+        return self._allowed(without(coefficients, self._removed))
 
     def adjoint(self, distortions: Tensor) -> Tensor:
         """Return Pᵀ g, (K, C, H, W), of distortions g of that shape."""
-        return self._limited(self._alike(self._weighted(distortions)))
+        if self.is_projection:
+            return self.apply(distortions)
+        return without(self._limited(self._equal(self._weighted(distortions))), self._removed)
 
-    def undo_weight(self, block: Tensor) -> Tensor:
-        """Divide a block (…, C, H, W) by window and headroom, for preconditioners.
+    def soft(self, coefficients: Tensor) -> Tensor:
+        """Return what :meth:`apply` does, faded out towards the edges of window, mask and headroom.
 
-        What is allowed does not depend on how they fall off, only how fast it is found. Where
-        they are next to closed it is divided less, and by nothing where a band is limited, which
-        couples pixels.
+        It is allowed, too: for pictures of noise. Distortions of a basis have the edges they have.
         """
-        if self._weight is None or self._band is not None:
-            return block
-        return torch.where(self._weight > 0, block / self._weight.clamp_min(LEAST_WEIGHT), 0.0)
+        inside = self.apply(coefficients)
+        if self._fading is None:
+            return inside
+        return without(inside * self._fading, self._removed)
 
     def nearest(self, distortions: Tensor) -> Tensor:
-        """Return the nearest allowed distortions, (K, C, H, W), by conjugate gradients.
+        """Return the nearest allowed distortions, (K, C, H, W).
 
-        P is no projection: applied to what is allowed already, it would change it.
+        Where P is no projection, by conjugate gradients: applied to what is allowed already, it
+        would change it.
         """
+        if self.is_projection:
+            return self.apply(distortions)
         found, rest = torch.zeros_like(distortions), distortions
         slope = self.adjoint(rest)
         direction, size = slope, _squares(slope)
@@ -135,19 +169,110 @@ class DistortionSpace:
             direction = slope + size / before.clamp_min(TINY) * direction
         return found
 
-    def _rank(self, weight: Tensor) -> int:
-        channels = weight[:1] if self._luminance else weight
-        pixels = (channels != 0).sum(dim=(1, 2))
-        most = pixels if self._band is None else pixels.clamp_max(int(self._band.sum()))
-        return int(most.sum())
+    def within_limit(self, distortions: Tensor) -> Tensor:
+        """Return the nearest allowed distortions of unit norm within the limit, (K, C, H, W).
+
+        No |ε_p| is then above limit/√(C·H·W). Without a limit they are only projected and
+        normalised. The nearest is exact where pixels alone decide what is allowed; in a band, a
+        basis or what is left by :meth:`orthogonal_to` it takes up to some hundred projections, and
+        peaks end up to 0.1 % below the limit.
+
+        Raises
+        ------
+        InputError
+            If no allowed distortion near one of them is within the limit.
+        """
+        if self.limit is None:
+            found = self.nearest(distortions)
+            return found / _squares(found).sqrt().clamp_min(TINY)
+        peak = self.limit * self.support.numel() ** -0.5
+        if self._band is None and self._basis is None and self._removed is None:
+            return limits.clipped(self._allowed(distortions), self.support, peak)
+        return limits.within(distortions, self.nearest, peak)
+
+    def orthogonal_to(self, directions: Tensor) -> DistortionSpace:
+        """Return the space of the allowed distortions that are orthogonal to some.
+
+        ε = P z is orthogonal to Q where z is to Pᵀ Q; what was computed for this space is shared.
+
+        Parameters
+        ----------
+        directions
+            Distortions Q, (K, C, H, W), of any length; in the space or not.
+
+        Raises
+        ------
+        InputError
+            If they have another shape or leave fewer than two directions.
+        """
+        if directions.ndim != 4 or directions.shape[1:] != self.support.shape:
+            raise InputError(
+                "have not the shape of distortions of the image",
+                field="directions",
+                value=tuple(directions.shape),
+                allowed=f"(K, {', '.join(map(str, self.support.shape))})",
+            )
+        unit = directions / _squares(directions).sqrt().clamp_min(TINY)
+        rows = self.adjoint(unit.to(self.support.device)).double().flatten(1)
+        # What lies outside already leaves but rounding.
+        rows = rows[rows.norm(dim=1) > RESOLVED]
+        if self._removed is not None:
+            rows = torch.cat([self._removed, rows])
+        smaller = copy.copy(self)
+        smaller._removed = orthonormal(rows)
+        known = 0 if self._removed is None else len(self._removed)
+        smaller.dimension = self.dimension - len(smaller._removed) + known
+        _check_enough(smaller.dimension, "directions", "ask for fewer pairs")
+        return smaller
+
+    def _take(self, basis: Tensor) -> None:
+        """Allow only the span of a basis, (K, C, H, W)."""
+        like = self.support.to(basis.dtype)
+        wide = copy.copy(self)
+        if self._band is not None:
+            wide._transform, wide._band = CosineTransform(like), self._band.double()
+        if self._weight is not None:
+            wide._weight = self._weight.double()
+        self._basis = of_full_rank(wide._allowed(basis))
+        self.support = (self._basis != 0).any(dim=0).reshape(self.support.shape)
+        self.dimension, self.dimension_is_exact = len(self._basis), True
+
+    def _rank(self) -> tuple[int, bool]:
+        """Return the rank of weight · luminance · band, or a bound, and whether it is the rank."""
+        support = self.support[:1] if self._alike else self.support
+        pixels = support.sum(dim=(1, 2))
+        if self._band is None:
+            return int(pixels.sum()), True
+        waves = int(self._band.sum())
+        closed = waves < self._band.numel() and not bool(support.all())
+        if not closed or self._weight is None:
+            return int(pixels.clamp_max(waves).sum()), True
+        if support[0].numel() > RANKED:
+            return int(pixels.clamp_max(waves).sum()), False
+        return sum(self._channel_rank(weight) for weight in self._weight[: len(support)]), True
+
+    def _channel_rank(self, weight: Tensor) -> int:
+        """Return the rank of a band, (H, W) coefficients, behind weights (H, W)."""
+        assert self._band is not None
+        transform = CosineTransform(weight.double())
+        waves = torch.eye(weight.numel(), dtype=torch.float64).to(weight.device)
+        waves = waves[self._band.flatten() > 0].reshape(-1, *weight.shape)
+        return int(torch.linalg.matrix_rank((transform.inverse(waves) * weight).flatten(1)))
+
+    def _allowed(self, block: Tensor) -> Tensor:
+        """Return what all but what is taken out by :meth:`orthogonal_to` leaves of a block."""
+        if self._basis is not None:
+            flat = block.double().flatten(1)
+            return ((flat @ self._basis.T) @ self._basis).reshape(block.shape).to(block)
+        return self._weighted(self._equal(self._limited(block)))
 
     def _limited(self, block: Tensor) -> Tensor:
         if self._band is None:
             return block
         return self._transform.inverse(self._band * self._transform.forward(block))
 
-    def _alike(self, block: Tensor) -> Tensor:
-        return block.mean(dim=1, keepdim=True).expand_as(block) if self._luminance else block
+    def _equal(self, block: Tensor) -> Tensor:
+        return block.mean(dim=1, keepdim=True).expand_as(block) if self._alike else block
 
     def _weighted(self, block: Tensor) -> Tensor:
         return block if self._weight is None else block * self._weight
@@ -157,30 +282,35 @@ def _squares(block: Tensor) -> Tensor:
     return block.square().sum(dim=(1, 2, 3), keepdim=True)
 
 
-def _round_window(height: int, width: int, radius: float) -> Tensor:
-    if not 0 < radius <= 2:
+def _band(frequency: Tensor, cycles: Cycles) -> Tensor:
+    """Return which cosines, (H, W), are in the band."""
+    ends = np.atleast_1d(np.asarray(cycles, dtype=np.float64)).tolist()
+    ends = [0.0, *ends] if len(ends) == 1 else ends
+    if len(ends) != 2 or not 0 <= ends[0] < ends[1]:
         raise InputError(
-            "is out of range", field="window", value=radius, allowed="above 0, at most 2"
+            "is no band",
+            field="cycles_per_image",
+            value=cycles,
+            allowed="a number above 0, or two, the lower, from 0, and the higher",
         )
-    rows = torch.arange(height, dtype=torch.float64)[:, None] - (height - 1) / 2
-    columns = torch.arange(width, dtype=torch.float64) - (width - 1) / 2
-    distance = torch.hypot(rows, columns) / (radius * min(height, width) / 2)
-    edge = ((1 - distance) / SOFT).clamp(0, 1)
-    return 0.5 - 0.5 * torch.cos(torch.pi * edge)
-
-
-def _band(frequency: Tensor, cycles: float) -> Tensor:
-    if not cycles > 0:
+    waves = frequency * min(frequency.shape)
+    inside = (waves >= ends[0]) & (waves <= ends[1])
+    if not bool(inside.any()):
         raise InputError(
-            "is out of range", field="cycles_per_image", value=cycles, allowed="above 0"
+            "holds no frequency of the image",
+            field="cycles_per_image",
+            value=cycles,
+            allowed=f"a band up to {float(waves.max()):.4g}, where frequencies are 0.5 apart",
         )
-    return (frequency * min(frequency.shape) <= cycles).double()
+    return inside.double()
 
 
-def _room(image: Tensor, headroom: float) -> Tensor:
-    if not 0 < headroom < 0.5:
+def _check_enough(dimension: int, field: str, remedy: str) -> None:
+    if dimension < 2:
         raise InputError(
-            "is out of range", field="headroom", value=headroom, allowed="above 0 and below 0.5"
+            "too few directions are left",
+            field=field,
+            value=dimension,
+            allowed="at least 2",
+            remedy=remedy,
         )
-    nearest = torch.minimum(image, 1 - image)
-    return (nearest / headroom - 1).clamp(0, 1)

@@ -74,10 +74,18 @@ class Davidson:
     Raises
     ------
     InputError
-        If ``k`` is not between 1 and what the space and the subspace have room for.
+        If ``k`` is not between 1 and what the space and the subspace have room for, or the space
+        has a limit on the change of each pixel.
     """
 
     def __init__(self, geometry: LocalGeometry, space: DistortionSpace, k: int):
+        if space.limit is not None:
+            raise InputError(
+                "is for principal distortions alone",
+                field="limit",
+                value=space.limit,
+                remedy="make the space without it",
+            )
         most = min(space.dimension // 2, SETTINGS.largest_subspace // 8 - SETTINGS.guards)
         if not 1 <= k <= most:
             raise InputError(

@@ -132,7 +132,8 @@ def eigen_distortions(
     Raises
     ------
     InputError
-        If ``k`` is not possible, or the image cannot be used.
+        If ``k`` is not possible, the space has a limit on the change of each pixel, or the image
+        cannot be used.
 
     Examples
     --------
@@ -185,7 +186,8 @@ def generalized_eigen_distortions(
     Raises
     ------
     InputError
-        If ``k`` is not possible, or the image cannot be used.
+        If ``k`` is not possible, the space has a limit on the change of each pixel, or the image
+        cannot be used.
 
     Examples
     --------
@@ -225,7 +227,8 @@ def eigen_distortions_at(
     Raises
     ------
     InputError
-        If there are more than two representations, or ``k`` is not possible.
+        If there are more than two representations, ``k`` is not possible, or the space has a limit
+        on the change of each pixel.
 
     Examples
     --------

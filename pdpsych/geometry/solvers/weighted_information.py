@@ -53,8 +53,7 @@ class WeightedInformation:
 
     def precondition(self, gradient: Tensor) -> Tensor:
         """Return an approximation of N⁻¹ g that runs no network, (C, H, W)."""
-        undo = self._space.undo_weight
-        return undo(self._divide(undo(gradient)))
+        return self._divide(gradient)
 
     def solve(self, gradient: Tensor, steps: int = MAX_STEPS) -> Tensor:
         """Return N⁻¹ g to a relative residual of TOLERANCE, by conjugate gradients, (C, H, W).
