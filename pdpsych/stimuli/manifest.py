@@ -123,13 +123,17 @@ class RepresentationRecord(Section):
 
 
 class Manifest(Section):
-    """``manifest.json``; ``representations`` is empty for sets of version 1 and handmade ones."""
+    """``manifest.json``; ``representations`` is empty for sets of version 1 and handmade ones.
+
+    ``space_sha256`` is that of the files which the recipe's ``space`` names, by key.
+    """
 
     schema_version: int
     name: str
     created: str
     versions: dict[str, str]
     recipe: dict[str, Any]
+    space_sha256: dict[str, str] = Field(default_factory=dict)
     floor: float
     models: tuple[str, ...]
     representations: tuple[RepresentationRecord, ...]
@@ -197,7 +201,9 @@ def identity(written: bytes, data: Any) -> Identity:
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:
     """Write the manifest of the set in a folder."""
-    SCHEMA.write(folder / MANIFEST, manifest.model_dump(mode="json"))
+    # Without such files nothing is new to pdpsych 0.1.0.
+    new = None if manifest.space_sha256 else {"space_sha256"}
+    SCHEMA.write(folder / MANIFEST, manifest.model_dump(mode="json", exclude=new))
 
 
 def file_stem(stem: str) -> str:

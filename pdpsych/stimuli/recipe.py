@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from contextlib import suppress
 from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
@@ -10,7 +11,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from pdpsych.common.errors import InputError
-from pdpsych.common.section import Section
+from pdpsych.common.section import Section, validate
 from pdpsych.displays.encoding import Encoding
 from pdpsych.models.address import Model, representation_names
 
@@ -138,19 +139,41 @@ class Linearity(Section):
         return amplitudes
 
 
+Cycles = float | tuple[float, float]
+"""The highest spatial frequency, or the lowest and the highest."""
+
+
 class Space(Section):
     """Which distortions are allowed; see :class:`pdpsych.geometry.DistortionSpace`.
 
-    The highest frequency is given in cycles per image, or per degree with the pixels per degree
-    of the display it is meant for.
+    Frequencies, the highest or the lowest and the highest, are given in cycles per image, or per
+    degree with the pixels per degree of the display it is meant for. ``mask`` is a PNG of the
+    size of the images: its alpha channel, or white where nothing is transparent, says what may
+    change. ``basis`` is a ``.npy`` or ``.npz`` file of distortions (K, C, H, W). ``limit`` is the
+    largest change of a pixel, relative to the RMS over all.
     """
 
     window: float | None = Field(None, gt=0, le=2)
-    cycles_per_image: float | None = Field(None, gt=0)
-    cycles_per_degree: float | None = Field(None, gt=0)
+    mask: Path | None = None
+    cycles_per_image: Cycles | None = None
+    cycles_per_degree: Cycles | None = None
     pixels_per_degree: float | None = Field(None, gt=0)
     luminance: bool = False
     headroom: float | None = Field(None, gt=0, lt=0.5)
+    basis: Path | None = None
+    limit: float | None = Field(None, gt=1)
+
+    @field_validator("cycles_per_image", "cycles_per_degree")
+    @classmethod
+    def _a_band(cls, cycles: Cycles | None) -> Cycles | None:
+        low, high = (0.0, 1.0) if cycles is None else _ends(cycles)
+        if not 0 <= low < high:
+            raise InputError(
+                "is no band",
+                value=cycles,
+                allowed="a number above 0, or two, the lower, from 0, and the higher",
+            )
+        return cycles
 
     @model_validator(mode="after")
     def _one_frequency(self) -> Space:
@@ -160,11 +183,16 @@ class Space(Section):
             raise InputError("cycles_per_degree and pixels_per_degree go together")
         return self
 
-    def limit(self, side: int) -> float | None:
-        """Return the highest frequency in cycles per ``side`` pixels, None without limit."""
+    def band(self, side: int) -> tuple[float, float] | None:
+        """Return both ends of the band in cycles per ``side`` pixels, None without one."""
         if self.cycles_per_degree is None or self.pixels_per_degree is None:
-            return self.cycles_per_image
-        return self.cycles_per_degree * side / self.pixels_per_degree
+            return None if self.cycles_per_image is None else _ends(self.cycles_per_image)
+        low, high = (end * side / self.pixels_per_degree for end in _ends(self.cycles_per_degree))
+        return low, high
+
+
+def _ends(cycles: Cycles) -> tuple[float, float]:
+    return cycles if isinstance(cycles, tuple) else (0.0, cycles)
 
 
 class Recipe(Section):
@@ -256,10 +284,33 @@ class Recipe(Section):
                     )
         return self
 
+    @model_validator(mode="after")
+    def _limit_is_for_principal(self) -> Recipe:
+        other = [d.kind for d in self.distortions if isinstance(d, Eigen | Generalized)]
+        if self.space.limit is not None and other:
+            raise InputError(
+                f"is for principal and random distortions, not for {other[0]} ones",
+                field="space.limit",
+                value=self.space.limit,
+                remedy="make those in a recipe of their own",
+            )
+        return self
+
     @property
     def representation_names(self) -> tuple[str, ...]:
         """Names of all representations of the models, in order."""
         return representation_names(self.models)
+
+    def changed_since(self, earlier: dict[str, Any]) -> tuple[str, ...]:
+        """Return the keys that differ from a recipe as a manifest has it.
+
+        One of an earlier pdpsych lacks keys that are new; it is what their defaults make of it.
+        """
+        now = self.model_dump(mode="json")
+        # What is not allowed any more differs.
+        with suppress(InputError):
+            earlier = validate(earlier, Recipe, "manifest").model_dump(mode="json")
+        return tuple(key for key in {**earlier, **now} if earlier.get(key) != now.get(key))
 
 
 def _of_recipe(error: InputError) -> InputError:

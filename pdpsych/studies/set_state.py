@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from pdpsych.common.errors import InputError
 from pdpsych.stimuli.images import BaseImage, base_images, sample_names
 from pdpsych.stimuli.recipe import Recipe
+from pdpsych.stimuli.space_files import read_space, space_digests
 from pdpsych.stimuli.stimulus_set import StimulusSet
 from pdpsych.studies.next_step import NextStep, some
 from pdpsych.studies.study_files import StudyFiles
@@ -88,6 +88,8 @@ def _to_generate(study: StudyFiles, recipe: Recipe, kept: int) -> tuple[NextStep
     for image in images:
         with study.collecting():
             image.check(recipe.preprocess)
+    with study.collecting():
+        read_space(recipe)
     return (generate,)
 
 
@@ -107,23 +109,31 @@ def _holds_something(path: Path) -> bool:
 
 
 def _outdated(recipe: Recipe, opened: StimulusSet) -> tuple[str, ...]:
-    was, now = opened.manifest.recipe, recipe.model_dump(mode="json")
-    changed = [key for key in {**was, **now} if was.get(key) != now.get(key)]
+    changed = recipe.changed_since(opened.manifest.recipe)
     if changed:
         return (f"made by another recipe than {recipe.label}: {', '.join(changed)} changed",)
+    return (*_changed_images(recipe, opened), *_changed_files(recipe, opened))
+
+
+def _changed_images(recipe: Recipe, opened: StimulusSet) -> tuple[str, ...]:
     try:
         images = _own_images(recipe)
     except InputError:
         # The machine of a lab has the set, not what it was made from.
         return ()
-    return _changed_images(recipe, opened, images)
-
-
-def _changed_images(
-    recipe: Recipe, opened: StimulusSet, images: Sequence[BaseImage]
-) -> tuple[str, ...]:
     samples = {source.sample for source in recipe.images}
     was = {e.name: e.source_sha256 for e in opened.manifest.images if e.name not in samples}
     now = {image.name: image.sha256 for image in images}
     changed = sorted(name for name in was.keys() | now.keys() if was.get(name) != now.get(name))
     return (f"images changed since it was made: {some(changed)}",) if changed else ()
+
+
+def _changed_files(recipe: Recipe, opened: StimulusSet) -> tuple[str, ...]:
+    """Say which files of the space are others; as for images, they need not be here."""
+    was = opened.manifest.space_sha256
+    try:
+        now = space_digests(recipe).by_key
+    except InputError:
+        return ()
+    changed = [f"space.{key}" for key in was.keys() | now.keys() if was.get(key) != now.get(key)]
+    return (f"files changed since it was made: {some(sorted(changed))}",) if changed else ()

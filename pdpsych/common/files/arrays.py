@@ -62,6 +62,30 @@ def read_array(data: bytes) -> NDArray[Any]:
     return array
 
 
+def read_sole_array(data: bytes) -> NDArray[Any]:
+    """Return the array of the content of a ``.npy`` file, or of a ``.npz`` file that has but one.
+
+    Raises
+    ------
+    InputError
+        If it is neither, or holds less than it says.
+    """
+    try:
+        if not zipfile.is_zipfile(io.BytesIO(data)):
+            return read_array(data)
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            names = archive.namelist()
+            if len(names) != 1:
+                raise InputError("holds more or less than one array", value=", ".join(names))
+            if archive.infolist()[0].file_size > ARRAYS:
+                raise InputError("is larger than a file of arrays may be")
+            return read_array(archive.read(names[0]))
+    except InputError:
+        raise
+    except Exception as error:  # a damaged file fails in any way
+        raise InputError(f"not a numpy array: {error}") from None
+
+
 def read_archive(
     path: Path, expected: Mapping[str, tuple[int, ...]]
 ) -> dict[str, NDArray[np.float32]]:

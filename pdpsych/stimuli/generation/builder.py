@@ -23,6 +23,7 @@ from pdpsych.common.terminal import progress_bar
 from pdpsych.common.versions import versions
 from pdpsych.geometry.memory import is_out_of_memory
 from pdpsych.stimuli.generation import workers
+from pdpsych.stimuli.generation.pairs import allowed_distortions
 from pdpsych.stimuli.generation.unit import (
     Maker,
     Unit,
@@ -42,6 +43,7 @@ from pdpsych.stimuli.manifest import (
     write_manifest,
 )
 from pdpsych.stimuli.recipe import Recipe
+from pdpsych.stimuli.space_files import space_digests
 from pdpsych.stimuli.stimulus_set import StimulusSet
 
 
@@ -186,9 +188,12 @@ def _share(shard: str | None) -> slice:
 
 def _existing(target: Path, recipe: Recipe) -> StimulusSet:
     found = StimulusSet.open(target)
-    if found.manifest.recipe != recipe.model_dump(mode="json"):
+    changed = recipe.changed_since(found.manifest.recipe)
+    if not changed and found.manifest.space_sha256 != space_digests(recipe).by_key:
+        changed = ("a file of space",)
+    if changed:
         raise InputError(
-            "holds a set made by another recipe",
+            f"holds a set made by another recipe: {', '.join(changed)} changed",
             file=target,
             field="out",
             remedy="delete it or choose another folder",
@@ -232,6 +237,7 @@ def _try_models(
             continue
         try:
             geometry.LocalGeometry(loaded, tensor)
+            allowed_distortions(recipe, tensor, space_digests(recipe))
             return
         except InputError as error:
             faults.append(error)
@@ -313,6 +319,7 @@ def _write_manifest(plan: _Plan, records: Sequence[UnitRecord], part: Path) -> N
         created=datetime.now(timezone.utc).isoformat(timespec="seconds"),
         versions=versions("torch", "torchvision", "timm", "numpy", "pillow", "scikit-image"),
         recipe=plan.recipe.model_dump(mode="json"),
+        space_sha256=plan.units[0].files.by_key,
         floor=plan.recipe.floor,
         models=tuple(r.name for r in plan.representations),
         representations=tuple(plan.representations),

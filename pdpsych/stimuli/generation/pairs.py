@@ -10,8 +10,10 @@ import torch
 from torch import Tensor
 
 from pdpsych import geometry
+from pdpsych.common.errors import InputError
 from pdpsych.geometry.solvers.budget import Progress
 from pdpsych.stimuli.recipe import Distortion, Eigen, Generalized, Principal, Random, Recipe
+from pdpsych.stimuli.space_files import SpaceDigests, read_space
 
 
 @dataclass(frozen=True)
@@ -24,6 +26,32 @@ class MadePair:
     certificate: dict[str, Any] = field(default_factory=dict)
 
 
+def allowed_distortions(
+    recipe: Recipe, image: Tensor, files: SpaceDigests
+) -> geometry.DistortionSpace:
+    """Return the distortions of a base image, (C, H, W), that a recipe allows.
+
+    Raises
+    ------
+    InputError
+        If its space does not fit the image, or the files of it changed.
+    """
+    wanted, arrays = recipe.space, read_space(recipe, files)
+    try:
+        return geometry.DistortionSpace(
+            image,
+            window=wanted.window,
+            mask=arrays.mask,
+            cycles_per_image=wanted.band(min(image.shape[-2:])),
+            luminance=wanted.luminance,
+            headroom=wanted.headroom,
+            basis=arrays.basis,
+            limit=wanted.limit,
+        )
+    except InputError as error:
+        raise error if error.field == "space" else error.within(field="space") from None
+
+
 class PairMaker:
     """Makes pairs at one image with seeds that depend on names, not on the order of a recipe."""
 
@@ -32,17 +60,10 @@ class PairMaker:
         recipe: Recipe,
         local: geometry.LocalGeometry,
         name: str,
+        space: geometry.DistortionSpace,
         progress: Progress,
     ):
-        image = local.image
-        self._recipe, self._local, self._name = recipe, local, name
-        self._space = geometry.DistortionSpace(
-            image,
-            window=recipe.space.window,
-            cycles_per_image=recipe.space.limit(min(image.shape[-2:])),
-            luminance=recipe.space.luminance,
-            headroom=recipe.space.headroom,
-        )
+        self._recipe, self._local, self._name, self._space = recipe, local, name, space
         self._progress = progress
 
     def make(self, distortion: Distortion) -> list[MadePair]:
@@ -80,8 +101,10 @@ class PairMaker:
         image = self._local.image
         shape = (2, *image.shape)
         noise = torch.randn(shape, generator=generator, dtype=torch.float64).to(image)
-        inside = self._space.apply(noise)
+        inside = self._space.soft(noise)
         unit = inside / inside.flatten(1).norm(dim=1).view(2, 1, 1, 1)
+        if self._space.limit is not None:
+            unit = self._space.within_limit(unit)
         return MadePair(f"random-{number}", "random", unit)
 
     def _budget(self, iterations: int) -> geometry.Budget:

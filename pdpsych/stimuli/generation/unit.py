@@ -27,7 +27,7 @@ from pdpsych.common.files.digests import digest, file_sha256
 from pdpsych.common.files.parsing import read_json
 from pdpsych.common.section import Section, validate
 from pdpsych.geometry.memory import is_out_of_memory
-from pdpsych.stimuli.generation.pairs import PairMaker
+from pdpsych.stimuli.generation.pairs import PairMaker, allowed_distortions
 from pdpsych.stimuli.images import BaseImage
 from pdpsych.stimuli.manifest import (
     ImageEntry,
@@ -39,6 +39,7 @@ from pdpsych.stimuli.manifest import (
 )
 from pdpsych.stimuli.previews import write_previews
 from pdpsych.stimuli.recipe import Recipe
+from pdpsych.stimuli.space_files import NO_FILES, SpaceDigests, space_digests
 
 RECORD = "unit.json"
 
@@ -75,10 +76,14 @@ def _sha256(image: ImageEntry, files: dict[str, str]) -> str:
 
 @dataclass(frozen=True)
 class Unit:
-    """One image to make; ``digest`` is that of everything its result depends on."""
+    """One image to make; ``digest`` is that of everything its result depends on.
+
+    ``files`` is what the files of the recipe's space must be for that.
+    """
 
     image: BaseImage
     digest: str
+    files: SpaceDigests = NO_FILES
 
 
 @dataclass(frozen=True)
@@ -94,11 +99,16 @@ def units_of(
 ) -> list[Unit]:
     """Return the unit of each image; it stays the same whatever other images a recipe has."""
     resolved = recipe.model_dump(mode="json", exclude={"images", "mixed_sizes"})
-    shared = {"recipe": resolved, "representations": [r.model_dump(mode="json") for r in records]}
+    files = space_digests(recipe)
+    shared = {
+        "recipe": resolved,
+        "space": files.by_key,
+        "representations": [r.model_dump(mode="json") for r in records],
+    }
     units = []
     for image in images:
         whole = {**shared, "image": image.name, "sha256": image.sha256}
-        units.append(Unit(image, digest(whole)[:32]))
+        units.append(Unit(image, digest(whole)[:32], files))
     return units
 
 
@@ -144,7 +154,7 @@ class Maker:
             with new_folder(place) as part:
                 for name in ("arrays", "previews"):
                     (part / name).mkdir()
-                entry = _make_image(part, self.recipe, self.device, unit.image, step)
+                entry = _make_image(part, self.recipe, self.device, unit, step)
                 files = sorted(f for f in part.rglob("*") if f.is_file())
                 sums = {f.relative_to(part).as_posix(): file_sha256(f) for f in files}
                 record = UnitRecord.of(entry, sums)
@@ -195,14 +205,14 @@ def reason(error: Exception) -> str:
     return f"{type(error).__name__}: {text} ({Path(last.filename).name}, line {last.lineno})"
 
 
-def _make_image(
-    part: Path, recipe: Recipe, device: str, image: BaseImage, step: OnStep
-) -> ImageEntry:
+def _make_image(part: Path, recipe: Recipe, device: str, unit: Unit, step: OnStep) -> ImageEntry:
     """Write the arrays and previews of an image and return its entry."""
+    image = unit.image
     pixels = image.pixels(recipe.preprocess)
     tensor = to_tensor(pixels, recipe, device)
     local = geometry.LocalGeometry(representations(recipe, device), tensor, floor=recipe.floor)
-    maker = PairMaker(recipe, local, image.name, lambda *_: step())
+    space = allowed_distortions(recipe, tensor, unit.files)
+    maker = PairMaker(recipe, local, image.name, space, lambda *_: step())
     made = [pair for distortion in recipe.distortions for pair in maker.make(distortion)]
     # What is stored is float32: sensitivities are to that, not to what the solver held.
     stored = torch.stack([pair.distortions for pair in made]).to("cpu", torch.float32)

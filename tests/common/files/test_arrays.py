@@ -10,7 +10,7 @@ import pytest
 from numpy.lib import format as npy
 from refusals import refused
 
-from pdpsych.common.files.arrays import read_archive, read_array
+from pdpsych.common.files.arrays import read_archive, read_array, read_sole_array
 
 GIGABYTES = 10 * 2**30
 
@@ -79,3 +79,37 @@ def test_an_array_that_says_more_than_it_has_is_refused():
     with pytest.raises(ValueError, match="allow_pickle"):
         read_array(_claiming((1,), "|O", bytes(64)))
     np.testing.assert_array_equal(read_array(_claiming((2,), "<f8", bytes(16))), [0, 0])
+
+
+@pytest.mark.parametrize("save", [np.save, np.savez, np.savez_compressed])
+def test_one_array_reads_back_from_either_kind_of_file(tmp_path, save):
+    array = np.random.default_rng(0).random((3, 4))
+    with (tmp_path / "a").open("wb") as file:
+        save(file, array)
+    np.testing.assert_array_equal(read_sole_array((tmp_path / "a").read_bytes()), array)
+
+
+@pytest.mark.parametrize(
+    "members",
+    [{}, {"a": _claiming((2,), holding=bytes(8)), "b": _claiming((0,))}],
+)
+def test_an_archive_of_more_or_less_than_one_array_is_refused(tmp_path, members):
+    with refused(value=", ".join(f"{name}.npy" for name in members)):
+        read_sole_array(_archive(tmp_path / "a.npz", **members).read_bytes())
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"PK\x03\x04", b"text", _claiming((2**40,)), _claiming((1,), "|O", b"N.")]
+)
+def test_what_is_no_array_is_refused(tmp_path, content):
+    with refused():
+        read_sole_array(content)
+    with refused():
+        read_sole_array(_archive(tmp_path / "a.npz", a=content).read_bytes())
+
+
+def test_an_array_that_is_compressed_into_next_to_nothing_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr("pdpsych.common.files.arrays.ARRAYS", 2**20)
+    bomb = _archive(tmp_path / "a.npz", a=_claiming((2**20,), "|u1", bytes(2**20)))
+    with refused(problem="is larger than a file of arrays may be"):
+        read_sole_array(bomb.read_bytes())
