@@ -19,6 +19,8 @@ from pdpsych.geometry.weights import pixel_weights
 # White noise behind a soft window in a band is then met to 0.2 or 0.3 % of its length, with half
 # the steps to 0.4 or 0.6 % (benchmarks/solver_constants.py nearest).
 NEAREST_STEPS = 60
+# Of each projection while a limit is approached; the next goes on where it ends.
+LIMIT_STEPS = 10
 # Keeps 0/0 away once a distortion is met exactly; squared lengths in float32 end at 1e-38.
 TINY = 1e-30
 # Pixels of an image up to which the rank of a band behind a window is computed, in 0.3 s at most.
@@ -140,7 +142,7 @@ class DistortionSpace:
         return without(self._limited(self._equal(self._weighted(distortions))), self._removed)
 
     def soft(self, coefficients: Tensor) -> Tensor:
-        """Return what :meth:`apply` does, faded out towards the edges of window, mask and headroom.
+        """Return P z of coefficients z, fading out towards the edges of window, mask and headroom.
 
         It is allowed, too: for pictures of noise. Distortions of a basis have the edges they have.
         """
@@ -155,27 +157,15 @@ class DistortionSpace:
         Where P is no projection, by conjugate gradients: applied to what is allowed already, it
         would change it.
         """
-        if self.is_projection:
-            return self.apply(distortions)
-        found, rest = torch.zeros_like(distortions), distortions
-        slope = self.adjoint(rest)
-        direction, size = slope, _squares(slope)
-        for _ in range(NEAREST_STEPS):
-            moved = self.apply(direction)
-            length = size / _squares(moved).clamp_min(TINY)
-            found, rest = found + length * moved, rest - length * moved
-            slope = self.adjoint(rest)
-            before, size = size, _squares(slope)
-            direction = slope + size / before.clamp_min(TINY) * direction
-        return found
+        return self._nearest(distortions, NEAREST_STEPS)
 
     def within_limit(self, distortions: Tensor) -> Tensor:
         """Return the nearest allowed distortions of unit norm within the limit, (K, C, H, W).
 
         No |ε_p| is then above limit/√(C·H·W). Without a limit they are only projected and
-        normalised. The nearest is exact where pixels alone decide what is allowed; in a band, a
-        basis or what is left by :meth:`orthogonal_to` it takes up to some hundred projections, and
-        peaks end up to 0.1 % below the limit.
+        normalised. The nearest is exact where pixels alone decide what is allowed. In a band, a
+        basis or what :meth:`orthogonal_to` leaves, alternating projections find one near the
+        nearest: some hundred, of which each is some steps of conjugate gradients where P is none.
 
         Raises
         ------
@@ -188,7 +178,9 @@ class DistortionSpace:
         peak = self.limit * self.support.numel() ** -0.5
         if self._band is None and self._basis is None and self._removed is None:
             return limits.clipped(self._allowed(distortions), self.support, peak)
-        return limits.within(distortions, self.nearest, peak)
+        return limits.within(
+            self.nearest(distortions), lambda rest: self._nearest(rest, LIMIT_STEPS), peak
+        )
 
     def orthogonal_to(self, directions: Tensor) -> DistortionSpace:
         """Return the space of the allowed distortions that are orthogonal to some.
@@ -224,6 +216,21 @@ class DistortionSpace:
         smaller.dimension = self.dimension - len(smaller._removed) + known
         _check_enough(smaller.dimension, "directions", "ask for fewer pairs")
         return smaller
+
+    def _nearest(self, distortions: Tensor, steps: int) -> Tensor:
+        if self.is_projection:
+            return self.apply(distortions)
+        found, rest = torch.zeros_like(distortions), distortions
+        slope = self.adjoint(rest)
+        direction, size = slope, _squares(slope)
+        for _ in range(steps):
+            moved = self.apply(direction)
+            length = size / _squares(moved).clamp_min(TINY)
+            found, rest = found + length * moved, rest - length * moved
+            slope = self.adjoint(rest)
+            before, size = size, _squares(slope)
+            direction = slope + size / before.clamp_min(TINY) * direction
+        return found
 
     def _take(self, basis: Tensor) -> None:
         """Allow only the span of a basis, (K, C, H, W)."""
