@@ -62,18 +62,19 @@ def clipped(distortions: Tensor, support: Tensor, peak: float) -> Tensor:
     return found.reshape(distortions.shape).to(distortions)
 
 
-def within(inside: Tensor, project: Callable[[Tensor], Tensor], peak: float) -> Tensor:
-    """Return one of unit norm with |ε| ≤ peak in a subspace near to one that is there, (K, C, H, W).
+def within(inside: Tensor, less: Callable[[Tensor, Tensor], Tensor], peak: float) -> Tensor:
+    """Return one of unit norm with |ε| ≤ peak in a subspace near one that is there, (K, C, H, W).
 
     What is cut off at the limit is projected on the subspace, and nearly twice of it taken away,
-    until nothing is cut off. A projection may be incomplete: the next goes on where it ends.
+    until nothing is cut off.
 
     Parameters
     ----------
     inside
         ε₀, (K, C, H, W), in the subspace.
-    project
-        The projection on it.
+    less
+        Takes of a distortion in the subspace the projection of another away, and stays in it. The
+        projection may be incomplete: the next goes on where it ends.
 
     Raises
     ------
@@ -82,11 +83,10 @@ def within(inside: Tensor, project: Callable[[Tensor], Tensor], peak: float) -> 
     """
     found = inside / _norm(inside).clamp_min(TINY)
     for _ in range(MOST_STEPS):
-        above = found - found.clamp(-peak, peak)
-        if not bool(above.any()):
+        if bool((found.abs() <= peak).all()):
             return found
         aim = (1 - SLACK) * peak
-        found = found - RELAXATION * project(found - found.clamp(-aim, aim))
+        found = less(found, RELAXATION * (found - found.clamp(-aim, aim)))
         found = found / _norm(found).clamp_min(TINY)
     raise InputError(
         "no allowed distortion near the one that is wanted has so low a peak",

@@ -108,6 +108,7 @@ class DistortionSpace:
         basis: Tensor | NDArray[np.generic] | None = None,
         limit: float | None = None,
     ):
+        self._dtype = image.dtype
         self._alike = luminance and image.shape[0] > 1
         soft = pixel_weights(image, window=window, mask=mask, headroom=headroom, alike=self._alike)
         self.support = torch.ones_like(image, dtype=torch.bool) if soft is None else soft > 0
@@ -178,9 +179,7 @@ class DistortionSpace:
         peak = self.limit * self.support.numel() ** -0.5
         if self._band is None and self._basis is None and self._removed is None:
             return limits.clipped(self._allowed(distortions), self.support, peak)
-        return limits.within(
-            self.nearest(distortions), lambda rest: self._nearest(rest, LIMIT_STEPS), peak
-        )
+        return limits.within(self.nearest(distortions), self._less, peak)
 
     def orthogonal_to(self, directions: Tensor) -> DistortionSpace:
         """Return the space of the allowed distortions that are orthogonal to some.
@@ -205,7 +204,7 @@ class DistortionSpace:
                 allowed=f"(K, {', '.join(map(str, self.support.shape))})",
             )
         unit = directions / _squares(directions).sqrt().clamp_min(TINY)
-        rows = self.adjoint(unit.to(self.support.device)).double().flatten(1)
+        rows = self.adjoint(unit.to(self.support.device, self._dtype)).double().flatten(1)
         # What lies outside already leaves but rounding.
         rows = rows[rows.norm(dim=1) > RESOLVED]
         if self._removed is not None:
@@ -231,6 +230,13 @@ class DistortionSpace:
             before, size = size, _squares(slope)
             direction = slope + size / before.clamp_min(TINY) * direction
         return found
+
+    def _less(self, inside: Tensor, distortions: Tensor) -> Tensor:
+        """Take the nearest allowed to distortions, nearly, away from what is allowed."""
+        if self.is_projection:
+            # What rounding leaves outside goes, too, before it grows.
+            return self.apply(inside - distortions)
+        return inside - self._nearest(distortions, LIMIT_STEPS)
 
     def _take(self, basis: Tensor) -> None:
         """Allow only the span of a basis, (K, C, H, W)."""

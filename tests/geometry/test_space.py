@@ -151,7 +151,7 @@ def _less(space, taken, seed=11):
     if not taken:
         return space
     noise = torch.from_numpy(_pattern(taken, CHANNELS, HEIGHT, WIDTH, seed=seed))
-    return space.orthogonal_to(noise.to(torch.float64))
+    return space.orthogonal_to(noise)
 
 
 @every_option
