@@ -156,6 +156,30 @@ def test_a_set_is_compared_with_its_recipe_and_images(new, tmp_path):
     assert studies.check(recipe).problems == ()
 
 
+def test_a_mask_is_checked_before_and_after_a_set_is_made(new):
+    from pdpsych import stimuli
+
+    recipe, mask = new / "stimuli" / f"{NAME}.yaml", new / "stimuli" / "mask.png"
+    recipe.write_text(
+        "images: [{sample: cat}]\npreprocess: {size: 16}\nmodels: [LN, LG]\n"
+        "distortions: [{kind: random}]\nlinearity: null\nspace: {mask: mask.png}\n"
+    )
+    (problem,) = studies.check(recipe).problems
+    assert tells(problem, file=mask, field="space.mask", problem="no such file")
+    Image.new("L", (16, 18), 255).save(mask)
+    (problem,) = studies.check(recipe).problems
+    assert tells(problem, file=mask, field="space.mask", value=(18, 16))
+    Image.new("L", (16, 16), 255).save(mask)
+    assert studies.check(recipe).problems == ()
+    stimuli.generate(recipe)
+    assert studies.check(recipe).problems == ()
+    Image.new("L", (16, 16), 254).save(mask)
+    (problem,) = studies.check(recipe).problems
+    assert tells(problem, file=NAME, problem="files changed since it was made: space.mask")
+    mask.unlink()
+    assert studies.check(recipe).problems == ()
+
+
 def test_a_damaged_set_is_a_problem_once(done):
     array = done / "stimuli" / "sets" / NAME / "arrays" / "cat.npz"
     array.write_bytes(array.read_bytes()[:-1])

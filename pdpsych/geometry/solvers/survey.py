@@ -132,6 +132,8 @@ class Survey:
         ends = []
         for i, j in self._pairs:
             values, vectors = scipy.linalg.eigh(self.subspace.grams[i], self.subspace.grams[j])
+            # What is left of 0 may be below it.
+            values = np.maximum(values, np.finfo(float).tiny)
             rows = vectors.T / np.linalg.norm(vectors.T, axis=1, keepdims=True)
             up = End(i, j, 0.5 * float(np.log(values[-1])), rows[-1])
             down = End(j, i, -0.5 * float(np.log(values[0])), rows[0])

@@ -10,8 +10,13 @@ from pdpsych import models
 from pdpsych.geometry.cosine import CosineTransform
 from pdpsych.geometry.local import LocalGeometry
 from pdpsych.geometry.solvers.preconditioner import Preconditioner
+from pdpsych.geometry.space import DistortionSpace
 
 FLOOR = 0.1
+
+
+def _preconditioner(geometry):
+    return Preconditioner(geometry, torch.ones_like(geometry.image, dtype=torch.bool))
 
 
 def _dense(divide, shape):
@@ -35,7 +40,7 @@ def test_inverse_is_symmetric_and_positive(shape, matrix_representations):
     matrices.append(1e-3 * rng.standard_normal((2, size)))
     image = torch.full(shape, 0.5, dtype=torch.float64)
     geometry = LocalGeometry(matrix_representations(*matrices), image, floor=FLOOR)
-    preconditioner = Preconditioner(geometry)
+    preconditioner = _preconditioner(geometry)
 
     @given(st.lists(st.floats(0, 1), min_size=3, max_size=3))
     @settings(max_examples=25)
@@ -74,7 +79,7 @@ def test_near_exact_for_filters_that_cosine_transforms_make_diagonal(matrix_repr
 def test_power_estimates_the_floored_trace(photograph):
     geometry = LocalGeometry(models.load(["LN", "LG", "LGN"]), photograph(24), floor=FLOOR)
     traces = [np.trace(_fisher(geometry, i)) / geometry.dimension for i in range(3)]
-    np.testing.assert_allclose(Preconditioner(geometry).power, traces, rtol=0.2)
+    np.testing.assert_allclose(_preconditioner(geometry).power, traces, rtol=0.2)
 
 
 @pytest.mark.parametrize(("name", "factor"), [("LN", 30), ("LGG", 5), ("LGN", 4)])
@@ -92,7 +97,7 @@ def test_conjugate_gradients_on_lg_need_fewer_steps(photograph):
     """
     geometry = LocalGeometry(models.load(["LG"]), photograph(24), floor=0.03)
     fisher, size = _fisher(geometry, 0), geometry.dimension
-    divide = Preconditioner(geometry).inverse(np.ones(1))
+    divide = _preconditioner(geometry).inverse(np.ones(1))
     gradient = np.random.default_rng(0).standard_normal(size)
     plain = _steps(fisher, np.eye(size), gradient)
     assert _steps(fisher, _dense(divide, geometry.image.shape), gradient) < plain / 1.5
@@ -100,7 +105,7 @@ def test_conjugate_gradients_on_lg_need_fewer_steps(photograph):
 
 def _preconditioned(geometry, fisher, weights):
     """Return the eigenvalues of preconditioner times matrix."""
-    inverse = _dense(Preconditioner(geometry).inverse(weights), geometry.image.shape)
+    inverse = _dense(_preconditioner(geometry).inverse(weights), geometry.image.shape)
     root = np.linalg.cholesky(inverse)
     return np.linalg.eigvalsh(root.T @ fisher @ root)
 
@@ -121,3 +126,31 @@ def _steps(matrix, inverse, right, error=0.25):
         before, size = size, residual @ inverse @ residual
         direction = inverse @ residual + size / before * direction
     raise AssertionError("conjugate gradients do not converge")
+
+
+@pytest.mark.parametrize("radius", [0.5, 0.8])
+def test_the_edge_of_a_window_does_not_slow_the_inverse(radius, photograph):
+    """Where the support ends, the inverse of what is cut is not the inverse cut."""
+    geometry = LocalGeometry(models.load(["LG"]), photograph(40), floor=0.03)
+    space = DistortionSpace(geometry.image, window=radius)
+    inside = space.support.flatten().numpy()
+    fisher = _fisher(geometry, 0)[np.ix_(inside, inside)]
+    gradient = np.random.default_rng(0).standard_normal(len(fisher))
+    whole = _dense(_preconditioner(geometry).inverse(np.ones(1)), geometry.image.shape)
+    edged = _dense(
+        Preconditioner(geometry, space.support).inverse(np.ones(1)), geometry.image.shape
+    )
+    np.testing.assert_allclose(edged, edged.T, rtol=1e-6, atol=1e-9 * edged.max())
+    cut, known = (inverse[np.ix_(inside, inside)] for inverse in (whole, edged))
+    assert np.linalg.eigvalsh(known).min() > 0
+    assert _steps(fisher, known, gradient, 0.03) < _steps(fisher, cut, gradient, 0.03) / 2
+
+
+def test_an_inverse_of_nearly_the_same_weights_serves_again(photograph):
+    geometry = LocalGeometry(models.load(["LN", "LGN"]), photograph(16), floor=0.1).normalized()
+    preconditioner, gradient = _preconditioner(geometry), torch.rand(1, 16, 16).double()
+    first = preconditioner.inverse(np.array([1.0, 2.0]))(gradient)
+    near = preconditioner.inverse(np.array([2.2, 4.0]))(gradient)
+    torch.testing.assert_close(near * np.hypot(2.2, 4.0), first * np.hypot(1.0, 2.0))
+    far = preconditioner.inverse(np.array([4.0, 2.0]))(gradient)
+    assert (far * np.hypot(4.0, 2.0) - first * np.hypot(1.0, 2.0)).norm() > 0.01 * far.norm()

@@ -112,8 +112,15 @@ def test_converges_on_a_small_photograph_from_every_seed(photograph):
         restarts=3,
     )
     assert found.certificate.converged
-    objectives = [start["objective"] for start in found.certificate.restarts]
-    assert min(objectives) > 0.9 * max(objectives)
+    for seed in (7, 8):
+        other = geometry.principal_distortions(
+            models.load(["LN", "LG", "LGG", "LGN"]),
+            image,
+            floor=0.1,
+            seed=seed,
+            budget=geometry.Budget(iterations=3000),
+        )
+        assert other.objective == pytest.approx(found.objective, rel=1e-5)
 
 
 def test_identical_representations_have_nothing_to_disagree_on(photograph):
@@ -291,24 +298,69 @@ def test_the_scale_of_a_model_changes_nothing(scale, floor, matrix_representatio
     np.testing.assert_allclose(other.distortions, plain.distortions, atol=1e-2)
 
 
-def test_every_start_is_compared_with_the_best(problem):
+def _pair(found):
+    return found.distortions.flatten(1).numpy()
+
+
+@pytest.mark.parametrize("count", [3, 4])
+def test_rivals_are_other_optima_nearly_as_good(count, matrix_representations):
+    """Blocks that do not overlap, two of them alike: each twin of a block is as good a place."""
+    rng = np.random.default_rng(0)
+    block = rng.standard_normal((5, 4))
+    matrices = []
+    for model in range(count):
+        gains = rng.uniform(0.2, 5, 4)
+        # The same gains in both halves, so that any optimum in one half has a twin in the other.
+        matrices.append(np.kron(np.eye(2), block * gains + 0.1 * model))
+    found = geometry.principal_distortions(
+        matrix_representations(*matrices), _flat_image(1, 2, 4), floor=0.1, restarts=4
+    )
+    assert found.certificate.converged
+    assert found.rivals
+    for rival in found.rivals:
+        assert rival.objective == pytest.approx(found.objective, rel=1e-3)
+        assert rival.objective <= found.objective * (1 + 1e-9)
+        d = geometry.LocalGeometry(
+            matrix_representations(*matrices), _flat_image(1, 2, 4), floor=0.1
+        ).sensitivities(rival.distortions)
+        np.testing.assert_allclose(np.log(d[:, 0] / d[:, 1]), rival.log_ratios, atol=1e-8)
+        assert np.abs((_pair(rival) * _pair(found)).sum(axis=1)).min() < 0.99
+    assert min(found.certificate.gaps) < 1e-3
+
+
+def test_the_bound_is_one_and_above_what_is_found(problem):
     representations, image = problem
-    found = geometry.principal_distortions(representations, image, seed=9, restarts=6)
-    starts = found.certificate.restarts
-    assert [start["seed"] for start in starts] == [9, 10, 11, 12, 13, 14]
-    objectives = [start["objective"] for start in starts]
-    assert found.objective == max(objectives)
-    assert min(objectives) < 0.999 * max(objectives)
-    best = objectives.index(found.objective)
-    assert found.seed == starts[best]["seed"]
-    np.testing.assert_allclose(starts[best]["cosines"], 1)
-    assert starts[best]["log_ratios"] == found.log_ratios.tolist()
-    for start in starts:
-        alone = geometry.principal_distortions(representations, image, seed=start["seed"])
-        assert alone.objective == pytest.approx(start["objective"], rel=1e-9)
-        cosines = (alone.distortions * found.distortions).sum(dim=(1, 2, 3)).abs()
-        np.testing.assert_allclose(start["cosines"], cosines, atol=1e-6)
-        assert start["converged"] == alone.certificate.converged
+    found = geometry.principal_distortions(representations, image, floor=0.1)
+    local = geometry.LocalGeometry(representations, image, floor=0.1)
+    eye = torch.eye(12, dtype=torch.float64).reshape(-1, *image.shape)
+    fishers = [
+        p.numpy() @ p.numpy().T + f * np.eye(12)
+        for p, f in zip(local.push(eye), local.floors, strict=True)
+    ]
+    bound = 0.0
+    for i, j in itertools.combinations(range(len(fishers)), 2):
+        values = scipy.linalg.eigh(fishers[i], fishers[j], eigvals_only=True)
+        bound += (0.5 * np.log(values[-1] / values[0])) ** 2 / len(fishers) ** 2
+    assert found.certificate.share_of_bound == pytest.approx(found.objective / bound, rel=1e-3)
+    assert found.certificate.share_of_bound < 1
+
+
+def test_two_representations_reach_their_bound(problem):
+    representations, image = problem
+    found = geometry.principal_distortions(representations[:2], image, floor=0.1)
+    assert found.certificate.share_of_bound == pytest.approx(1, rel=1e-4)
+
+
+def test_the_best_optimum_need_not_be_near_noise():
+    """On this patch eight starts from noise agree on 2.84, all of them converged.
+
+    One of the generalised eigen-distortions of LG and LN leads to 3.59.
+    """
+    patch = torch.from_numpy(data.coins()[144:158, 185:199] / 255 * 0.9 + 0.05)[None]
+    found = geometry.principal_distortions(
+        models.load(["LN", "LG", "LGG", "LGN"]), patch, budget=geometry.Budget(iterations=400)
+    )
+    assert found.certificate.converged
 
 
 @pytest.mark.parametrize("options", [{}, {"window": 0.9}, {"window": 1.2, "cycles_per_image": 6}])
@@ -370,8 +422,7 @@ def test_progress_cancels(photograph):
     assert found.certificate.stopped == "cancelled"
     assert not found.certificate.converged
     assert [iteration for iteration, _ in calls] == [1, 2, 3]
-    assert found.objective == pytest.approx(calls[-1][1])
-    assert len(found.certificate.restarts) == 1
+    assert found.objective >= calls[-1][1] * (1 - 1e-9)
 
 
 def test_an_interrupt_reaches_the_caller(photograph):

@@ -42,6 +42,11 @@ class Counting:
         return self._linear.pull(cotangents)
 
 
+def _preconditioner(geometry, space=None):
+    space = space or DistortionSpace(geometry.image)
+    return Preconditioner(geometry, space.support)
+
+
 def _matrices(seed, scales=(1.0, 1.0, 1.0)):
     rng = np.random.default_rng(seed)
     return [s * rng.standard_normal((SIZE + 10, SIZE)) for s in scales]
@@ -52,7 +57,7 @@ def _built(matrix_representations, matrices, space=None, floor=0.1):
     geometry = LocalGeometry(matrix_representations(*matrices), IMAGE, floor=floor)
     fishers = [m.T @ m + f * np.eye(SIZE) for m, f in zip(matrices, geometry.floors, strict=True)]
     space = space or DistortionSpace(IMAGE)
-    return (geometry, space, Preconditioner(geometry)), np.stack(fishers)
+    return (geometry, space, _preconditioner(geometry, space)), np.stack(fishers)
 
 
 def _noise(seed, *count):
@@ -101,7 +106,9 @@ def test_a_soft_window_does_not_slow_the_solution(side, matrix_representations):
     image = torch.full(shape, 0.5, dtype=torch.float64)
     geometry = LocalGeometry(matrix_representations(np.eye(size)), image, floor=0.1)
     space = DistortionSpace(image, window=1.0)
-    information = WeightedInformation(geometry, space, Preconditioner(geometry), np.ones(1))
+    information = WeightedInformation(
+        geometry, space, _preconditioner(geometry, space), np.ones(1)
+    )
     noise = torch.from_numpy(np.random.default_rng(1).standard_normal((1, *shape)))
     gradient = space.adjoint(noise)
     weight = space.apply(torch.ones_like(noise))
@@ -143,7 +150,7 @@ def test_a_network_that_does_not_matter_is_not_run(last, matrix_representations)
     """Of unit mean power and η = 0.5, the floors of the others resist by 0.25 each."""
     representations, networks = _counted(matrix_representations, (1.0, 1.0, 1.0))
     geometry = LocalGeometry(representations, IMAGE, floor=0.5)
-    preconditioner = Preconditioner(geometry)
+    preconditioner = _preconditioner(geometry)
     weights = np.array([1.0, 1.0, last * NEGLIGIBLE * 2 * 0.25])
     weights /= weights * [1, 1, 0] @ geometry.floors / 0.5
     information = WeightedInformation(geometry, DistortionSpace(IMAGE), preconditioner, weights)
@@ -157,7 +164,7 @@ def test_preconditioning_runs_no_network(matrix_representations):
     representations, networks = _counted(matrix_representations, (1.0, 1.0))
     geometry = LocalGeometry(representations, IMAGE, floor=0.1)
     information = WeightedInformation(
-        geometry, DistortionSpace(IMAGE), Preconditioner(geometry), np.array([1.0, 1.0])
+        geometry, DistortionSpace(IMAGE), _preconditioner(geometry), np.array([1.0, 1.0])
     )
     before = [network.count for network in networks]
     information.precondition(_noise(1))
