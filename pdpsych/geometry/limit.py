@@ -10,15 +10,10 @@ from torch import Tensor
 
 from pdpsych.common.errors import InputError
 
-<<<<<<< HEAD
-# Where the span is no set of pixels, values end between the limit and this share below it.
-SLACK = 1e-3
-=======
 # By how much alternating projections aim below the limit, so that they get there.
 SLACK = 1e-3
 # 1 takes twice the steps, 3 half of them and ends up to a tenth of ε₀ further away.
 RELAXATION = 1.8
->>>>>>> space
 MOST_STEPS = 500
 TINY = 1e-30
 
@@ -67,19 +62,6 @@ def clipped(distortions: Tensor, support: Tensor, peak: float) -> Tensor:
     return found.reshape(distortions.shape).to(distortions)
 
 
-<<<<<<< HEAD
-def within(distortions: Tensor, project: Callable[[Tensor], Tensor], peak: float) -> Tensor:
-    """Return the nearest of unit norm with |ε| ≤ peak in a subspace, (K, C, H, W).
-
-    The projection of ε₀ on the subspace and the box |ε| ≤ t is x = Π(ε₀ − λ), where λ minimises
-    ½‖Π(ε₀ − λ)‖² + t ‖λ‖₁; accelerated proximal gradients find λ, and t follows peak · ‖x‖, which
-    falls to where x/‖x‖ has the peak asked for.
-
-    Parameters
-    ----------
-    project
-        The orthogonal projection Π on the subspace.
-=======
 def within(inside: Tensor, less: Callable[[Tensor, Tensor], Tensor], peak: float) -> Tensor:
     """Return one of unit norm with |ε| ≤ peak in a subspace near one that is there, (K, C, H, W).
 
@@ -93,43 +75,10 @@ def within(inside: Tensor, less: Callable[[Tensor, Tensor], Tensor], peak: float
     less
         Takes of a distortion in the subspace the projection of another away, and stays in it. The
         projection may be incomplete: the next goes on where it ends.
->>>>>>> space
 
     Raises
     ------
     InputError
-<<<<<<< HEAD
-        If that does not get within it.
-    """
-    first = project(distortions)
-    first = first / _norm(first).clamp_min(TINY)
-    # Only what lies in the subspace counts of λ.
-    pushed = before = torch.zeros_like(first)
-    kept, gap = torch.zeros_like(first), torch.full_like(_norm(first), math.inf)
-    momentum = 1.0
-    for _ in range(MOST_STEPS):
-        found = project(first - pushed)
-        size = _norm(found)
-        bound = (1 - SLACK) * peak * size
-        # How far λ and x are from a solution, if x is within the limit.
-        rest = (bound * pushed.abs() - pushed * found).sum(dim=(1, 2, 3), keepdim=True)
-        rest = torch.where(_peak(found) <= peak * size, rest.abs() / size**2, math.inf)
-        kept, gap = torch.where(rest < gap, found / size, kept), torch.minimum(rest, gap)
-        if bool((gap <= SLACK).all()):
-            break
-        moved = pushed + found
-        after = moved - moved.clamp(-bound, bound)
-        momentum, last = (1 + math.sqrt(1 + 4 * momentum**2)) / 2, momentum
-        pushed = after + (last - 1) / momentum * (after - before)
-        before = after
-    if not bool(gap.isfinite().all()):
-        raise InputError(
-            "no allowed distortion near the one that is wanted has so low a peak",
-            field="limit",
-            remedy="raise limit, or allow more distortions",
-        )
-    return kept
-=======
         If that does not get within the limit.
     """
     found = inside / _norm(inside).clamp_min(TINY)
@@ -144,15 +93,7 @@ def within(inside: Tensor, less: Callable[[Tensor, Tensor], Tensor], peak: float
         field="limit",
         remedy="raise limit, or allow more distortions",
     )
->>>>>>> space
 
 
 def _norm(block: Tensor) -> Tensor:
     return block.flatten(1).norm(dim=1).view(-1, 1, 1, 1)
-<<<<<<< HEAD
-
-
-def _peak(block: Tensor) -> Tensor:
-    return block.flatten(1).abs().amax(dim=1).view(-1, 1, 1, 1)
-=======
->>>>>>> space

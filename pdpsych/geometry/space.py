@@ -108,10 +108,7 @@ class DistortionSpace:
         basis: Tensor | NDArray[np.generic] | None = None,
         limit: float | None = None,
     ):
-<<<<<<< HEAD
-=======
         self._dtype = image.dtype
->>>>>>> space
         self._alike = luminance and image.shape[0] > 1
         soft = pixel_weights(image, window=window, mask=mask, headroom=headroom, alike=self._alike)
         self.support = torch.ones_like(image, dtype=torch.bool) if soft is None else soft > 0
@@ -146,11 +143,7 @@ class DistortionSpace:
         return without(self._limited(self._equal(self._weighted(distortions))), self._removed)
 
     def soft(self, coefficients: Tensor) -> Tensor:
-<<<<<<< HEAD
-        """Return what :meth:`apply` does, faded out towards the edges of window, mask and headroom.
-=======
         """Return P z of coefficients z, fading out towards the edges of window, mask and headroom.
->>>>>>> space
 
         It is allowed, too: for pictures of noise. Distortions of a basis have the edges they have.
         """
@@ -165,8 +158,6 @@ class DistortionSpace:
         Where P is no projection, by conjugate gradients: applied to what is allowed already, it
         would change it.
         """
-<<<<<<< HEAD
-=======
         return self._nearest(distortions, NEAREST_STEPS)
 
     def within_limit(self, distortions: Tensor) -> Tensor:
@@ -226,7 +217,6 @@ class DistortionSpace:
         return smaller
 
     def _nearest(self, distortions: Tensor, steps: int) -> Tensor:
->>>>>>> space
         if self.is_projection:
             return self.apply(distortions)
         found, rest = torch.zeros_like(distortions), distortions
@@ -241,70 +231,12 @@ class DistortionSpace:
             direction = slope + size / before.clamp_min(TINY) * direction
         return found
 
-<<<<<<< HEAD
-    def within_limit(self, distortions: Tensor) -> Tensor:
-        """Return the nearest allowed distortions of unit norm within the limit, (K, C, H, W).
-
-        No |ε_p| is then above limit/√(C·H·W). Without a limit they are only projected and
-        normalised. The nearest is exact where pixels alone decide what is allowed; in a band, a
-        basis or what is left by :meth:`orthogonal_to` it takes up to some hundred projections, and
-        peaks end up to 0.1 % below the limit.
-
-        Raises
-        ------
-        InputError
-            If no allowed distortion near one of them is within the limit.
-        """
-        if self.limit is None:
-            found = self.nearest(distortions)
-            return found / _squares(found).sqrt().clamp_min(TINY)
-        peak = self.limit * self.support.numel() ** -0.5
-        if self._band is None and self._basis is None and self._removed is None:
-            return limits.clipped(self._allowed(distortions), self.support, peak)
-        return limits.within(distortions, self.nearest, peak)
-
-    def orthogonal_to(self, directions: Tensor) -> DistortionSpace:
-        """Return the space of the allowed distortions that are orthogonal to some.
-
-        ε = P z is orthogonal to Q where z is to Pᵀ Q; what was computed for this space is shared.
-
-        Parameters
-        ----------
-        directions
-            Distortions Q, (K, C, H, W), of any length; in the space or not.
-
-        Raises
-        ------
-        InputError
-            If they have another shape or leave fewer than two directions.
-        """
-        if directions.ndim != 4 or directions.shape[1:] != self.support.shape:
-            raise InputError(
-                "have not the shape of distortions of the image",
-                field="directions",
-                value=tuple(directions.shape),
-                allowed=f"(K, {', '.join(map(str, self.support.shape))})",
-            )
-        unit = directions / _squares(directions).sqrt().clamp_min(TINY)
-        rows = self.adjoint(unit.to(self.support.device)).double().flatten(1)
-        # What lies outside already leaves but rounding.
-        rows = rows[rows.norm(dim=1) > RESOLVED]
-        if self._removed is not None:
-            rows = torch.cat([self._removed, rows])
-        smaller = copy.copy(self)
-        smaller._removed = orthonormal(rows)
-        known = 0 if self._removed is None else len(self._removed)
-        smaller.dimension = self.dimension - len(smaller._removed) + known
-        _check_enough(smaller.dimension, "directions", "ask for fewer pairs")
-        return smaller
-=======
     def _less(self, inside: Tensor, distortions: Tensor) -> Tensor:
         """Take the nearest allowed to distortions, nearly, away from what is allowed."""
         if self.is_projection:
             # What rounding leaves outside goes, too, before it grows.
             return self.apply(inside - distortions)
         return inside - self._nearest(distortions, LIMIT_STEPS)
->>>>>>> space
 
     def _take(self, basis: Tensor) -> None:
         """Allow only the span of a basis, (K, C, H, W)."""

@@ -79,11 +79,7 @@ SUBSPACES = {
 
 @pytest.mark.parametrize("taken", [0, 2])
 @pytest.mark.parametrize("options", SUBSPACES.values(), ids=SUBSPACES)
-<<<<<<< HEAD
-def test_in_a_subspace_the_nearest_is_that_of_a_general_optimiser(options, taken):
-=======
 def test_in_a_subspace_one_is_found_near_that_of_a_general_optimiser(options, taken):
->>>>>>> space
     space = DistortionSpace(IMAGE, limit=2.2, **options)
     space = space.orthogonal_to(_noise(9, 2)) if taken else space
     eye = torch.eye(SIZE, dtype=torch.float64).reshape(-1, *SHAPE)
@@ -109,11 +105,7 @@ def test_in_a_subspace_one_is_found_near_that_of_a_general_optimiser(options, ta
         )
         assert best.success
         assert np.linalg.norm(best.x) == pytest.approx(1, abs=1e-6)
-<<<<<<< HEAD
-        assert found @ wanted.flatten().numpy() >= -best.fun * (1 - 0.002)
-=======
         assert found @ wanted.flatten().numpy() >= -best.fun * (1 - 0.015)
->>>>>>> space
 
 
 def test_without_a_limit_it_is_the_nearest_of_unit_norm():
