@@ -53,7 +53,7 @@ class ClimbSettings:
     largest_subspace: int = 64
     kept_rivals: int = 4
     idle: float = 0.02
-    most_steps: int = 20
+    most_steps: int = 50
     fast: float = 0.1
     same: float = 1e-20
 
