@@ -42,11 +42,11 @@ import pandas as pd
 import torch
 from dense_optimum import NEAR, Dense, Optimum, optima
 from numpy.typing import NDArray
+from slope import Slope
 from small_cases import Case, case
 
 from pdpsych import geometry
 from pdpsych.common.errors import InputError
-from pdpsych.geometry.local import squared_norms
 
 BUDGET = geometry.Budget(iterations=400)
 # A gradient, relative to the tolerance, that is not converged.
@@ -207,30 +207,13 @@ def _stationarity(question: Case, dense: Dense, pair: Floats) -> tuple[float, fl
     Rounding: of the distortions, seen at the maximum near them, and of the products.
     """
     exact = dense.gradient(pair)
-    own = own_gradient(question, pair) @ dense.basis.T
+    local = geometry.LocalGeometry(question.representations, question.image, floor=question.floor)
+    block = torch.from_numpy(pair).to(question.image).reshape(2, *question.image.shape)
+    slope = Slope.at(local, block).gradient.flatten(1).double().numpy()
     value, top = dense.maximum(pair)
     rounded = torch.from_numpy(top).to(question.image).double().numpy()
-    errors = _longest(own - exact), _longest(dense.gradient(rounded))
+    errors = _longest(slope @ dense.basis.T - exact), _longest(dense.gradient(rounded))
     return _longest(exact), max(errors), value / dense.variance(pair) - 1
-
-
-def own_gradient(question: Case, pair: Floats) -> Floats:
-    """Return ∇F over F of unit distortions, (2, D), by products in the precision of the case."""
-    local = geometry.LocalGeometry(question.representations, question.image, floor=question.floor)
-    unit = pair / np.linalg.norm(pair, axis=1, keepdims=True)
-    block = torch.from_numpy(unit).to(question.image).reshape(2, *question.image.shape)
-    pushed = local.push(block)
-    power = local.mean_power()
-    squares = np.array([squared_norms(t) for t in pushed]) + local.floors[:, None]
-    x = 0.5 * np.log(squares[:, 0] / squares[:, 1])
-    weights = 2 / len(x) * (x - x.mean())[:, None] / squares * [1, -1]
-    # Models of any scale: one side of each product takes half of the exponent.
-    scaled = [
-        torch.from_numpy(w * p**0.5)[:, None].to(t) * (t / p**0.5)
-        for w, p, t in zip(weights, power, pushed, strict=True)
-    ]
-    pulled = local.pull(scaled).flatten(1).double().numpy()
-    return (pulled + (weights.T @ local.floors)[:, None] * unit) / np.var(x)
 
 
 def _longest(gradients: Floats) -> float:

@@ -153,6 +153,7 @@ SLOW = {
         "test_of_several_models",
         "test_faults_are_noticed",
     ),
+    "geometry/solvers/test_versions.py": ("test_",),
 }
 
 # Only in the long profile: more of what the others try.

@@ -17,7 +17,7 @@ from scipy.optimize import minimize
 from pdpsych import geometry, models
 
 FOLDER = Path(__file__).parents[3] / "benchmarks"
-NAMES = ("dense_optimum", "small_cases", "optima")
+NAMES = ("dense_optimum", "small_cases", "slope", "optima")
 
 
 @pytest.fixture(scope="module", autouse=True)
