@@ -9,15 +9,17 @@ many starts of a search of its own by dense algebra in float64 (``dense_optimum.
 
     short      below the best known, by the definition of F at the distortions found
     false      "converged", and the gradient in the space is above 3 times the tolerance plus what
-               rounding makes of it ("strict": without that)
+               rounding makes of it, and F rises from there by more than 1e-7 of it ("strict": the
+               gradient is above 3 times the tolerance, whatever it brings)
     whole      "whole space", and it is not: the gradient is such, or a better pair is known
+    outside    a distortion that the space does not allow
     wrong      log ratios or objective differ from their definition at the floor asked for by 1e-3
                in float32 (1e-8 in float64), without a flag (or with one)
     unflagged  a model without a floor that is blind, and nobody says so (false flag: no model is)
 
 Without a floor and with a model that is blind, or nearly, to something, the supremum is infinite or
 below what the arithmetic resolves: such a case is not judged by what it falls short. One thread
-each; 1,000 cases take about ten minutes on two cores.
+each; 1,000 cases take about twenty minutes on two cores.
 """
 
 from __future__ import annotations
@@ -51,7 +53,11 @@ from pdpsych.common.errors import InputError
 BUDGET = geometry.Budget(iterations=400)
 # A gradient, relative to the tolerance, that is not converged.
 SEVERAL = 3
+# What log ratios and objective may be off; the share of a distortion that may be outside the space.
 EXACT = {"float32": 1e-3, "float64": 1e-8}
+OUTSIDE = {"float32": 1e-4, "float64": 1e-10}
+# The share of F that makes a steep gradient more than a matter of the scale of directions.
+LEAST_GAIN = 1e-7
 # Power over mean power below which a response is rounding, and above which it surely is not.
 ROUNDING = {"float32": 1e-12, "float64": 1e-15}
 SEEN = {"float32": 1e-8, "float64": 1e-9}
@@ -178,18 +184,19 @@ def _compared(
         "error": float(np.abs(errors).max()),
         "wrong": wrong and not flagged,
         "wrong_flagged": wrong and flagged,
-        "outside": dense.outside(pair) > 100 * torch.finfo(question.image.dtype).eps,
+        "share_outside": dense.outside(pair),
+        "outside": dense.outside(pair) > OUTSIDE[question.dtype],
     }
     if not best:
         return result
     equal = EQUAL[question.dtype]
     most, reached = best[0].value, float(np.var(x))
     short = 1 - reached / most if most**0.5 - reached**0.5 > equal else 0.0
-    result |= {"short": short, "best": max(most, reached)}
+    result |= {"short": short, "best": most if result["outside"] else max(most, reached)}
     if most**0.5 < 10 * equal:
         return result
     gradient, rounding, gain = _stationarity(question, dense, pair)
-    steep = gradient > SEVERAL * (BUDGET.tolerance + rounding)
+    steep = gradient > SEVERAL * (BUDGET.tolerance + rounding) and gain > LEAST_GAIN
     whole = told["stopped"] == "whole space"
     return result | {
         "gradient": gradient,
