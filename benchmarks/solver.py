@@ -1,20 +1,23 @@
 """Solvers against their peers: ``python benchmarks/solver.py [published|converged|eigen|scaling]``.
 
 Needs the test extra (plenoptic). Each part prints a table; peers run in the same process.
+``python benchmarks/solver.py --against PATH`` makes the searches of the four early visual models,
+at five photographs of 64 and 224 pixels, with this package and with another checkout in turns.
 """
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import io
 import resource
-import sys
 import time
 from collections.abc import Callable
 
 import numpy as np
 import plenoptic
 import torch
+import versions
 from PIL import Image
 
 from pdpsych import geometry, models
@@ -23,6 +26,12 @@ from pdpsych.models.representation import Representation
 
 PUBLISHED_STEPS = 5000
 PUBLISHED_VARIANCE = 11.2
+PRODUCTS = {64: (500, 1300, 2500, 4000), 224: (500, 1000, 2500)}
+SEARCHES = [
+    versions.Problem(f"early/{side}/{name}", products)
+    for side, products in PRODUCTS.items()
+    for name in ("astronaut", "camera", "cat", "coffee", "parrot")
+]
 PEERS = {
     "LN": plenoptic.models.LinearNonlinear,
     "LG": plenoptic.models.LuminanceGainControl,
@@ -242,7 +251,18 @@ def _peak() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
-if __name__ == "__main__":
+def main() -> None:
     parts = {f.__name__: f for f in (published, converged, eigen, scaling)}
-    for part in sys.argv[1:] or parts:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("parts", nargs="*", metavar="PART", help=", ".join(parts))
+    versions.options(parser)
+    asked = parser.parse_args()
+    if asked.against:
+        versions.compare(SEARCHES, asked)
+        return
+    for part in asked.parts or parts:
         parts[part](parrot())
+
+
+if __name__ == "__main__":
+    main()

@@ -149,6 +149,11 @@ SLOW = {
         "test_tuples_and_layers",
     ),
     "geometry/test_noise.py": ("test_it_is_the_fisher",),
+    "geometry/solvers/test_dense_optimum.py": (
+        "test_of_several_models",
+        "test_faults_are_noticed",
+    ),
+    "geometry/solvers/test_versions.py": ("test_",),
 }
 
 # Only in the long profile: more of what the others try.
