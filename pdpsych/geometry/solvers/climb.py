@@ -202,6 +202,8 @@ class Climb:
 
     def _grow(self, directions: Sequence[Tensor]) -> bool:
         """Add directions; return whether any of them led out of the subspace."""
+        if not directions:
+            return False
         if len(self.subspace) + len(directions) > SETTINGS.largest_subspace:
             rivals = [self._ritz(side, 1 + SETTINGS.kept_rivals)[1][1:] for side in range(2)]
             rows = self.subspace.restrict(np.concatenate([self.pair, self._before, *rivals]))

@@ -28,7 +28,9 @@ class SearchSettings:
     Attributes
     ----------
     survey_rounds
-        Rounds of the survey, at most half of the iterations.
+        Rounds of the survey at most, which are at most half of the iterations.
+    settled
+        Rise of the bound in a round, relative, below which the survey ends.
     live
         Ascents at a time; others wait until one ends.
     trial
@@ -41,11 +43,12 @@ class SearchSettings:
         Ascents that are not given up before they have had twice ``trial`` iterations.
     """
 
-    survey_rounds: int = 6
-    live: int = 6
+    survey_rounds: int = 12
+    settled: float = 0.01
+    live: int = 12
     trial: int = 4
     hope: float = 2.0
-    finalists: int = 3
+    finalists: int = 6
 
 
 SETTINGS = SearchSettings()
@@ -147,14 +150,17 @@ class Search:
     def _survey(self, noise: Climb) -> tuple[list[Runner], float | None, Stopped | None]:
         """Return ascents from the best pairs of the survey, the bound, and what ran out."""
         contrast = self._problem.contrast
-        subspace, pair, stopped = noise.subspace, noise.pair, None
+        subspace, pair, stopped, reach = noise.subspace, noise.pair, None, 0.0
         survey = Survey(self._problem, subspace)
+        settled = grew = False
         for _ in range(min(SETTINGS.survey_rounds, self._budget.iterations // 2)):
             grew = survey.advance()
             pair = disagreement.maximize(contrast, subspace.grams, padded(pair, len(subspace)))
             x, _ = disagreement.log_ratios(subspace.grams, pair)
             stopped = self._spent(disagreement.value(contrast, x))
-            if stopped or not grew:
+            before, reach = reach, survey.reach()
+            settled = reach < (1 + SETTINGS.settled) * before
+            if stopped or settled or not grew:
                 break
         starts = survey.starts([pair])
         runners = [Runner(self._climb(subspace.combine(start))) for start in starts]
@@ -162,7 +168,8 @@ class Search:
             # What was found so far is still a pair.
             runners[0].advance(self._budget.tolerance)
             self._ended = runners[:1]
-        return runners, survey.bound() if survey.is_complete else None, stopped
+        known = survey.is_complete and (settled or not grew)
+        return runners, reach if known else None, stopped
 
     def _round(self, live: Sequence[Runner]) -> Stopped | None:
         for runner in live:

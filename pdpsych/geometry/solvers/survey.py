@@ -33,22 +33,27 @@ class SurveySettings:
         those that could contribute most to F.
     starts
         Starts at most, the best of those that the subspace offers.
+    most_steps
+        Inner steps at most; two more are taken in each round.
     """
 
-    most_pairs: int = 6
-    starts: int = 6
+    most_pairs: int = 15
+    starts: int = 12
+    most_steps: int = 8
 
 
 SETTINGS = SurveySettings()
 # |cosine| of distortions below which two pairs are different: within 8 degrees they are the same.
 UNLIKE = 0.99
+# Share of the best start's F below which another is none.
+LEAST = 0.01
 
 
 @dataclass(frozen=True)
 class End:
     """The distortion that most excites one representation, relative to another.
 
-    ``ratio`` is log d_i/d_j, ``row`` its coefficients, ``gain`` what a step promises to add to it.
+    ``ratio`` is log d_i/d_j, ``row`` its coefficients.
     """
 
     excited: int
@@ -64,7 +69,7 @@ class Survey:
         self.problem, self.subspace = problem, subspace
         count = len(problem.contrast)
         self._pairs = [(i, j) for i in range(count) for j in range(i) if problem.contrast[i, j] < 0]
-        self.gains = np.zeros((count, count))
+        self._rounds = 0
 
     @property
     def is_complete(self) -> bool:
@@ -74,22 +79,20 @@ class Survey:
     def advance(self) -> bool:
         """Improve the distortions of the pairs that matter most; return whether any could be."""
         ends = [end for pair in self._chosen() for end in pair]
+        self._steps = min(2 * self._rounds, SETTINGS.most_steps)
+        self._rounds += 1
         size = len(self.subspace)
         directions = [self._direction(end) for end in ends]
         self.subspace.extend(torch.stack(directions))
         return len(self.subspace) > size
 
-    def bound(self) -> float:
-        """Return an upper bound of F, Σ_{i<j} −L_ij max (x_i − x_j)², as far as is known.
-
-        From Ritz values, each with what a step promises to add to it.
-        """
-        total = 0.0
-        for up, down in self._ends():
-            i, j = up.excited, up.resisting
-            most = up.ratio + down.ratio + (self.gains[i, j] + self.gains[j, i]) / 2
-            total += -self.problem.contrast[i, j] * most**2
-        return total
+    def reach(self) -> float:
+        """Return the upper bound of F inside the subspace, Σ_{i<j} −L_ij max (x_i − x_j)²."""
+        contrast = self.problem.contrast
+        return sum(
+            -contrast[up.excited, up.resisting] * (up.ratio + down.ratio) ** 2
+            for up, down in self._ends()
+        )
 
     def starts(self, others: Sequence[Floats]) -> list[Floats]:
         """Return the best pairs in the subspace, unlike each other, as coefficients (2, m).
@@ -115,7 +118,9 @@ class Survey:
             if all(likeness(top, known) < UNLIKE for _, known in found):
                 found.append((value, top))
         found.sort(key=lambda start: -start[0])
-        return [pair for _, pair in found[: SETTINGS.starts]]
+        # A pair of the same distortion twice is the worst there is, and stationary.
+        least = LEAST * found[0][0]
+        return [pair for value, pair in found[: SETTINGS.starts] if value >= least]
 
     def _chosen(self) -> list[tuple[End, End]]:
         contrast = self.problem.contrast
@@ -154,8 +159,5 @@ class Survey:
         gradient = problem.space.adjoint(residual)[0]
         weights = np.zeros(len(problem.contrast))
         weights[end.resisting] = 1.0
-        direction = problem.resisting(weights).precondition(gradient)
-        square = float(end.row @ self.subspace.grams[end.resisting] @ end.row)
-        gain = float((gradient.double() * direction.double()).sum()) / square / theta**2
-        self.gains[end.excited, end.resisting] = gain
+        direction = problem.resisting(weights).solve(gradient, self._steps)
         return problem.space.apply(direction[None])[0]
