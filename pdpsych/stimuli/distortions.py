@@ -14,7 +14,7 @@ from pdpsych.stimuli.manifest import KINDS, check_plain, file_stem
 
 FACTORS = ("architecture", "training")
 # Part of the names of files.
-_LONGEST = 80
+_LONGEST = 60
 
 Iterations = Annotated[int, Field(gt=0, le=1_000_000)]
 Groups = dict[str, tuple[str, ...]]

@@ -9,6 +9,7 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike, NDArray
 
 from pdpsych.common.drawing import MARKERS, SERIES, clean, mosaic, new_axes, saturated
+from pdpsych.common.errors import clipped
 from pdpsych.displays.encoding import Encoding, srgb_from_linear
 
 
@@ -93,7 +94,12 @@ def plot_scree(scree: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
         wide = rows.pivot(index="number", columns="image", values="objective")
         ax.plot(wide.index, wide, "-", color=colour, linewidth=0.6, alpha=0.5)
         ax.plot(
-            wide.index, wide.mean(axis=1), f"{marker}-", color=colour, linewidth=2, label=str(name)
+            wide.index,
+            wide.mean(axis=1),
+            f"{marker}-",
+            color=colour,
+            linewidth=2,
+            label=clipped(str(name), 60),
         )
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     ax.set_xlim(0.7, max(scree["number"].max(), 2) + 0.3)
