@@ -6,6 +6,7 @@
       manifest.json            what is in it, how it was made, SHA-256 of every other file
       arrays/IMAGE.npz         image (C, H, W); distortions (P, 2, C, H, W), unit norm; float32
       previews/IMAGE-*.png     to look at; nothing reads them
+      scree.png                objectives, where a question has several pairs
 
 Distortions come in pairs (u, v); P pairs an image. The manifest is written last and the folder
 is renamed into place, so a folder with a manifest is whole.
