@@ -17,10 +17,29 @@ _MOST_NAMES = 6
 class Question(Section):
     """What a pair of principal distortions answers: where these models, or groups, disagree.
 
-    ``name`` is that of the pairs together, ``number`` that of this one among them, each orthogonal
-    to those before. ``groups`` are lists of models by name, empty where each counts for itself.
-    ``objective`` is the variance over ``models`` of log d(u)/d(v), or of their means over
-    ``groups``, None where it is not finite.
+    Attributes
+    ----------
+    name
+        What all pairs that answer it are called.
+    models
+        Names of the models that the pair was chosen by.
+    groups
+        Lists of them by name, empty where each counts for itself.
+    number
+        Of the pair, from 1; each is orthogonal to those before.
+    objective
+        The variance over ``models`` of log d(u)/d(v), or of the means over ``groups``; None where
+        it is not finite.
+
+    Examples
+    --------
+    >>> from pdpsych.stimuli import Question
+    >>> groups = {"no": ("A",), "yes": ("B", "C")}
+    >>> asked = Question(name="gain", models=("A", "B", "C"), groups=groups)
+    >>> asked.describe()
+    'variance of the means of no (A), yes (B, C)'
+    >>> asked.answered({"A": (1.0, 1.0), "B": (2.0, 1.0), "C": (0.5, 1.0)}).objective
+    0.0
     """
 
     name: str = Field(min_length=1, max_length=1000)

@@ -44,7 +44,7 @@ def scree_lines(entries: Sequence[ImageEntry]) -> list[str]:
         lines.append(f"  {name}: {asked[str(name)].describe()}")
         numbered = rows.groupby("number")["objective"]
         lines += [f"    {number}  {_mean_and_range(values)}" for number, values in numbered]
-        wide = rows.pivot(index="image", columns="number", values="objective")
+        wide = rows.groupby(["image", "number"])["objective"].max().unstack()
         beaten = int((wide.iloc[:, 0] < (1 - _SAME) * wide.max(axis=1)).sum())
         if beaten:
             lines.append(f"    pair 1 is not the best at {beaten} of {len(wide)} images: {_LONGER}")

@@ -91,7 +91,7 @@ def plot_scree(scree: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     ax = ax or new_axes(6.5, 3 + 0.2 * scree["question"].nunique())
     for place, (name, rows) in enumerate(scree.groupby("question", sort=False)):
         colour, marker = SERIES[place % len(SERIES)], MARKERS[place % len(MARKERS)]
-        wide = rows.pivot(index="number", columns="image", values="objective")
+        wide = rows.groupby(["number", "image"])["objective"].max().unstack()
         ax.plot(wide.index, wide, "-", color=colour, linewidth=0.6, alpha=0.5)
         ax.plot(
             wide.index,

@@ -124,3 +124,15 @@ def test_a_question_of_unknown_models_is_refused(several):
     (several.path / "manifest.json").write_text(json.dumps(data))
     with refused(field="images[1].pairs[0].question.models", value="E", allowed="D"):
         StimulusSet.open(several.path)
+
+
+def test_pairs_without_a_question_that_have_one_number_are_no_obstacle(several):
+    data = json.loads((several.path / "manifest.json").read_text())
+    for entry in data["images"]:
+        for pair in entry["pairs"]:
+            pair.pop("question", None)
+    (several.path / "manifest.json").write_text(json.dumps(data | {"schema_version": 2}))
+    opened = StimulusSet.open(several.path)
+    assert opened.scree()["number"].tolist() == [1] * 6
+    assert "principal: variance over A, B, C, D" in opened.describe()
+    assert len(plot_scree(opened.scree()).lines) == 3
