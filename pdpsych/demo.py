@@ -10,7 +10,8 @@ from pdpsych.common.errors import InputError
 from pdpsych.common.section import Section, dump, load
 from pdpsych.common.terminal import say
 from pdpsych.displays import Display
-from pdpsych.stimuli.recipe import Preprocess, Principal, Random, Recipe, Source, Space
+from pdpsych.stimuli.distortions import Principal, Random
+from pdpsych.stimuli.recipe import Preprocess, Recipe, Source, Space
 
 NAME = "demo"
 

@@ -6,8 +6,10 @@ from .generation.builder import SetUnfinished as SetUnfinished
 from .generation.builder import generate as generate
 from .images import load_image as load_image
 from .images import sample_names as sample_names
+from .question import Question as Question
 from .recipe import Preprocess as Preprocess
 from .recipe import Recipe as Recipe
+from .set_figures import plot_scree as plot_scree
 from .set_figures import plot_stimuli as plot_stimuli
 from .set_image import SetImage as SetImage
 from .set_image import SetPair as SetPair
@@ -18,6 +20,7 @@ __all__ = [
     "NewImage",
     "NewPair",
     "Preprocess",
+    "Question",
     "Recipe",
     "SetImage",
     "SetPair",
@@ -26,6 +29,7 @@ __all__ = [
     "calibrate",
     "generate",
     "load_image",
+    "plot_scree",
     "plot_stimuli",
     "sample_names",
 ]

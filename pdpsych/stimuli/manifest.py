@@ -17,6 +17,7 @@ from pdpsych.common.files.parsing import parse_json
 from pdpsych.common.files.reading import DOCUMENT, MissingFile, read_bytes, text_of
 from pdpsych.common.section import Section, validate
 from pdpsych.displays.encoding import Encoding
+from pdpsych.stimuli.question import Question
 
 
 def _with_records(manifest: dict[str, Any]) -> dict[str, Any]:
@@ -24,8 +25,19 @@ def _with_records(manifest: dict[str, Any]) -> dict[str, Any]:
     return manifest | {"schema_version": 2, "representations": []}
 
 
-SCHEMA = Schema("set", 2, "generate it again: pdpsych generate RECIPE.yaml", {1: _with_records})
+def _with_questions(manifest: dict[str, Any]) -> dict[str, Any]:
+    """Return a manifest of version 2, without questions, as of version 3."""
+    return manifest | {"schema_version": 3}
+
+
+SCHEMA = Schema(
+    "set",
+    3,
+    "generate it again: pdpsych generate RECIPE.yaml",
+    {1: _with_records, 2: _with_questions},
+)
 MANIFEST = "manifest.json"
+SCREE = "scree.png"
 # By how much the norm of a stored distortion may differ from 1.
 UNIT = 1e-3
 # What recipes ask for, and what was made elsewhere.
@@ -73,13 +85,43 @@ class LinearityCheck(Section):
 
 
 class Pair(Section):
-    """Two distortions of one image, the sensitivities to them, and the solver's certificate."""
+    """Two distortions of one image, the sensitivities to them, and the solver's certificate.
+
+    ``question`` is what principal ones answer; there is none in sets of version 2, where they are
+    of all models.
+    """
 
     name: str = Field(min_length=1, max_length=1000)
     kind: str
+    question: Question | None = None
     sensitivities: dict[str, tuple[Sensitivity, Sensitivity]]
     certificate: dict[str, Any] = Field(default_factory=dict)
     linearity: LinearityCheck | None = None
+
+    @model_validator(mode="after")
+    def _asks_those_it_has(self) -> Pair:
+        for model in self.question.models if self.question else ():
+            if model not in self.sensitivities:
+                raise InputError(
+                    "is none of the models with sensitivities",
+                    field="question.models",
+                    value=model,
+                    allowed=list(self.sensitivities),
+                )
+        return self
+
+    @property
+    def asked(self) -> Question | None:
+        """What it answers, if it is one of principal distortions."""
+        if self.question is None and self.kind == "principal":
+            whole = Question(name="principal", models=tuple(self.sensitivities))
+            return whole.answered(self.sensitivities)
+        return self.question
+
+    @property
+    def pooled_as(self) -> str:
+        """What it is pooled with in scores: pairs that answer one question, or are of one kind."""
+        return self.asked.name if self.asked else self.kind
 
 
 class ImageEntry(Section):
@@ -95,13 +137,7 @@ class ImageEntry(Section):
     @field_validator("name")
     @classmethod
     def _plain(cls, name: str) -> str:
-        if name != file_stem(name):
-            raise InputError(
-                "is no plain name",
-                value=name,
-                allowed="letters, digits, - and _",
-                remedy=f"nearest: {file_stem(name)}",
-            )
+        check_plain(name)
         return name
 
 
@@ -209,6 +245,17 @@ def write_manifest(folder: Path, manifest: Manifest) -> None:
 def file_stem(stem: str) -> str:
     """Return a name that is a plain file name on every system."""
     return "".join(c if c.isalnum() or c in "-_" else "-" for c in stem)
+
+
+def check_plain(name: str) -> None:
+    """Refuse a name that is no plain file name on every system."""
+    if name != file_stem(name):
+        raise InputError(
+            "is no plain name",
+            value=name,
+            allowed="letters, digits, - and _",
+            remedy=f"nearest: {file_stem(name)}",
+        )
 
 
 def array_file(image: str) -> str:

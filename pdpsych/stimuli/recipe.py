@@ -8,15 +8,24 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BeforeValidator, Field, field_validator, model_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from pdpsych.common.errors import InputError
 from pdpsych.common.section import Section, validate
 from pdpsych.displays.encoding import Encoding
 from pdpsych.models.address import Model, representation_names
+from pdpsych.stimuli.distortions import (
+    Distortion,
+    Eigen,
+    Generalized,
+    Principal,
+    Random,
+    check_asked,
+    check_distinct,
+    members_of,
+)
 
 Share = Annotated[float, Field(ge=0, le=1)]
-Iterations = Annotated[int, Field(gt=0, le=1_000_000)]
 
 
 class Source(Section):
@@ -78,50 +87,6 @@ class Preprocess(Section):
         if ends[0] >= ends[1]:
             raise InputError("the first end must be below the second", value=ends)
         return ends
-
-
-class Principal(Section):
-    """The principal distortions of all models of the recipe."""
-
-    kind: Literal["principal"]
-    iterations: Iterations = 60
-    restarts: int = Field(1, gt=0, le=1000)
-
-
-class Eigen(Section):
-    """The most and the least visible distortion of one model."""
-
-    kind: Literal["eigen"]
-    model: str
-    iterations: Iterations = 60
-
-
-class Generalized(Section):
-    """The distortions that extremise the ratio of two models' sensitivities."""
-
-    kind: Literal["generalised"]
-    models: tuple[str, str]
-    iterations: Iterations = 60
-
-
-class Random(Section):
-    """Pairs of white-noise distortions, the baseline of the paper's figure 1."""
-
-    kind: Literal["random"]
-    pairs: int = Field(1, gt=0, le=1000)
-
-
-def _one_spelling(distortion: Any) -> Any:
-    """Take ``generalized`` for ``generalised``, the name that sets have."""
-    if isinstance(distortion, dict) and distortion.get("kind") == "generalized":
-        return distortion | {"kind": "generalised"}
-    return distortion
-
-
-Distortion = Annotated[
-    Annotated[Principal | Eigen | Generalized | Random, Field(discriminator="kind")],
-    BeforeValidator(_one_spelling),
-]
 
 
 class Linearity(Section):
@@ -261,27 +226,33 @@ class Recipe(Section):
 
     @field_validator("distortions")
     @classmethod
-    def _once(cls, distortions: tuple[Distortion, ...]) -> tuple[Distortion, ...]:
-        # Pairs are named by these.
-        names = [d.model_dump(include={"kind", "model", "models"}) for d in distortions]
-        for name in names:
-            if names.count(name) > 1:
-                what = " ".join(map(str, name.values()))
-                raise InputError(
-                    "each kind, with its models, once", value=what, remedy="random takes pairs"
-                )
+    def _askable(
+        cls, distortions: tuple[Distortion, ...], info: ValidationInfo
+    ) -> tuple[Distortion, ...]:
+        check_distinct(distortions)
+        members = members_of(info.data.get("models", ()))
+        known = [member.name for member in members]
+        for number, distortion in enumerate(distortions):
+            if not known:
+                # What is wrong with the models is told.
+                break
+            if isinstance(distortion, Principal):
+                try:
+                    check_asked(distortion, members)
+                except InputError as error:
+                    raise error.within(field=f"[{number}]") from None
+            if isinstance(distortion, Eigen | Generalized):
+                _check_named(distortion, known)
         return distortions
 
     @model_validator(mode="after")
-    def _models_named(self) -> Recipe:
-        known = self.representation_names
-        for distortion in self.distortions:
-            named = getattr(distortion, "models", ()) or (getattr(distortion, "model", None),)
-            for name in named:
-                if name is not None and name not in known:
-                    raise InputError(
-                        "is not among models", field="distortions", value=name, allowed=known
-                    )
+    def _directions_enough(self) -> Recipe:
+        size, grey = self.preprocess.size, self.preprocess.colour == "grey"
+        if size is None:
+            return self
+        pixels = size**2 if isinstance(size, int) else size[0] * size[1]
+        most = pixels * (1 if grey or self.space.luminance else 3)
+        self.check_pairs(most)
         return self
 
     @model_validator(mode="after")
@@ -301,6 +272,18 @@ class Recipe(Section):
         """Names of all representations of the models, in order."""
         return representation_names(self.models)
 
+    def check_pairs(self, dimension: int) -> None:
+        """Refuse more pairs than there are directions for in a space of that dimension."""
+        for number, distortion in enumerate(self.distortions):
+            if isinstance(distortion, Principal) and 2 * distortion.pairs > dimension:
+                raise InputError(
+                    f"more than fit into {dimension} dimensions, 2 for each pair",
+                    field=f"distortions[{number}].pairs",
+                    value=distortion.pairs,
+                    allowed=f"at most {dimension // 2}",
+                    remedy="ask for fewer, or allow more in space",
+                )
+
     def changed_since(self, earlier: dict[str, Any]) -> tuple[str, ...]:
         """Return the keys that differ from a recipe as a manifest has it.
 
@@ -311,6 +294,13 @@ class Recipe(Section):
         with suppress(InputError):
             earlier = validate(earlier, Recipe, "manifest").model_dump(mode="json")
         return tuple(key for key in {**earlier, **now} if earlier.get(key) != now.get(key))
+
+
+def _check_named(distortion: Eigen | Generalized, known: list[str]) -> None:
+    named = (distortion.model,) if isinstance(distortion, Eigen) else distortion.models
+    for name in named:
+        if name not in known:
+            raise InputError("is not among models", value=name, allowed=known)
 
 
 def _of_recipe(error: InputError) -> InputError:

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from pdpsych.stimuli.log_ratios import log_ratio
-from pdpsych.stimuli.manifest import LinearityCheck, Manifest, Pair
+from pdpsych.stimuli.manifest import SCREE, LinearityCheck, Manifest, Pair
+from pdpsych.stimuli.scree import scree_lines
 
 # Of more models than these, the ones at the ends are listed.
 SHOWN = 6
@@ -18,7 +19,7 @@ def summary(manifest: Manifest, path: Path, sha256: str) -> str:
     pairs = _labelled_pairs(manifest)
     more = len(pairs) - _MOST_PAIRS
     rest = [f"  and {more} more; pdpsych inspect shows all"] if more > 0 else []
-    head, tail = _head(manifest, path, sha256), _pictures(path)
+    head, tail = _head(manifest, path, sha256), _pictures(manifest, path)
     return "\n".join([*head, *_ratio_lines(pairs[:_MOST_PAIRS]), *rest, tail])
 
 
@@ -26,8 +27,8 @@ def description(manifest: Manifest, path: Path, sha256: str) -> str:
     """Say what is in a set: each pair, and how far its sensitivities hold."""
     pairs = _labelled_pairs(manifest)
     linear = _linearity_lines([(label, p.linearity) for label, p in pairs if p.linearity])
-    head, tail = _head(manifest, path, sha256), _pictures(path)
-    return "\n".join([*head, *_ratio_lines(pairs), *linear, tail])
+    head, tail = _head(manifest, path, sha256), _pictures(manifest, path)
+    return "\n".join([*head, *_ratio_lines(pairs), *scree_lines(manifest.images), *linear, tail])
 
 
 def _labelled_pairs(manifest: Manifest) -> list[tuple[str, Pair]]:
@@ -47,8 +48,9 @@ def _head(manifest: Manifest, path: Path, sha256: str) -> list[str]:
     ]
 
 
-def _pictures(path: Path) -> str:
-    return f"pictures: {path / 'previews'}"
+def _pictures(manifest: Manifest, path: Path) -> str:
+    places = ["previews", *(file for file in [SCREE] if file in manifest.files)]
+    return f"pictures: {', '.join(str(path / place) for place in places)}"
 
 
 def _model_lines(manifest: Manifest) -> list[str]:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike, NDArray
 
-from pdpsych.common.drawing import mosaic, new_axes, saturated
+from pdpsych.common.drawing import MARKERS, SERIES, clean, mosaic, new_axes, saturated
+from pdpsych.common.errors import clipped
 from pdpsych.displays.encoding import Encoding, srgb_from_linear
 
 
@@ -61,6 +64,51 @@ def plot_stimuli(
         changed = picture + rms * np.sqrt(picture.size) * distortion
         panels.append((_shown(changed, encoding), f"s + α{name}\nRMS contrast {rms:g}"))
     return mosaic(ax, panels)
+
+
+def plot_scree(scree: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
+    """Draw the objective F of principal pairs over their number: how many are worth measuring.
+
+    A colour is a question; thin lines are images, the thick one is their mean.
+
+    Parameters
+    ----------
+    scree
+        Columns image, question, number, objective: what
+        :meth:`pdpsych.stimuli.StimulusSet.scree` returns.
+    ax
+        Where to draw; by default on a new figure.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from pdpsych.stimuli import plot_scree
+    >>> scree = pd.DataFrame({"image": ["cat", "cat", "dog", "dog"], "question": "principal"})
+    >>> ax = plot_scree(scree.assign(number=[1, 2, 1, 2], objective=[6.0, 2.0, 5.0, 3.0]))
+    >>> ax.lines[-1].get_ydata().tolist()
+    [5.5, 2.5]
+    """
+    ax = ax or new_axes(6.5, 3 + 0.2 * scree["question"].nunique())
+    for place, (name, rows) in enumerate(scree.groupby("question", sort=False)):
+        colour, marker = SERIES[place % len(SERIES)], MARKERS[place % len(MARKERS)]
+        wide = rows.groupby(["number", "image"])["objective"].max().unstack()
+        ax.plot(wide.index, wide, "-", color=colour, linewidth=0.6, alpha=0.5)
+        ax.plot(
+            wide.index,
+            wide.mean(axis=1),
+            f"{marker}-",
+            color=colour,
+            linewidth=2,
+            label=clipped(str(name), 60),
+        )
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+    ax.set_xlim(0.7, max(scree["number"].max(), 2) + 0.3)
+    ax.set_ylim(bottom=0)
+    ax.set_xlabel("number of the pair")
+    ax.set_ylabel("objective F  [nat²]")
+    # Above, where long names have room.
+    ax.legend(frameon=False, fontsize="small", loc="lower left", bbox_to_anchor=(0, 1))
+    return clean(ax)
 
 
 def _shown(image: NDArray[np.floating], encoding: Encoding) -> NDArray[np.floating]:

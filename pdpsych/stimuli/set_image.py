@@ -14,6 +14,7 @@ from pdpsych.common.results import Result
 from pdpsych.displays.encoding import Encoding
 from pdpsych.stimuli.log_ratios import log_ratio
 from pdpsych.stimuli.manifest import ImageEntry, LinearityCheck, Pair
+from pdpsych.stimuli.question import Question, told
 
 Array = NDArray[np.float32]
 
@@ -69,6 +70,11 @@ class SetPair(Result):
         return self.entry.kind
 
     @property
+    def question(self) -> Question | None:
+        """What a principal pair answers, with its objective; None for others."""
+        return self.entry.asked
+
+    @property
     def sensitivities(self) -> dict[str, tuple[float, float]]:
         """Sensitivity of each model to u and to v."""
         return dict(self.entry.sensitivities)
@@ -103,6 +109,8 @@ class SetPair(Result):
     def describe(self) -> str:
         """Say what it is, and the log ratio of each model's sensitivities."""
         lines = [f"{self.image}/{self.name}, {self.kind}"]
+        if self.question:
+            lines.append(f"  {self.question.describe()}: {told(self.question.objective)}")
         for model, (u, v) in self.sensitivities.items():
             lines.append(f"  {model}: d(u) {u:.4g}, d(v) {v:.4g}, log ratio {log_ratio(u, v):+.2f}")
         return "\n".join(lines)

@@ -6,6 +6,7 @@
       manifest.json            what is in it, how it was made, SHA-256 of every other file
       arrays/IMAGE.npz         image (C, H, W); distortions (P, 2, C, H, W), unit norm; float32
       previews/IMAGE-*.png     to look at; nothing reads them
+      scree.png                objectives, where a question has several pairs
 
 Distortions come in pairs (u, v); P pairs an image. The manifest is written last and the folder
 is renamed into place, so a folder with a manifest is whole.
@@ -39,6 +40,7 @@ from pdpsych.stimuli.manifest import (
     place_in,
     read_manifest,
 )
+from pdpsych.stimuli.scree import scree_table
 from pdpsych.stimuli.set_image import ImageArrays, SetImage
 
 if TYPE_CHECKING:
@@ -181,9 +183,13 @@ class StimulusSet(Result):
         )
 
     def sensitivities(self) -> pd.DataFrame:
-        """Return d(ε) of every model, one row per image, pair, model and distortion."""
+        """Return d(ε) of every model, one row per image, pair, model and distortion.
+
+        The column ``kind`` is the kind of the pair, for principal ones what they answer: the name
+        of the question.
+        """
         rows = [
-            (entry.name, pair.name, pair.kind, number, model, values[number - 1])
+            (entry.name, pair.name, pair.pooled_as, number, model, values[number - 1])
             for entry in self.manifest.images
             for pair in entry.pairs
             for model, values in pair.sensitivities.items()
@@ -204,6 +210,14 @@ class StimulusSet(Result):
             If one is not finite: the model sees nothing of a distortion.
         """
         return log_ratio_table(self.sensitivities(), self.path)
+
+    def scree(self) -> pd.DataFrame:
+        """Return the objective F of every principal pair: how much its models disagree on it.
+
+        Columns image, question, pair, number, objective: pairs that answer one question are
+        numbered from 1, each orthogonal to those before.
+        """
+        return scree_table(self.manifest.images)
 
     def plot(self, image: str, pair: str, *, rms: float = 0.05, ax: Axes | None = None) -> Axes:
         """Draw a pair: base image, both distortions, and both distorted images at a contrast.

@@ -48,8 +48,13 @@ def small(name, folder, architectures, distortions, images):
         model["weights"] = "random" if model["weights"] == "IMAGENET1K_V1" else "random-1"
     recipe["images"] = [{"sample": image} for image in images]
     recipe["preprocess"] |= {"resize": 72, "size": 64}
-    recipe["distortions"] = [d for d in recipe["distortions"] if d["kind"] in distortions]
-    recipe["distortions"][0] |= distortions[recipe["distortions"][0]["kind"]]
+    recipe["distortions"] = [
+        d | distortions[d["kind"]]
+        for d in recipe["distortions"]
+        if d["kind"] in distortions
+        # One architecture is no two groups.
+        and (d.get("separate") != "architecture" or len(architectures) > 1)
+    ]
     recipe["linearity"] = None
     path = folder / f"{name}.yaml"
     path.write_text(yaml.safe_dump(recipe))
@@ -65,7 +70,8 @@ def test_the_recipes_name_26_layers_of_two_architectures_in_two_trainings(name):
     assert sum(len(m.layers) for m in recipe.models) == 26
     for model in recipe.models:
         assert (model.weights == "IMAGENET1K_V1") == (model.training == "ImageNet")
-    assert [d.kind for d in recipe.distortions] == ["principal", "random"]
+    names = [name for d in recipe.distortions for name in d.names]
+    assert names == ["principal", "principal-training", "principal-architecture", "random-1"]
     assert recipe.preprocess.size == 224
     assert (recipe.preprocess.resize, recipe.preprocess.colour) == (256, "rgb")
 
@@ -82,6 +88,13 @@ def test_from_recipe_to_figure(tmp_path, figure2, capsys):
     wanted = {"principal": {"iterations": 2}}
     recipe = small("dnn-shape-bias", tmp_path, ["alexnet"], wanted, ["astronaut", "coffee"])
     made = generate(recipe, out=tmp_path / "set")
+    separated = made["coffee"]["principal-training"].question
+    assert {group: len(layers) for group, layers in separated.groups.items()} == {
+        "ImageNet": 7,
+        "Stylized ImageNet": 7,
+    }
+    figure2(made.path, "--pair", "principal-training", "--out", tmp_path / "out")
+    assert "14 layers on the principal-training distortions" in capsys.readouterr().out
     figure2(made.path, "--out", tmp_path / "out")
     said = capsys.readouterr().out
     assert "14 layers on the principal distortions, mean over 2 images" in said
@@ -91,7 +104,10 @@ def test_from_recipe_to_figure(tmp_path, figure2, capsys):
     assert layers["training"].value_counts().tolist() == [7, 7]
     for _, rows in layers.groupby("network"):
         assert rows["depth"].tolist() == pytest.approx(np.linspace(0, 1, 7))
-    wide = made.log_ratios().pivot(index="model", columns="image", values="log_ratio")
+    ratios = made.log_ratios()
+    wide = ratios[ratios["pair"] == "principal"].pivot(
+        index="model", columns="image", values="log_ratio"
+    )
     means = layers.set_index("name")["log_ratio"][wide.index].to_numpy()
     both = [wide.to_numpy() @ np.array(signs) / 2 for signs in ([1, 1], [1, -1])]
     assert any(np.allclose(means, sign * mean) for mean in both for sign in (1, -1))

@@ -74,7 +74,7 @@ def finished(study, tmp_path_factory):
 def test_added_models_are_marked_in_what_is_printed_and_kept(study, finished):
     output, _ = finished
     assert output.count("LGG") >= 2
-    marked = [line for line in output.splitlines() if line.endswith("(added)")]
+    marked = [line for line in output.splitlines() if line.endswith("(took no part)")]
     assert len(marked) == 4
     assert all("LGG" in line or "python:command_net:Net/blur" in line for line in marked)
     results = study / "analysis/results/main"
@@ -85,8 +85,8 @@ def test_added_models_are_marked_in_what_is_printed_and_kept(study, finished):
         "python:command_net:Net/blur",
     }
     page = (results / "report.html").read_text(encoding="utf-8")
-    assert "LGG (added)" in page
-    assert "did not take part in choosing the distortions" in page
+    assert "LGG (took no part)" in page
+    assert "the distortions were chosen by other models" in page
 
 
 def test_it_says_whose_trials_were_fitted_and_where_the_report_is(study, finished):

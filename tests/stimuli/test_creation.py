@@ -36,7 +36,7 @@ def test_what_is_given_is_what_is_there(tmp_path):
     made = StimulusSet.create(tmp_path / "sets" / "mine", {"cat": new}, floor=0.02)
     assert made == StimulusSet.open(tmp_path / "sets" / "mine")
     assert (made.name, made.images, made.models) == ("mine", ("cat",), ("A", "B"))
-    assert made.manifest.schema_version == 2
+    assert made.manifest.schema_version == 3
     assert made.manifest.floor == 0.02
     assert made.manifest.images[0].source == "drawn"
     np.testing.assert_allclose(made["cat"].base, new.base, atol=1e-7)

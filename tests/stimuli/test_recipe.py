@@ -86,13 +86,13 @@ def test_images_may_be_as_small_as_digits(tmp_path):
 @pytest.mark.parametrize(
     ("distortions", "what"),
     [
-        ("[{kind: random}, {kind: random, pairs: 2}]", "random"),
+        ("[{kind: random}, {kind: random, pairs: 2}]", "random-1"),
         ("[{kind: principal}, {kind: principal, iterations: 2}]", "principal"),
-        ("[{kind: eigen, model: LN}, {kind: eigen, model: LN}]", "eigen LN"),
+        ("[{kind: eigen, model: LN}, {kind: eigen, model: LN}]", "eigen-LN"),
     ],
 )
 def test_pairs_that_would_have_one_name_are_refused(tmp_path, distortions, what):
-    with refused(file="recipe.yaml", field="distortions", value=what):
+    with refused(file="recipe.yaml", field="distortions[1]", value=what):
         _recipe(tmp_path, f"models: [LN, LG]\ndistortions: {distortions}\n")
     several = "[{kind: eigen, model: LN}, {kind: eigen, model: LG}]"
     assert len(_recipe(tmp_path, f"models: [LN, LG]\ndistortions: {several}\n").distortions) == 2

@@ -54,7 +54,7 @@ def first_version(tmp_path):
 def test_a_set_of_version_1_is_read_as_one_of_the_present(first_version):
     before = (first_version / "manifest.json").read_bytes()
     opened = StimulusSet.open(first_version)
-    assert opened.manifest.schema_version == 2
+    assert opened.manifest.schema_version == 3
     assert opened.manifest.representations == ()
     assert opened["cat"].base.shape == (1, 8, 8)
     ratios = opened.log_ratios().set_index("model")["log_ratio"]
@@ -70,3 +70,26 @@ def test_what_version_1_did_not_have_is_not_read_in_it(first_version):
     path.write_text(json.dumps(json.loads(path.read_text()) | {"novelty": 1}), encoding="utf-8")
     with refused(file="manifest.json", field="novelty"):
         StimulusSet.open(first_version)
+
+
+@pytest.fixture
+def second_version(first_version):
+    """Write a set of version 2: with representations, without questions."""
+    path = first_version / "manifest.json"
+    manifest = json.loads(path.read_text())
+    path.write_text(json.dumps(manifest | {"schema_version": 2, "representations": []}, indent=1))
+    return first_version
+
+
+def test_principal_pairs_of_version_2_are_of_all_models(second_version):
+    before = (second_version / "manifest.json").read_bytes()
+    opened = StimulusSet.open(second_version)
+    assert opened.manifest.schema_version == 3
+    question = opened["cat"]["principal"].question
+    assert (question.name, question.models, question.groups) == ("principal", ("LN", "LG"), {})
+    # The variance of log 2 and −log 4.
+    assert question.objective == pytest.approx((np.log(8) / 2) ** 2)
+    assert opened.scree()["number"].tolist() == [1]
+    assert opened.log_ratios()["kind"].unique().tolist() == ["principal"]
+    assert (second_version / "manifest.json").read_bytes() == before
+    assert opened.is_known_as(hashlib.sha256(before).hexdigest())

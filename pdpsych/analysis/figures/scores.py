@@ -12,10 +12,12 @@ from matplotlib.ticker import FixedLocator, LogLocator, NullFormatter
 
 from pdpsych.analysis.fitting.binomial import wilson
 from pdpsych.analysis.names import CONDITION, EVERYONE, Floats
+from pdpsych.analysis.scoring.questions import NO_PART
 from pdpsych.common.drawing import BAND, BLACK, BLUE, GREY, ORANGE, clean, new_axes
 from pdpsych.experiments.placement.psychometric import proportion_correct
 
 Condition = tuple[str, str, str, int]
+_MOST_BESIDE = 3
 
 
 def plot_log_ratios(
@@ -23,14 +25,15 @@ def plot_log_ratios(
     human: pd.DataFrame,
     *,
     kind: str = "principal",
+    pair: str | None = None,
     ax: Axes | None = None,
 ) -> Axes:
     """Draw log sensitivity ratios of all models and the human on one kind of distortion.
 
-    One row each; a dot is an image (its pairs averaged), always at the same height in its row,
-    a bar the mean over images. The human's dots have the intervals of the analysis. Which of a
-    pair's distortions is u changes signs only; other than random pairs are turned so that models
-    deviate from their mean as on the first image.
+    One row each; a dot is an image (its pairs of the kind averaged), always at the same height in
+    its row, a bar the mean over images. The human's dots have the intervals of the analysis. Which
+    of a pair's distortions is u changes signs only; other than random pairs are turned so that
+    models deviate from their mean as on the first image.
 
     Parameters
     ----------
@@ -42,6 +45,8 @@ def plot_log_ratios(
         what stands there for participant "all" is drawn.
     kind
         Kind of distortions.
+    pair
+        Name of the pairs to draw, by default all of the kind.
     ax
         Axes to draw on, new ones by default.
 
@@ -61,6 +66,8 @@ def plot_log_ratios(
     ax = ax or new_axes(5, 3.2)
     models = scores[scores["kind"] == kind]
     human = human[(human["kind"] == kind) & (human["participant"] == EVERYONE)]
+    if pair is not None:
+        models, human = (table[table["pair"] == pair] for table in (models, human))
     if kind != "random":
         models, human = _turned(models, human)
     names = [*dict.fromkeys(models["model"]), "Human"]
@@ -79,26 +86,44 @@ def plot_log_ratios(
     ax.set_yticks(range(len(names)), names)
     ax.set_ylim(len(names) - 0.45, -0.55)
     ax.set_xlabel("log sensitivity ratio  log d(u)/d(v)  [nat]")
-    ax.set_title(f"{kind} distortions")
+    ax.set_title(f"{pair or kind} distortions", fontsize="medium")
     return clean(ax)
 
 
 def log_ratio_panels(scores: pd.DataFrame, human: pd.DataFrame) -> Figure:
     """Draw :func:`plot_log_ratios` for each kind side by side, on one x axis (figure 1C).
 
+    Several pairs of an image that are not random are drawn apart: what models make of one says
+    nothing of another, and an average over them would say nothing at all.
+
     Parameters
     ----------
     scores, human
         As for :func:`plot_log_ratios`.
     """
-    kinds = list(dict.fromkeys(scores["kind"]))
-    rows = scores["model"].nunique() + 1
-    size = (max(4.2 * len(kinds), 6), 1.3 + 0.42 * rows)
+    drawn = [
+        (kind, pair) for kind in dict.fromkeys(scores["kind"]) for pair in _pairs(scores, kind)
+    ]
+    columns = min(len(drawn), _MOST_BESIDE)
+    rows = -(-len(drawn) // columns)
+    size = (max(4.2 * columns, 6), rows * (1.3 + 0.42 * (scores["model"].nunique() + 1)))
     figure = Figure(figsize=size, layout="constrained")
-    axes = figure.subplots(1, len(kinds), sharex=True, sharey=True, squeeze=False)
-    for kind, ax in zip(kinds, axes[0], strict=True):
-        plot_log_ratios(scores, human, kind=kind, ax=ax)
+    axes = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False).ravel()
+    for (kind, pair), ax in zip(drawn, axes, strict=False):
+        plot_log_ratios(scores, human, kind=kind, pair=pair, ax=ax)
+    for ax in axes[len(drawn) :]:
+        ax.set_axis_off()
+    for ax in axes[len(drawn) - columns : len(drawn)]:
+        # There may be none below.
+        ax.tick_params(labelbottom=True)
     return figure
+
+
+def _pairs(scores: pd.DataFrame, kind: str) -> list[str | None]:
+    """Return the pairs of a kind to draw apart; None for all together."""
+    own = scores[scores["kind"] == kind]
+    several = own.groupby("image")["pair"].nunique().max() > 1
+    return list(dict.fromkeys(own["pair"])) if several and kind != "random" else [None]
 
 
 def plot_scores(
@@ -152,7 +177,7 @@ def plot_scores(
     ax.hlines(y, table["low"], table["high"], color=BLUE, linewidth=2)
     ax.plot(table["score"], y, "o", color=BLUE, markersize=7, label="to the mean of all")
     names = [
-        name + ("" if taken else " (added)")
+        name + ("" if taken else NO_PART)
         for name, taken in zip(table["model"], table["took_part"], strict=True)
     ]
     ax.set_yticks(y, names)

@@ -12,8 +12,10 @@ from pdpsych import __version__
 from pdpsych.analysis.fitting.exclusion import describe_excluded
 from pdpsych.analysis.fitting.fit import Fit
 from pdpsych.analysis.fitting.trials import Trials
+from pdpsych.analysis.scoring.questions import in_words
 from pdpsych.analysis.scoring.score import Scores
 from pdpsych.analysis.words import counted
+from pdpsych.stimuli.stimulus_set import StimulusSet
 
 _BIBTEX = """@inproceedings{feather2025,
   author = {Feather, Jenelle and Lipshutz, David and Harvey, Sarah E. and Williams, Alex H. and
@@ -123,7 +125,7 @@ def _people(fit: Fit) -> str:
 def _stimuli(trials: Trials, fit: Fit) -> str:
     opened = trials.stimulus_set
     pairs = fit.thresholds[["image", "pair"]].drop_duplicates()
-    kinds = {(e.name, p.name): p.kind for e in opened.manifest.images for p in e.pairs}
+    kinds = {(e.name, p.name): p.pooled_as for e in opened.manifest.images for p in e.pairs}
     shown = [kinds[key] for key in zip(pairs["image"], pairs["pair"], strict=True)]
     counts = pd.Series(shown).value_counts(sort=False)
     listed = " and ".join(f"{count} {escape(str(kind))}" for kind, count in counts.items())
@@ -133,8 +135,15 @@ def _stimuli(trials: Trials, fit: Fit) -> str:
         f"Stimuli were {counted(pairs['image'].nunique(), 'image')} ({sizes} pixels), each with "
         f"pairs of distortions ({listed} in all); principal distortions maximise the variance of "
         f"the log sensitivity ratio over {counted(len(opened.models), 'model')} (Feather et al. "
-        f"2025), with a floor of η = {opened.manifest.floor:g} on sensitivities."
+        f"2025){_others(opened, set(shown))}, with a floor of η = {opened.manifest.floor:g} on "
+        "sensitivities."
     )
+
+
+def _others(opened: StimulusSet, shown: set[str]) -> str:
+    """Say what the principal distortions maximise that are not of each model of the set."""
+    asked = {name: words for name, words in in_words(opened).items() if name in shown}
+    return "".join(f"; {escape(name)} ones the {escape(words)}" for name, words in asked.items())
 
 
 def _procedure(config: dict[str, Any]) -> str:

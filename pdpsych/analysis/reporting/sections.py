@@ -16,9 +16,12 @@ from pdpsych.analysis.names import CONDITION
 from pdpsych.analysis.reporting.findings import Findings
 from pdpsych.analysis.reporting.markup import Gallery, html_table, p_text, short, with_interval
 from pdpsych.analysis.reporting.methods import methods
+from pdpsych.analysis.scoring.questions import NO_PART
 from pdpsych.analysis.scoring.score import Scores
 from pdpsych.analysis.scoring.separation import gain_over_random
+from pdpsych.analysis.words import capitalised
 from pdpsych.experiments.logs.session_log import SessionLog
+from pdpsych.stimuli.manifest import KINDS
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -38,7 +41,7 @@ def ranking(found: Findings) -> str:
         shown = pd.DataFrame(
             {
                 "rank": rows["rank"],
-                "model": rows["model"].where(rows["took_part"], rows["model"] + " (added)"),
+                "model": rows["model"].where(rows["took_part"], rows["model"] + NO_PART),
                 "mean score [nat]": with_interval(rows, "score", "low", "high"),
                 "median score [nat]": with_interval(rows, "median", "median_low", "median_high"),
                 "difference to the closest [nat]": with_interval(
@@ -55,13 +58,15 @@ def ranking(found: Findings) -> str:
 
 
 def _ranking_caption(scores: Scores, kind: str, first: pd.Series) -> str:
+    asked = scores.source.get("questions", {})
+    about = f", {asked[kind]}" if kind in asked else ""
     text = (
-        f"{kind.capitalize()} distortions; images: {first['images']}; "
+        f"{capitalised(kind)} distortions{about}; images: {first['images']}; "
         f"{100 * scores.level:g} % intervals. With data as noisy as these a perfect model "
         f"would score about {first['expected_perfect']:.2f}."
     )
-    if not scores.ranking["took_part"].all():
-        text += " (added): did not take part in choosing the distortions."
+    if not scores.ranking[scores.ranking["kind"] == kind]["took_part"].all():
+        text += f"{NO_PART}: the distortions were chosen by other models."
     limits = scores.ceiling[scores.ceiling["kind"] == kind]
     if limits.empty:
         return text
@@ -103,7 +108,7 @@ def differences(found: Findings) -> str:
                         "separated": shown["separated"].map({True: "yes", False: "no"}),
                     }
                 ),
-                f"{str(kind).capitalize()} distortions; {100 * scores.level:g} % intervals, "
+                f"{capitalised(str(kind))} distortions; {100 * scores.level:g} % intervals, "
                 f"simultaneous over all pairs of models; {len(shown)} of {len(rows)} pairs, all "
                 "are in differences.csv.",
             )
@@ -132,11 +137,11 @@ def stimuli(found: Findings) -> str:
     measured = (
         fit.thresholds[["image", "pair"]].drop_duplicates().itertuples(index=False, name=None)
     )
-    kinds = {(e.name, p.name): p.kind for e in opened.manifest.images for p in e.pairs}
+    kinds = {(e.name, p.name): p.pooled_as for e in opened.manifest.images for p in e.pairs}
     first: dict[tuple[str, str], tuple[str, str]] = {}
     for image, pair in measured:
         first.setdefault((image, kinds[image, pair]), (image, pair))
-    every = sorted(first.values(), key=lambda row: kinds[row] != "principal")
+    every = sorted(first.values(), key=lambda row: kinds[row] in KINDS[1:])
     shown = every[:_MOST_STIMULI]
     note = f"{len(shown)} of {len(kinds)} pairs of the set; all are in its previews."
     drawn = [

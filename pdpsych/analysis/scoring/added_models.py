@@ -94,7 +94,7 @@ class AddedModels(Result):
             If one is not finite: the model sees nothing of a distortion.
         """
         rows = [
-            (entry.name, pair.name, pair.kind, model.name, False)
+            (entry.name, pair.name, pair.pooled_as, model.name, False)
             + model.sensitivities[entry.name][pair.name]
             for model in self.added
             for entry in self.stimulus_set.manifest.images

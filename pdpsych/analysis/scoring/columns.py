@@ -7,7 +7,7 @@ from pdpsych.common.tables import Column, Columns
 _PAIR: Columns = {
     "image": Column("base image"),
     "pair": Column("pair of distortions (u, v) of the image"),
-    "kind": Column("how the pair was made"),
+    "kind": Column("how the pair was made; of principal ones, the question they answer"),
     "model": Column("model"),
     "took_part": Column("whether the model took part in choosing the distortions"),
     "low": Column("lower end of the interval", "nat"),
@@ -53,7 +53,7 @@ RANKING: Columns = _PAIR | {
     "probability_closest": Column("share of draws in which the model is the closest"),
 }
 DIFFERENCES: Columns = {
-    "kind": Column("how the pairs of distortions were made"),
+    "kind": Column("how the pairs were made; of principal ones, the question they answer"),
     "model": Column("the closer of two models"),
     "other": Column("the other model"),
     "difference": Column("mean score of the other minus that of the closer model", "nat"),
@@ -67,7 +67,7 @@ DIFFERENCES: Columns = {
     "separated": Column("whether the interval leaves 0 out"),
 }
 CEILING: Columns = {
-    "kind": Column("how the pairs of distortions were made"),
+    "kind": Column("how the pairs were made; of principal ones, the question they answer"),
     "participants": Column("participants compared with each other", "count"),
     "images": Column("base images on which they can be", "count"),
     "everyone": Column(
@@ -82,7 +82,7 @@ CEILING: Columns = {
     "others_high": Column("upper end of that interval", "nat"),
 }
 SEPARATION: Columns = {
-    "kind": Column("how the pairs of distortions were made"),
+    "kind": Column("how the pairs were made; of principal ones, the question they answer"),
     "images": Column("base images", "count"),
     "predicted": Column(
         "standard deviation over models of log ratios, root mean square over pairs", "nat"

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 import pandas as pd
 
 from pdpsych.analysis.scoring.differences import NEGLIGIBLE
+from pdpsych.stimuli.manifest import KINDS
 
 _MOST_NAMES = 6
 
@@ -45,9 +46,13 @@ def conclude(ranking: pd.DataFrame, level: float) -> str:
 
 
 def deciding_kind(kinds: Iterable[str]) -> str:
-    """Return the kind of distortions the conclusion rests on."""
+    """Return the kind of distortions the conclusion rests on.
+
+    Principal ones where there are any: those of all models, else of the first question.
+    """
     known = list(dict.fromkeys(kinds))
-    return "principal" if "principal" in known else known[0]
+    asked = [kind for kind in known if kind not in KINDS]
+    return "principal" if "principal" in known else (asked or known)[0]
 
 
 def possibly_closest(rows: pd.DataFrame) -> list[str]:

@@ -38,7 +38,7 @@ COLUMNS: Columns = {
     "participants": Column("number of participants", "count"),
     "trials": Column("number of trials", "count"),
     "simulated": Column("whether any session was simulated"),
-    "kind": Column("how the pairs of distortions were made"),
+    "kind": Column("how the pairs were made; of principal ones, the question they answer"),
     "model": Column("model"),
     "took_part": Column("whether the model took part in choosing the distortions"),
     "weights_sha256": Column("of the model's weights, empty if it has none"),

@@ -22,6 +22,7 @@ from pdpsych.analysis.scoring.differences import differences
 from pdpsych.analysis.scoring.human import HumanRatios, human_ratios, ratio_table
 from pdpsych.analysis.scoring.mean_score import Distances, mean_scores
 from pdpsych.analysis.scoring.pooling import pool
+from pdpsych.analysis.scoring.questions import NO_PART, chosen_by, in_words, took_part
 from pdpsych.analysis.scoring.ranking import rank
 from pdpsych.analysis.scoring.score_tables import score_table
 from pdpsych.analysis.scoring.separation import gain_over_random, separation
@@ -103,24 +104,25 @@ class Scores(Result):
 
     def describe(self) -> str:
         """Give the ranking of each kind of distortion and the conclusion."""
-        parts = []
+        parts, asked = [], self.source.get("questions", {})
         for kind, rows in self.ranking.groupby("kind", sort=False):
             first = rows.iloc[0]
+            about = f" ({asked[kind]})" if kind in asked else ""
             parts.append(
-                f"mean score on {kind} distortions, {100 * self.level:g} % interval, nats "
+                f"mean score on {kind} distortions{about}, {100 * self.level:g} % interval, nats "
                 f"(a perfect model: {first['expected_perfect']:.2f})"
             )
             width = rows["model"].str.len().max()
             listed = max(4, _MOST_LINES // self.ranking["kind"].nunique())
             parts += [
                 f"  {row['rank']}. {row['model']:<{width}}  {row['score']:.2f} "
-                f"[{row['low']:.2f}, {row['high']:.2f}]" + ("" if row["took_part"] else " (added)")
+                f"[{row['low']:.2f}, {row['high']:.2f}]" + ("" if row["took_part"] else NO_PART)
                 for _, row in rows.head(listed).iterrows()
             ]
             if len(rows) > listed:
                 parts.append(f"  and {len(rows) - listed} more, in ranking.csv")
         if not self.ranking["took_part"].all():
-            parts.append("(added): did not take part in choosing the distortions")
+            parts.append(f"{NO_PART.strip()}: the distortions were chosen by other models")
         gain = gain_over_random(self.separation)
         return "\n".join([*parts, *filter(None, [gain]), self.conclusion])
 
@@ -242,7 +244,7 @@ def _score_set(fit: Fit, stimulus_set: StimulusSet, added: AddedModels | None) -
     """Score the models of a set, and others."""
     shown = None if added else calibration_shown(fit, stimulus_set)
     ratios = shown.log_ratios(stimulus_set) if shown else stimulus_set.log_ratios()
-    ratios = ratios.assign(took_part=True)
+    ratios = ratios.assign(took_part=chosen_by(stimulus_set, ratios))
     models = _models(stimulus_set)
     if added:
         ratios = pd.concat([ratios, added.log_ratios()], ignore_index=True)
@@ -250,7 +252,8 @@ def _score_set(fit: Fit, stimulus_set: StimulusSet, added: AddedModels | None) -
     scored = score_ratios(fit, ratios)
     return replace(
         scored,
-        source=fit.source | {"analysis": fit.analysis, "models": models},
+        source=fit.source
+        | {"analysis": fit.analysis, "models": models, "questions": in_words(stimulus_set)},
         conclusion=scored.conclusion + basis(shown.display if shown else None),
     )
 
@@ -295,8 +298,7 @@ def score_ratios(fit: Fit, ratios: pd.DataFrame) -> Scores:
     human = human_ratios(fit, ratios[PAIR].drop_duplicates())
     everyone, estimate = pool(human.samples, rng), human.samples.mean(axis=0)
     wide = _wide_ratios(ratios, human.pairs)
-    took_part = ratios.drop_duplicates("model").set_index("model").get("took_part")
-    taken = dict.fromkeys(wide.index, True) if took_part is None else took_part.to_dict()
+    taken = took_part(ratios, list(wide.index), human.pairs)
     whole = Distances(list(wide.index), human.pairs["image"].to_numpy(), wide.to_numpy(), everyone)
     by_kind = [
         _by_kind(str(kind), whole.select(np.asarray(numbers)), estimate[:, numbers], fit, rng)
@@ -305,12 +307,14 @@ def score_ratios(fit: Fit, ratios: pd.DataFrame) -> Scores:
     ranking, apart, separations = (
         pd.concat(t, ignore_index=True) for t in zip(*by_kind, strict=True)
     )
-    ranking.insert(2, "took_part", ranking["model"].map(taken).astype(bool))
+    table = score_table(human.pairs, whole, taken, fit.level)
+    part = table.groupby(["kind", "model"])["took_part"].all()
+    ranking.insert(2, "took_part", ranking.join(part, on=["kind", "model"])["took_part"])
     return Scores(
         fit.level,
         fit.source,
         ratio_table(human, everyone, fit.level),
-        score_table(human.pairs, whole, [taken[m] for m in wide.index], fit.level),
+        table,
         ranking,
         apart,
         ceiling(human, fit.level),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from pdpsych.analysis.names import Floats
 from pdpsych.analysis.scoring.human import interval
@@ -11,9 +12,12 @@ from pdpsych.analysis.scoring.mean_score import Distances, nonnegative_interval
 
 
 def score_table(
-    pairs: pd.DataFrame, distances: Distances, took_part: list[bool], level: float
+    pairs: pd.DataFrame, distances: Distances, took_part: NDArray[np.bool_], level: float
 ) -> pd.DataFrame:
-    """Return score and signed error, with intervals, of each model on each pair."""
+    """Return score and signed error, with intervals, of each model on each pair.
+
+    ``took_part`` is whether each model took part in choosing each pair, (M, K).
+    """
     low, high = nonnegative_interval(distances.draws, level)
     human_low, human_high = interval(distances.human.wide_samples, level)
     frames = []

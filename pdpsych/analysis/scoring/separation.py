@@ -6,7 +6,10 @@ import numpy as np
 import pandas as pd
 
 from pdpsych.analysis.scoring.columns import SEPARATION
+from pdpsych.analysis.scoring.conclusion import deciding_kind
 from pdpsych.analysis.scoring.mean_score import Distances
+from pdpsych.analysis.words import capitalised
+from pdpsych.stimuli.manifest import KINDS
 
 
 def separation(distances: Distances, kind: str, differences: pd.DataFrame) -> pd.DataFrame:
@@ -30,14 +33,18 @@ def separation(distances: Distances, kind: str, differences: pd.DataFrame) -> pd
 
 
 def gain_over_random(separations: pd.DataFrame) -> str:
-    """Say what principal distortions gain over random ones; nothing where one is missing."""
+    """Say what principal distortions gain over random ones; nothing where one is missing.
+
+    Those that decide, where the pairs of a set answer several questions.
+    """
     rows = separations.set_index("kind")
-    if not {"principal", "random"} <= set(rows.index):
+    kind = deciding_kind(rows.index) if len(rows) else ""
+    if kind in set(KINDS) - {"principal"} or not {kind, "random"} <= set(rows.index):
         return ""
-    principal, random = rows.loc["principal"], rows.loc["random"]
+    principal, random = rows.loc[kind], rows.loc["random"]
     return (
-        f"Principal distortions put models {principal['difference']:.2f} nats apart in score, with "
-        f"a standard error of {principal['standard_error']:.2f}, random ones "
+        f"{capitalised(kind)} distortions put models {principal['difference']:.2f} nats apart in "
+        f"score, with a standard error of {principal['standard_error']:.2f}, random ones "
         f"{random['difference']:.2f} with {random['standard_error']:.2f}; they separate "
         f"{principal['separated']:.0f} of {principal['comparisons']:.0f} pairs of models, "
         f"random ones {random['separated']:.0f}."

@@ -23,7 +23,7 @@ from pdpsych.common.terminal import progress_bar
 from pdpsych.common.versions import versions
 from pdpsych.geometry.memory import is_out_of_memory
 from pdpsych.stimuli.generation import workers
-from pdpsych.stimuli.generation.pairs import allowed_distortions
+from pdpsych.stimuli.generation.pairs import allowed_distortions, asked_of
 from pdpsych.stimuli.generation.unit import (
     Maker,
     Unit,
@@ -43,6 +43,7 @@ from pdpsych.stimuli.manifest import (
     write_manifest,
 )
 from pdpsych.stimuli.recipe import Recipe
+from pdpsych.stimuli.scree import draw_scree
 from pdpsych.stimuli.space_files import space_digests
 from pdpsych.stimuli.stimulus_set import StimulusSet
 
@@ -207,6 +208,7 @@ def _checked_models(
     """Load the models and try them, so that what is wrong with them is said once, at once."""
     try:
         loaded = representations(recipe, device)
+        asked_of(recipe, loaded)
         _try_models(loaded, recipe, images, device)
     except Exception as error:
         if isinstance(error, InputError):
@@ -252,7 +254,8 @@ def _make(
 ) -> dict[str, str]:
     """Make the units of a share that are not there; return why any failed, by image."""
     effort = sum(
-        getattr(d, "iterations", 1) * getattr(d, "restarts", 1) for d in plan.recipe.distortions
+        len(d.names) * getattr(d, "iterations", 1) * getattr(d, "restarts", 1)
+        for d in plan.recipe.distortions
     )
     wanted = [unit for unit in share if find_unit(plan.folder, unit) is None]
     there = len(share) - len(wanted)
@@ -324,6 +327,7 @@ def _write_manifest(plan: _Plan, records: Sequence[UnitRecord], part: Path) -> N
         models=tuple(r.name for r in plan.representations),
         representations=tuple(plan.representations),
         images=tuple(record.image for record in records),
-        files={file: sha256 for record in records for file, sha256 in record.files.items()},
+        files={file: sha256 for record in records for file, sha256 in record.files.items()}
+        | draw_scree([record.image for record in records], part),
     )
     write_manifest(part, manifest)

@@ -3,27 +3,65 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from pdpsych import geometry
+from pdpsych import geometry, models
 from pdpsych.common.errors import InputError
 from pdpsych.geometry.solvers.budget import Progress
-from pdpsych.stimuli.recipe import Distortion, Eigen, Generalized, Principal, Random, Recipe
+from pdpsych.stimuli.distortions import (
+    FACTORS,
+    Asked,
+    Distortion,
+    Eigen,
+    Generalized,
+    Principal,
+    Random,
+    asked,
+    members_of,
+)
+from pdpsych.stimuli.question import Question
+from pdpsych.stimuli.recipe import Recipe
 from pdpsych.stimuli.space_files import SpaceDigests, read_space
 
 
 @dataclass(frozen=True)
 class MadePair:
-    """Two unit distortions, (2, C, H, W), with their name, kind and certificate."""
+    """Two unit distortions, (2, C, H, W), with their name, kind, certificate and question."""
 
     name: str
     kind: str
     distortions: Tensor
     certificate: dict[str, Any] = field(default_factory=dict)
+    question: Question | None = None
+
+
+def asked_of(
+    recipe: Recipe, loaded: Sequence[models.Representation]
+) -> tuple[tuple[Principal, Asked], ...]:
+    """Return what each entry of a recipe with principal distortions asks of its models.
+
+    Raises
+    ------
+    InputError
+        If groups by a factor cannot be made of them.
+    """
+    members = tuple(
+        member._replace(factors={factor: getattr(r.origin, factor) for factor in FACTORS})
+        for member, r in zip(members_of(recipe.models), loaded, strict=True)
+    )
+    found = []
+    for number, wanted in enumerate(recipe.distortions):
+        if isinstance(wanted, Principal):
+            try:
+                found.append((wanted, asked(wanted, members)))
+            except InputError as error:
+                raise error.within(field=f"distortions[{number}]") from None
+    return tuple(found)
 
 
 def allowed_distortions(
@@ -34,11 +72,11 @@ def allowed_distortions(
     Raises
     ------
     InputError
-        If its space does not fit the image, or the files of it changed.
+        If its space does not fit the image or is too small for the pairs, or its files changed.
     """
     wanted, arrays = recipe.space, read_space(recipe, files)
     try:
-        return geometry.DistortionSpace(
+        space = geometry.DistortionSpace(
             image,
             window=wanted.window,
             mask=arrays.mask,
@@ -50,6 +88,8 @@ def allowed_distortions(
         )
     except InputError as error:
         raise error if error.field == "space" else error.within(field="space") from None
+    recipe.check_pairs(space.dimension)
+    return space
 
 
 class PairMaker:
@@ -61,34 +101,69 @@ class PairMaker:
         local: geometry.LocalGeometry,
         name: str,
         space: geometry.DistortionSpace,
+        questions: Sequence[tuple[Principal, Asked]],
         progress: Progress,
     ):
         self._recipe, self._local, self._name, self._space = recipe, local, name, space
-        self._progress = progress
+        self._questions, self._progress = dict(questions), progress
 
     def make(self, distortion: Distortion) -> list[MadePair]:
         """Return the pairs of one entry of the recipe."""
         if isinstance(distortion, Principal):
-            return [self._principal(distortion)]
+            return self._principal(distortion)
         if isinstance(distortion, Random):
-            return [self._white(number + 1) for number in range(distortion.pairs)]
+            return [self._white(name) for name in distortion.names]
         return [self._extreme(distortion)]
 
-    def _principal(self, wanted: Principal) -> MadePair:
-        found = geometry.principal_distortions_at(
-            self._local,
-            space=self._space,
-            seed=self._seed("principal"),
-            restarts=wanted.restarts,
-            budget=self._budget(wanted.iterations),
-        )
-        return MadePair("principal", wanted.kind, found.distortions, found.certificate.to_dict())
+    def _principal(self, wanted: Principal) -> list[MadePair]:
+        question = self._questions[wanted]
+        local, space, pairs = self._of(question.models), self._space, []
+        for number, name in enumerate(wanted.names, start=1):
+            found = geometry.principal_distortions_at(
+                local,
+                separate=question.group_of,
+                space=space,
+                seed=self._seed(name),
+                restarts=wanted.restarts,
+                budget=self._budget(wanted.iterations),
+            )
+            answers = Question(
+                name=wanted.label, models=question.models, groups=question.groups, number=number
+            )
+            pairs.append(
+                MadePair(name, wanted.kind, found.distortions, found.certificate.to_dict(), answers)
+            )
+            if number < wanted.pairs:
+                space = self._without(space, found.distortions, wanted)
+        return pairs
+
+    def _without(
+        self, space: geometry.DistortionSpace, pair: Tensor, wanted: Principal
+    ) -> geometry.DistortionSpace:
+        """Return what of a space is orthogonal to a pair, for the next."""
+        try:
+            return space.orthogonal_to(pair)
+        except InputError as error:
+            # Where the dimension of the space is not known, but a bound.
+            number = self._recipe.distortions.index(wanted)
+            raise InputError(
+                f"more than fit: {error.problem}",
+                field=f"distortions[{number}].pairs",
+                value=wanted.pairs,
+                remedy="ask for fewer",
+            ) from None
+
+    def _of(self, names: Sequence[str]) -> geometry.LocalGeometry:
+        known = self._local.names
+        if tuple(names) == tuple(known):
+            return self._local
+        return self._local.select([known.index(name) for name in names])
 
     def _extreme(self, wanted: Eigen | Generalized) -> MadePair:
         names = (wanted.model,) if isinstance(wanted, Eigen) else wanted.models
-        label = "-".join([wanted.kind, *names])
+        (label,) = wanted.names
         found = geometry.eigen_distortions_at(
-            self._local.select([self._local.names.index(name) for name in names]),
+            self._of(names),
             space=self._space,
             seed=self._seed(label),
             budget=self._budget(wanted.iterations),
@@ -96,8 +171,8 @@ class PairMaker:
         both = torch.cat([found.largest, found.smallest])
         return MadePair(label, wanted.kind, both, found.certificate.to_dict())
 
-    def _white(self, number: int) -> MadePair:
-        generator = torch.Generator().manual_seed(self._seed(f"random-{number}"))
+    def _white(self, name: str) -> MadePair:
+        generator = torch.Generator().manual_seed(self._seed(name))
         image = self._local.image
         shape = (2, *image.shape)
         noise = torch.randn(shape, generator=generator, dtype=torch.float64).to(image)
@@ -105,7 +180,7 @@ class PairMaker:
         unit = inside / inside.flatten(1).norm(dim=1).view(2, 1, 1, 1)
         if self._space.limit is not None:
             unit = self._space.within_limit(unit)
-        return MadePair(f"random-{number}", "random", unit)
+        return MadePair(name, "random", unit)
 
     def _budget(self, iterations: int) -> geometry.Budget:
         return geometry.Budget(iterations=iterations, progress=self._progress)

@@ -27,7 +27,7 @@ from pdpsych.common.files.digests import digest, file_sha256
 from pdpsych.common.files.parsing import read_json
 from pdpsych.common.section import Section, validate
 from pdpsych.geometry.memory import is_out_of_memory
-from pdpsych.stimuli.generation.pairs import PairMaker, allowed_distortions
+from pdpsych.stimuli.generation.pairs import MadePair, PairMaker, allowed_distortions, asked_of
 from pdpsych.stimuli.images import BaseImage
 from pdpsych.stimuli.manifest import (
     ImageEntry,
@@ -210,26 +210,18 @@ def _make_image(part: Path, recipe: Recipe, device: str, unit: Unit, step: OnSte
     image = unit.image
     pixels = image.pixels(recipe.preprocess)
     tensor = to_tensor(pixels, recipe, device)
-    local = geometry.LocalGeometry(representations(recipe, device), tensor, floor=recipe.floor)
-    space = allowed_distortions(recipe, tensor, unit.files)
-    maker = PairMaker(recipe, local, image.name, space, lambda *_: step())
+    loaded = representations(recipe, device)
+    local = geometry.LocalGeometry(loaded, tensor, floor=recipe.floor)
+    space, questions = allowed_distortions(recipe, tensor, unit.files), asked_of(recipe, loaded)
+    maker = PairMaker(recipe, local, image.name, space, questions, lambda *_: step())
     made = [pair for distortion in recipe.distortions for pair in maker.make(distortion)]
     # What is stored is float32: sensitivities are to that, not to what the solver held.
     stored = torch.stack([pair.distortions for pair in made]).to("cpu", torch.float32)
     values = local.sensitivities(stored.flatten(0, 1).to(tensor))
     checks = _linearity(local, stored, recipe)
     pairs = tuple(
-        Pair(
-            name=pair.name,
-            kind=pair.kind,
-            sensitivities={
-                name: (float(d[2 * p]), float(d[2 * p + 1]))
-                for name, d in zip(local.names, values, strict=True)
-            },
-            certificate=pair.certificate,
-            linearity=checks[p],
-        )
-        for p, pair in enumerate(made)
+        _entry(pair, dict(zip(local.names, both.tolist(), strict=True)), check)
+        for pair, both, check in zip(made, np.split(values, len(made), axis=1), checks, strict=True)
     )
     _write_arrays(part / array_file(image.name), pixels, stored.numpy())
     names = [pair.name for pair in made]
@@ -243,6 +235,21 @@ def _make_image(part: Path, recipe: Recipe, device: str, unit: Unit, step: OnSte
         shape=(channels, height, width),
         encoding=encoding,
         pairs=pairs,
+    )
+
+
+def _entry(
+    made: MadePair, values: dict[str, list[float]], linearity: LinearityCheck | None
+) -> Pair:
+    """Return what the manifest says of a pair with sensitivities d(u), d(v) of the models."""
+    sensitivities = {name: (u, v) for name, (u, v) in values.items()}
+    return Pair(
+        name=made.name,
+        kind=made.kind,
+        question=made.question and made.question.answered(sensitivities),
+        sensitivities=sensitivities,
+        certificate=made.certificate,
+        linearity=linearity,
     )
 
 

@@ -1,5 +1,6 @@
 import matplotlib.colors
 import numpy as np
+import pandas as pd
 import pytest
 
 from pdpsych.analysis import fit, plot_log_ratios, plot_scores, read_trials, score
@@ -48,6 +49,40 @@ def test_kinds_stand_side_by_side_on_one_axis(scored):
     axes = log_ratio_panels(scored.scores, scored.human).axes
     assert [ax.get_title() for ax in axes] == ["principal distortions", "random distortions"]
     assert axes[0].get_xlim() == axes[1].get_xlim()
+
+
+def test_pairs_of_one_question_are_drawn_apart_and_random_ones_together(scored):
+    def twice(table):
+        again = table.assign(
+            pair=table["pair"] + "-2",
+            log_ratio=np.where(table["kind"] == "principal", -0.5, 1) * table["log_ratio"],
+        )
+        return pd.concat([table, again], ignore_index=True)
+
+    axes = log_ratio_panels(twice(scored.scores), twice(scored.human)).axes
+    titles = [f"{pair} distortions" for pair in ("principal", "principal-2", "random")]
+    assert [ax.get_title() for ax in axes] == titles
+    first = dots(log_ratio_panels(scored.scores, scored.human).axes[0])
+    for one, other in zip(first, dots(axes[0]), strict=True):
+        np.testing.assert_allclose(other, one)
+    np.testing.assert_allclose(dots(axes[1])[2], [-0.75, -0.65, -0.85])
+
+
+def test_many_panels_are_in_rows_each_column_with_an_axis(scored):
+    names = ["principal", *(f"principal-{n}" for n in range(2, 6))]
+    scores, human = (
+        pd.concat(
+            [table[table["kind"] == "principal"].assign(pair=name) for name in names],
+            ignore_index=True,
+        )
+        for table in (scored.scores, scored.human)
+    )
+    figure = log_ratio_panels(scores, human)
+    figure.draw_without_rendering()
+    drawn = [ax for ax in figure.axes if ax.axison]
+    assert len(drawn) == len(names)
+    labelled = [any(t.get_visible() for t in ax.get_xticklabels()) for ax in drawn]
+    assert labelled == [False, False, True, True, True]
 
 
 def test_scores_are_in_the_order_of_the_ranking(scored):

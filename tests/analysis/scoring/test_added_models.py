@@ -101,8 +101,8 @@ def test_an_added_model_is_scored_and_marked(study):
     taken = scored.ranking.set_index("model")["took_part"].groupby(level=0).all()
     assert taken.to_dict() == {"LN": True, "LG": True, "LGN": True, "LGG": False, "identity": False}
     assert scored.source["models"]["LGG"]["took_part"] is False
-    assert scored.describe().count("(added)") == 5
-    assert "(added)" not in plain.describe()
+    assert scored.describe().count("(took no part)") == 5
+    assert "(took no part)" not in plain.describe()
     own = scored.scores[scored.scores["took_part"]].reset_index(drop=True)
     assert own["score"].tolist() == plain.scores["score"].tolist()
 

@@ -1,7 +1,7 @@
 import pandas as pd
 import pytest
 
-from pdpsych.analysis.scoring.conclusion import basis, caution, conclude
+from pdpsych.analysis.scoring.conclusion import basis, caution, conclude, deciding_kind
 from pdpsych.analysis.scoring.separation import gain_over_random
 
 
@@ -65,3 +65,24 @@ def test_what_principal_distortions_gain_is_said_beside_random_ones():
     table = pd.DataFrame(rows, columns=columns).assign(comparisons=3)
     assert "separate 3 of 3 pairs of models, random ones 0" in gain_over_random(table)
     assert gain_over_random(table.query("kind == 'principal'")) == ""
+
+
+@pytest.mark.parametrize(
+    ("kinds", "decides"),
+    [
+        (["random", "principal-training", "principal"], "principal"),
+        (["random", "eigen", "trainings", "layers"], "trainings"),
+        (["random", "eigen"], "random"),
+        (["handmade"], "handmade"),
+    ],
+)
+def test_principal_pairs_of_all_models_decide_then_those_of_the_first_question(kinds, decides):
+    assert deciding_kind(kinds) == decides
+
+
+def test_the_gain_is_that_of_the_pairs_that_decide():
+    row = {"difference": 2.0, "standard_error": 0.1, "separated": 3, "comparisons": 3}
+    rows = pd.DataFrame([row | {"kind": "random", "difference": 0.5}, row | {"kind": "LN-LGN"}])
+    assert gain_over_random(rows).startswith("LN-LGN distortions put models 2.00 nats apart")
+    assert gain_over_random(rows.assign(kind=["random", "eigen"])) == ""
+    assert gain_over_random(rows.assign(kind=["handmade", "LN-LGN"])) == ""

@@ -261,3 +261,25 @@ def test_scores_of_another_shape_are_refused(make_fit, tmp_path):
         (tmp_path / "damaged.json").write_text(json.dumps(damaged))
         with refused(file="damaged.json", remedy="score again"):
             Scores.from_json(tmp_path / "damaged.json")
+
+
+def test_questions_are_scored_apart_and_say_which_models_their_pairs_were_chosen_by(make_fit):
+    people = estimates() | estimates(kind="some", seed=1) | estimates(kind="some-2", seed=2)
+    some = pd.concat([model_ratios(kind=name).assign(kind="some") for name in ("some", "some-2")])
+    some["took_part"] = some["model"] != "B"
+    ratios = pd.concat([model_ratios().assign(took_part=True), some], ignore_index=True)
+    scored = score_ratios(make_fit(people), ratios)
+    assert scored.ranking["kind"].unique().tolist() == ["principal", "some"]
+    part = scored.ranking.set_index(["kind", "model"])["took_part"]
+    assert part["some"].to_dict() == {"A": True, "B": False, "C": True}
+    assert part["principal"].all()
+    rows = scored.scores.set_index(["pair", "model"]).sort_index()["took_part"]
+    assert not rows["some-2", "B"].any()
+    assert rows["some-2", "C"].all()
+    # Both pairs of an image count as one.
+    by_image = scored.scores.query("kind == 'some'").groupby(["model", "image"])["score"].mean()
+    means = scored.ranking.query("kind == 'some'").set_index("model")["score"]
+    for model in MODELS:
+        assert means[model] == pytest.approx(by_image[model].mean())
+    assert "distortions" in scored.conclusion
+    assert scored.describe().count("(took no part)") == 2

@@ -20,7 +20,7 @@ from pdpsych.common.files.digests import file_sha256
 from pdpsych.common.section import load
 from pdpsych.stimuli import Recipe, SetUnfinished, StimulusSet
 from pdpsych.stimuli.generation import builder
-from pdpsych.stimuli.manifest import LinearityCheck
+from pdpsych.stimuli.manifest import SCHEMA, LinearityCheck
 
 RECIPE = """
 images: [{sample: astronaut}, {sample: coffee}]
@@ -155,7 +155,7 @@ def test_pairs_separate_the_models_they_are_meant_to(made):
 
 def test_the_manifest_tells_how_the_set_was_made(made):
     manifest = made.manifest
-    assert manifest.schema_version == 2
+    assert manifest.schema_version == SCHEMA.version
     assert set(manifest.versions) >= {"python", "pdpsych", "torch", "numpy"}
     assert Recipe.model_validate(manifest.recipe).models == ("LN", "LG", "LGN")
     certificate = manifest.images[0].pairs[0].certificate
@@ -400,8 +400,8 @@ def test_a_folder_without_a_manifest_is_no_set(copied, tmp_path):
 
 
 def test_a_newer_schema_is_refused(copied):
-    _edit_manifest(copied, lambda m: m.update(schema_version=3, novelty=1))
-    with refused(file="manifest.json", field="schema_version", value=3):
+    _edit_manifest(copied, lambda m: m.update(schema_version=SCHEMA.version + 1, novelty=1))
+    with refused(file="manifest.json", field="schema_version", value=SCHEMA.version + 1):
         StimulusSet.open(copied)
 
 

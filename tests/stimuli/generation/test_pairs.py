@@ -36,7 +36,8 @@ def _recipe(tmp_path, space, distortions="[{kind: random}]"):
 def _random(recipe, image):
     space = allowed_distortions(recipe, image, space_digests(recipe))
     local = geometry.LocalGeometry(models.load(recipe.models), image)
-    (made,) = PairMaker(recipe, local, "cat", space, lambda *_: None).make(recipe.distortions[0])
+    maker = PairMaker(recipe, local, "cat", space, [], lambda *_: None)
+    (made,) = maker.make(recipe.distortions[0])
     return made.distortions
 
 
