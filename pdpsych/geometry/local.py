@@ -192,6 +192,14 @@ class LocalGeometry:
             )
         return total
 
+    def whiten(self, number: int, tangents: Tensor) -> Tensor:
+        """Return changes of the responses of one representation, (K, R), whitened, (K, Q)."""
+        return self._noise[number].whiten(self._responses[number], tangents)
+
+    def networks(self) -> list[list[int]]:
+        """Return the numbers of the representations that share a network, for each network."""
+        return [list(members) for _, members in self._networks]
+
     def sensitivities(self, distortions: Tensor) -> NDArray[np.float64]:
         """Return d_i(u), (N, K), with the floor, for distortions (K, C, H, W) of any length."""
         extra = self.floors[:, None] * squared_norms(distortions.flatten(1))

@@ -27,11 +27,12 @@ from pdpsych.common.files.digests import digest, file_sha256
 from pdpsych.common.files.parsing import read_json
 from pdpsych.common.section import Section, validate
 from pdpsych.geometry.memory import is_out_of_memory
-from pdpsych.stimuli.generation.pairs import PairMaker
+from pdpsych.stimuli.generation.pairs import MadePair, PairMaker
 from pdpsych.stimuli.images import BaseImage
 from pdpsych.stimuli.manifest import (
     ImageEntry,
     LinearityCheck,
+    PaddingCheck,
     Pair,
     RepresentationRecord,
     array_file,
@@ -208,6 +209,7 @@ def _make_image(
     stored = torch.stack([pair.distortions for pair in made]).to("cpu", torch.float32)
     values = local.sensitivities(stored.flatten(0, 1).to(tensor))
     checks = _linearity(local, stored, recipe)
+    paddings = _padding(local, made, stored)
     pairs = tuple(
         Pair(
             name=pair.name,
@@ -218,6 +220,7 @@ def _make_image(
             },
             certificate=pair.certificate,
             linearity=checks[p],
+            padding=paddings[p],
         )
         for p, pair in enumerate(made)
     )
@@ -256,6 +259,32 @@ def _linearity(
         )
         for u in range(0, 2 * len(stored), 2)
     ]
+
+
+def _padding(
+    local: geometry.LocalGeometry, made: Sequence[MadePair], stored: Tensor
+) -> list[PaddingCheck | None]:
+    """Return what each pair (P, 2, C, H, W) that was searched for owes to padding."""
+    searched = [p for p, pair in enumerate(made) if pair.kind != "random"]
+    checks: list[PaddingCheck | None] = [None] * len(made)
+    if not searched:
+        return checks
+    found = geometry.padding_influence_at(local, stored[searched].flatten(0, 1))
+    for number, p in enumerate(searched):
+        u, v = 2 * number, 2 * number + 1
+        total, shares = found.total_energy[u : v + 1], found.affected_energy[:, u : v + 1]
+        checks[p] = PaddingCheck(
+            changes=dict(zip(found.names, _pairs(found.changes(u, v).T), strict=True)),
+            energy=_pairs(total[None])[0],
+            response_energy=dict(zip(found.names, _pairs(shares), strict=True)),
+            reach=found.reach,
+            window=found.clear_window,
+        )
+    return checks
+
+
+def _pairs(rows: NDArray[np.float64]) -> list[tuple[float | None, float | None]]:
+    return [(first, second) for first, second in _finite(rows)]
 
 
 def _finite(rows: NDArray[np.float64]) -> list[tuple[float | None, ...]]:
