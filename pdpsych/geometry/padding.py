@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -14,6 +14,7 @@ from torch import Tensor
 from pdpsych.common.errors import InputError
 from pdpsych.common.results import Result
 from pdpsych.geometry.local import LocalGeometry, Network, RepresentationLike, random_signs
+from pdpsych.geometry.noise import NoiseModel
 from pdpsych.geometry.repadding import MODES, PaddingMode, Repaddable
 from pdpsych.geometry.result_file import named
 from pdpsych.geometry.space import WIDEST_WINDOW, window_distance
@@ -89,8 +90,10 @@ class PaddingInfluence(Result):
         return np.asarray(self.zones.any(axis=0))
 
     @property
-    def reach(self) -> int:
-        """How many pixels the widest zone reaches from the border into the image; 0 for none."""
+    def reach(self) -> int | None:
+        """How many pixels the widest zone reaches into the image; None if all are unknown."""
+        if all(self.reasons):
+            return None
         height, width = self.zone.shape
         rows, columns = (np.minimum(np.arange(n), np.arange(n)[::-1]) for n in (height, width))
         depth = np.minimum.outer(rows, columns) + 1
@@ -98,7 +101,9 @@ class PaddingInfluence(Result):
 
     @property
     def clear_window(self) -> float | None:
-        """The largest ``window`` of a distortion space that keeps clear of all zones, if any."""
+        """The largest ``window`` of a distortion space that keeps clear of all known zones."""
+        if all(self.reasons):
+            return None
         distance = window_distance(*self.zone.shape).numpy()
         # A little less, so that rounding lets no pixel of the zone in.
         nearest = float(distance[self.zone].min(initial=WIDEST_WINDOW)) * (1 - 1e-9)
@@ -139,6 +144,8 @@ class PaddingInfluence(Result):
         lines += [self._row(i, pair) for i in range(min(len(self.names), MOST_ROWS))]
         if len(self.names) > MOST_ROWS:
             lines.append(f"  and {len(self.names) - MOST_ROWS} more in energy and repadded")
+        if all(self.reasons):
+            return "\n".join(lines)
         window = self.clear_window
         clear = "no window keeps" if window is None else f"a window of {window:.3g} keeps"
         return "\n".join([*lines, f"{clear} clear of where it enters"])
@@ -316,11 +323,11 @@ class _Repadded:
         return self.original.name
 
     @property
-    def layer(self) -> object:
+    def layer(self) -> Hashable:
         return self.original.layer
 
     @property
-    def noise(self) -> object:
+    def noise(self) -> NoiseModel:
         return self.original.noise
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import partial
 from typing import Any, Literal, Protocol, runtime_checkable
 
@@ -73,12 +73,10 @@ def repadded(mode: PaddingMode, *, checked: bool = False) -> Iterator[None]:
     ...     torch.conv1d(ones, ones, padding=1)
     tensor([[[3., 3., 3.]]])
     """
-    if checked:
-        with _NoOtherPadding(), _Repadding(mode):
-            yield
-    else:
-        with _Repadding(mode):
-            yield
+    with _Repadding(mode), _OtherPadding() if checked else nullcontext() as other:
+        yield
+    if other and other.found:
+        raise InputError(f"its padding cannot be changed: it may pad by {other.found}")
 
 
 class _Repadding(TorchFunctionMode):
@@ -232,11 +230,15 @@ def _each(value: int | Sequence[int], count: int) -> list[int]:
     return values * count if len(values) == 1 else values
 
 
-class _NoOtherPadding(TorchDispatchMode):
-    """Refuses operations that pad, below everything that could replace them.
+class _OtherPadding(TorchDispatchMode):
+    """Notes an operation that pads, below everything that could replace it.
 
     Whatever a module is written in, its operations come through here.
     """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.found = ""
 
     def __torch_dispatch__(
         self,
@@ -246,8 +248,9 @@ class _NoOtherPadding(TorchDispatchMode):
         kwargs: Mapping[str, Any] | None = None,
     ) -> Any:
         kwargs = kwargs or {}
-        if _may_pad(func, args, kwargs):
-            raise InputError(f"its padding cannot be changed: it may pad by {_name(func)}")
+        # An error from here would come out of a scripted module as another.
+        if not self.found and _may_pad(func, args, kwargs):
+            self.found = _name(func)
         return func(*args, **kwargs)
 
 

@@ -89,7 +89,7 @@ class PaddingCheck(Section):
     changes: dict[str, tuple[Change | None, Change | None]]
     energy: tuple[Share | None, Share | None]
     response_energy: dict[str, tuple[Share | None, Share | None]]
-    reach: int = Field(ge=0)
+    reach: int | None = Field(ge=0)
     window: float | None = Field(gt=0)
 
     @property
