@@ -13,7 +13,13 @@ from torch import Tensor
 
 from pdpsych.common.errors import InputError
 from pdpsych.common.results import Result
-from pdpsych.geometry.local import LocalGeometry, Network, RepresentationLike, random_signs
+from pdpsych.geometry.local import (
+    BLOCK,
+    LocalGeometry,
+    Network,
+    RepresentationLike,
+    squared_norms,
+)
 from pdpsych.geometry.noise import NoiseModel
 from pdpsych.geometry.repadding import MODES, PaddingMode, Repaddable
 from pdpsych.geometry.result_file import named
@@ -23,9 +29,9 @@ Floats = NDArray[np.float64]
 
 # Images of noise on which two paddings are compared: a rectifier that is closed on one of them is
 # seldom closed on all.
-NOISES = 4
-# Random cotangents that are pulled back: their sum over responses can vanish by chance at no pixel.
-DRAWS = 3
+NOISES = 2
+# Random cotangents that are pulled back: what they reach is next to nothing by chance at no pixel.
+DRAWS = 2
 # How many units in the last place of the largest value a difference must have to be none of
 # rounding: some hundred terms, each rounded, are added up.
 ULPS = 64.0
@@ -250,7 +256,7 @@ def padding_influence_at(
     total = (energies * zones.any(axis=0)).sum(axis=(1, 2)) / whole
     return PaddingInfluence(
         names=tuple(geometry.names),
-        sensitivities=geometry.sensitivities(block),
+        sensitivities=np.stack([one.sensitivities for one in ordered]),
         repadded=np.stack([one.repadded for one in ordered], axis=1),
         affected=np.array([one.affected for one in ordered]),
         affected_energy=np.stack([one.affected_energy for one in ordered]),
@@ -264,6 +270,7 @@ def padding_influence_at(
 class _Influence(NamedTuple):
     """What padding does to one representation; see :class:`PaddingInfluence`."""
 
+    sensitivities: Floats
     repadded: Floats
     affected: float
     affected_energy: Floats
@@ -275,26 +282,48 @@ def _influences(local: LocalGeometry, block: Tensor) -> list[_Influence]:
     """Return the influence on each of the representations that share one network."""
     network = local.representations[0].network
     if not isinstance(network, Repaddable):
-        return [_unknown(local, block, "the network has no method repadded")] * len(local.names)
+        return _unknown(local, block, "the network has no method repadded")
     try:
         values = np.stack([_sensitivities(local, network, mode, block) for mode in MODES])
         entered = _entered(local, network)
     except InputError as error:
-        return [_unknown(local, block, str(error))] * len(local.names)
-    found = []
-    for i, (mask, tangents) in enumerate(zip(entered, local.push(block), strict=True)):
-        squares = tangents.double() ** 2
-        whole = squares.sum(dim=1).clamp_min(torch.finfo(torch.float64).tiny)
-        share = ((squares * mask).sum(dim=1) / whole).cpu().numpy()
-        zone = _zone(local.select([i]), mask)
-        found.append(_Influence(values[:, i], float(mask.double().mean()), share, zone))
-    return found
+        return _unknown(local, block, str(error))
+    squares, inside = _energies(local, entered, block)
+    own = np.sqrt(squares + local.floors[:, None] * squared_norms(block.flatten(1)))
+    shares = inside / np.maximum(squares, np.finfo(np.float64).tiny)
+    return [
+        _Influence(
+            own[i],
+            values[:, i],
+            float(mask.double().mean()),
+            shares[i],
+            _zone(local.select([i]), mask),
+        )
+        for i, mask in enumerate(entered)
+    ]
 
 
-def _unknown(local: LocalGeometry, block: Tensor, reason: str) -> _Influence:
+def _energies(
+    local: LocalGeometry, entered: Sequence[Tensor], block: Tensor
+) -> tuple[Floats, Floats]:
+    """Return ‖A ε‖² and the part of it in responses that padding enters, (N, K) both."""
+    squares, inside = [], []
+    for part in block.split(BLOCK):
+        tangents = local.push(part)
+        squares.append([squared_norms(rows) for rows in tangents])
+        inside.append(
+            [squared_norms(rows * mask) for rows, mask in zip(tangents, entered, strict=True)]
+        )
+    return np.concatenate(squares, axis=1), np.concatenate(inside, axis=1)
+
+
+def _unknown(local: LocalGeometry, block: Tensor, reason: str) -> list[_Influence]:
     nothing = np.full(len(block), np.nan)
     zone = np.zeros(local.image.shape[-2:], dtype=bool)
-    return _Influence(np.stack([nothing, nothing]), np.nan, nothing, zone, reason)
+    return [
+        _Influence(own, np.stack([nothing, nothing]), np.nan, nothing, zone, reason)
+        for own in local.sensitivities(block)
+    ]
 
 
 def _sensitivities(
@@ -348,8 +377,9 @@ def _entered(local: LocalGeometry, network: Repaddable) -> list[Tensor]:
 
 def _zone(local: LocalGeometry, entered: Tensor) -> NDArray[np.bool_]:
     """Return the pixels, (H, W), whose changes reach a response that padding enters."""
-    weights = random_signs((DRAWS, len(entered)), seed=0).to(local.image)
-    pulled = local.pull([weights * entered]).abs()
+    generator = torch.Generator().manual_seed(0)
+    weights = torch.randn((DRAWS, len(entered)), generator=generator, dtype=torch.float64)
+    pulled = local.pull([weights.to(local.image) * entered]).abs()
     reached = (pulled > _rounding(pulled)).any(dim=0).any(dim=0)
     return np.asarray(reached.cpu().numpy())
 
