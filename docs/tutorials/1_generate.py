@@ -47,7 +47,7 @@ images:
 preprocess: {size: 96, range: [0.05, 0.95]}  # room for distortions at both ends of the gamut
 models: [LN, LG, LGG, LGN]
 floor: 0.03          # no model is blinder than to 3 % of its sensitivity to white noise
-space: {window: 0.65} # 17 pixels from the border, where distortions would exploit the models' padding
+space: {window: 0.65} # 17 pixels from the border, so that models' padding does not count
 distortions:
   - {kind: principal, iterations: 15}
   - {kind: random}   # white noise, to compare with
@@ -91,9 +91,9 @@ made = stimuli.generate(recipe)
 #
 #    $ pdpsych inspect first-study/stimuli/sets/small
 #
-# prints the same. *Converged* says whether the search reached a maximum; *padding*, how much of it is
-# owed to how models continue the image beyond its border; *linearity*, up to which amplitude the
-# models answer in proportion to a distortion, as Fisher information assumes.
+# prints the same. *Converged* says whether the search reached a maximum; *padding*, how much of that
+# is owed to how models continue images beyond the border; *linearity*, up to which amplitude models
+# answer in proportion to a distortion, as Fisher information assumes.
 
 print(made.describe())
 

@@ -193,7 +193,15 @@ class LocalGeometry:
         return total
 
     def whiten(self, number: int, tangents: Tensor) -> Tensor:
-        """Return changes of the responses of one representation, (K, R), whitened, (K, Q)."""
+        """Return changes of the responses of a representation, whitened, (K, Q).
+
+        Parameters
+        ----------
+        number
+            Which representation.
+        tangents
+            Changes of its responses, (K, R).
+        """
         return self._noise[number].whiten(self._responses[number], tangents)
 
     def networks(self) -> list[list[int]]:

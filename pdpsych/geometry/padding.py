@@ -57,8 +57,9 @@ class PaddingInfluence(Result):
         The same with ``replicate`` and with ``reflect`` padding, (2, N, K); the floor is that
         of the representation as it is. Not a number where it is not known.
     affected
-        Share of the responses that padding enters, (N,), and of the squared length of the whitened
-        response to each distortion, (N, K), in ``affected_energy``.
+        Share of the responses that padding enters, (N,).
+    affected_energy
+        Their share of the squared length of the whitened response to each distortion, (N, K).
     zones
         Whether a pixel is in the zone, (N, H, W).
     energy
@@ -291,16 +292,10 @@ def _influences(local: LocalGeometry, block: Tensor) -> list[_Influence]:
     squares, inside = _energies(local, entered, block)
     own = np.sqrt(squares + local.floors[:, None] * squared_norms(block.flatten(1)))
     shares = inside / np.maximum(squares, np.finfo(np.float64).tiny)
-    return [
-        _Influence(
-            own[i],
-            values[:, i],
-            float(mask.double().mean()),
-            shares[i],
-            _zone(local.select([i]), mask),
-        )
-        for i, mask in enumerate(entered)
-    ]
+    parts = [float(mask.double().mean()) for mask in entered]
+    zones = [_zone(local.select([i]), mask) for i, mask in enumerate(entered)]
+    rows = zip(own, values.swapaxes(0, 1), parts, shares, zones, strict=True)
+    return [_Influence(*row) for row in rows]
 
 
 def _energies(

@@ -133,7 +133,13 @@ class EarlyVisualModel(nn.Module):
         return [self(batch)] * len(layers)
 
     def repadded(self, mode: Padding) -> EarlyVisualModel:
-        """Return the same model with another padding."""
+        """Return the same model with another padding.
+
+        Parameters
+        ----------
+        mode
+            ``replicate`` or ``reflect``.
+        """
         return EarlyVisualModel(self.channels, padding=mode)
 
 

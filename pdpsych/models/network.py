@@ -170,7 +170,12 @@ class ModuleNetwork:
         """Return the same network, the module shared, with this padding in place of its own.
 
         Its responses and its linearisation raise an ``InputError`` if something in it pads in a
-        way that cannot be replaced, see :func:`pdpsych.geometry.repadding.repadded`.
+        way that cannot be replaced, see :func:`pdpsych.geometry.padding_influence`.
+
+        Parameters
+        ----------
+        mode
+            ``replicate`` or ``reflect``.
         """
         other = copy.copy(self)
         other._mode = mode
