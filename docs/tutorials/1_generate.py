@@ -91,7 +91,7 @@ made = stimuli.generate(recipe)
 #
 #    $ pdpsych inspect first-study/stimuli/sets/small
 #
-# prints the same. *Converged* says whether the search reached a maximum; *padding*, how much of that
+# prints the same. *Converged* says whether the search reached a maximum; *padding*, how much of it
 # is owed to how models continue images beyond the border; *linearity*, up to which amplitude models
 # answer in proportion to a distortion, as Fisher information assumes.
 

@@ -108,8 +108,6 @@ class PaddingCheck(Section):
         if self.largest is None:
             return "not known"
         parts = [f"{self._share()} energy lies where padding enters"]
-        if self.window:
-            parts[0] += f" (nothing would inside a window of {self.window:.2f})"
         change, model = self.largest
         parts.append(
             f"with other padding log ratios change by at most {change:.2g}"
