@@ -18,10 +18,11 @@ NAME = "demo"
 
 @dataclass(frozen=True)
 class Size:
-    """How much the demo does."""
+    """How much the demo does; windows keep 16 pixels from the border, where padding counts."""
 
     photographs: tuple[str, ...]
     side: int
+    window: float
     iterations: int
     participants: int
     trials: int
@@ -30,11 +31,12 @@ class Size:
 FULL = Size(
     ("astronaut", "brick", "camera", "cat", "coffee", "grass", "gravel", "rocket"),
     side=224,
+    window=0.85,
     iterations=10,
     participants=4,
     trials=80,
 )
-QUICK = Size(("astronaut", "camera", "cat", "coffee"), 128, 10, participants=3, trials=80)
+QUICK = Size(("astronaut", "camera", "cat", "coffee"), 128, 0.75, 10, participants=3, trials=80)
 
 
 def run(out: str | Path, *, quick: bool = False, observer: str = "LGN") -> analysis.Scores:
@@ -86,7 +88,7 @@ def _write_study(folder: Path, size: Size, observer: str) -> dict[str, Path]:
         images=tuple(Source(sample=name) for name in size.photographs),
         preprocess=Preprocess(size=size.side, resize=size.side * 8 // 7, range=(0.05, 0.95)),
         models=("LN", "LG", "LGG", "LGN"),
-        space=Space(window=1.0),
+        space=Space(window=size.window),
         distortions=(
             Principal(kind="principal", iterations=size.iterations),
             Random(kind="random", pairs=1),

@@ -34,7 +34,7 @@ print(*sorted(path.relative_to(study).as_posix() for path in study.rglob("*.yaml
 #
 # ``stimuli/early-vision.yaml`` says which images, which models and which distortions. Here is one
 # with less to do, so that this page takes seconds: four photographs that come with scikit-image,
-# cut to 64 pixels. LN filters the image; LG normalises it by its local luminance, LGG also by its
+# cut to 96 pixels. LN filters the image; LG normalises it by its local luminance, LGG also by its
 # local contrast, LGN in separate on and off channels.
 
 recipe = study / "stimuli" / "small.yaml"
@@ -44,10 +44,10 @@ images:
   - sample: cat
   - sample: coffee
   - sample: rocket
-preprocess: {size: 64, range: [0.05, 0.95]}  # room for distortions at both ends of the gamut
+preprocess: {size: 96, range: [0.05, 0.95]}  # room for distortions at both ends of the gamut
 models: [LN, LG, LGG, LGN]
 floor: 0.03          # no model is blinder than to 3 % of its sensitivity to white noise
-space: {window: 1.0} # nothing at the border, where distortions would exploit the models' padding
+space: {window: 0.65} # 17 pixels from the border, so that models' padding does not count
 distortions:
   - {kind: principal, iterations: 15}
   - {kind: random}   # white noise, to compare with
@@ -91,8 +91,9 @@ made = stimuli.generate(recipe)
 #
 #    $ pdpsych inspect first-study/stimuli/sets/small
 #
-# prints the same. *Converged* says whether the search reached a maximum; *linearity*, up to which
-# amplitude the models answer in proportion to a distortion, as Fisher information assumes.
+# prints the same. *Converged* says whether the search reached a maximum; *padding*, how much of it
+# is owed to how models continue images beyond the border; *linearity*, up to which amplitude models
+# answer in proportion to a distortion, as Fisher information assumes.
 
 print(made.describe())
 

@@ -10,6 +10,9 @@ from .noise import Gaussian as Gaussian
 from .noise import NoiseModel as NoiseModel
 from .noise import Poisson as Poisson
 from .noise import ResponseVariance as ResponseVariance
+from .padding import PaddingInfluence as PaddingInfluence
+from .padding import padding_influence as padding_influence
+from .padding import padding_influence_at as padding_influence_at
 from .sensitivities import log_ratio as log_ratio
 from .sensitivities import metric as metric
 from .sensitivities import sensitivity as sensitivity
@@ -37,6 +40,7 @@ __all__ = [
     "Linearization",
     "LocalGeometry",
     "NoiseModel",
+    "PaddingInfluence",
     "Poisson",
     "PrincipalDistortions",
     "ResponseVariance",
@@ -47,6 +51,8 @@ __all__ = [
     "linearity_at",
     "log_ratio",
     "metric",
+    "padding_influence",
+    "padding_influence_at",
     "principal_distortions",
     "principal_distortions_at",
     "sensitivity",

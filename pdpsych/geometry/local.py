@@ -196,6 +196,22 @@ class LocalGeometry:
             )
         return total
 
+    def whiten(self, number: int, tangents: Tensor) -> Tensor:
+        """Return changes of the responses of a representation, whitened, (K, Q).
+
+        Parameters
+        ----------
+        number
+            Which representation.
+        tangents
+            Changes of its responses, (K, R).
+        """
+        return self._noise[number].whiten(self._responses[number], tangents)
+
+    def networks(self) -> list[list[int]]:
+        """Return the numbers of the representations that share a network, for each network."""
+        return [list(members) for _, members in self._networks]
+
     def sensitivities(self, distortions: Tensor) -> NDArray[np.float64]:
         """Return d_i(u), (N, K), with the floor, for distortions (K, C, H, W) of any length."""
         extra = self.floors[:, None] * squared_norms(distortions.flatten(1))

@@ -12,6 +12,8 @@ from pdpsych.common.errors import InputError
 # Share of the window's radius over which its edge falls off: wide enough to be no edge to see,
 # a convention that recipes rely on.
 SOFT = 0.25
+# In units of half the shorter side; a square is whole within √2.
+WIDEST_WINDOW = 2.0
 
 
 def pixel_weights(
@@ -41,15 +43,22 @@ def pixel_weights(
 
 
 def _round_window(height: int, width: int, radius: float) -> Tensor:
-    if not 0 < radius <= 2:
+    if not 0 < radius <= WIDEST_WINDOW:
         raise InputError(
-            "is out of range", field="window", value=radius, allowed="above 0, at most 2"
+            "is out of range",
+            field="window",
+            value=radius,
+            allowed=f"above 0, at most {WIDEST_WINDOW:g}",
         )
+    edge = ((1 - window_distance(height, width, radius)) / SOFT).clamp(0, 1)
+    return 0.5 - 0.5 * torch.cos(torch.pi * edge)
+
+
+def window_distance(height: int, width: int, radius: float = 1.0) -> Tensor:
+    """Return the distance of each pixel from the centre, (H, W), in radii of a round window."""
     rows = torch.arange(height, dtype=torch.float64)[:, None] - (height - 1) / 2
     columns = torch.arange(width, dtype=torch.float64) - (width - 1) / 2
-    distance = torch.hypot(rows, columns) / (radius * min(height, width) / 2)
-    edge = ((1 - distance) / SOFT).clamp(0, 1)
-    return 0.5 - 0.5 * torch.cos(torch.pi * edge)
+    return torch.hypot(rows, columns) / (radius * min(height, width) / 2)
 
 
 def _room(image: Tensor, headroom: float) -> Tensor:

@@ -132,6 +132,16 @@ class EarlyVisualModel(nn.Module):
         _check_request(batch[0], layers)
         return [self(batch)] * len(layers)
 
+    def repadded(self, mode: Padding) -> EarlyVisualModel:
+        """Return the same model with another padding.
+
+        Parameters
+        ----------
+        mode
+            ``replicate`` or ``reflect``.
+        """
+        return EarlyVisualModel(self.channels, padding=mode)
+
 
 class EarlyVisualLinearization:
     """J and Jᵀ of an early visual model, written out; a block of directions in one go."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from itertools import takewhile
 from typing import Any
@@ -16,6 +17,7 @@ from torch.nn.modules.conv import _ConvNd
 from pdpsych.common.errors import InputError
 from pdpsych.geometry.linearization import Linearization, first_line, linearize
 from pdpsych.geometry.memory import is_out_of_memory
+from pdpsych.geometry.repadding import PaddingMode, repadded
 from pdpsych.models.checks import (
     check_finite,
     check_module,
@@ -91,6 +93,7 @@ class ModuleNetwork:
         self.module = module.eval().requires_grad_(False)
         self.preprocessing = preprocessing or nn.Identity()
         self.name = name or type(module).__name__
+        self._mode: PaddingMode | None = None
         for part in self.module.modules():
             if getattr(part, "inplace", False):
                 part.inplace = False  # type: ignore[assignment]
@@ -163,6 +166,21 @@ class ModuleNetwork:
             for name in dict.fromkeys([*outputs, *parts])
         ]
 
+    def repadded(self, mode: PaddingMode) -> ModuleNetwork:
+        """Return the same network, the module shared, with this padding in place of its own.
+
+        Its responses and its linearisation raise an ``InputError`` if something in it pads in a
+        way that cannot be replaced, see :func:`pdpsych.geometry.padding_influence`.
+
+        Parameters
+        ----------
+        mode
+            ``replicate`` or ``reflect``.
+        """
+        other = copy.copy(self)
+        other._mode = mode
+        return other
+
     def layer(self, name: str) -> nn.Module:
         """Return a layer by its dotted name."""
         layers = dict(self.module.named_modules())
@@ -185,7 +203,8 @@ class ModuleNetwork:
         """Run the network on a batch, which it may overwrite only a copy of."""
         with enough_memory(self._title):
             try:
-                self.module(self.preprocessing(batch.clone()))
+                with self._padded(checked=True):
+                    self.module(self.preprocessing(batch.clone()))
             except InputError as error:
                 raise error.within(file=self._title) from error.__cause__
             except Exception as error:
@@ -228,9 +247,12 @@ class ModuleNetwork:
             if len(outputs) == len(set(layers)):
                 raise _AllAnswered
 
-        with self._tapped(layers, keep), suppress(_AllAnswered):
+        with self._tapped(layers, keep), suppress(_AllAnswered), self._padded(checked=False):
             self.module(self.preprocessing(batch.clone()))
         return [outputs[layer] for layer in layers]
+
+    def _padded(self, *, checked: bool) -> AbstractContextManager[None]:
+        return repadded(self._mode, checked=checked) if self._mode else nullcontext()
 
     def _only(self, outputs: list[object], layer: str, batch: Tensor) -> Tensor:
         if len(outputs) == 1 and isinstance(outputs[0], Tensor):

@@ -43,6 +43,8 @@ UNIT = 1e-3
 # What recipes ask for, and what was made elsewhere.
 KINDS = ("principal", "eigen", "generalised", "random", "handmade")
 Sensitivity = Annotated[float, Field(ge=0)]
+Change = Annotated[float, Field(ge=0)]
+Share = Annotated[float, Field(ge=0, le=1)]
 Side = Annotated[int, Field(gt=0, le=100_000)]
 
 
@@ -84,6 +86,54 @@ class LinearityCheck(Section):
         return f"kept at {kept}; pairs of models reversed: {swapped}"
 
 
+class PaddingCheck(Section):
+    """How much a pair owes to how models continue the image beyond its border.
+
+    ``changes`` are, by model, those of the log ratio, absolute, with ``replicate`` and with
+    ``reflect`` padding in place of the model's own. ``energy`` is the share of each distortion's
+    squared length that lies where padding enters: where a change of the image reaches a response
+    of any model that depends on padding. ``response_energy`` is, by model, the share of the
+    squared length of its whitened response that lies in such responses. These pixels go ``reach``
+    pixels in from the border, and ``window`` is the widest that keeps clear of them, if one does.
+    What is not known is None.
+    """
+
+    changes: dict[str, tuple[Change | None, Change | None]]
+    energy: tuple[Share | None, Share | None]
+    response_energy: dict[str, tuple[Share | None, Share | None]]
+    reach: int | None = Field(ge=0)
+    window: float | None = Field(gt=0)
+
+    @property
+    def largest(self) -> tuple[float, str] | None:
+        """The largest change of a log ratio and whose it is, if anything is known."""
+        known = [(c, model) for model, both in self.changes.items() for c in both if c is not None]
+        return max(known, key=lambda one: one[0], default=None)
+
+    @property
+    def unknown(self) -> list[str]:
+        """The models of which it is not known."""
+        return [model for model, both in self.changes.items() if None in both]
+
+    def told(self) -> str:
+        """Say it in words and numbers."""
+        if self.largest is None:
+            return "not known"
+        parts = [f"{self._share()} energy lies where padding enters"]
+        change, model = self.largest
+        parts.append(
+            f"with other padding log ratios change by at most {change:.2g}"
+            + (f" ({model})" if change else "")
+        )
+        if self.unknown:
+            parts.append(f"not known of {', '.join(self.unknown)}")
+        return "; ".join(parts)
+
+    def _share(self) -> str:
+        first, second = (f"{100 * (share or 0):.3g} %" for share in self.energy)
+        return f"{first} of ε₁'s and {second} of ε₂'s"
+
+
 class Pair(Section):
     """Two distortions of one image, the sensitivities to them, and the solver's certificate.
 
@@ -97,6 +147,7 @@ class Pair(Section):
     sensitivities: dict[str, tuple[Sensitivity, Sensitivity]]
     certificate: dict[str, Any] = Field(default_factory=dict)
     linearity: LinearityCheck | None = None
+    padding: PaddingCheck | None = None
 
     @model_validator(mode="after")
     def _asks_those_it_has(self) -> Pair:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from pdpsych.stimuli.log_ratios import log_ratio
-from pdpsych.stimuli.manifest import SCREE, LinearityCheck, Manifest, Pair
+from pdpsych.stimuli.manifest import SCREE, LinearityCheck, Manifest, PaddingCheck, Pair
 from pdpsych.stimuli.scree import scree_lines
 
 # Of more models than these, the ones at the ends are listed.
@@ -24,11 +24,13 @@ def summary(manifest: Manifest, path: Path, sha256: str) -> str:
 
 
 def description(manifest: Manifest, path: Path, sha256: str) -> str:
-    """Say what is in a set: each pair, and how far its sensitivities hold."""
+    """Say what is in a set: each pair, what it owes to padding, how far its sensitivities hold."""
     pairs = _labelled_pairs(manifest)
     linear = _linearity_lines([(label, p.linearity) for label, p in pairs if p.linearity])
+    padding = _padding_lines([(label, p.padding) for label, p in pairs if p.padding])
     head, tail = _head(manifest, path, sha256), _pictures(manifest, path)
-    return "\n".join([*head, *_ratio_lines(pairs), *scree_lines(manifest.images), *linear, tail])
+    found = [*_ratio_lines(pairs), *scree_lines(manifest.images)]
+    return "\n".join([*head, *found, *padding, *linear, tail])
 
 
 def _labelled_pairs(manifest: Manifest) -> list[tuple[str, Pair]]:
@@ -89,6 +91,14 @@ def _ratio_lines(pairs: Sequence[tuple[str, Pair]]) -> list[str]:
         note = "" if converged in (None, True) else "  (not converged)"
         lines.append(f"  {label:<{width}}  {'  '.join(ratios)}{note}".rstrip())
     return lines
+
+
+def _padding_lines(checks: Sequence[tuple[str, PaddingCheck]]) -> list[str]:
+    if not checks:
+        return []
+    width = max(len(label) for label, _ in checks)
+    lines = ["how much is owed to how models pad images at the border:"]
+    return lines + [f"  {label:<{width}}  {check.told()}" for label, check in checks]
 
 
 def _linearity_lines(checks: Sequence[tuple[str, LinearityCheck]]) -> list[str]:

@@ -13,7 +13,7 @@ from pdpsych.common.errors import InputError
 from pdpsych.common.results import Result
 from pdpsych.displays.encoding import Encoding
 from pdpsych.stimuli.log_ratios import log_ratio
-from pdpsych.stimuli.manifest import ImageEntry, LinearityCheck, Pair
+from pdpsych.stimuli.manifest import ImageEntry, LinearityCheck, PaddingCheck, Pair
 from pdpsych.stimuli.question import Question, told
 
 Array = NDArray[np.float32]
@@ -88,6 +88,11 @@ class SetPair(Result):
     def linearity(self) -> LinearityCheck | None:
         """How far the sensitivities hold for distortions that are not small."""
         return self.entry.linearity
+
+    @property
+    def padding(self) -> PaddingCheck | None:
+        """How much the pair owes to how models pad; nothing for random pairs and older sets."""
+        return self.entry.padding
 
     @property
     def u(self) -> Array:

@@ -15,6 +15,7 @@ from pdpsych.stimuli.manifest import (
     ImageEntry,
     LinearityCheck,
     Manifest,
+    PaddingCheck,
     Pair,
     RepresentationRecord,
 )
@@ -98,6 +99,39 @@ def test_of_many_models_the_summary_shows_those_at_the_ends():
     assert "the 6 least linear of 8 models:" in text
     linear = text.splitlines()[text.splitlines().index(ratios) + 2]
     assert "LN" not in linear
+
+
+def _told(**changes) -> str:
+    known = {"LN": (0.0, 0.002), "LG": (0.031, 0.31)}
+    check = PaddingCheck(
+        **{
+            "changes": known,
+            "energy": (0.02, 0.978),
+            "response_energy": dict.fromkeys(known, (0.1, 0.2)),
+            "reach": 20,
+            "window": 0.6251,
+        }
+        | changes
+    )
+    pair = Pair(name="principal", kind="principal", sensitivities={"LN": (1.0, 1.0)}, padding=check)
+    lines = _with(pair, ()).describe().splitlines()
+    return lines[lines.index("how much is owed to how models pad images at the border:") + 1]
+
+
+def test_what_is_owed_to_padding_is_said_in_words_and_numbers():
+    assert _told() == (
+        "  cat/principal  2 % of ε₁'s and 97.8 % of ε₂'s energy lies where padding enters; with "
+        "other padding log ratios change by at most 0.31 (LG)"
+    )
+    assert _told(changes={"LN": (0.0, 0.0)}).endswith("change by at most 0")
+
+
+def test_what_is_not_known_of_padding_is_no_zero():
+    assert _told(changes={"LN": (0.0, 0.1), "net": (None, None)}).endswith(
+        "at most 0.1 (LN); not known of net"
+    )
+    nothing = {"changes": {"net": (None, None)}, "energy": (None, None), "window": None}
+    assert _told(**nothing, reach=None) == "  cat/principal  not known"
 
 
 def test_of_few_models_the_summary_shows_all():
@@ -274,6 +308,8 @@ def test_a_set_is_gone_through_by_image_and_pair(small_set, monkeypatch):
     pair = camel["principal"]
     assert (pair.kind, pair.sensitivities["LN"], pair.certificate) == ("principal", (2.0, 8.0), {})
     assert pair.linearity is None
+    assert pair.padding is None
+    assert "padding" not in small_set.describe()
     # Nothing was read for this, nor for printing any of it.
     assert repr(small_set) == "<StimulusSet: small, 2 images, 4 pairs, 2 models>"
     assert repr(camel) == "<SetImage: camel, 32 × 32, srgb, 2 pairs>"

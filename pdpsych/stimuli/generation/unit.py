@@ -32,6 +32,7 @@ from pdpsych.stimuli.images import BaseImage
 from pdpsych.stimuli.manifest import (
     ImageEntry,
     LinearityCheck,
+    PaddingCheck,
     Pair,
     RepresentationRecord,
     array_file,
@@ -219,9 +220,12 @@ def _make_image(part: Path, recipe: Recipe, device: str, unit: Unit, step: OnSte
     stored = torch.stack([pair.distortions for pair in made]).to("cpu", torch.float32)
     values = local.sensitivities(stored.flatten(0, 1).to(tensor))
     checks = _linearity(local, stored, recipe)
+    paddings = _padding(local, made, stored)
     pairs = tuple(
-        _entry(pair, dict(zip(local.names, both.tolist(), strict=True)), check)
-        for pair, both, check in zip(made, np.split(values, len(made), axis=1), checks, strict=True)
+        _entry(pair, dict(zip(local.names, both.tolist(), strict=True)), check, padding)
+        for pair, both, check, padding in zip(
+            made, np.split(values, len(made), axis=1), checks, paddings, strict=True
+        )
     )
     _write_arrays(part / array_file(image.name), pixels, stored.numpy())
     names = [pair.name for pair in made]
@@ -239,7 +243,10 @@ def _make_image(part: Path, recipe: Recipe, device: str, unit: Unit, step: OnSte
 
 
 def _entry(
-    made: MadePair, values: dict[str, list[float]], linearity: LinearityCheck | None
+    made: MadePair,
+    values: dict[str, list[float]],
+    linearity: LinearityCheck | None,
+    padding: PaddingCheck | None,
 ) -> Pair:
     """Return what the manifest says of a pair with sensitivities d(u), d(v) of the models."""
     sensitivities = {name: (u, v) for name, (u, v) in values.items()}
@@ -250,6 +257,7 @@ def _entry(
         sensitivities=sensitivities,
         certificate=made.certificate,
         linearity=linearity,
+        padding=padding,
     )
 
 
@@ -273,6 +281,32 @@ def _linearity(
         )
         for u in range(0, 2 * len(stored), 2)
     ]
+
+
+def _padding(
+    local: geometry.LocalGeometry, made: Sequence[MadePair], stored: Tensor
+) -> list[PaddingCheck | None]:
+    """Return what each pair (P, 2, C, H, W) that was searched for owes to padding."""
+    searched = [p for p, pair in enumerate(made) if pair.kind != "random"]
+    checks: list[PaddingCheck | None] = [None] * len(made)
+    if not searched:
+        return checks
+    found = geometry.padding_influence_at(local, stored[searched].flatten(0, 1))
+    for number, p in enumerate(searched):
+        u, v = 2 * number, 2 * number + 1
+        total, shares = found.total_energy[u : v + 1], found.affected_energy[:, u : v + 1]
+        checks[p] = PaddingCheck(
+            changes=dict(zip(found.names, _pairs(found.changes(u, v).T), strict=True)),
+            energy=_pairs(total[None])[0],
+            response_energy=dict(zip(found.names, _pairs(shares), strict=True)),
+            reach=found.reach,
+            window=found.clear_window,
+        )
+    return checks
+
+
+def _pairs(rows: NDArray[np.float64]) -> list[tuple[float | None, float | None]]:
+    return [(first, second) for first, second in _finite(rows)]
 
 
 def _finite(rows: NDArray[np.float64]) -> list[tuple[float | None, ...]]:

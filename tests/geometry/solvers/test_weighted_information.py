@@ -106,9 +106,7 @@ def test_a_soft_window_does_not_slow_the_solution(side, matrix_representations):
     image = torch.full(shape, 0.5, dtype=torch.float64)
     geometry = LocalGeometry(matrix_representations(np.eye(size)), image, floor=0.1)
     space = DistortionSpace(image, window=1.0)
-    information = WeightedInformation(
-        geometry, space, _preconditioner(geometry, space), np.ones(1)
-    )
+    information = WeightedInformation(geometry, space, _preconditioner(geometry, space), np.ones(1))
     noise = torch.from_numpy(np.random.default_rng(1).standard_normal((1, *shape)))
     gradient = space.adjoint(noise)
     weight = space.apply(torch.ones_like(noise))

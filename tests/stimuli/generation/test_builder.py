@@ -102,6 +102,26 @@ def test_stored_linearity_is_that_of_the_stored_distortions(made):
         assert ratios[0] == pytest.approx(local["coffee", "principal", model], abs=0.1)
 
 
+def test_stored_padding_is_that_of_the_stored_distortions(made):
+    representations, image = models.load(made.models), made["coffee"]
+    pair = image["principal"]
+    both = np.stack([pair.u, pair.v])
+    found = geometry.padding_influence(representations, image.base, both, floor=0.03)
+    stored = pair.padding
+    assert (stored.reach, stored.window) == (found.reach, found.clear_window) == (16, None)
+    np.testing.assert_allclose(stored.energy, found.total_energy)
+    for i, model in enumerate(made.models):
+        np.testing.assert_allclose(stored.changes[model], found.changes()[:, i], atol=1e-4)
+        np.testing.assert_allclose(
+            stored.response_energy[model], found.affected_energy[i], rtol=1e-3, atol=1e-6
+        )
+    assert stored.largest[0] > 0.01
+    # White noise is not searched for, so it exploits nothing.
+    assert image["random-1"].padding is None
+    lines = made.describe().splitlines()
+    assert f"coffee/principal {stored.told()}" in [" ".join(line.split()) for line in lines]
+
+
 def test_the_linearity_check_can_be_chosen_and_switched_off(tmp_path):
     text = "images: [{sample: cat}]\npreprocess: {size: 32}\nmodels: [identity, LN]\n"
     text += "distortions: [{kind: random}]\n"
