@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from pdpsych.common.documents import Schema
 from pdpsych.geometry.result_file import SavedResult
@@ -120,3 +120,10 @@ class Certificate(SavedResult):
         if self.unbounded:
             lines.append(f"supremum infinite: {', '.join(self.unbounded)} without a floor")
         return "\n".join(lines)
+
+
+def without_restarts(data: dict[str, Any]) -> dict[str, Any]:
+    """Return a result of version 1 with the number of its certificate's starts alone."""
+    certificate = dict(data.get("certificate", {}))
+    starts = len(certificate.pop("restarts", ()))
+    return data | {"certificate": certificate | {"starts": max(starts, 1)}}

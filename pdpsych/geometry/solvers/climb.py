@@ -148,7 +148,7 @@ class Climb:
         pairs = []
         for side in range(2):
             values, rows = self._ritz(side, 1 + SETTINGS.kept_rivals)
-            for row in rows[1:][values[1:] >= (1 - within) * values[0]]:
+            for row in rows[1:][values[1:] >= (1 - within) * values.max(initial=0)]:
                 rival = self.pair.copy()
                 rival[side] = row
                 pairs.append(rival)

@@ -15,7 +15,7 @@ from pdpsych.common.errors import InputError
 from pdpsych.geometry.local import LocalGeometry, RepresentationLike
 from pdpsych.geometry.result_file import SavedResult
 from pdpsych.geometry.solvers.budget import Budget
-from pdpsych.geometry.solvers.certificate import Certificate
+from pdpsych.geometry.solvers.certificate import Certificate, without_restarts
 from pdpsych.geometry.solvers.davidson import Davidson
 from pdpsych.geometry.space import DistortionSpace
 
@@ -57,7 +57,9 @@ class EigenDistortions(SavedResult):
     True
     """
 
-    SCHEMA: ClassVar[Schema] = Schema("eigen-distortions", 2, "solve for them again", {1: dict})
+    SCHEMA: ClassVar[Schema] = Schema(
+        "eigen-distortions", 2, "solve for them again", {1: without_restarts}
+    )
 
     largest: Tensor
     smallest: Tensor

@@ -61,8 +61,10 @@ class Preconditioner:
 
     S_i is a radial spectrum in cosine transforms, which fit the borders of padded convolutions
     better than Fourier transforms; D_i is a gain at each pixel, as in models that filter and then
-    normalise. Both are estimated from A_iᵀ z for random signs z, those of S_i under a taper: the
-    image ends at its border, which would leak power into frequencies that a model does not see.
+    normalise. Both are estimated from A_iᵀ z for random signs z. The image ends at its border,
+    which leaks power into high frequencies that a model does not see; a taper prevents that, but
+    spreads what there is to the next frequencies, the mean among them. Of both estimates of S_i
+    the lower one counts.
     With S = Σ w_i S_i, φ = Σ w_i floor_i, s² = S + φ and H² = S/s² the inverse is::
 
         s⁻¹ (H D⁻¹ H + 1 − H²) s⁻¹
@@ -83,6 +85,7 @@ class Preconditioner:
 
     def __init__(self, geometry: LocalGeometry, support: Tensor, seed: int = 0):
         self._like, self._floors = geometry.image, geometry.floors
+        self._power = geometry.mean_power() + geometry.floors
         self._transform = CosineTransform(geometry.image)
         wide = CosineTransform(geometry.image.double())
         self._bins, counts = _radial_bins(self._transform.frequency)
@@ -90,9 +93,17 @@ class Preconditioner:
         spectra, gains = [], []
         for i in range(len(geometry.names)):
             samples = _pulled_alone(geometry, i, seed)
-            power = wide.forward(taper * samples).square().mean(dim=(0, 1)).flatten().cpu()
-            power /= float(taper.square().mean())
-            spectrum = torch.zeros_like(counts).index_add_(0, self._bins, power) / counts
+            leaking, tapered = (
+                wide.forward(part).square().mean(dim=(0, 1)).flatten().cpu()
+                for part in (samples, taper * samples / taper.square().mean().sqrt())
+            )
+            power = torch.stack(
+                [
+                    torch.zeros_like(counts).index_add_(0, self._bins, each) / counts
+                    for each in (leaking, tapered)
+                ]
+            )
+            spectrum = power.amin(dim=0)
             least = SETTINGS.whitened_floor * spectrum.max().clamp_min(torch.finfo().tiny)
             root = self._grid((spectrum + least).sqrt(), samples)
             gain = _smoothed_power(wide.inverse(wide.forward(samples) / root))
@@ -102,11 +113,6 @@ class Preconditioner:
         self._spectra, self._gains = torch.stack(spectra), torch.stack(gains)
         self._edge = EdgeBlocks.of(support, self._spectra[:, self._bins], self._gains)
         self._made: list[tuple[Floats, Divide]] = []
-
-    @property
-    def power(self) -> Floats:
-        """Mean of the spectra over frequencies, (N,): an estimate of tr I_i / D + floor_i."""
-        return np.asarray(self._spectra[:, self._bins].mean(dim=1).numpy() + self._floors)
 
     def inverse(self, weights: Floats) -> Divide:
         """Return the inverse for weights (N,), not negative and not all zero, of (C, H, W).
@@ -122,7 +128,7 @@ class Preconditioner:
         return lambda gradient: divide(gradient) / size
 
     def _alike(self, a: Floats, b: Floats) -> bool:
-        power = self.power
+        power = self._power
         matters = power * np.maximum(a, b) > SETTINGS.minor * min(power @ a, power @ b)
         larger, smaller = np.maximum(a, b)[matters], np.minimum(a, b)[matters]
         return bool((larger <= SETTINGS.alike * smaller).all())

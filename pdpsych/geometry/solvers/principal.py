@@ -22,12 +22,12 @@ from pdpsych.common.results import Result
 from pdpsych.geometry.local import LocalGeometry, RepresentationLike
 from pdpsych.geometry.result_file import SavedResult, named
 from pdpsych.geometry.solvers.budget import Budget
-from pdpsych.geometry.solvers.certificate import Certificate
+from pdpsych.geometry.solvers.certificate import Certificate, without_restarts
 from pdpsych.geometry.solvers.climb import Problem
-from pdpsych.geometry.solvers.disagreement import contrast, value
+from pdpsych.geometry.solvers.disagreement import contrast
 from pdpsych.geometry.solvers.limited import limited
+from pdpsych.geometry.solvers.measured import Measured
 from pdpsych.geometry.solvers.search import RIVAL, Found, Search
-from pdpsych.geometry.solvers.subspace import conventional, resolution
 from pdpsych.geometry.solvers.survey import UNLIKE
 from pdpsych.geometry.space import DistortionSpace
 
@@ -36,8 +36,6 @@ if TYPE_CHECKING:
 
 Floats = NDArray[np.float64]
 
-# A squared response this often above its rounding counts as seen, and is right to a percent.
-BLIND, LOST = 100.0, 1e4
 # What fits on a screen.
 MOST_ROWS = 20
 
@@ -101,7 +99,9 @@ class PrincipalDistortions(SavedResult):
     True
     """
 
-    SCHEMA: ClassVar[Schema] = Schema("principal distortions", 2, "solve for them again", {1: dict})
+    SCHEMA: ClassVar[Schema] = Schema(
+        "principal distortions", 2, "solve for them again", {1: without_restarts}
+    )
 
     distortions: Tensor
     log_ratios: Floats
@@ -333,9 +333,9 @@ def _result(
     pair, at_limit, stopped = best.climb.distortions, None, found.stopped
     if problem.space.limit is not None:
         pair, at_limit = limited(problem, pair)
-    first = _Measured.of(pair, geometry, problem)
+    first = Measured.of(pair, geometry, problem)
     others = [
-        _Measured.of(runner.climb.distortions, geometry, problem)
+        Measured.of(runner.climb.distortions, geometry, problem)
         for runner in found.optima[1:]
         if at_limit is None and runner.objective >= (1 - RIVAL) * best.objective
     ]
@@ -345,7 +345,7 @@ def _result(
         stopped=stopped,
         gradient_norm=best.climb.gradient_norm,
         gaps=_narrowed(gaps[::-1] if first.turned else gaps, first, others),
-        unbounded=_unbounded(first, geometry, problem.space),
+        unbounded=first.unbounded(geometry, problem.space),
         iterations=found.iterations,
         operator_applications=found.products,
         budget=replace(budget, progress=None),
@@ -369,55 +369,8 @@ def _result(
     )
 
 
-@dataclass(frozen=True)
-class _Measured:
-    """A pair by the definition, at the floor that was asked for, and in the documented order."""
-
-    pair: Tensor
-    log_ratios: Floats
-    objective: float
-    squares: Floats
-    turned: bool
-    unresolved: tuple[str, ...]
-
-    @classmethod
-    def of(cls, pair: Tensor, geometry: LocalGeometry, problem: Problem) -> _Measured:
-        pair = conventional(pair)
-        # Relative to the mean powers; with the floor asked for, not the one searched with.
-        inner = problem.geometry.squares(pair)
-        power = geometry.mean_power()
-        squares = inner + (geometry.floors / np.where(power > 0, power, 1.0))[:, None]
-        with np.errstate(divide="ignore", invalid="ignore"):
-            x = 0.5 * (np.log(squares[:, 0]) - np.log(squares[:, 1]))
-        finite = bool(np.isfinite(x).all())
-        turned = finite and _deviant(x) < 0
-        if turned:
-            pair, x, squares = pair.flip(0), -x, squares[:, ::-1]
-        objective = value(problem.contrast, x) if finite else math.inf
-        lost = squares.min(axis=1) < LOST * resolution(geometry)
-        names = tuple(n for n, b in zip(geometry.names, lost, strict=True) if b)
-        return cls(pair, x, objective, squares, turned, names)
-
-
-def _unbounded(
-    found: _Measured, geometry: LocalGeometry, space: DistortionSpace
-) -> tuple[str, ...]:
-    if geometry.floor > 0:
-        return ()
-    blind = found.squares.min(axis=1) < BLIND * resolution(geometry)
-    few = np.array(geometry.response_sizes) < space.dimension
-    return tuple(n for n, b in zip(geometry.names, blind | few, strict=True) if b)
-
-
-def _deviant(x: Floats) -> float:
-    """Return the largest deviation from the mean; of those within 1 % of it, the first."""
-    deviations = x - x.mean()
-    near = np.abs(deviations) >= 0.99 * np.abs(deviations).max()
-    return float(deviations[near.argmax()])
-
-
 def _narrowed(
-    gaps: tuple[float, ...], best: _Measured, rivals: Sequence[_Measured]
+    gaps: tuple[float, ...], best: Measured, rivals: Sequence[Measured]
 ) -> tuple[float, ...]:
     """Return the gaps, no wider than to rivals that have another distortion."""
     size = max(best.objective, np.finfo(float).tiny)

@@ -44,7 +44,7 @@ class WeightedInformation:
     ):
         self._space = space
         self._floor = float(weights @ geometry.floors)
-        power = weights * preconditioner.power
+        power = weights * (geometry.mean_power() + geometry.floors)
         # The strongest is there in any case.
         members = np.flatnonzero(power >= min(NEGLIGIBLE * self._floor, power.max())).tolist()
         self._part = geometry.select(members)
