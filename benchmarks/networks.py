@@ -241,7 +241,7 @@ def _peaks() -> list[tuple[str, float]]:
     peaks.append((f"{len(representations)} layers linearised, floors measured", _peak()))
     generator = torch.Generator().manual_seed(0)
     noise = torch.randn((SETTINGS.largest_subspace, *image.shape), generator=generator)
-    subspace = Subspace(local, noise[:2])
+    subspace = Subspace(local, geometry.DistortionSpace(local.image), noise[:2])
     for block in noise[2:].split(2):
         subspace.extend(block)
     local.pull(subspace.pushed(np.eye(2, len(subspace))))

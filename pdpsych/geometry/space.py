@@ -142,6 +142,13 @@ class DistortionSpace:
             return self.apply(distortions)
         return without(self._limited(self._equal(self._weighted(distortions))), self._removed)
 
+    def project(self, distortions: Tensor) -> Tensor:
+        """Return the orthogonal projection onto what is allowed, (K, C, H, W).
+
+        P itself where it is a projection, else the nearest allowed distortions.
+        """
+        return self.apply(distortions) if self.is_projection else self.nearest(distortions)
+
     def soft(self, coefficients: Tensor) -> Tensor:
         """Return P z of coefficients z, fading out towards the edges of window, mask and headroom.
 

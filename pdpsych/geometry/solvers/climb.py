@@ -101,7 +101,7 @@ class Climb:
     log_ratios, objective
         x, (N,), and F of the pair, once it has advanced.
     gradient_norm
-        ‖Pᵀ∇F‖ of the worse distortion, relative to F.
+        ‖∇F‖ of the worse distortion, on what the space allows, relative to F.
     gain
         gᵀN⁻¹g/2 of both distortions, relative to F: what a step of Newton's method promises where
         the curvature is that of what resists.
@@ -168,7 +168,7 @@ class Climb:
         self.gradient_norm = steepness / max(self.objective, np.finfo(float).tiny)
 
     def _gradient(self) -> Tensor:
-        """Return Pᵀ∇F for u and v, (2, C, H, W).
+        """Return ∇F for u and v, projected onto the space, (2, C, H, W).
 
         ∇_u F = Σ_i c_i I_i u / d_i²(u), one product backwards for all representations; ∇_v F
         has the opposite sign.
@@ -180,7 +180,7 @@ class Climb:
         ]
         own = torch.from_numpy(geometry.floors @ weights).to(geometry.image)
         total = geometry.pull(scaled) + own.view(2, 1, 1, 1) * self.distortions
-        return self.problem.space.adjoint(total)
+        return self.problem.space.project(total)
 
     def _directions(self) -> list[Tensor]:
         """Divide each gradient by what resists it; the side that is nearly done waits."""
@@ -198,7 +198,7 @@ class Climb:
                 solved.append(side.solve(gradient, self._steps))
                 promised[k] = max(promised[k], _inner(gradient, solved[-1]))
         self.gain = float(promised.sum()) / 2 / max(self.objective, np.finfo(float).tiny)
-        return [self.problem.space.apply(direction[None])[0] for direction in solved]
+        return solved
 
     def _grow(self, directions: Sequence[Tensor]) -> bool:
         """Add directions; return whether any of them led out of the subspace."""
@@ -220,7 +220,7 @@ class Climb:
             return "whole space"
         if self._fresh:
             return "stalled"
-        self.subspace = Subspace(self.problem.geometry, self.distortions)
+        self.subspace = Subspace(self.problem.geometry, self.problem.space, self.distortions)
         self.pair, self._before, self._fresh = np.eye(2), np.eye(2), True
         self._solve()
         return None

@@ -106,7 +106,7 @@ class Davidson:
         generator = torch.Generator().manual_seed(seed)
         shape = (2 * block, *geometry.image.shape)
         noise = torch.randn(shape, generator=generator, dtype=torch.float64).to(geometry.image)
-        subspace = Subspace(geometry, self._space.apply(noise))
+        subspace = Subspace(geometry, self._space, self._space.apply(noise))
         iteration, stopped = 0, None
         earlier = np.zeros((0, len(subspace)))
         while stopped is None:
@@ -167,7 +167,7 @@ class Davidson:
         return Ends(ends[:k], ends[k:], values[:k], values[k:], certificate)
 
     def _residuals(self, subspace: Subspace, rows: Floats, values: Floats) -> Tensor:
-        """Return Pᵀ(A u − λ B u)/(uᵀA u) for each Ritz pair, (2k, C, H, W).
+        """Return Π(A u − λ B u)/(uᵀA u) for each Ritz pair, (2k, C, H, W).
 
         So residuals are relative to the eigenvalue; a distortion to which A is blind (value 0)
         counts as a small share of the largest.
@@ -183,7 +183,7 @@ class Davidson:
         own = np.array([self._geometry.floors[0], below]) @ weights
         vectors = subspace.combine(rows)
         added = torch.from_numpy(own).to(vectors).view(-1, 1, 1, 1) * vectors
-        return self._space.adjoint(self._geometry.pull(scaled) + added)
+        return self._space.project(self._geometry.pull(scaled) + added)
 
     def _directions(self, residuals: Tensor, moving: NDArray[np.bool_]) -> Tensor:
         """Improve the Ritz vectors that still move.
@@ -194,10 +194,10 @@ class Davidson:
         block, high = self._block, self._high
         ends = [residuals[block + j] for j in np.flatnonzero(moving[block:])]
         if ends and high is None:
-            return self._space.apply(torch.stack(ends))
+            return torch.stack(ends)
         low = [self._low.solve(residuals[j]) for j in np.flatnonzero(moving[:block])]
         improved = [*low, *(high.solve(end) for end in ends)] if high else low
-        return self._space.apply(torch.stack(improved))
+        return torch.stack(improved)
 
 
 def _made_room(subspace: Subspace, rows: Floats, earlier: Floats) -> Floats:

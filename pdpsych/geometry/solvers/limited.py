@@ -61,7 +61,7 @@ def _direction(problem: Problem, pair: Tensor, x: Floats, squares: Floats) -> Te
         for w, t in zip(weights, geometry.push(pair), strict=True)
     ]
     own = torch.from_numpy(geometry.floors @ weights).to(geometry.image)
-    gradients = problem.space.adjoint(geometry.pull(scaled) + own.view(2, 1, 1, 1) * pair)
+    gradients = problem.space.project(geometry.pull(scaled) + own.view(2, 1, 1, 1) * pair)
     sides = [problem.resisting(w) for w in np.maximum(-weights.T, 0.0)]
     divided = [s.precondition(g) for s, g in zip(sides, gradients, strict=True)]
-    return problem.space.apply(torch.stack(divided))
+    return torch.stack(divided)

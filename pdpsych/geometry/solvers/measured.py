@@ -55,11 +55,16 @@ class Measured:
         names = tuple(n for n, b in zip(geometry.names, lost, strict=True) if b)
         return cls(pair, x, objective, squares, turned, names)
 
-    def unbounded(self, geometry: LocalGeometry, space: DistortionSpace) -> tuple[str, ...]:
-        """Return the representations that make the supremum infinite, as far as can be told."""
+    def unbounded(
+        self, geometry: LocalGeometry, space: DistortionSpace, least: Floats
+    ) -> tuple[str, ...]:
+        """Return the representations that make the supremum infinite, as far as can be told.
+
+        ``least`` is the smallest d² of each that was met anywhere, (N,).
+        """
         if geometry.floor > 0:
             return ()
-        blind = self.squares.min(axis=1) < BLIND * resolution(geometry)
+        blind = np.minimum(self.squares.min(axis=1), least) < BLIND * resolution(geometry)
         few = np.array(geometry.response_sizes) < space.dimension
         return tuple(n for n, b in zip(geometry.names, blind | few, strict=True) if b)
 

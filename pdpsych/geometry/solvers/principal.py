@@ -345,7 +345,7 @@ def _result(
         stopped=stopped,
         gradient_norm=best.climb.gradient_norm,
         gaps=_narrowed(gaps[::-1] if first.turned else gaps, first, others),
-        unbounded=first.unbounded(geometry, problem.space),
+        unbounded=first.unbounded(geometry, problem.space, found.least),
         iterations=found.iterations,
         operator_applications=found.products,
         budget=replace(budget, progress=None),

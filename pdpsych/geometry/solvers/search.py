@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
+from pdpsych.geometry.local import random_signs
 from pdpsych.geometry.solvers import disagreement
 from pdpsych.geometry.solvers.budget import Budget, Clock, Stopped
 from pdpsych.geometry.solvers.climb import Climb, Problem
@@ -95,7 +96,8 @@ class Found:
     """What a search ended with.
 
     ``optima`` are its ascents, the best first; ``stopped`` is why the best ended, or what ran out.
-    ``bound`` is that of F, None where not all pairs of representations were looked at.
+    ``bound`` is that of F, None where not all pairs of representations were looked at, ``least``
+    the smallest d² of each representation that the survey met, (N,).
     """
 
     optima: list[Runner]
@@ -104,6 +106,7 @@ class Found:
     iterations: int
     products: float
     bound: float | None
+    least: Floats
 
 
 class Search:
@@ -115,6 +118,7 @@ class Search:
         self._iteration = 0
         self._starts = 0
         self._ended: list[Runner] = []
+        self._least = np.full(len(problem.contrast), np.inf)
 
     def run(self, pairs: Sequence[Tensor], survey: bool = True) -> Found:
         """Search from pairs of distortions, (2, C, H, W) each, and from the survey's."""
@@ -142,10 +146,16 @@ class Search:
             self._iteration,
             self._problem.geometry.products - self._before,
             bound,
+            self._least,
         )
 
     def _climb(self, pair: Tensor) -> Climb:
-        return Climb(self._problem, Subspace(self._problem.geometry, pair), np.eye(2))
+        subspace = Subspace(self._problem.geometry, self._problem.space, pair)
+        if len(subspace) < 2:
+            # The same distortion twice, or nearly: any other direction will do as the second.
+            noise = random_signs((1, *pair.shape[1:]), seed=0).to(pair)
+            subspace.extend(self._problem.space.apply(noise))
+        return Climb(self._problem, subspace, np.eye(2))
 
     def _survey(self, noise: Climb) -> tuple[list[Runner], float | None, Stopped | None]:
         """Return ascents from the best pairs of the survey, the bound, and what ran out."""
@@ -162,7 +172,7 @@ class Search:
             settled = reach < (1 + SETTINGS.settled) * before
             if stopped or settled or not grew:
                 break
-        starts = survey.starts([pair])
+        starts, self._least = survey.starts([pair]), survey.least()
         runners = [Runner(self._climb(subspace.combine(start))) for start in starts]
         if stopped:
             # What was found so far is still a pair.

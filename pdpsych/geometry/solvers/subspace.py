@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from pdpsych.geometry.local import LocalGeometry
+from pdpsych.geometry.space import DistortionSpace
 
 Floats = NDArray[np.float64]
 
@@ -82,8 +83,8 @@ class Subspace:
         Sᵀ (I_i + floors_i) S of each representation, (N, m, m), float64.
     """
 
-    def __init__(self, geometry: LocalGeometry, directions: Tensor):
-        self.geometry = geometry
+    def __init__(self, geometry: LocalGeometry, space: DistortionSpace, directions: Tensor):
+        self.geometry, self.space = geometry, space
         self.basis = directions.new_zeros((0, *directions.shape[1:]))
         self._pushed: list[list[Tensor]] = [[] for _ in geometry.names]
         self.grams: Floats = np.zeros((len(geometry.names), 0, 0))
@@ -94,14 +95,14 @@ class Subspace:
 
     def extend(self, directions: Tensor) -> None:
         """Add directions, orthonormalised; those already inside the subspace are left out."""
-        fresh = _orthonormalized(directions, self.basis)
+        fresh = _orthonormalized(directions, self.basis, self.space)
         if not len(fresh):
             return
         pushed = self.geometry.push(fresh)
         self.basis = torch.cat([self.basis, fresh])
         for blocks, tangents in zip(self._pushed, pushed, strict=True):
             blocks.append(tangents)
-        self.grams = np.stack([self._grown(i) for i in range(len(pushed))])
+        self.grams = np.stack([self._grown(i, len(fresh)) for i in range(len(pushed))])
 
     def combine(self, coefficients: Floats) -> Tensor:
         """Return the directions of coefficient rows (K, m)."""
@@ -119,14 +120,18 @@ class Subspace:
         self.basis = _mix(q.T, [self.basis])
         for blocks in self._pushed:
             blocks[:] = [_mix(q.T, blocks)]
-        self.grams = np.einsum("ka,nkl,lb->nab", q, self.grams, q)
+        # Of the rounded responses, so that all products are of the same: else the sum of squares
+        # that they are would not stay positive.
+        count = q.shape[1]
+        self.grams = np.zeros((len(self._pushed), 0, 0))
+        self.grams = np.stack([self._grown(i, count) for i in range(len(self._pushed))])
         return np.asarray(coefficients @ q)
 
-    def _grown(self, i: int) -> Floats:
+    def _grown(self, i: int, count: int) -> Floats:
         """Border the Gram matrix of one representation with its newest block."""
         newest = self._pushed[i][-1]
         border = np.concatenate([_products(newest, block) for block in self._pushed[i]], axis=1)
-        count, m = border.shape
+        m = border.shape[1]
         gram = np.zeros((m, m))
         gram[: m - count, : m - count] = self.grams[i]
         gram[m - count :] = border
@@ -156,18 +161,23 @@ def _mix(coefficients: Floats, blocks: Sequence[Tensor]) -> Tensor:
     return total.reshape(shape)
 
 
-def _orthonormalized(directions: Tensor, basis: Tensor) -> Tensor:
-    """Gram–Schmidt, twice, against the basis and among themselves."""
+def _orthonormalized(directions: Tensor, basis: Tensor, space: DistortionSpace) -> Tensor:
+    """Gram–Schmidt, twice, against the basis and among themselves, inside the space.
+
+    What is left of a direction may be little, and rounding much of that: it is projected between.
+    """
     kept = basis.flatten(1)
     first = len(kept)
-    for direction in directions.flatten(1):
-        rest = direction / direction.norm()
-        for _ in range(2):
+    for direction in directions:
+        rest = (direction / direction.norm()).flatten()
+        for last in (False, True):
             rest = rest - kept.T @ (kept @ rest)
             length = rest.norm()
             if not length > INSIDE:
                 break
             rest = rest / length
+            if not last:
+                rest = space.project(rest.reshape(1, *direction.shape)).flatten()
         else:
             kept = torch.cat([kept, rest[None]])
     return kept[first:].reshape(-1, *basis.shape[1:])

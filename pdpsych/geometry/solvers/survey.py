@@ -94,6 +94,10 @@ class Survey:
             for up, down in self._ends()
         )
 
+    def least(self) -> Floats:
+        """Return the smallest d² of each representation in the subspace, (N,), of unit vectors."""
+        return np.array([np.linalg.eigvalsh(gram)[0] for gram in self.subspace.grams])
+
     def starts(self, others: Sequence[Floats]) -> list[Floats]:
         """Return the best pairs in the subspace, unlike each other, as coefficients (2, m).
 
@@ -146,7 +150,7 @@ class Survey:
         return ends
 
     def _direction(self, end: End) -> torch.Tensor:
-        """Return Pᵀ(M_i − θ M_j)u divided by M_j, (C, H, W)."""
+        """Return Π(M_i − θ M_j)u divided by M_j, (C, H, W)."""
         problem = self.problem
         members = [end.excited, end.resisting]
         part = problem.geometry.select(members)
@@ -156,8 +160,7 @@ class Survey:
         scaled = [float(w) * pushed[i] for w, i in zip(signed, members, strict=True)]
         own = float(signed @ part.floors)
         residual = part.pull(scaled) + own * self.subspace.combine(end.row[None])
-        gradient = problem.space.adjoint(residual)[0]
+        gradient = problem.space.project(residual)[0]
         weights = np.zeros(len(problem.contrast))
         weights[end.resisting] = 1.0
-        direction = problem.resisting(weights).solve(gradient, self._steps)
-        return problem.space.apply(direction[None])[0]
+        return problem.resisting(weights).solve(gradient, self._steps)

@@ -21,13 +21,16 @@ TOLERANCE = 0.1
 MAX_STEPS = 100
 # A network is not run for less than the floor resists anyway; half and twice change nothing.
 NEGLIGIBLE = 0.05
+# Pixel values up to which a projection by conjugate gradients is worth an inner step.
+SMALL = 4096
 
 
 class WeightedInformation:
-    """N = Pᵀ Σ_i w_i (I_i + floor_i) P of the representations that resist, and its inverse.
+    """N = Π Σ_i w_i (I_i + floor_i) Π of the representations that resist, and its inverse.
 
-    Networks are run only as far as representations that matter: one whose mean power is below
-    a share NEGLIGIBLE of all floors together changes N nowhere.
+    Π is the orthogonal projection onto what the space allows. Networks are run only as far as
+    representations that matter: one whose mean power is below a share NEGLIGIBLE of all floors
+    together changes N nowhere.
 
     Parameters
     ----------
@@ -53,17 +56,16 @@ class WeightedInformation:
 
     def precondition(self, gradient: Tensor) -> Tensor:
         """Return an approximation of N⁻¹ g that runs no network, (C, H, W)."""
-        divided = self._divide(gradient)
-        # Of a projection, inverses stay in its range, where all of N is.
-        return self._space.apply(divided[None])[0] if self._space.is_projection else divided
+        return self._space.project(self._divide(gradient)[None])[0]
 
     def solve(self, gradient: Tensor, steps: int = MAX_STEPS) -> Tensor:
         """Return N⁻¹ g to a relative residual of TOLERANCE, by conjugate gradients, (C, H, W).
 
         Stops early after ``steps``; any iterate is a direction that climbs, and that of no
-        step is the preconditioned gradient.
+        step is the preconditioned gradient. So it is where projections are dear.
         """
-        if steps < 1:
+        dear = not self._space.is_projection and gradient.numel() > SMALL
+        if steps < 1 or dear:
             return self.precondition(gradient)
         solution, residual = torch.zeros_like(gradient), gradient
         direction = preconditioned = self.precondition(residual)
@@ -83,11 +85,10 @@ class WeightedInformation:
         return solution
 
     def _apply(self, direction: Tensor) -> Tensor:
-        inside = self._space.apply(direction[None])
-        pushed = self._part.push(inside)
+        pushed = self._part.push(direction[None])
         weighted = [float(w) * t for w, t in zip(self._weights, pushed, strict=True)]
         pulled = self._part.pull(weighted)
-        return self._space.adjoint(pulled + self._floor * inside)[0]
+        return self._space.project(pulled + self._floor * direction[None])[0]
 
 
 def _inner(a: Tensor, b: Tensor) -> float:

@@ -6,6 +6,7 @@ import torch
 
 from pdpsych.geometry.local import LocalGeometry
 from pdpsych.geometry.solvers.subspace import Subspace, resolved
+from pdpsych.geometry.space import DistortionSpace
 
 SHAPE = (1, 4, 5)
 FLOOR = 0.2
@@ -38,7 +39,7 @@ def _check(subspace, matrices):
 
 
 def test_grams_are_dense_products_after_growing_and_shrinking(local, matrices):
-    subspace = Subspace(local, _noise(3, 1))
+    subspace = Subspace(local, DistortionSpace(local.image), _noise(3, 1))
     _check(subspace, matrices)
     subspace.extend(_noise(4, 2))
     assert len(subspace) == 7
@@ -55,7 +56,7 @@ def test_grams_are_dense_products_after_growing_and_shrinking(local, matrices):
 
 
 def test_pushed_needs_no_new_product(local, matrices):
-    subspace = Subspace(local, _noise(4, 1))
+    subspace = Subspace(local, DistortionSpace(local.image), _noise(4, 1))
     rows = np.random.default_rng(2).standard_normal((2, 4))
     before = local.products
     pushed = subspace.pushed(rows)
@@ -67,7 +68,7 @@ def test_pushed_needs_no_new_product(local, matrices):
 
 def test_directions_already_inside_are_left_out(local, matrices):
     first = _noise(3, 1)
-    subspace = Subspace(local, first)
+    subspace = Subspace(local, DistortionSpace(local.image), first)
     before = local.products
     subspace.extend(torch.cat([2 * first[:1], first[1:2] - 3 * first[2:]]))
     assert len(subspace) == 3
@@ -80,7 +81,7 @@ def test_directions_already_inside_are_left_out(local, matrices):
 
 
 def test_a_restriction_to_dependent_rows_keeps_their_span(local, matrices):
-    subspace = Subspace(local, _noise(5, 1))
+    subspace = Subspace(local, DistortionSpace(local.image), _noise(5, 1))
     rows = np.random.default_rng(2).standard_normal((2, 5))
     rows = np.stack([rows[0], rows[1], rows[0] - 2 * rows[1]])
     before = subspace.combine(rows)
@@ -91,7 +92,7 @@ def test_a_restriction_to_dependent_rows_keeps_their_span(local, matrices):
 
 
 def test_the_subspace_stops_growing_at_the_whole_space(local, matrices):
-    subspace = Subspace(local, _noise(18, 1))
+    subspace = Subspace(local, DistortionSpace(local.image), _noise(18, 1))
     subspace.extend(_noise(6, 2))
     assert len(subspace) == 20
     _check(subspace, matrices)
@@ -117,7 +118,7 @@ def test_resolution_is_above_rounding_and_below_what_is_measured(
 
 def test_a_direction_all_but_inside_is_made_orthogonal(local, matrices):
     first = _noise(6, 1)
-    subspace = Subspace(local, first)
+    subspace = Subspace(local, DistortionSpace(local.image), first)
     subspace.extend(first[:2] + 1e-3 * _noise(2, 2))
     assert len(subspace) == 8
     _check(subspace, matrices)
