@@ -60,7 +60,7 @@ class Experiment(Section):
     images, pairs
         The part of the set to measure; all of it by default.
     rivals
-        Rivals of pairs, as image/pair, to measure in the place of the pairs that they are rivals of.
+        Rivals, as image/pair, to measure in the place of the pairs that they are rivals of.
     leave_out
         Conditions not to measure, as image/pair/distortion.
     groups

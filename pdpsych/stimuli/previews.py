@@ -38,7 +38,8 @@ def write_previews(
     name, image
         A base image, (C, H, W).
     distortions, pairs
-        Of its pairs, (P, 2, C, H, W), and their names, with that of the pair that one is a rival of.
+        Of its pairs, (P, 2, C, H, W), and their names, each with that of the pair that it is a
+        rival of.
     """
     amplitude = PREVIEW_RMS * np.sqrt(image.size)
     stem = folder / "previews" / name

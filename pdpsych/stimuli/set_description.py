@@ -20,6 +20,14 @@ def summary(manifest: Manifest, path: Path, sha256: str) -> str:
     pairs = _labelled_pairs(manifest)
     more = len(pairs) - _MOST_PAIRS
     rest = [f"  and {more} more; pdpsych inspect shows all"] if more > 0 else []
+    with_rivals = len(
+        {(e.name, p.rival_of) for e in manifest.images for p in e.pairs if p.rival_of}
+    )
+    if with_rivals:
+        rest.append(
+            f"{with_rivals} of {len(pairs)} pairs have rivals, other optima nearly as good; pdpsych "
+            "inspect lists them"
+        )
     head, tail = _head(manifest, path, sha256), _pictures(manifest, path)
     return "\n".join([*head, *_ratio_lines(pairs[:_MOST_PAIRS]), *rest, tail])
 

@@ -115,7 +115,7 @@ def _rivals(found: Findings) -> str:
     if not rows:
         return ""
     caption = (
-        "Rivals: other optima within 0.1 % of the objective, with the log sensitivity ratios of the "
-        "models; as good an answer. Pictures are in the previews of the set, IMAGE-PAIR-rivals.png."
+        "Rivals: other optima nearly as good, with the log sensitivity ratios of the models. "
+        "Pictures are in the previews of the set, IMAGE-PAIR-rivals.png."
     )
     return html_table(pd.DataFrame(rows), caption)

@@ -228,8 +228,8 @@ class Calibration(Result, Section):
     def ranges(self) -> pd.DataFrame:
         """Return one row for each condition: what can be shown of it, in RMS contrast α/√D.
 
-        Without rivals. Columns are ``condition``, ``tried`` (the smallest amplitude that was), ``smallest`` and
-        ``largest`` shown faithfully, ``inside_gamut`` and ``most``.
+        Without rivals. Columns are ``condition``, ``tried`` (the smallest amplitude that was),
+        ``smallest`` and ``largest`` shown faithfully, ``inside_gamut`` and ``most``.
         """
         rows = []
         for c in self.without_rivals:
