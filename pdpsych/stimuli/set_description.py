@@ -25,8 +25,8 @@ def summary(manifest: Manifest, path: Path, sha256: str) -> str:
     )
     if with_rivals:
         rest.append(
-            f"{with_rivals} of {len(pairs)} pairs have rivals, other optima nearly as good; pdpsych "
-            "inspect lists them"
+            f"{with_rivals} of {len(pairs)} pairs have rivals, other optima nearly as good; "
+            "pdpsych inspect lists them"
         )
     head, tail = _head(manifest, path, sha256), _pictures(manifest, path)
     return "\n".join([*head, *_ratio_lines(pairs[:_MOST_PAIRS]), *rest, tail])

@@ -120,7 +120,13 @@ class SetPair(Result):
         return distortion
 
     def likeness(self, other: SetPair) -> tuple[float, float]:
-        """Return the |cosine| of its u and another's, and that of both v."""
+        """Return the |cosine| of both u, and of both v.
+
+        Parameters
+        ----------
+        other
+            A pair of the same image.
+        """
         first, second = (pair._read().reshape(2, -1).astype(np.float64) for pair in (self, other))
         u, v = np.abs((first * second).sum(axis=1))
         return float(u), float(v)
