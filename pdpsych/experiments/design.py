@@ -69,8 +69,7 @@ def conditions(
     found = tuple(
         condition
         for image in images
-        for pair in opened[image]
-        if experiment.pairs is None or pair.name in experiment.pairs
+        for pair in experiment.measured(opened[image])
         for condition in (Condition(image, pair.name, 1), Condition(image, pair.name, 2))
         if condition.name not in experiment.leave_out
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -16,6 +17,7 @@ from pdpsych.experiments.tasks.instructions import Instructions
 from pdpsych.experiments.tasks.phases import Timing
 from pdpsych.experiments.tasks.registry import TASKS
 from pdpsych.experiments.tasks.task import Task
+from pdpsych.stimuli.set_image import SetImage, SetPair
 from pdpsych.stimuli.stimulus_set import StimulusSet
 
 
@@ -57,6 +59,8 @@ class Experiment(Section):
         Pixels between images side by side.
     images, pairs
         The part of the set to measure; all of it by default.
+    rivals
+        Rivals, as image/pair, to measure in the place of the pairs that they are rivals of.
     leave_out
         Conditions not to measure, as image/pair/distortion.
     groups
@@ -106,6 +110,7 @@ class Experiment(Section):
     separation_px: int = Field(64, ge=0, le=10_000)
     images: tuple[str, ...] | None = Field(None, min_length=1)
     pairs: tuple[str, ...] | None = Field(None, min_length=1)
+    rivals: tuple[str, ...] = ()
     leave_out: tuple[str, ...] = ()
     groups: int = Field(1, ge=1, le=100)
     trials_per_condition: int = Field(60, ge=1, le=10_000)
@@ -121,7 +126,7 @@ class Experiment(Section):
     consent: str | None = Field(None, min_length=1)
     seed: int = Field(0, ge=0)
 
-    @field_validator("images", "pairs", "leave_out")
+    @field_validator("images", "pairs", "rivals", "leave_out")
     @classmethod
     def _once(cls, names: tuple[str, ...] | None) -> tuple[str, ...] | None:
         if names and len(set(names)) < len(names):
@@ -157,10 +162,21 @@ class Experiment(Section):
 
     def resolved(self, display: Display) -> dict[str, Any]:
         """Return the configuration as plain data, with the display and instructions in full."""
-        return self.model_dump(mode="json") | {
+        # Sessions that began before there were rivals go on.
+        without = set() if self.rivals else {"rivals"}
+        return self.model_dump(mode="json", exclude=without) | {
             "display": display.resolved(),
             "instructions": self.texts.model_dump(),
         }
+
+    def measured(self, image: SetImage) -> tuple[SetPair, ...]:
+        """Return the pairs of an image to measure, each or the rival that takes its place."""
+        own = (p for p in image if self.pairs is None or p.name in self.pairs)
+        return tuple(self._taken(pair) for pair in own)
+
+    def _taken(self, pair: SetPair) -> SetPair:
+        named = (rival for rival in pair.rivals if f"{rival.image}/{rival.name}" in self.rivals)
+        return next(named, pair)
 
     def open_set(self) -> StimulusSet:
         """Open the stimulus set and check the experiment's names against it.
@@ -187,7 +203,8 @@ class Experiment(Section):
         Raises
         ------
         InputError
-            If it has no such image, pair or condition, or less images than there are groups.
+            If it has no such image, pair, rival or condition, or less images than there are groups,
+            or two rivals would take the place of one pair.
         """
         images = self.images or opened.images
         for image in images:
@@ -195,7 +212,9 @@ class Experiment(Section):
         pairs = tuple(dict.fromkeys(pair.name for image in images for pair in opened[image]))
         for pair in self.pairs or ():
             self._check_name("pairs", pair, pairs)
-        names = tuple(f"{i}/{pair.name}/{n}" for i in images for pair in opened[i] for n in (1, 2))
+        self._check_rivals([opened[image] for image in images])
+        shown = [(i, self._taken(pair).name) for i in images for pair in opened[i]]
+        names = tuple(f"{i}/{pair}/{n}" for i, pair in shown for n in (1, 2))
         for name in self.leave_out:
             self._check_name("leave_out", name, names)
         if self.groups > len(images):
@@ -207,6 +226,23 @@ class Experiment(Section):
                 allowed="at most one group for each image",
             )
 
+    def _check_rivals(self, images: Sequence[SetImage]) -> None:
+        """Refuse rivals that no image has, or that several of a pair are taken."""
+        own = [p for i in images for p in i if self.pairs is None or p.name in self.pairs]
+        known = {f"{r.image}/{r.name}": f"{p.image}/{p.name}" for p in own for r in p.rivals}
+        for name in self.rivals:
+            self._check_name("rivals", name, tuple(known))
+        places = [known[name] for name in self.rivals]
+        for name, place in zip(self.rivals, places, strict=True):
+            if places.count(place) > 1:
+                raise InputError(
+                    f"several would take the place of {place}",
+                    file=self.label,
+                    field="rivals",
+                    value=name,
+                    remedy="take one of them; another experiment can take another",
+                )
+
     def _check_name(self, field: str, name: str, known: tuple[str, ...]) -> None:
         if name not in known:
             raise InputError(
@@ -214,5 +250,5 @@ class Experiment(Section):
                 file=self.label,
                 field=field,
                 value=name,
-                allowed=known,
+                allowed=known or "none: it has none",
             )

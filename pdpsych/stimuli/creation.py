@@ -42,6 +42,9 @@ class NewPair:
     sensitivities
         Of each model to u and v, d(u) and d(v): the lengths of its whitened responses to them.
         Either all pairs of a set have those of the same models, or none has.
+    rival_of
+        Name of the pair of the image that this one may take the place of in an experiment; without
+        one it is a pair of its own.
 
     Examples
     --------
@@ -55,6 +58,7 @@ class NewPair:
     u: ArrayLike
     v: ArrayLike
     sensitivities: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    rival_of: str | None = None
 
 
 @dataclass(frozen=True)
@@ -189,7 +193,12 @@ def _entry(name: str, image: NewImage, base: Array) -> dict[str, Any]:
         "shape": base.shape,
         "encoding": image.encoding,
         "pairs": [
-            {"name": pair, "kind": "handmade", "sensitivities": _plain_sensitivities(new)}
+            {
+                "name": pair,
+                "kind": "handmade",
+                "rival_of": new.rival_of,
+                "sensitivities": _plain_sensitivities(new),
+            }
             for pair, new in image.pairs.items()
         ],
     }
@@ -213,8 +222,8 @@ def _write(part: Path, data: dict[str, Any], arrays: Mapping[str, tuple[Array, A
         base, distortions = arrays[entry["name"]]
         with (part / array_file(entry["name"])).open("wb") as file:
             np.savez(file, image=base, distortions=distortions)
-        names = [pair["name"] for pair in entry["pairs"]]
-        write_previews(part, entry["name"], base, distortions, names, entry["encoding"])
+        rivals = {pair["name"]: pair["rival_of"] for pair in entry["pairs"]}
+        write_previews(part, entry["name"], base, distortions, rivals, entry["encoding"])
     files = sorted(f for f in part.rglob("*") if f.is_file())
     sums = {f.relative_to(part).as_posix(): file_sha256(f) for f in files}
     manifest = Manifest.model_validate(data | {"files": sums})

@@ -15,6 +15,8 @@ from pdpsych.stimuli.manifest import KINDS, check_plain, file_stem
 FACTORS = ("architecture", "training")
 # Part of the names of files.
 _LONGEST = 60
+# Of more other optima that are nearly as good, the best are pairs of a set.
+MOST_RIVALS = 3
 
 Iterations = Annotated[int, Field(gt=0, le=1_000_000)]
 Groups = dict[str, tuple[str, ...]]
@@ -155,6 +157,11 @@ Distortion = Annotated[
 ]
 
 
+def rival_name(pair: str, number: int) -> str:
+    """Return what the rival of a principal pair is called, the best being number 1."""
+    return f"{pair}-rival-{number}"
+
+
 def members_of(models: Sequence[str | Address]) -> tuple[Member, ...]:
     """Return all representations of some models, with the factors that a recipe gives them."""
     found = []
@@ -171,7 +178,7 @@ def check_distinct(distortions: Sequence[Distortion]) -> None:
     """Refuse distortions whose pairs would have one name, or names that are too long."""
     seen: set[str] = set()
     for number, distortion in enumerate(distortions):
-        for name in distortion.names:
+        for name in _names_and_rivals(distortion):
             if name.casefold() in seen:
                 random = isinstance(distortion, Random)
                 raise InputError(
@@ -189,6 +196,13 @@ def check_distinct(distortions: Sequence[Distortion]) -> None:
                 allowed=f"at most {_LONGEST} characters",
                 remedy="give it a name",
             )
+
+
+def _names_and_rivals(distortion: Distortion) -> list[str]:
+    """Return the names that an entry's pairs have, and those that rivals of them would have."""
+    rivals = range(1, MOST_RIVALS + 1) if isinstance(distortion, Principal) else ()
+    further = [rival_name(name, number) for name in distortion.names for number in rivals]
+    return [*distortion.names, *further]
 
 
 def check_asked(wanted: Principal, members: Sequence[Member]) -> None:

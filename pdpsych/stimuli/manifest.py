@@ -138,12 +138,14 @@ class Pair(Section):
     """Two distortions of one image, the sensitivities to them, and the solver's certificate.
 
     ``question`` is what principal ones answer; there is none in sets of version 2, where they are
-    of all models.
+    of all models. ``rival_of`` is the pair of the image that this one may take the place of: both
+    are optima, one nearly as good as the other.
     """
 
     name: str = Field(min_length=1, max_length=1000)
     kind: str
     question: Question | None = None
+    rival_of: str | None = None
     sensitivities: dict[str, tuple[Sensitivity, Sensitivity]]
     certificate: dict[str, Any] = Field(default_factory=dict)
     linearity: LinearityCheck | None = None
@@ -190,6 +192,24 @@ class ImageEntry(Section):
     def _plain(cls, name: str) -> str:
         check_plain(name)
         return name
+
+    @model_validator(mode="after")
+    def _rivals_of_pairs(self) -> ImageEntry:
+        own = [pair.name for pair in self.without_rivals]
+        for pair in self.pairs:
+            if pair.rival_of is not None and pair.rival_of not in own:
+                raise InputError(
+                    "is no pair of the image, or a rival itself",
+                    field=f"pairs.{pair.name}.rival_of",
+                    value=pair.rival_of,
+                    allowed=own or "none",
+                )
+        return self
+
+    @property
+    def without_rivals(self) -> tuple[Pair, ...]:
+        """Its pairs but for those that are rivals of others."""
+        return tuple(pair for pair in self.pairs if pair.rival_of is None)
 
 
 class RepresentationRecord(Section):

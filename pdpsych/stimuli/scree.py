@@ -21,11 +21,11 @@ _LONGER = "give it more iterations or restarts"
 
 
 def scree_table(entries: Sequence[ImageEntry]) -> pd.DataFrame:
-    """Return the objective of every principal pair; see :meth:`StimulusSet.scree`."""
+    """Return the objective of every principal pair but rivals; see :meth:`StimulusSet.scree`."""
     rows = [
         (entry.name, asked.name, pair.name, asked.number, asked.objective)
         for entry in entries
-        for pair in entry.pairs
+        for pair in entry.without_rivals
         if (asked := pair.asked)
     ]
     columns = ["image", "question", "pair", "number", "objective"]

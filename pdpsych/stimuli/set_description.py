@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from pdpsych.stimuli.log_ratios import log_ratio
 from pdpsych.stimuli.manifest import SCREE, LinearityCheck, Manifest, PaddingCheck, Pair
 from pdpsych.stimuli.scree import scree_lines
+from pdpsych.stimuli.set_image import SetImage, SetPair
 
 # Of more models than these, the ones at the ends are listed.
 SHOWN = 6
@@ -19,22 +20,30 @@ def summary(manifest: Manifest, path: Path, sha256: str) -> str:
     pairs = _labelled_pairs(manifest)
     more = len(pairs) - _MOST_PAIRS
     rest = [f"  and {more} more; pdpsych inspect shows all"] if more > 0 else []
+    with_rivals = len(
+        {(e.name, p.rival_of) for e in manifest.images for p in e.pairs if p.rival_of}
+    )
+    if with_rivals:
+        rest.append(
+            f"{with_rivals} of {len(pairs)} pairs have rivals, other optima nearly as good; "
+            "pdpsych inspect lists them"
+        )
     head, tail = _head(manifest, path, sha256), _pictures(manifest, path)
     return "\n".join([*head, *_ratio_lines(pairs[:_MOST_PAIRS]), *rest, tail])
 
 
-def description(manifest: Manifest, path: Path, sha256: str) -> str:
+def description(manifest: Manifest, path: Path, sha256: str, images: Iterable[SetImage]) -> str:
     """Say what is in a set: each pair, what it owes to padding, how far its sensitivities hold."""
     pairs = _labelled_pairs(manifest)
     linear = _linearity_lines([(label, p.linearity) for label, p in pairs if p.linearity])
     padding = _padding_lines([(label, p.padding) for label, p in pairs if p.padding])
     head, tail = _head(manifest, path, sha256), _pictures(manifest, path)
-    found = [*_ratio_lines(pairs), *scree_lines(manifest.images)]
+    found = [*_ratio_lines(pairs), *rival_lines(images), *scree_lines(manifest.images)]
     return "\n".join([*head, *found, *padding, *linear, tail])
 
 
 def _labelled_pairs(manifest: Manifest) -> list[tuple[str, Pair]]:
-    return [(f"{e.name}/{p.name}", p) for e in manifest.images for p in e.pairs]
+    return [(f"{e.name}/{p.name}", p) for e in manifest.images for p in e.without_rivals]
 
 
 def _head(manifest: Manifest, path: Path, sha256: str) -> list[str]:
@@ -85,12 +94,36 @@ def _which(models: Sequence[str], what: str) -> str:
 def _ratio_lines(pairs: Sequence[tuple[str, Pair]]) -> list[str]:
     lines, width = [], max((len(label) for label, _ in pairs), default=0)
     for label, pair in pairs:
-        logs = {m: log_ratio(a, b) for m, (a, b) in pair.sensitivities.items()}
-        ratios = [f"{m} {logs[m]:+.2f}" for m in _ends(logs, SHOWN // 2)]
         converged = pair.certificate.get("converged")
         note = "" if converged in (None, True) else "  (not converged)"
-        lines.append(f"  {label:<{width}}  {'  '.join(ratios)}{note}".rstrip())
+        lines.append(f"  {label:<{width}}  {_ratios(pair)}{note}".rstrip())
     return lines
+
+
+def _ratios(pair: Pair) -> str:
+    logs = {m: log_ratio(a, b) for m, (a, b) in pair.sensitivities.items()}
+    return "  ".join(f"{m} {logs[m]:+.2f}" for m in _ends(logs, SHOWN // 2))
+
+
+def rival_lines(images: Iterable[SetImage]) -> list[str]:
+    """Say which pairs have rivals, how near those come and how they differ; reads the arrays."""
+    found = [(pair, rival) for image in images for pair in image for rival in pair.rivals]
+    if not found:
+        return []
+    return [
+        "rivals, other optima nearly as good (|cos| is that with the pair's own ε₁ and ε₂):",
+        *(f"  {_rival(pair, rival)}" for pair, rival in found),
+    ]
+
+
+def _rival(pair: SetPair, rival: SetPair) -> str:
+    u, v = pair.likeness(rival)
+    parts = [f"|cos| {u:.2f}, {v:.2f}"]
+    best, other = (p.question.objective if p.question else None for p in (pair, rival))
+    if best and other:
+        parts.insert(0, f"F {100 * (1 - other / best):.2g} % below")
+    ratios = _ratios(rival.entry)
+    return f"{rival.image}/{rival.name}  {'; '.join(parts)}{f'; {ratios}' if ratios else ''}"
 
 
 def _padding_lines(checks: Sequence[tuple[str, PaddingCheck]]) -> list[str]:

@@ -38,6 +38,8 @@ class SetPair(Result):
         What the manifest says of the pair.
     arrays_sha256
         SHA-256 of the file with the arrays of the image.
+    rivals
+        Other optima nearly as good, the best first: pairs that can take its place.
 
     Examples
     --------
@@ -58,11 +60,17 @@ class SetPair(Result):
     entry: Pair
     arrays_sha256: str
     _read: Callable[[], Array] = field(compare=False)
+    rivals: tuple[SetPair, ...] = ()
 
     @property
     def name(self) -> str:
         """Name of the pair."""
         return self.entry.name
+
+    @property
+    def rival_of(self) -> str | None:
+        """Name of the pair that it is a rival of, None if it is a pair of its own."""
+        return self.entry.rival_of
 
     @property
     def kind(self) -> str:
@@ -111,6 +119,18 @@ class SetPair(Result):
         distortion: Array = self._read()[number - 1]
         return distortion
 
+    def likeness(self, other: SetPair) -> tuple[float, float]:
+        """Return the |cosine| of both u, and of both v.
+
+        Parameters
+        ----------
+        other
+            A pair of the same image.
+        """
+        first, second = (pair._read().reshape(2, -1).astype(np.float64) for pair in (self, other))
+        u, v = np.abs((first * second).sum(axis=1))
+        return float(u), float(v)
+
     def describe(self) -> str:
         """Say what it is, and the log ratio of each model's sensitivities."""
         lines = [f"{self.image}/{self.name}, {self.kind}"]
@@ -129,7 +149,8 @@ class SetPair(Result):
 class SetImage(Result):
     """A base image of a stimulus set, with its pairs: ``image["principal"]``.
 
-    Going through it gives its pairs, in order.
+    Going through it gives its pairs, in order. Rivals of a pair are found by their names, or among
+    the pair's.
 
     Attributes
     ----------
@@ -182,11 +203,16 @@ class SetImage(Result):
 
     @property
     def pairs(self) -> tuple[SetPair, ...]:
-        """Its pairs of distortions."""
-        return tuple(self._pair(number) for number in range(len(self.entry.pairs)))
+        """Its pairs of distortions, without rivals."""
+        return tuple(self._pair(entry) for entry in self.entry.without_rivals)
+
+    @property
+    def with_rivals(self) -> tuple[SetPair, ...]:
+        """Its pairs, and the rivals of each."""
+        return tuple(self._pair(entry) for entry in self.entry.pairs)
 
     def __len__(self) -> int:
-        return len(self.entry.pairs)
+        return len(self.entry.without_rivals)
 
     def __iter__(self) -> Iterator[SetPair]:
         return iter(self.pairs)
@@ -200,18 +226,20 @@ class SetImage(Result):
             raise InputError(
                 f"image {self.name} has no such pair", field="pair", value=name, allowed=names
             )
-        return self._pair(names.index(name))
+        return self._pair(self.entry.pairs[names.index(name)])
 
     def describe(self) -> str:
         """Say what it is, and what each pair is."""
-        return "\n".join([self._line(), *(pair.describe() for pair in self)])
+        return "\n".join([self._line(), *(pair.describe() for pair in self.with_rivals)])
 
-    def _pair(self, number: int) -> SetPair:
+    def _pair(self, entry: Pair) -> SetPair:
+        number = self.entry.pairs.index(entry)
         return SetPair(
             self.name,
-            self.entry.pairs[number],
+            entry,
             self.arrays_sha256,
             lambda: self._read().distortions[number],
+            tuple(self._pair(rival) for rival in self.entry.pairs if rival.rival_of == entry.name),
         )
 
     def _line(self) -> str:

@@ -182,40 +182,50 @@ class StimulusSet(Result):
             "no such image", file=self.path, field="image", value=name, allowed=self.images
         )
 
-    def sensitivities(self) -> pd.DataFrame:
+    def sensitivities(self, *, rivals: bool = False) -> pd.DataFrame:
         """Return d(ε) of every model, one row per image, pair, model and distortion.
 
         The column ``kind`` is the kind of the pair, for principal ones what they answer: the name
         of the question.
+
+        Parameters
+        ----------
+        rivals
+            Whether rivals have rows too.
         """
         rows = [
             (entry.name, pair.name, pair.pooled_as, number, model, values[number - 1])
             for entry in self.manifest.images
-            for pair in entry.pairs
+            for pair in (entry.pairs if rivals else entry.without_rivals)
             for model, values in pair.sensitivities.items()
             for number in (1, 2)
         ]
         columns = ["image", "pair", "kind", "distortion", "model", "sensitivity"]
         return pd.DataFrame(rows, columns=columns)
 
-    def log_ratios(self) -> pd.DataFrame:
+    def log_ratios(self, *, rivals: bool = False) -> pd.DataFrame:
         """Return log d(u)/d(v) of every model, one row per image, pair and model.
 
         Those to the distortions as a display shows them are
         :meth:`pdpsych.stimuli.Calibration.log_ratios`.
+
+        Parameters
+        ----------
+        rivals
+            Whether rivals have rows too.
 
         Raises
         ------
         InputError
             If one is not finite: the model sees nothing of a distortion.
         """
-        return log_ratio_table(self.sensitivities(), self.path)
+        return log_ratio_table(self.sensitivities(rivals=rivals), self.path)
 
     def scree(self) -> pd.DataFrame:
         """Return the objective F of every principal pair: how much its models disagree on it.
 
         Columns image, question, pair, number, objective: pairs that answer one question are
-        numbered from 1, each orthogonal to those before.
+        numbered from 1, each orthogonal to those before. Without rivals.
         """
         return scree_table(self.manifest.images)
 
@@ -250,15 +260,20 @@ class StimulusSet(Result):
 
     def describe(self) -> str:
         """Say what is in the set: each pair, and how far its sensitivities hold."""
-        return set_description.description(self.manifest, self.path, self.sha256)
+        return set_description.description(self.manifest, self.path, self.sha256, tuple(self))
 
     def _line(self) -> str:
         counts = {
             "image": len(self),
-            "pair": sum(len(entry.pairs) for entry in self.manifest.images),
+            "pair": sum(len(image) for image in self),
+            "rival": sum(len(image.entry.pairs) - len(image) for image in self),
             "model": len(self.models),
         }
-        told = (f"{n} {what}{'' if n == 1 else 's'}" for what, n in counts.items())
+        told = (
+            f"{n} {what}{'' if n == 1 else 's'}"
+            for what, n in counts.items()
+            if n or what != "rival"
+        )
         return ", ".join([self.name, *told])
 
     def _repr_html_(self) -> str:

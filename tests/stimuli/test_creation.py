@@ -50,6 +50,36 @@ def test_what_is_given_is_what_is_there(tmp_path):
     assert "cat/more" in made.describe()
 
 
+def test_a_pair_can_be_the_rival_of_another(tmp_path):
+    first, second = _pair(A=(1, 2)), _pair(7, A=(3, 1))
+    rival = NewPair(second.u, second.v, second.sensitivities, rival_of="noise")
+    made = _create(tmp_path / "mine", other=rival, noise=first)
+    cat = made["cat"]
+    assert [pair.name for pair in cat] == ["noise"]
+    (found,) = cat["noise"].rivals
+    assert (found.name, found.rival_of, found.rivals) == ("other", "noise", ())
+    # Stored before its pair, and still its own distortions.
+    np.testing.assert_allclose(found.u, rival.u, atol=1e-7)
+    np.testing.assert_allclose(cat["noise"].u, first.u, atol=1e-7)
+    assert found == cat["other"]
+    assert len(made.log_ratios()) == 1
+    assert len(made.log_ratios(rivals=True)) == 2
+    assert repr(made) == "<StimulusSet: mine, 1 image, 1 pair, 1 rival, 1 model>"
+    assert "cat/other  |cos|" in made.describe()
+
+
+@pytest.mark.parametrize("rival_of", ["third", "other", "noise-2"])
+def test_a_rival_is_of_a_pair_that_is_none_itself(tmp_path, rival_of):
+    pairs = {
+        "noise": _pair(),
+        "noise-2": NewPair(_unit(3), _unit(4), rival_of="noise"),
+        "other": NewPair(_unit(5), _unit(6), rival_of=rival_of),
+    }
+    with refused(value=rival_of, allowed="noise"):
+        StimulusSet.create(tmp_path / "mine", {"cat": _image(**pairs)})
+    assert not (tmp_path / "mine").exists()
+
+
 def test_its_files_are_those_of_any_set(tmp_path):
     made = _create(tmp_path / "mine")
     files = {str(f.relative_to(made.path)) for f in made.path.rglob("*") if f.is_file()}
@@ -78,6 +108,8 @@ def test_a_set_without_models_can_be_used(tmp_path):
     assert repr(made) == "<StimulusSet: mine, 1 image, 1 pair, 0 models>"
     found = calibrate(made, Display())
     assert Calibration.of(made, Display()) == found
+    # Without rivals, calibrations are known by what they were known by.
+    assert "rival_of" not in (found.folder / "calibration.json").read_text()
     made.plot("cat", "noise")
 
 

@@ -129,6 +129,13 @@ def test_names_that_are_taken_or_too_long_are_refused(tmp_path):
     both = "{kind: principal, pairs: 2}, {kind: principal, models: [LN, LG], name: Principal-2}"
     with refused(field="distortions[1]", value="Principal-2", remedy="name"):
         _recipe(tmp_path, both)
+    for taken in ("principal-rival-3", "principal-2-Rival-1"):
+        named = f"{{kind: principal, models: [LN, LG], name: {taken}}}"
+        pairs = "{kind: principal, pairs: 2}"
+        for entries in (f"{pairs}, {named}", f"{named}, {pairs}"):
+            with refused(field="distortions[1]", remedy="name"):
+                _recipe(tmp_path, entries)
+    _recipe(tmp_path, "{kind: principal}, {kind: principal, name: principal-rival-4}")
     long = ", ".join(f"python:a:{letter * 20}/x" for letter in "abc")
     with refused(field="distortions[0].name", allowed="60", remedy="name"):
         _recipe(tmp_path, f"{{kind: principal, models: [{long}]}}", f"[LN, {long}]")

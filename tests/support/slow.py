@@ -50,6 +50,8 @@ SLOW = {
         "test_figures_have_a_line",
         "test_its_identity",
     ),
+    "stimuli/generation/test_rivals.py": ("made",),
+    "analysis/test_rivals.py": ("test_a_report_lists", "test_models_added"),
     "analysis/planning/test_plan.py": ("planned", "test_a_study_is_the_same"),
     "analysis/test_calibration.py": ("",),
     "analysis/test_digits.py": ("done", "test_damaged_weights"),

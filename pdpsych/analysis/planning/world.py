@@ -53,7 +53,7 @@ def build_world(opened: Analysis, stimulus_set: StimulusSet, spec: ObserverSpec)
     experiment = opened.open_experiment().model_copy(update={"groups": 1})
     measured = conditions(experiment, stimulus_set)
     shown = pd.MultiIndex.from_tuples({(c.image, c.pair) for c in measured})
-    ratios = stimulus_set.log_ratios()
+    ratios = stimulus_set.log_ratios(rivals=True)
     ratios = ratios[pd.MultiIndex.from_frame(ratios[["image", "pair"]]).isin(shown)]
     ratios = ratios[ratios["kind"] == deciding_kind(ratios["kind"])]
     deciding = set(zip(ratios["image"], ratios["pair"], strict=True))

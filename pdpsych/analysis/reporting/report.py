@@ -12,7 +12,7 @@ from pdpsych.analysis.definition import Analysis, open_analysis
 from pdpsych.analysis.fitting.fit import Fit
 from pdpsych.analysis.fitting.fit import fit as fit_analysis
 from pdpsych.analysis.fitting.trials import read_trials
-from pdpsych.analysis.reporting import sections
+from pdpsych.analysis.reporting import sections, set_sections
 from pdpsych.analysis.reporting.findings import Findings
 from pdpsych.analysis.reporting.markup import Gallery, PageSection, page
 from pdpsych.analysis.scoring.score import Scores
@@ -25,14 +25,14 @@ SECTIONS: dict[str, Callable[[Findings], str]] = {
     "Scores": sections.ranking,
     "Differences between models": sections.differences,
     "Log sensitivity ratios": sections.ratios,
-    "Stimuli": sections.stimuli,
+    "Stimuli": set_sections.stimuli,
     "Participants": sections.participants,
     "Thresholds": sections.thresholds,
     "Psychometric functions": sections.curves,
     "Data quality": sections.quality,
     "Methods": sections.method,
-    "How far the models are linear": sections.linearity,
-    "Certificates of the solver": sections.certificates,
+    "How far the models are linear": set_sections.linearity,
+    "Certificates of the solver": set_sections.certificates,
     "Settings": sections.provenance,
 }
 """The sections of every report in their order; one that gives "" is left out."""

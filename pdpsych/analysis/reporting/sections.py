@@ -14,21 +14,19 @@ from pdpsych.analysis.fitting.exclusion import describe_excluded
 from pdpsych.analysis.fitting.fit import Fit
 from pdpsych.analysis.names import CONDITION
 from pdpsych.analysis.reporting.findings import Findings
-from pdpsych.analysis.reporting.markup import Gallery, html_table, p_text, short, with_interval
+from pdpsych.analysis.reporting.markup import Gallery, html_table, p_text, with_interval
 from pdpsych.analysis.reporting.methods import methods
 from pdpsych.analysis.scoring.questions import NO_PART
 from pdpsych.analysis.scoring.score import Scores
 from pdpsych.analysis.scoring.separation import gain_over_random
 from pdpsych.analysis.words import capitalised
 from pdpsych.experiments.logs.session_log import SessionLog
-from pdpsych.stimuli.manifest import KINDS
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 # More would be scrolled past; the results folder has the numbers of all.
-_MOST_STIMULI = 6
 _MOST_CURVES = 12
 _MOST_PAIRS_OF_MODELS = 15
 
@@ -129,26 +127,6 @@ def ratios(found: Findings) -> str:
         f"over images; human with {100 * scores.level:g} % intervals. Which of a pair "
         "is called u changes the sign only; it is chosen so that images agree.",
     )
-
-
-def stimuli(found: Findings) -> str:
-    """Show some of the measured pairs of distortions."""
-    opened, fit, gallery = found.opened, found.fit, found.gallery
-    measured = (
-        fit.thresholds[["image", "pair"]].drop_duplicates().itertuples(index=False, name=None)
-    )
-    kinds = {(e.name, p.name): p.pooled_as for e in opened.manifest.images for p in e.pairs}
-    first: dict[tuple[str, str], tuple[str, str]] = {}
-    for image, pair in measured:
-        first.setdefault((image, kinds[image, pair]), (image, pair))
-    every = sorted(first.values(), key=lambda row: kinds[row] in KINDS[1:])
-    shown = every[:_MOST_STIMULI]
-    note = f"{len(shown)} of {len(kinds)} pairs of the set; all are in its previews."
-    drawn = [
-        gallery.show(_of(opened.plot(image, pair)), f"stimuli-{n}", f"{image}, {pair}")
-        for n, (image, pair) in enumerate(shown, start=1)
-    ]
-    return "\n".join([f'<p class="dim">{note}</p>', *drawn])
 
 
 def participants(found: Findings) -> str:
@@ -292,48 +270,6 @@ def _frames(logs: Sequence[SessionLog], gallery: Gallery) -> str:
 def method(found: Findings) -> str:
     """Say in words how it was done."""
     return methods(found.trials, found.fit, found.scores)
-
-
-def linearity(found: Findings) -> str:
-    """Say up to which amplitude the models are linear."""
-    checks = [
-        (entry.name, pair.name, pair.linearity)
-        for entry in found.opened.manifest.images
-        for pair in entry.pairs
-        if pair.linearity
-    ]
-    if not checks:
-        return ""
-    rows = pd.DataFrame(
-        {"image": image, "pair": pair}
-        | {model: check.extent(model) for model in check.largest_rms}
-        | {"order of the models": check.order()}
-        for image, pair, check in checks
-    )
-    first = checks[0][2]
-    return html_table(
-        rows,
-        "Largest RMS contrast up to which a model’s response is within "
-        f"{100 * first.tolerance:g} % of what its sensitivity predicts, to distortion 1 / 2, and "
-        "where the models keep the order of their log sensitivity ratios. Checked at "
-        f"{', '.join(f'{a:g}' for a in first.amplitudes_rms)}, both signs, on images that are not "
-        "clipped.",
-    )
-
-
-def certificates(found: Findings) -> str:
-    """List how the solver ended at each pair."""
-    rows = [
-        {"image": entry.name, "pair": pair.name}
-        | {k: short(v) for k, v in pair.certificate.items() if not isinstance(v, dict | list)}
-        for entry in found.opened.manifest.images
-        for pair in entry.pairs
-        if pair.certificate
-    ]
-    if not rows:
-        return ""
-    shown = pd.DataFrame(rows).fillna("–").rename(columns=lambda name: name.replace("_", " "))
-    return html_table(shown, f"Floor η = {found.opened.manifest.floor:g}.")
 
 
 def provenance(found: Findings) -> str:

@@ -260,7 +260,7 @@ def _sensitivities(
             chosen = [model for model in loaded[image.encoding] if model.name in found]
             values = _at_image(chosen, stimulus_set, image)
             for name, both in zip((m.name for m in chosen), values, strict=True):
-                pairs = zip(image, both.tolist(), strict=True)
+                pairs = zip(image.with_rivals, both.tolist(), strict=True)
                 found[name][image.name] = {pair.name: (u, v) for pair, (u, v) in pairs}
             bar.update()
     return found
@@ -277,10 +277,11 @@ def _at_image(
     like = {"dtype": getattr(torch, _precision(stimulus_set))}
     like["device"] = "cuda" if torch.cuda.is_available() else "cpu"
     base = torch.tensor(image.base, **like)
-    distortions = np.stack([pair.distortion(n) for pair in image for n in (1, 2)])
+    pairs = image.with_rivals
+    distortions = np.stack([pair.distortion(n) for pair in pairs for n in (1, 2)])
     try:
         local = LocalGeometry(models, base, floor=stimulus_set.manifest.floor)
         values = local.sensitivities(local.block(distortions))
     except InputError as error:
         raise error.within(field=f"images.{image.name}") from None
-    return values.reshape(len(models), len(image), 2)
+    return values.reshape(len(models), len(pairs), 2)

@@ -243,7 +243,11 @@ def score(
 def _score_set(fit: Fit, stimulus_set: StimulusSet, added: AddedModels | None) -> Scores:
     """Score the models of a set, and others."""
     shown = None if added else calibration_shown(fit, stimulus_set)
-    ratios = shown.log_ratios(stimulus_set) if shown else stimulus_set.log_ratios()
+    # Of rivals too: which of all pairs are scored is known by what was measured.
+    if shown:
+        ratios = shown.log_ratios(stimulus_set, rivals=True)
+    else:
+        ratios = stimulus_set.log_ratios(rivals=True)
     ratios = ratios.assign(took_part=chosen_by(stimulus_set, ratios))
     models = _models(stimulus_set)
     if added:

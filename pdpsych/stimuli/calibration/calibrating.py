@@ -104,7 +104,7 @@ def calibrate(
     _check_size(opened, screen)
     thresholds = {m: expected_thresholds(opened, m, threshold_rms) for m in opened.models}
     conditions = []
-    count = sum(2 * len(image) for image in opened)
+    count = sum(2 * len(image.with_rivals) for image in opened)
     with progress_bar(count, "condition", progress) as bar:
         for image in opened:
             for found in _image(image, screen, max_clipped, thresholds):
@@ -156,13 +156,14 @@ def _image(
     coarse = display.model_copy(update={"dither": "triangular"})
     coarseness = expected(base, coarse, encoding).variance
     found = []
-    for pair in image:
+    for pair in image.with_rivals:
         for number in (1, 2):
             key = (image.name, pair.name, number)
             scene = _Scene(base, pair.distortion(number), display, encoding, reference)
             moved = np.sum(coarseness * scene.distortion**2, dtype=np.float64)
             lowest = float(np.sqrt(moved)) / TOLERANCE / 2
-            found.append(_condition(scene, key, max_clipped, lowest, thresholds))
+            condition = _condition(scene, key, max_clipped, lowest, thresholds)
+            found.append(condition.model_copy(update={"rival_of": pair.rival_of}))
     return found
 
 

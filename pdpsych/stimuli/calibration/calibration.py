@@ -62,7 +62,7 @@ class Calibration(Result, Section):
     pixels_per_degree
         Of the display, None where its size or distance is not known.
     conditions
-        One for each distortion.
+        One for each distortion, those of rivals too; figures and descriptions leave these out.
     warnings
         What is not as it should be with the set as a whole.
 
@@ -168,12 +168,13 @@ class Calibration(Result, Section):
         """Whether the models were asked what they see of what is shown."""
         return any(c.sensitivities for c in self.conditions)
 
-    def sensitivities(self, stimulus_set: StimulusSet) -> pd.DataFrame:
+    def sensitivities(self, stimulus_set: StimulusSet, *, rivals: bool = False) -> pd.DataFrame:
         """Return d(ε) of every model, to the distortions as shown of pairs whose models were asked.
 
-        Rows are those of the ``sensitivities`` of ``stimulus_set``, the set that it is of.
+        Rows are those of the ``sensitivities`` of ``stimulus_set``, the set that it is of, with
+        those of ``rivals`` on request.
         """
-        table = stimulus_set.sensitivities()
+        table = stimulus_set.sensitivities(rivals=rivals)
         seen = {(c.image, c.pair, c.distortion): c.sensitivities for c in self.conditions}
 
         def shown(image: str, pair: str, number: int, model: str, own: float) -> float:
@@ -185,25 +186,33 @@ class Calibration(Result, Section):
         values = [shown(*row) for row in table[names].itertuples(index=False)]
         return table.assign(sensitivity=np.array(values, dtype=float))
 
-    def log_ratios(self, stimulus_set: StimulusSet) -> pd.DataFrame:
+    def log_ratios(self, stimulus_set: StimulusSet, *, rivals: bool = False) -> pd.DataFrame:
         """Return log d(u)/d(v) of every model to the distortions as shown.
 
-        Of pairs whose models were not asked they are those of ``stimulus_set``, which it is of.
+        Of pairs whose models were not asked they are those of ``stimulus_set``, which it is of;
+        with those of ``rivals`` on request.
 
         Raises
         ------
         InputError
             If one is not finite: the model sees nothing of a distortion.
         """
-        return log_ratio_table(self.sensitivities(stimulus_set), stimulus_set.path)
+        shown = self.sensitivities(stimulus_set, rivals=rivals)
+        return log_ratio_table(shown, stimulus_set.path)
 
-    def table(self) -> pd.DataFrame:
+    @property
+    def without_rivals(self) -> tuple[ConditionCalibration, ...]:
+        """The conditions whose pairs are no rivals."""
+        return tuple(c for c in self.conditions if c.rival_of is None)
+
+    def table(self, *, rivals: bool = False) -> pd.DataFrame:
         """Return one row for each condition and amplitude tried, or one for a condition with none.
 
         Amplitudes are in model units, as RMS contrast α/√D, and as RMS of luminance in cd/m².
+        Those of ``rivals`` have rows on request.
         """
         rows = []
-        for c in self.conditions:
+        for c in self.conditions if rivals else self.without_rivals:
             fixed = {"image": c.image, "pair": c.pair, "distortion": c.distortion}
             for step in c.steps:
                 candela = None if c.candela is None else step.amplitude * c.candela
@@ -219,11 +228,11 @@ class Calibration(Result, Section):
     def ranges(self) -> pd.DataFrame:
         """Return one row for each condition: what can be shown of it, in RMS contrast α/√D.
 
-        Columns are ``condition``, ``tried`` (the smallest amplitude that was), ``smallest`` and
-        ``largest`` shown faithfully, ``inside_gamut`` and ``most``.
+        Without rivals. Columns are ``condition``, ``tried`` (the smallest amplitude that was),
+        ``smallest`` and ``largest`` shown faithfully, ``inside_gamut`` and ``most``.
         """
         rows = []
-        for c in self.conditions:
+        for c in self.without_rivals:
             low, high = c.range or (np.nan, np.nan)
             tried = c.steps[0].amplitude if c.steps else np.nan
             amplitudes = np.array([tried, low, high, c.inside_gamut, c.most]) / c.dimension**0.5
@@ -234,11 +243,11 @@ class Calibration(Result, Section):
     def expected_thresholds(self) -> pd.DataFrame:
         """Return the thresholds expected: one row for each condition and model that sees it.
 
-        Columns are ``condition``, ``model`` and ``threshold``, in RMS contrast.
+        Without rivals. Columns are ``condition``, ``model`` and ``threshold``, in RMS contrast.
         """
         rows = [
             (c.name, model, threshold / c.dimension**0.5)
-            for c in self.conditions
+            for c in self.without_rivals
             for model, threshold in c.thresholds.items()
             if threshold is not None
         ]
@@ -251,12 +260,13 @@ class Calibration(Result, Section):
             f"RMS contrast that is shown within {100 * TOLERANCE:g} % (largest inside the gamut; "
             f"largest with {100 * self.max_clipped:g} % clipped):",
         ]
-        listed, more = self.conditions[:_MOST], len(self.conditions) - _MOST
+        own = self.without_rivals
+        listed, more = own[:_MOST], len(own) - _MOST
         width = max(len(c.name) for c in listed)
         lines += [f"  {c.name:<{width}}  {_span(c)}" for c in listed]
         lines += [f"  and {more} more, in conditions.csv"] if more > 0 else []
         notes: dict[str, list[str]] = {}
-        for c in self.conditions:
+        for c in own:
             for note in (*c.problems, *c.warnings):
                 notes.setdefault(note, []).append(c.name)
         lines += [f"warning: {note}" for note in self.warnings]
@@ -287,8 +297,9 @@ class Calibration(Result, Section):
             ]
 
     def _line(self) -> str:
-        shown = sum(c.range is not None for c in self.conditions)
-        return f"{self.display}, {shown} of {len(self.conditions)} conditions can be shown"
+        own = self.without_rivals
+        shown = sum(c.range is not None for c in own)
+        return f"{self.display}, {shown} of {len(own)} conditions can be shown"
 
 
 def _span(c: ConditionCalibration) -> str:
@@ -341,6 +352,6 @@ def write(calibration: Calibration, stimulus_set: Path) -> Calibration:
     """
     folder = stimulus_set / FOLDER / calibration.display
     with locked(folder, _WRITTEN):
-        write_text(folder / "conditions.csv", tables.to_csv(calibration.table()))
+        write_text(folder / "conditions.csv", tables.to_csv(calibration.table(rivals=True)))
         SCHEMA.write(folder / FILE, calibration.model_dump(mode="json"))
         return read(folder / FILE)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from pydantic import Field
+from typing import Any
+
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
 
 from pdpsych.common.section import Section
 
@@ -51,6 +53,8 @@ class ConditionCalibration(Section):
 
     Attributes
     ----------
+    rival_of
+        Name of the pair that its pair is a rival of, None if it is a pair of its own.
     dimension
         D = C·H·W; RMS contrast is α/√D.
     inside_gamut
@@ -82,6 +86,7 @@ class ConditionCalibration(Section):
     image: str
     pair: str
     distortion: int
+    rival_of: str | None = None
     dimension: int
     inside_gamut: float
     most: float
@@ -94,6 +99,12 @@ class ConditionCalibration(Section):
     sensitivities: dict[str, float] = Field(default_factory=dict)
     problems: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+
+    @model_serializer(mode="wrap")
+    def _plain(self, plain: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        # So that calibrations without rivals keep their identity.
+        found: dict[str, Any] = plain(self)
+        return {key: v for key, v in found.items() if key != "rival_of" or v is not None}
 
     @property
     def name(self) -> str:

@@ -15,6 +15,7 @@ from pdpsych.common.errors import InputError
 from pdpsych.geometry.solvers.budget import Progress
 from pdpsych.stimuli.distortions import (
     FACTORS,
+    MOST_RIVALS,
     Asked,
     Distortion,
     Eigen,
@@ -23,6 +24,7 @@ from pdpsych.stimuli.distortions import (
     Random,
     asked,
     members_of,
+    rival_name,
 )
 from pdpsych.stimuli.question import Question
 from pdpsych.stimuli.recipe import Recipe
@@ -31,13 +33,17 @@ from pdpsych.stimuli.space_files import SpaceDigests, read_space
 
 @dataclass(frozen=True)
 class MadePair:
-    """Two unit distortions, (2, C, H, W), with their name, kind, certificate and question."""
+    """Two unit distortions, (2, C, H, W), with their name, kind, certificate and question.
+
+    ``rival_of`` is the name of the pair that they are another optimum beside.
+    """
 
     name: str
     kind: str
     distortions: Tensor
     certificate: dict[str, Any] = field(default_factory=dict)
     question: Question | None = None
+    rival_of: str | None = None
 
 
 def asked_of(
@@ -133,6 +139,16 @@ class PairMaker:
             pairs.append(
                 MadePair(name, wanted.kind, found.distortions, found.certificate.to_dict(), answers)
             )
+            pairs += [
+                MadePair(
+                    rival_name(name, place),
+                    wanted.kind,
+                    rival.distortions,
+                    question=answers,
+                    rival_of=name,
+                )
+                for place, rival in enumerate(found.rivals[:MOST_RIVALS], start=1)
+            ]
             if number < wanted.pairs:
                 space = self._without(space, found.distortions, wanted)
         return pairs

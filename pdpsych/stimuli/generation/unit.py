@@ -228,9 +228,9 @@ def _make_image(part: Path, recipe: Recipe, device: str, unit: Unit, step: OnSte
         )
     )
     _write_arrays(part / array_file(image.name), pixels, stored.numpy())
-    names = [pair.name for pair in made]
+    rivals = {pair.name: pair.rival_of for pair in made}
     encoding = recipe.preprocess.encoding
-    write_previews(part, image.name, pixels, stored.numpy(), names, encoding)
+    write_previews(part, image.name, pixels, stored.numpy(), rivals, encoding)
     channels, height, width = pixels.shape
     return ImageEntry(
         name=image.name,
@@ -254,6 +254,7 @@ def _entry(
         name=made.name,
         kind=made.kind,
         question=made.question and made.question.answered(sensitivities),
+        rival_of=made.rival_of,
         sensitivities=sensitivities,
         certificate=made.certificate,
         linearity=linearity,

@@ -92,7 +92,7 @@ def test_description_says_it_is_simulated_and_how(small_set):
 def test_a_model_blind_to_a_distortion_has_no_threshold_there(small_set, monkeypatch):
     table = small_set.sensitivities()
     table.loc[table["model"].eq("LGN") & table["distortion"].eq(2), "sensitivity"] = 0.0
-    monkeypatch.setattr(StimulusSet, "sensitivities", lambda self: table)
+    monkeypatch.setattr(StimulusSet, "sensitivities", lambda self, **_: table)
     thresholds = observer_from("LGN", small_set).thresholds
     assert np.isinf(thresholds["camel", "principal", 2])
     assert np.isfinite(thresholds["camel", "principal", 1])

@@ -1,0 +1,121 @@
+"""The sections of a report that are about its stimulus set."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, cast
+
+import pandas as pd
+
+from pdpsych.analysis.reporting.findings import Findings
+from pdpsych.analysis.reporting.markup import html_table, short
+from pdpsych.stimuli.log_ratios import log_ratio
+from pdpsych.stimuli.manifest import KINDS, Pair
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+# More would be scrolled past; the previews of the set show all.
+_MOST_STIMULI = 6
+
+
+def stimuli(found: Findings) -> str:
+    """Show some of the measured pairs of distortions."""
+    opened, fit, gallery = found.opened, found.fit, found.gallery
+    measured = (
+        fit.thresholds[["image", "pair"]].drop_duplicates().itertuples(index=False, name=None)
+    )
+    kinds = {(e.name, p.name): p.pooled_as for e in opened.manifest.images for p in e.pairs}
+    first: dict[tuple[str, str], tuple[str, str]] = {}
+    for image, pair in measured:
+        first.setdefault((image, kinds[image, pair]), (image, pair))
+    every = sorted(first.values(), key=lambda row: kinds[row] in KINDS[1:])
+    shown = every[:_MOST_STIMULI]
+    count = sum(map(len, opened))
+    note = f"{len(shown)} of {count} pairs of the set; all are in its previews."
+    drawn = [
+        gallery.show(
+            cast("Figure", opened.plot(image, pair).figure), f"stimuli-{n}", f"{image}, {pair}"
+        )
+        for n, (image, pair) in enumerate(shown, start=1)
+    ]
+    return "\n".join([f'<p class="dim">{note}</p>', *drawn])
+
+
+def linearity(found: Findings) -> str:
+    """Say up to which amplitude the models are linear."""
+    checks = [
+        (image, pair.name, pair.linearity) for image, pair in _listed(found) if pair.linearity
+    ]
+    if not checks:
+        return ""
+    rows = pd.DataFrame(
+        {"image": image, "pair": pair}
+        | {model: check.extent(model) for model in check.largest_rms}
+        | {"order of the models": check.order()}
+        for image, pair, check in checks
+    )
+    first = checks[0][2]
+    return html_table(
+        rows,
+        "Largest RMS contrast up to which a model’s response is within "
+        f"{100 * first.tolerance:g} % of what its sensitivity predicts, to distortion 1 / 2, and "
+        "where the models keep the order of their log sensitivity ratios. Checked at "
+        f"{', '.join(f'{a:g}' for a in first.amplitudes_rms)}, both signs, on images that are not "
+        "clipped.",
+    )
+
+
+def certificates(found: Findings) -> str:
+    """List how the solver ended at each pair."""
+    rows = [
+        {"image": image, "pair": pair.name}
+        | {k: short(v) for k, v in pair.certificate.items() if not isinstance(v, dict | list)}
+        for image, pair in _listed(found)
+        if pair.certificate
+    ]
+    rivals = _rivals(found)
+    if not rows:
+        return rivals
+    shown = pd.DataFrame(rows).fillna("–").rename(columns=lambda name: name.replace("_", " "))
+    return html_table(shown, f"Floor η = {found.opened.manifest.floor:g}.") + rivals
+
+
+def _listed(found: Findings) -> list[tuple[str, Pair]]:
+    """Return all pairs of the set with their images, and those rivals that were measured."""
+    measured = _measured(found)
+    return [
+        (entry.name, pair)
+        for entry in found.opened.manifest.images
+        for pair in entry.pairs
+        if pair.rival_of is None or (entry.name, pair.name) in measured
+    ]
+
+
+def _measured(found: Findings) -> set[tuple[str, str]]:
+    table = found.fit.thresholds[["image", "pair"]]
+    return set(table.itertuples(index=False, name=None))
+
+
+def _rivals(found: Findings) -> str:
+    """List the rivals of the set's pairs, and say which were measured in their place."""
+    measured = _measured(found)
+    rows = []
+    for pair, rival in ((p, r) for image in found.opened for p in image for r in p.rivals):
+        u, v = pair.likeness(rival)
+        known = {
+            "image": rival.image,
+            "pair": rival.name,
+            "in place of": pair.name,
+            "measured": short((rival.image, rival.name) in measured),
+            "|cos| with ε₁": f"{u:.2f}",
+            "|cos| with ε₂": f"{v:.2f}",
+        }
+        ratios = {m: f"{log_ratio(*both):+.2f}" for m, both in rival.sensitivities.items()}
+        rows.append(known | ratios)
+    if not rows:
+        return ""
+    caption = (
+        "Rivals: other optima nearly as good, with the log sensitivity ratios of the models. "
+        "Pictures are in the previews of the set, IMAGE-PAIR-rivals.png."
+    )
+    return html_table(pd.DataFrame(rows), caption)
