@@ -16,11 +16,15 @@ Divide = Callable[[Tensor], Tensor]
 
 # In pixels: how far the edge reaches inwards, and the side of a block, whose neighbours are half
 # of it away.
-WIDTH, BLOCK = 16, 16
+WIDTH, BLOCK = 16, 12
 # Blocks with nearly as many pixels are inverted together; what is missing is filled up.
 PADDED_TO = 32
+# What counts as nothing of a bump or a gain of 1.
+SLIGHT = 1e-6
 # Share of the sum of weights below which a representation does not count in a block.
-MINOR = 1e-6
+MINOR = 1e-3
+# Share of the largest variance that is added to all, so that float32 can divide by them.
+ROUNDING = 1e-6
 
 
 class EdgeBlocks:
@@ -30,14 +34,14 @@ class EdgeBlocks:
     support ends it is cut, and the inverse of what is cut is not the inverse cut. With ω = 1 inside
     and falling to 0 at the edge, and bumps χ_j along it with ω² + Σ χ_j² = 1, an inverse T of the
     uncut is used as ω T ω + Σ χ_j N_jj⁻¹ χ_j, where N_jj are the blocks of
-    Σ w_i (√D_i K_i √D_i + floor_i) on 16 × 16 pixels, K_i the convolution of the spectrum S_i.
+    Σ w_i (√D_i K_i √D_i + floor_i) on 12 × 12 pixels, K_i the convolution of the spectrum S_i.
     """
 
     def __init__(self, inside: Tensor, spectra: Tensor, gains: Tensor):
         height, width = inside.shape
         distance = torch.from_numpy(distance_transform_edt(inside.numpy()))
         self._inner = torch.sin(torch.pi / 2 * (distance / WIDTH).clamp(max=1))
-        self._kernels = _convolutions(spectra.reshape(-1, height, width))
+        self._kernels = _convolutions(spectra.reshape(-1, height, width)).float()
         frame = (BLOCK, BLOCK, BLOCK, BLOCK)
         self._width = width + 2 * BLOCK
         flat = torch.arange((height + 2 * BLOCK) * self._width).reshape(-1, self._width)
@@ -49,11 +53,14 @@ class EdgeBlocks:
                 pad(inside, frame),
             )
         )
-        kept = rests.amax(dim=1) > MINOR
+        kept = rests.amax(dim=1) > SLIGHT
         places, members = places[kept], members[kept]
         bumps = (_bump() * rests[kept].sqrt()) * members
-        self._roots = pad(gains, frame).flatten(1).clamp_min(MINOR).sqrt()
-        self._groups = _grouped(places, members, bumps)
+        roots = pad(gains, frame).flatten(1).clamp_min(SLIGHT).sqrt().float()
+        self._groups = [
+            (part[:, : height.shape[1]], roots[:, part] * real, local, height.float())
+            for part, real, local, height in _grouped(places, members, bumps)
+        ]
 
     @classmethod
     def of(cls, support: Tensor, spectra: Tensor, gains: Tensor) -> EdgeBlocks | None:
@@ -68,8 +75,8 @@ class EdgeBlocks:
         """Return the inverse for weights (N,), not negative, with ``divide`` inside."""
         inner, width = self._inner.to(like), self._width
         solved = [
-            (places.to(like.device), self._inverses(weights, floor, places, local, bumps).to(like))
-            for places, local, bumps in self._groups
+            (places.to(like.device), self._inverses(weights, floor, *group).to(like))
+            for places, *group in self._groups
         ]
 
         def around(gradient: Tensor) -> Tensor:
@@ -78,8 +85,7 @@ class EdgeBlocks:
             rows = pad(gradient, (BLOCK, BLOCK, BLOCK, BLOCK)).reshape(channels, -1)
             added = torch.zeros_like(rows)
             for places, inverses in solved:
-                cut = rows[:, places].permute(1, 2, 0)
-                local = torch.bmm(inverses, cut).permute(2, 0, 1)
+                local = _each(inverses, rows[:, places])
                 added.index_add_(1, places.flatten(), local.reshape(channels, -1))
             framed = added.reshape(channels, -1, width)
             return found + framed[:, BLOCK:-BLOCK, BLOCK:-BLOCK]
@@ -87,27 +93,34 @@ class EdgeBlocks:
         return around
 
     def _inverses(
-        self, weights: Floats, floor: float, places: Tensor, local: Tensor, bumps: Tensor
+        self, weights: Floats, floor: float, roots: Tensor, local: Tensor, bumps: Tensor
     ) -> Tensor:
-        """Return χ_j N_jj⁻¹ χ_j of a group, (blocks, n, n), on the pixels where χ_j is not 0."""
-        total = floor * torch.eye(local.shape[1], dtype=torch.float64).expand(len(local), -1, -1)
-        # Filled up with pixels that nothing couples: those that repeat the first.
-        real = torch.ones_like(local, dtype=torch.bool)
-        real[:, 1:] = local[:, 1:] != local[:, :1]
-        both = real[:, :, None] & real[:, None, :]
+        """Return χ_j N_jj⁻¹ χ_j of a group, (blocks, n, n), on the pixels where χ_j is not 0.
+
+        In float32: what a preconditioner needs, with a floor that keeps it positive.
+        """
+        blocks, size = local.shape
+        total = torch.zeros((blocks, size, size))
         for i in np.flatnonzero(weights > MINOR * weights.sum()):
-            root = self._roots[i][self._whole(places, local)]
+            root = roots[i]
             kernel = self._kernels[i][local[:, :, None], local[:, None, :]]
-            total = total + float(weights[i]) * both * (root[:, :, None] * kernel * root[:, None])
+            total += kernel.mul_(float(weights[i]) * root[:, :, None]).mul_(root[:, None])
+        diagonal = total.diagonal(dim1=1, dim2=2)
+        diagonal += max(floor, ROUNDING * float(diagonal.max()))
         inverses = torch.cholesky_inverse(torch.linalg.cholesky(total))
         count = bumps.shape[1]
         return bumps[:, :, None] * inverses[:, :count, :count] * bumps[:, None, :]
 
-    def _whole(self, places: Tensor, local: Tensor) -> Tensor:
-        """Return the places in the framed image of all pixels of a group's blocks."""
-        rows, columns = local // BLOCK, local % BLOCK
-        first = places[:, :1] - (rows[:, :1] * self._width + columns[:, :1])
-        return first + rows * self._width + columns
+
+def _each(matrices: Tensor, vectors: Tensor) -> Tensor:
+    """Return the product of each matrix, (b, n, n), with its vectors, (channels, b, n).
+
+    On the processor NumPy is four to seven times faster than ``torch.bmm`` with single columns.
+    """
+    if matrices.device.type != "cpu":
+        return torch.einsum("bij,cbj->cbi", matrices, vectors)
+    found = [np.einsum("bij,bj->bi", matrices.numpy(), rows.numpy()) for rows in vectors]
+    return torch.from_numpy(np.stack(found))
 
 
 def _convolutions(spectra: Tensor) -> Tensor:
@@ -138,28 +151,27 @@ def _bump() -> Tensor:
     return (side[:, None] * side).flatten()
 
 
-def _grouped(places: Tensor, members: Tensor, bumps: Tensor) -> list[tuple[Tensor, Tensor, Tensor]]:
-    """Return blocks of about equal size together, a group a tuple.
+def _grouped(
+    places: Tensor, members: Tensor, bumps: Tensor
+) -> list[tuple[Tensor, Tensor, Tensor, Tensor]]:
+    """Return blocks with about as many pixels inside together, a group a tuple.
 
-    It has the places in the framed image of pixels with a bump, (b, n), all pixels inside, (b, m),
-    numbered in the block and those with a bump first, and the bumps, (b, n). Rows are filled up by
-    their first pixel, with a bump of 0.
+    It has their pixels, those with a bump first: their places in the framed image, whether they are
+    real, and their numbers in the block, all (b, m); and the bumps of the first n of them, (b, n).
+    Rows are filled up by pixels that are not real.
     """
-    active = bumps > 0
     sizes = members.sum(dim=1)
     keys = -(-sizes // PADDED_TO)
     groups = []
     for key in keys.unique().tolist():
         chosen = torch.nonzero(keys == key).flatten()
-        order = (2 * active[chosen].int() + members[chosen].int()).argsort(
+        active = bumps[chosen] > 0
+        order = (2 * active.int() + members[chosen].int()).argsort(
             dim=1, descending=True, stable=True
         )
-        size, count = int(sizes[chosen].max()), int(active[chosen].sum(dim=1).max())
-        local = order[:, :size]
-        fill = torch.arange(size) >= sizes[chosen, None]
-        local = torch.where(fill, local[:, :1], local)
-        part = local[:, :count]
-        repeated = torch.arange(count) >= sizes[chosen, None]
-        height = torch.where(repeated, 0.0, bumps[chosen].gather(1, part))
-        groups.append((places[chosen].gather(1, part), local, height))
+        local = order[:, : int(sizes[chosen].max())]
+        count = int(active.sum(dim=1).max())
+        height = bumps[chosen].gather(1, local[:, :count])
+        real = members[chosen].gather(1, local)
+        groups.append((places[chosen].gather(1, local), real, local, height))
     return groups

@@ -386,7 +386,7 @@ def test_a_start_is_gone_on_from(options, photograph):
         return found, objectives
 
     cold, _ = solve(1000)
-    short, _ = solve(15)
+    short, _ = solve(6)
     on, objectives = solve(1000, short)
     assert cold.certificate.converged
     assert not short.certificate.converged
