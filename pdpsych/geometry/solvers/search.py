@@ -28,8 +28,9 @@ class SearchSettings:
 
     Attributes
     ----------
-    survey_rounds
-        Rounds of the survey at most, which are at most half of the iterations.
+    survey_rounds, short_survey
+        Rounds of the survey at most, of all pairs of representations and of chosen ones; never more
+        than half of the iterations.
     settled
         Rise of the bound in a round, relative, below which the survey ends.
     live
@@ -45,6 +46,7 @@ class SearchSettings:
     """
 
     survey_rounds: int = 12
+    short_survey: int = 3
     settled: float = 0.01
     live: int = 12
     trial: int = 4
@@ -163,7 +165,8 @@ class Search:
         subspace, pair, stopped, reach = noise.subspace, noise.pair, None, 0.0
         survey = Survey(self._problem, subspace)
         settled = grew = False
-        for _ in range(min(SETTINGS.survey_rounds, self._budget.iterations // 2)):
+        most = SETTINGS.survey_rounds if survey.is_complete else SETTINGS.short_survey
+        for _ in range(min(most, self._budget.iterations // 2)):
             grew = survey.advance()
             pair = disagreement.maximize(contrast, subspace.grams, padded(pair, len(subspace)))
             x, _ = disagreement.log_ratios(subspace.grams, pair)

@@ -28,17 +28,22 @@ class SurveySettings:
 
     Attributes
     ----------
-    most_pairs
-        Pairs of representations whose distortions are improved in a round; where there are more,
-        those that could contribute most to F.
-    starts
-        Starts at most, the best of those that the subspace offers.
+    few
+        Pairs of representations up to which all are improved in each round; of more, those that
+        could contribute most to F.
+    chosen
+        How many those are. Networks have many layers, and none of the starts is in a hurry to be
+        the best: what the survey costs, an ascent could have climbed.
+    starts, chosen_starts
+        Starts at most, the best of those that the subspace offers, of all pairs and of the chosen.
     most_steps
         Inner steps at most; two more are taken in each round.
     """
 
-    most_pairs: int = 15
+    few: int = 15
+    chosen: int = 4
     starts: int = 12
+    chosen_starts: int = 2
     most_steps: int = 8
 
 
@@ -74,7 +79,7 @@ class Survey:
     @property
     def is_complete(self) -> bool:
         """Whether all pairs of representations are improved in each round."""
-        return len(self._pairs) <= SETTINGS.most_pairs
+        return len(self._pairs) <= SETTINGS.few
 
     def advance(self) -> bool:
         """Improve the distortions of the pairs that matter most; return whether any could be."""
@@ -124,7 +129,8 @@ class Survey:
         found.sort(key=lambda start: -start[0])
         # A pair of the same distortion twice is the worst there is, and stationary.
         least = LEAST * found[0][0]
-        return [pair for value, pair in found[: SETTINGS.starts] if value >= least]
+        count = SETTINGS.starts if self.is_complete else SETTINGS.chosen_starts
+        return [pair for value, pair in found[:count] if value >= least]
 
     def _chosen(self) -> list[tuple[End, End]]:
         contrast = self.problem.contrast
@@ -134,7 +140,7 @@ class Survey:
                 contrast[pair[0].excited, pair[0].resisting] * (pair[0].ratio + pair[1].ratio) ** 2
             )
         )
-        return ends[: SETTINGS.most_pairs]
+        return ends if self.is_complete else ends[: SETTINGS.chosen]
 
     def _ends(self) -> list[tuple[End, End]]:
         """Return both ends of each pair's pencil (G_i, G_j) in the subspace."""
