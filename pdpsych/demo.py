@@ -32,11 +32,11 @@ FULL = Size(
     ("astronaut", "brick", "camera", "cat", "coffee", "grass", "gravel", "rocket"),
     side=224,
     window=0.85,
-    iterations=10,
+    iterations=16,
     participants=4,
     trials=80,
 )
-QUICK = Size(("astronaut", "camera", "cat", "coffee"), 128, 0.75, 10, participants=3, trials=80)
+QUICK = Size(("astronaut", "camera", "cat", "coffee"), 128, 0.75, 16, participants=3, trials=80)
 
 
 def run(out: str | Path, *, quick: bool = False, observer: str = "LGN") -> analysis.Scores:

@@ -49,7 +49,7 @@ models: [LN, LG, LGG, LGN]
 floor: 0.03          # no model is blinder than to 3 % of its sensitivity to white noise
 space: {window: 0.65} # 17 pixels from the border, so that models' padding does not count
 distortions:
-  - {kind: principal, iterations: 15}
+  - {kind: principal, iterations: 120}
   - {kind: random}   # white noise, to compare with
 seed: 0
 """)
@@ -124,7 +124,7 @@ from pdpsych import geometry, models
 image = made["coffee"].base
 representations = models.load(["LN", "LGN"])
 found = geometry.principal_distortions(
-    representations, image, budget=geometry.Budget(iterations=10)
+    representations, image, budget=geometry.Budget(iterations=120)
 )
 print(found.describe())
 print("shape of the distortions:", tuple(found.distortions.shape))

@@ -77,7 +77,7 @@ def derivatives(contrast: Floats, grams: Floats, pair: Floats) -> tuple[Floats, 
     return np.tensordot(weights, each, 1).ravel(), hessian
 
 
-def maximize(contrast: Floats, grams: Floats, pair: Floats) -> Floats:
+def maximize(contrast: Floats, grams: Floats, pair: Floats, steps: int = MAX_STEPS) -> Floats:
     """Climb F from coefficients (2, m) by modified Newton steps; rows of the result have norm 1.
 
     Where the Hessian is not negative its eigenvalues are taken with their sign turned, so each
@@ -85,7 +85,7 @@ def maximize(contrast: Floats, grams: Floats, pair: Floats) -> Floats:
     """
     pair = _normalized(pair)
     size = value(contrast, log_ratios(grams, pair)[0])
-    for _ in range(MAX_STEPS):
+    for _ in range(steps):
         gradient, hessian = derivatives(contrast, grams, pair)
         if np.linalg.norm(gradient) <= FLAT * size:
             break

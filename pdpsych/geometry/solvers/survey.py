@@ -36,6 +36,8 @@ class SurveySettings:
         the best: what the survey costs, an ascent could have climbed.
     starts, chosen_starts
         Starts at most, the best of those that the subspace offers, of all pairs and of the chosen.
+    tried, polish
+        Pairs of ends that starts are climbed to from, and Newton steps of the latter at most.
     most_steps
         Inner steps at most; two more are taken in each round.
     """
@@ -44,6 +46,8 @@ class SurveySettings:
     chosen: int = 4
     starts: int = 12
     chosen_starts: int = 2
+    tried: int = 48
+    polish: int = 8
     most_steps: int = 8
 
 
@@ -109,28 +113,25 @@ class Survey:
         Each is climbed to from two ends, or from one of the ``others``, (2, m).
         """
         grams, contrast = self.subspace.grams, self.problem.contrast
-        rows = np.array([end.row for pair in self._ends() for end in pair])
-        squares = np.einsum("kl,nlm,km->kn", rows, grams, rows)
-        logs = 0.5 * np.log(squares)
+        ends = np.array([end.row for pair in self._ends() for end in pair])
+        known = [padded(pair, len(self.subspace)) for pair in others]
+        logs = 0.5 * np.log(np.einsum("kl,nlm,km->kn", ends, grams, ends))
         values = [
             (disagreement.value(contrast, logs[a] - logs[b]), a, b)
-            for a in range(len(rows))
+            for a in range(len(ends))
             for b in range(a)
         ]
-        best = sorted(values, reverse=True)[: 4 * SETTINGS.starts]
-        pairs = [rows[[a, b]] for _, a, b in best]
-        pairs += [padded(pair, len(self.subspace)) for pair in others]
-        found: list[tuple[float, Floats]] = []
-        for pair in pairs:
-            top = disagreement.maximize(contrast, grams, pair)
-            value = disagreement.value(contrast, disagreement.log_ratios(grams, top)[0])
-            if all(likeness(top, known) < UNLIKE for _, known in found):
-                found.append((value, top))
-        found.sort(key=lambda start: -start[0])
-        # A pair of the same distortion twice is the worst there is, and stationary.
-        least = LEAST * found[0][0]
+        pairs = [ends[[a, b]] for _, a, b in sorted(values, reverse=True)[: SETTINGS.tried]]
+        # First in the span of the ends, where it costs little, then in all of the subspace.
+        span = np.linalg.qr(np.concatenate([ends, *known]).T)[0]
+        small = np.einsum("la,nlm,mb->nab", span, grams, span)
+        near = [disagreement.maximize(contrast, small, pair @ span) for pair in [*pairs, *known]]
         count = SETTINGS.starts if self.is_complete else SETTINGS.chosen_starts
-        return [pair for value, pair in found[:count] if value >= least]
+        chosen = [pair @ span.T for _, pair in _unlike(contrast, small, near)[:count]]
+        polished = [disagreement.maximize(contrast, grams, p, SETTINGS.polish) for p in chosen]
+        best = _unlike(contrast, grams, polished)
+        # A pair of the same distortion twice is the worst there is, and stationary.
+        return [pair for value, pair in best if value >= LEAST * best[0][0]]
 
     def _chosen(self) -> list[tuple[End, End]]:
         contrast = self.problem.contrast
@@ -170,3 +171,13 @@ class Survey:
         weights = np.zeros(len(problem.contrast))
         weights[end.resisting] = 1.0
         return problem.resisting(weights).solve(gradient, self._steps)
+
+
+def _unlike(contrast: Floats, grams: Floats, pairs: Sequence[Floats]) -> list[tuple[float, Floats]]:
+    """Return F of pairs and the pairs, the best first, leaving out those like a better one."""
+    values = [disagreement.value(contrast, disagreement.log_ratios(grams, p)[0]) for p in pairs]
+    found: list[tuple[float, Floats]] = []
+    for number in np.argsort(values)[::-1]:
+        if all(likeness(pairs[number], known) < UNLIKE for _, known in found):
+            found.append((values[number], pairs[number]))
+    return found

@@ -179,7 +179,7 @@ def test_the_manifest_tells_how_the_set_was_made(made):
     assert set(manifest.versions) >= {"python", "pdpsych", "torch", "numpy"}
     assert Recipe.model_validate(manifest.recipe).models == ("LN", "LG", "LGN")
     certificate = manifest.images[0].pairs[0].certificate
-    assert len(certificate["restarts"]) == 2
+    assert certificate["starts"] >= 2
     assert certificate["operator_applications"] > 0
     assert [r.name for r in manifest.representations] == ["LN", "LG", "LGN"]
     assert manifest.representations[0].noise == "Gaussian"
