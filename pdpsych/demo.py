@@ -30,13 +30,13 @@ class Size:
 
 FULL = Size(
     ("astronaut", "brick", "camera", "cat", "coffee", "grass", "gravel", "rocket"),
-    side=224,
-    window=0.85,
+    side=128,
+    window=0.75,
     iterations=16,
     participants=4,
     trials=80,
 )
-QUICK = Size(("astronaut", "camera", "cat", "coffee"), 128, 0.75, 16, participants=3, trials=80)
+QUICK = Size(("astronaut", "camera", "cat", "coffee"), 96, 0.65, 16, participants=3, trials=80)
 
 
 def run(out: str | Path, *, quick: bool = False, observer: str = "LGN") -> analysis.Scores:
