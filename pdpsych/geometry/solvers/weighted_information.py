@@ -58,12 +58,13 @@ class WeightedInformation:
         """Return an approximation of N⁻¹ g that runs no network, (C, H, W)."""
         return self._space.project(self._divide(gradient)[None])[0]
 
-    def solve(self, gradient: Tensor, steps: int = MAX_STEPS) -> Tensor:
+    def solve(self, gradient: Tensor, steps: int | None = None) -> Tensor:
         """Return N⁻¹ g to a relative residual of TOLERANCE, by conjugate gradients, (C, H, W).
 
-        Stops early after ``steps``; any iterate is a direction that climbs, and that of no
-        step is the preconditioned gradient. So it is where projections are dear.
+        Stops early after ``steps``, by default MAX_STEPS; any iterate is a direction that climbs,
+        and that of no step is the preconditioned gradient. So it is where projections are dear.
         """
+        steps = MAX_STEPS if steps is None else steps
         dear = not self._space.is_projection and gradient.numel() > SMALL
         if steps < 1 or dear:
             return self.precondition(gradient)
