@@ -22,6 +22,7 @@ from .solvers.eigen import EigenDistortions as EigenDistortions
 from .solvers.eigen import eigen_distortions as eigen_distortions
 from .solvers.eigen import eigen_distortions_at as eigen_distortions_at
 from .solvers.eigen import generalized_eigen_distortions as generalized_eigen_distortions
+from .solvers.measured import Rival as Rival
 from .solvers.principal import PrincipalDistortions as PrincipalDistortions
 from .solvers.principal import principal_distortions as principal_distortions
 from .solvers.principal import principal_distortions_at as principal_distortions_at
@@ -44,6 +45,7 @@ __all__ = [
     "Poisson",
     "PrincipalDistortions",
     "ResponseVariance",
+    "Rival",
     "eigen_distortions",
     "eigen_distortions_at",
     "generalized_eigen_distortions",

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
+from pdpsych.common.results import Result
 from pdpsych.geometry.local import LocalGeometry
 from pdpsych.geometry.solvers.climb import Problem
 from pdpsych.geometry.solvers.disagreement import value
@@ -19,6 +20,42 @@ Floats = NDArray[np.float64]
 
 # A squared response this often above its rounding counts as seen, and is right to a percent.
 BLIND, LOST = 100.0, 1e4
+
+
+# Log ratios that are printed: what fits on a screen.
+MOST_SHOWN = 20
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Rival(Result):
+    """Another optimum, nearly as good.
+
+    Attributes
+    ----------
+    distortions, log_ratios, objective
+        As of :class:`PrincipalDistortions`.
+
+    Examples
+    --------
+    >>> from pdpsych import geometry
+    >>> import numpy as np
+    >>> import torch
+    >>> pair = torch.eye(2).reshape(2, 1, 1, 2)
+    >>> geometry.Rival(pair, np.array([0.5, -0.5]), 0.25).describe()
+    'variance 0.25, log ratios +0.500, -0.500'
+    """
+
+    distortions: Tensor
+    log_ratios: Floats
+    objective: float
+
+    def _line(self) -> str:
+        return f"variance {self.objective:.6g}"
+
+    def describe(self) -> str:
+        """Say the objective and the log ratios, in a line."""
+        ratios = ", ".join(f"{x:+.3f}" for x in self.log_ratios[:MOST_SHOWN])
+        return f"{self._line()}, log ratios {ratios}"
 
 
 @dataclass(frozen=True)

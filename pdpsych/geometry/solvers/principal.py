@@ -18,7 +18,6 @@ from torch import Tensor
 
 from pdpsych.common.documents import Schema
 from pdpsych.common.errors import InputError
-from pdpsych.common.results import Result
 from pdpsych.geometry.local import LocalGeometry, RepresentationLike
 from pdpsych.geometry.result_file import SavedResult, named
 from pdpsych.geometry.solvers.budget import Budget
@@ -26,7 +25,7 @@ from pdpsych.geometry.solvers.certificate import Certificate, without_restarts
 from pdpsych.geometry.solvers.climb import Problem
 from pdpsych.geometry.solvers.disagreement import contrast
 from pdpsych.geometry.solvers.limited import limited
-from pdpsych.geometry.solvers.measured import Measured
+from pdpsych.geometry.solvers.measured import Measured, Rival
 from pdpsych.geometry.solvers.search import RIVAL, Found, Search
 from pdpsych.geometry.solvers.survey import UNLIKE
 from pdpsych.geometry.space import DistortionSpace
@@ -38,24 +37,6 @@ Floats = NDArray[np.float64]
 
 # What fits on a screen.
 MOST_ROWS = 20
-
-
-@dataclass(frozen=True, eq=False, repr=False)
-class Rival(Result):
-    """Another optimum, nearly as good.
-
-    Attributes
-    ----------
-    distortions, log_ratios, objective
-        As of :class:`PrincipalDistortions`.
-    """
-
-    distortions: Tensor
-    log_ratios: Floats
-    objective: float
-
-    def _line(self) -> str:
-        return f"variance {self.objective:.6g}"
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -132,8 +113,7 @@ class PrincipalDistortions(SavedResult):
         if len(self.names) > MOST_ROWS:
             rows.append(f"  and {len(self.names) - MOST_ROWS} more in log_ratios")
         for rival in self.rivals:
-            found = ", ".join(f"{x:+.3f}" for x in rival.log_ratios[:MOST_ROWS])
-            rows.append(f"rival: variance {rival.objective:.6g}, log ratios {found}")
+            rows.append(f"rival: {rival.describe()}")
         if self.certificate.unbounded:
             names = ", ".join(self.certificate.unbounded)
             rows.append(
@@ -208,6 +188,16 @@ def principal_distortions(
     ...     representations, image, floor=0.1, start=found, budget=budget
     ... )
     >>> further.objective > found.objective
+    True
+
+    A second pair, orthogonal to the first:
+
+    >>> beside = geometry.DistortionSpace(image).orthogonal_to(further.distortions)
+    >>> second = geometry.principal_distortions(
+    ...     representations, image, floor=0.1, space=beside, budget=budget
+    ... )
+    >>> between = second.distortions.flatten(1) @ further.distortions.flatten(1).T
+    >>> bool(between.abs().max() < 1e-5)
     True
     """
     _check_counts(representations, restarts)
