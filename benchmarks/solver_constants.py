@@ -51,7 +51,7 @@ FLOOR = 0.03
 SEEDS = (1, 2, 3)
 PHOTOGRAPH = "astronaut"
 LAYERS = ["relu", "layer2", "layer3"]
-NETWORK_PRODUCTS = (200, 600)
+NETWORK_PRODUCTS = (200, 400)
 EIGEN_ITERATIONS = 400
 CLIMB, DAVIDSON = {"early", "network"}, {"eigen"}
 
