@@ -253,10 +253,7 @@ def _make(
     plan: _Plan, share: Sequence[Unit], chosen: workers.Workers, progress: bool
 ) -> dict[str, str]:
     """Make the units of a share that are not there; return why any failed, by image."""
-    effort = sum(
-        len(d.names) * getattr(d, "iterations", 1) * getattr(d, "restarts", 1)
-        for d in plan.recipe.distortions
-    )
+    effort = sum(len(d.names) * getattr(d, "iterations", 1) for d in plan.recipe.distortions)
     wanted = [unit for unit in share if find_unit(plan.folder, unit) is None]
     there = len(share) - len(wanted)
     make = Maker(plan.recipe, plan.folder, plan.recipe.device)
