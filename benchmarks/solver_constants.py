@@ -4,12 +4,14 @@
 NAME), and solves the same problems. Of the four early visual models at a photograph of 64×64
 pixels, in a window of 0.7, a line gives the products and the processor seconds until the search
 ends by itself, at a gradient of 1e-3, and F. Of three layers of ResNet18 (random weights) at 32×32
-pixels it gives F after two numbers of products; of LGN against LGG the products until both ends
-have converged. The first lines are the solver as it is, from three seeds: what a constant changes
-less than a seed does is nothing. A dash: the constant has no part in that problem.
+pixels it gives F after two numbers of products, most of which the survey takes. Then both again,
+from white noise alone, without a survey: the products to 1e-3, and F after as many. Last, of LGN
+against LGG the products until both ends have converged. The first lines are the solver as it is,
+from three seeds: what a constant changes less than a seed does is nothing. A dash: the constant has
+no part in that problem.
 ``starts`` compares what starts from noise find, and how far the sampled floor leaves the objective
 open; ``nearest`` how near a start is met inside a space; ``blocks`` times how many rows and columns
-are taken at once. One thread; the sweep takes a quarter of an hour.
+are taken at once. One thread; the sweep takes a quarter of an hour
 """
 
 from __future__ import annotations
@@ -20,6 +22,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from types import ModuleType
 from typing import Any
 from unittest import mock
@@ -51,28 +54,28 @@ FLOOR = 0.03
 SEEDS = (1, 2, 3)
 PHOTOGRAPH = "astronaut"
 LAYERS = ["relu", "layer2", "layer3"]
-NETWORK_PRODUCTS = (200, 400)
+NETWORK_PRODUCTS, ALONE_PRODUCTS = (200, 400), 400
 EIGEN_ITERATIONS = 400
-CLIMB, DAVIDSON = {"early", "network"}, {"eigen"}
+SEARCH, CLIMB, DAVIDSON = {"early", "network"}, {"early alone", "network alone"}, {"eigen"}
+ALL = SEARCH | CLIMB | DAVIDSON
 
 CONSTANTS: list[tuple[ModuleType, str, set[str]]] = [
-    *((search, f"SETTINGS.{name}", CLIMB) for name in vars(search.SETTINGS)),
-    *((survey, f"SETTINGS.{name}", CLIMB) for name in vars(survey.SETTINGS)),
-    *((climb, f"SETTINGS.{name}", CLIMB) for name in vars(climb.SETTINGS)),
+    *((search, f"SETTINGS.{name}", SEARCH) for name in vars(search.SETTINGS)),
+    *((survey, f"SETTINGS.{name}", SEARCH) for name in vars(survey.SETTINGS)),
+    *((climb, f"SETTINGS.{name}", SEARCH | CLIMB) for name in vars(climb.SETTINGS)),
     *((davidson, f"SETTINGS.{name}", DAVIDSON) for name in vars(davidson.SETTINGS)),
-    (weighted_information, "TOLERANCE", CLIMB | DAVIDSON),
+    (weighted_information, "TOLERANCE", ALL),
     (weighted_information, "MAX_STEPS", DAVIDSON),
-    (weighted_information, "NEGLIGIBLE", CLIMB),
-    *(
-        (preconditioner, f"SETTINGS.{name}", CLIMB | DAVIDSON)
-        for name in vars(preconditioner.SETTINGS)
-    ),
+    (weighted_information, "NEGLIGIBLE", SEARCH | CLIMB),
+    *((preconditioner, f"SETTINGS.{name}", ALL) for name in vars(preconditioner.SETTINGS)),
     (preconditioner, "KEPT", {"early"}),
-    (edge, "WIDTH", {"early"}),
-    (edge, "BLOCK", {"early"}),
+    (edge, "WIDTH", {"early", "early alone"}),
+    (edge, "BLOCK", {"early", "early alone"}),
     (edge, "PADDED_TO", {"early"}),
-    (disagreement, "MAX_STEPS", CLIMB),
-    (disagreement, "SUFFICIENT", CLIMB),
+    (edge, "MINOR", {"early", "early alone"}),
+    (edge, "ROUNDING", {"early", "early alone"}),
+    (disagreement, "MAX_STEPS", SEARCH),
+    (disagreement, "SUFFICIENT", SEARCH),
     (local, "PROBES", {"early"}),
 ]
 
@@ -101,34 +104,46 @@ def network() -> geometry.LocalGeometry:
     return geometry.LocalGeometry(loaded, networks.photograph(NETWORK_SIDE), floor=FLOOR)
 
 
-def ended(seed: int) -> str:
+def ended(seed: int, alone: bool = False) -> str:
     """Return the products and seconds until the early models' search has ended, and its F."""
     begin, place = time.process_time(), early()
+    space = geometry.DistortionSpace(place.image, window=WINDOW)
     found = geometry.principal_distortions_at(
         place,
-        space=geometry.DistortionSpace(place.image, window=WINDOW),
+        space=space,
         seed=seed,
+        start=white(place, space, seed) if alone else None,
         budget=geometry.Budget(iterations=10_000),
     )
     products = found.certificate.operator_applications
     if not found.certificate.converged:
         products = math.inf
-    return f"{products:9.0f} {time.process_time() - begin:9.1f} {found.objective:9.5f}"
+    seconds = "" if alone else f"{time.process_time() - begin:9.1f} "
+    return f"{products:9.0f} {seconds}{found.objective:9.5f}"
 
 
-def climbed(seed: int) -> str:
+def climbed(seed: int, wanted: tuple[int, ...] = NETWORK_PRODUCTS, alone: bool = False) -> str:
     """Return the network's F when so many products were spent, between rounds by the line."""
     place = network()
+    start = white(place, None, seed) if alone else None
     before, marks = place.products, [(0.0, 0.0)]
 
     def watch(_: int, objective: float) -> bool:
         marks.append((place.products - before, objective))
-        return marks[-1][0] < max(NETWORK_PRODUCTS)
+        return marks[-1][0] < max(wanted)
 
     budget = geometry.Budget(iterations=10_000, progress=watch)
-    geometry.principal_distortions_at(place, seed=seed, budget=budget)
+    geometry.principal_distortions_at(place, seed=seed, start=start, budget=budget)
     spent, values = zip(*marks, strict=True)
-    return " ".join(f"{np.interp(most, spent, values):9.4f}" for most in NETWORK_PRODUCTS)
+    return " ".join(f"{np.interp(most, spent, values):9.4f}" for most in wanted)
+
+
+def white(
+    place: geometry.LocalGeometry, space: geometry.DistortionSpace | None, seed: int
+) -> geometry.PrincipalDistortions:
+    """Return what is found in a single iteration, in which there is no survey: white noise."""
+    budget = geometry.Budget(iterations=1)
+    return geometry.principal_distortions_at(place, space=space, seed=seed, budget=budget)
 
 
 def settled(seed: int) -> str:
@@ -143,8 +158,14 @@ def settled(seed: int) -> str:
     return f"{found.operator_applications if found.converged else math.inf:9.0f}"
 
 
-PROBLEMS: dict[str, Callable[[int], str]] = {"early": ended, "network": climbed, "eigen": settled}
-WIDTHS = {"early": 29, "network": 19, "eigen": 9}
+PROBLEMS: dict[str, Callable[[int], str]] = {
+    "early": ended,
+    "network": climbed,
+    "early alone": partial(ended, alone=True),
+    "network alone": partial(climbed, wanted=(ALONE_PRODUCTS,), alone=True),
+    "eigen": settled,
+}
+WIDTHS = {"early": 29, "network": 19, "early alone": 19, "network alone": 9, "eigen": 9}
 
 
 def line(name: str, value: str, of: set[str], seed: int = SEEDS[0]) -> None:
@@ -157,7 +178,8 @@ def line(name: str, value: str, of: set[str], seed: int = SEEDS[0]) -> None:
 
 
 def sweep(*names: str) -> None:
-    heads = ["products", "CPU s", "F", *(f"F @{n}" for n in NETWORK_PRODUCTS), "products"]
+    heads = ["products", "CPU s", "F", *(f"F @{n}" for n in NETWORK_PRODUCTS)]
+    heads += ["products", "F", f"F @{ALONE_PRODUCTS}", "products"]
     print(f"{'constant':34s} {'value':>9s} {' '.join(f'{h:>9s}' for h in heads)}")
     for seed in SEEDS:
         line("as it is", f"seed {seed}", set(PROBLEMS), seed)
