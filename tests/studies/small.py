@@ -4,7 +4,7 @@ SMALLER = {
     "stimuli/early-vision.yaml": {
         "size: 224": "size: 32",
         "resize: 256": "resize: 40",
-        "iterations: 60": "iterations: 8",
+        "iterations: 120": "iterations: 8",
         "  - sample: camera\n": "",
         "  - sample: coffee\n": "",
     },
