@@ -26,21 +26,21 @@ Floats = NDArray[np.float64]
 class DavidsonSettings:
     """Constants of the search for both ends.
 
-    In brackets, the products that both ends of LGN against LGG took, where they are 387 as it is
+    In brackets, the products that both ends of LGN against LGG took, where they are 476 as it is
     (``benchmarks/solver_constants.py sweep``).
 
     Attributes
     ----------
     largest_subspace
-        Directions before the subspace is restarted (half 448, twice 390).
+        Directions before the subspace is restarted (half 471, twice 457).
     invisible
         Share of the largest value below which a direction counts as not seen: what float32
-        resolves of a squared response, relative to the largest (half and twice 387).
+        resolves of a squared response, relative to the largest (half and twice 476).
     guards
-        Vectors at each end beyond those wanted (none 320, two 538). One is the least that shows
+        Vectors at each end beyond those wanted (none 343, two 565). One is the least that shows
         whether an eigenvector is still missing.
     guard_tolerance
-        Residual at which a guard has nearly settled (half 470, twice 382).
+        Residual at which a guard has nearly settled (half 510, twice 465).
     """
 
     largest_subspace: int = 48

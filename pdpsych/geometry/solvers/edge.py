@@ -15,13 +15,17 @@ Floats = NDArray[np.float64]
 Divide = Callable[[Tensor], Tensor]
 
 # In pixels: how far the edge reaches inwards, and the side of a block, whose neighbours are half
-# of it away.
+# of it away. Ascents of the early models, 432 products as it is, take 498 and 376 with half and
+# twice the width, 632 and 391 with half and twice the side, which takes 16 times as long to invert
+# (benchmarks/solver_constants.py sweep, as for the others).
 WIDTH, BLOCK = 16, 12
-# Blocks with nearly as many pixels are inverted together; what is missing is filled up.
+# Blocks with nearly as many pixels are inverted together; what is missing is filled up;
+# half and twice take as long.
 PADDED_TO = 32
 # What counts as nothing of a bump or a gain of 1.
 SLIGHT = 1e-6
-# Share of the sum of weights below which a representation does not count in a block.
+# Share of the sum of weights below which a representation does not count in a block; half and twice
+# change nothing, as of what follows.
 MINOR = 1e-3
 # Share of the largest variance that is added to all, so that float32 can divide by them.
 ROUNDING = 1e-6

@@ -21,25 +21,34 @@ Divide = Callable[[Tensor], Tensor]
 
 @dataclass(frozen=True)
 class PreconditionerSettings:
-    """Constants of the model; ``benchmarks/solver_constants.py sweep`` halves and doubles each.
+    """Constants of the model.
+
+    In brackets, with half and twice the constant: the products of an ascent of the early models,
+    432 as it is (394 and 402 from other seeds); F of a network after 400, 6.33 (6.20 and 6.17);
+    the products that both ends of LGN against LGG take, 476 (475 and 483). By ``sweep`` of
+    ``benchmarks/solver_constants.py``.
 
     Attributes
     ----------
     samples
-        Pulls of random signs for each representation.
+        Pulls of random signs for each representation (432 twice; 6.38, 6.31; 446, 477).
     whitened_floor
-        Share of the strongest frequency's power below which a sample is not whitened any more.
+        Share of the strongest frequency's power below which a sample is not whitened any more
+        (432 twice; 6.32 twice; 462, 475).
     gain_std
-        In pixels, over which the power sampled is smoothed.
+        In pixels, over which the power sampled is smoothed (412, 440; 6.38, 6.20; 411, 507).
     smallest_gain
-        Keeps a quotient finite where nothing responds.
+        Keeps a quotient finite where nothing responds; changes nothing else.
     uneven
         Ratio of the largest to the least value in frequency from which on the edge of the support
-        is worth the solves of its own: below, what it could gain is gained by a few inner steps.
+        is worth the solves of its own: below, what it could gain is gained by a few inner steps
+        (of a whole search of the early models 962 products, 962 and 1103).
     alike
-        Factor between the weights of two inverses up to which one serves as the other.
+        Factor between the weights of two inverses up to which one serves as the other (430 with
+        3; each for itself 418 products, and a search takes half as much time again).
     minor
-        Share of the power below which the weight of a representation does not matter.
+        Share of the power below which the weight of a representation does not matter (432 twice;
+        6.33, 6.32).
     """
 
     samples: int = 16
@@ -52,7 +61,8 @@ class PreconditionerSettings:
 
 
 SETTINGS = PreconditionerSettings()
-# The latest inverses, which the two sides of a pair and several searches share.
+# The latest inverses, which the two sides of a pair and several ascents share (half and twice: 970
+# and 962 products of a search for 962).
 KEPT = 6
 
 

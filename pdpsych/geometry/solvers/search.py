@@ -26,18 +26,23 @@ RIVAL = 1e-3
 class SearchSettings:
     """Constants of the race.
 
+    In brackets, with half and twice the constant, the products of a search of the early models at
+    64 pixels, 968 as it is (989 and 956 from other seeds), or F of seven layers of a network after
+    200 products, 4.52 (4.57 and 4.59): ``sweep`` of ``benchmarks/solver_constants.py``. With the
+    three starts of that photograph ``live``, ``hope`` and ``finalists`` decide nothing.
+
     Attributes
     ----------
     survey_rounds, short_survey
         Rounds of the survey at most, of all pairs of representations and of chosen ones; never more
-        than half of the iterations.
+        than half of the iterations (968 twice; 4.81 and 4.46).
     settled
-        Rise of the bound in a round, relative, below which the survey ends.
+        Rise of the bound in a round, relative, below which the survey ends (996 and 968).
     live
         Ascents at a time; others wait until one ends.
     trial
         Iterations that each ascent has before it can be given up, and over which its rise is
-        measured.
+        measured (944 and 1018).
     hope
         An ascent is given up where F would stay behind the best though it rose by as many times
         of its latest rise.

@@ -13,8 +13,9 @@ from pdpsych.geometry.space import DistortionSpace
 
 Floats = NDArray[np.float64]
 
-# Outer steps correct what an inner solve leaves: to half of it both ends of LGN against LGG take
-# 529 products for 387; to twice of it they take 315, and a network's pair is the same to 0.2 %
+# Outer steps correct what an inner solve leaves. With half and twice of it both ends of LGN against
+# LGG take 534 and 431 products for 476, an ascent of the early models 453 and 392 for 432, a
+# search of them 1136 and 932 for 962; of a network F is the same to 0.3 %
 # (benchmarks/solver_constants.py sweep, as for the others).
 TOLERANCE = 0.1
 # Inner solves end by TOLERANCE long before; half and twice change nothing.
