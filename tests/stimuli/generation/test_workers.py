@@ -36,7 +36,8 @@ from torch import nn
 
 class Deadly(nn.Module):
     def forward(self, batch):
-        if multiprocessing.parent_process() and batch.mean() > {above}:
+        # Not at the noise that tells where padding enters, which is brighter still.
+        if multiprocessing.parent_process() and {above} < batch.mean() < {above} + 0.04:
             os.kill(os.getpid(), signal.SIGKILL)
         return 2 * batch
 
