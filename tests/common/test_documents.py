@@ -9,6 +9,7 @@ from refusals import refused
 from pdpsych.common.documents import Schema
 from pdpsych.common.errors import InputError
 from pdpsych.common.files.reading import MissingFile
+from pdpsych.geometry import PrincipalDistortions
 
 
 def _add_unit(data):
@@ -137,5 +138,6 @@ def test_the_page_on_upgrading_names_the_present_versions():
         "fit, `fit.json`": sys.modules[fit.__module__],
         "scores, `score.json`": sys.modules[score.__module__],
         "plan, `planned.json`": sys.modules[plan.__module__],
+        "principal and eigen-distortions, by `to_json`": PrincipalDistortions,
     }
     assert named == {file: str(module.SCHEMA.version) for file, module in modules.items()}

@@ -21,7 +21,6 @@ SLOW = {
         "test_converges",
         "test_three_pixels",
         "test_result_follows",
-        "test_every_start",
     ),
     "test_demo.py": ("done",),
     "stimuli/generation/test_workers.py": (
