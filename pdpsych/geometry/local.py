@@ -277,6 +277,23 @@ class LocalGeometry:
                 chosen._linear.append(linear.select(list(places)))
         return chosen
 
+    def chains(self) -> list[list[int]]:
+        """Return the numbers of each network's representations in the order in which they run.
+
+        One forward pass a network. Of a network that does not say (``order``, as of
+        :class:`pdpsych.models.ModuleNetwork`), each is a chain of its own.
+        """
+        chains = []
+        for network, members in self._networks:
+            order = getattr(network, "order", None)
+            if order is None or len(members) == 1:
+                chains += [[i] for i in members]
+            else:
+                layers = [self.representations[i].layer for i in members]
+                places = {layer: n for n, layer in enumerate(order(self.image[None], layers))}
+                chains.append(sorted(members, key=lambda i: places[self.representations[i].layer]))
+        return chains
+
     def _spread(self, grouped: Sequence[Sequence[Tensor]]) -> list[Tensor]:
         """Put per-network lists back into the order of the representations."""
         flat: dict[int, Tensor] = {}

@@ -2,13 +2,15 @@
 
 In a growing subspace the problem is small and dense and solved to the end (a Rayleigh–Ritz step);
 then the gradients of u and v join it, each divided by the information of the representations that
-should not be excited (an inverse-iteration step).
+should not be excited (an inverse-iteration step). Of deep networks the first layers that resist
+stand for those behind them, and from noise the first question is what tells networks apart.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import scipy.linalg
@@ -19,6 +21,7 @@ from torch import Tensor
 from pdpsych.geometry.local import LocalGeometry, squared_norms
 from pdpsych.geometry.solvers import disagreement
 from pdpsych.geometry.solvers.budget import Stopped
+from pdpsych.geometry.solvers.depth import Chains, leading, of_networks
 from pdpsych.geometry.solvers.preconditioner import Preconditioner
 from pdpsych.geometry.solvers.subspace import Subspace, padded, resolved
 from pdpsych.geometry.solvers.weighted_information import WeightedInformation
@@ -54,6 +57,12 @@ class ClimbSettings:
     fast
         Relative climb of an outer step while which inner solves are not made longer (423 and 432;
         6.27 and 6.32).
+    opening
+        Iterations from noise that ask what tells networks, as wholes, apart: long inner solves lead
+        to poor optima from a pair of which each network sees the same.
+    first_deep, most_deep
+        Inner steps after the opening, and at most, where only the first layers that resist are run:
+        as many cost about as much as the rest of an iteration, and five times as much.
     same
         F below which models are the same: x equal to ten digits, which logarithms of squares
         in float64 resolve. No matter of speed.
@@ -64,6 +73,9 @@ class ClimbSettings:
     idle: float = 0.02
     most_steps: int = 50
     fast: float = 0.1
+    opening: int = 3
+    first_deep: int = 20
+    most_deep: int = 100
     same: float = 1e-20
 
 
@@ -74,23 +86,38 @@ SETTINGS = ClimbSettings()
 class Problem:
     """What is maximised: F = xᵀLx over pairs of distortions in a space.
 
-    ``geometry`` is one to search in (:func:`resolved`), ``contrast`` is L.
+    ``geometry`` is one to search in (:func:`resolved`), ``contrast`` is L, ``chains`` are the
+    representations of each network in the order in which they run.
     """
 
     geometry: LocalGeometry
     space: DistortionSpace
     contrast: Floats
     preconditioner: Preconditioner
+    chains: Chains = ()
 
     @classmethod
     def at(cls, geometry: LocalGeometry, space: DistortionSpace, contrast: Floats) -> Problem:
         """Return the problem at an image, with the preconditioner that all searches share."""
         inner = resolved(geometry)
-        return cls(inner, space, contrast, Preconditioner(inner, space.support))
+        return cls(
+            inner, space, contrast, Preconditioner(inner, space.support), geometry.chains()
+        )
+
+    @property
+    def is_deep(self) -> bool:
+        """Whether several layers of a network are among the representations."""
+        return any(len(chain) > 1 for chain in self.chains)
+
+    @cached_property
+    def opening(self) -> Floats | None:
+        """The contrast of networks as wholes, None where that is not another question."""
+        return of_networks(self.contrast, self.chains)
 
     def resisting(self, weights: Floats) -> WeightedInformation:
-        """Return N of weights (N,), and its inverse."""
-        return WeightedInformation(self.geometry, self.space, self.preconditioner, weights)
+        """Return N of weights (N,), and its inverse; the first layers stand for the later ones."""
+        moved = leading(weights, self.chains)
+        return WeightedInformation(self.geometry, self.space, self.preconditioner, moved)
 
 
 class Climb:
@@ -104,6 +131,8 @@ class Climb:
         The first directions, inside the space.
     pair
         The coefficients of the pair in them, (2, m).
+    noise
+        Whether the pair is noise, of which nothing is to be kept.
 
     Attributes
     ----------
@@ -116,14 +145,16 @@ class Climb:
         the curvature is that of what resists.
     """
 
-    def __init__(self, problem: Problem, subspace: Subspace, pair: Floats):
+    def __init__(self, problem: Problem, subspace: Subspace, pair: Floats, noise: bool = False):
         self.problem, self.subspace, self.pair = problem, subspace, pair
         self.objective, self.gradient_norm, self.gain = 0.0, np.inf, np.inf
         self.log_ratios = np.zeros(len(problem.contrast))
         self._before = pair
         self._weights = np.zeros((len(problem.contrast), 2))
         self._gradients: Tensor | None = None
-        self._steps, self._fresh = 0, True
+        opens = noise and problem.opening is not None
+        self._steps, self._fresh = SETTINGS.first_deep if opens else 0, True
+        self._opening = SETTINGS.opening if opens else 0
 
     @property
     def distortions(self) -> Tensor:
@@ -136,10 +167,15 @@ class Climb:
             return self._stuck()
         reached = self.objective
         self._solve()
+        if self._opening:
+            self._opening -= 1
+            return None
         if self.objective < SETTINGS.same or self.gradient_norm <= tolerance:
             return "converged"
         # While cheap steps still climb fast, longer inner solves are not worth their price.
-        if self.objective < (1 + SETTINGS.fast) * reached:
+        if self.problem.is_deep:
+            self._steps = min(2 * self._steps + 2, SETTINGS.most_deep)
+        elif self.objective < (1 + SETTINGS.fast) * reached:
             self._steps = min(2 * self._steps + 2, SETTINGS.most_steps)
         return None
 
@@ -166,12 +202,14 @@ class Climb:
     def _solve(self) -> None:
         """Maximise inside the subspace, and take the gradients there."""
         problem, grams = self.problem, self.subspace.grams
+        opening = problem.opening if self._opening else None
+        asked = problem.contrast if opening is None else opening
         known = padded(self.pair, len(self.subspace))
         self._before = padded(self._before, len(self.subspace))
-        self.pair = disagreement.maximize(problem.contrast, grams, known)
+        self.pair = disagreement.maximize(asked, grams, known)
         x, squares = disagreement.log_ratios(grams, self.pair)
         self.log_ratios, self.objective = x, disagreement.value(problem.contrast, x)
-        self._weights = disagreement.slopes(problem.contrast, x)[:, None] / squares * SIGNS
+        self._weights = disagreement.slopes(asked, x)[:, None] / squares * SIGNS
         self._gradients = self._gradient()
         steepness = float(np.sqrt(squared_norms(self._gradients.flatten(1))).max())
         self.gradient_norm = steepness / max(self.objective, np.finfo(float).tiny)

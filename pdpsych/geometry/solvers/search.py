@@ -128,10 +128,14 @@ class Search:
         self._least = np.full(len(problem.contrast), np.inf)
 
     def run(self, pairs: Sequence[Tensor], survey: bool = True) -> Found:
-        """Search from pairs of distortions, (2, C, H, W) each, and from the survey's."""
+        """Search from pairs of distortions, (2, C, H, W) each, and from the survey's.
+
+        The pairs are noise, but for the first where there is no survey. What tells networks apart
+        is found sooner from noise.
+        """
         bound, stopped = None, None
-        waiting = [Runner(self._climb(pair)) for pair in pairs]
-        if survey:
+        waiting = [Runner(self._climb(pair, survey or k > 0)) for k, pair in enumerate(pairs)]
+        if survey and self._problem.opening is None:
             surveyed, bound, stopped = self._survey(waiting.pop(0).climb)
             waiting = surveyed + waiting
         live: list[Runner] = []
@@ -156,13 +160,13 @@ class Search:
             self._least,
         )
 
-    def _climb(self, pair: Tensor) -> Climb:
+    def _climb(self, pair: Tensor, noise: bool = False) -> Climb:
         subspace = Subspace(self._problem.geometry, self._problem.space, pair)
         if len(subspace) < 2:
             # The same distortion twice, or nearly: any other direction will do as the second.
             noise = random_signs((1, *pair.shape[1:]), seed=0).to(pair)
             subspace.extend(self._problem.space.apply(noise))
-        return Climb(self._problem, subspace, np.eye(2))
+        return Climb(self._problem, subspace, np.eye(2), noise)
 
     def _survey(self, noise: Climb) -> tuple[list[Runner], float | None, Stopped | None]:
         """Return ascents from the best pairs of the survey, the bound, and what ran out."""
