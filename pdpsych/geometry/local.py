@@ -132,6 +132,10 @@ class LocalGeometry:
             network.linearize(self.image, [representations[i].layer for i in members])
             for network, members in self._networks
         ]
+        self._places = [-1] * len(self.names)
+        for network, members in self._networks:
+            for i, place in zip(members, _executed(network, representations, members), strict=True):
+                self._places[i] = place
         self._responses = self._spread([linear.responses for linear in self._linear])
         self.response_sizes = [
             noise.whiten(response, response[None]).shape[1]
@@ -266,6 +270,7 @@ class LocalGeometry:
         chosen.floors = self.floors[list(numbers)]
         chosen._power = None if self._power is None else self._power[list(numbers)]
         chosen._gains = [self._gains[i] for i in numbers]
+        chosen._places = [self._places[i] for i in numbers]
         chosen._noise = [self._noise[i] for i in numbers]
         chosen._responses = [self._responses[i] for i in numbers]
         chosen.response_sizes = [self.response_sizes[i] for i in numbers]
@@ -280,18 +285,14 @@ class LocalGeometry:
     def chains(self) -> list[list[int]]:
         """Return the numbers of each network's representations in the order in which they run.
 
-        One forward pass a network. Of a network that does not say (``order``, as of
+        Of a network that does not know (``known_order``, as of
         :class:`pdpsych.models.ModuleNetwork`), each is a chain of its own.
         """
-        chains = []
-        for network, members in self._networks:
-            order = getattr(network, "order", None)
-            if order is None or len(members) == 1:
-                chains += [[i] for i in members]
-            else:
-                layers = [self.representations[i].layer for i in members]
-                places = {layer: n for n, layer in enumerate(order(self.image[None], layers))}
-                chains.append(sorted(members, key=lambda i: places[self.representations[i].layer]))
+        chains: list[list[int]] = []
+        for _, members in self._networks:
+            ordered = sorted(members, key=lambda i: self._places[i])
+            known = self._places[ordered[0]] >= 0
+            chains += [ordered] if known else [[i] for i in ordered]
         return chains
 
     def _spread(self, grouped: Sequence[Sequence[Tensor]]) -> list[Tensor]:
@@ -352,3 +353,13 @@ def _grouped(representations: Sequence[RepresentationLike]) -> list[tuple[Networ
     for i, representation in enumerate(representations):
         groups.setdefault(id(representation.network), (representation.network, []))[1].append(i)
     return list(groups.values())
+
+
+def _executed(
+    network: Network, representations: Sequence[RepresentationLike], members: Sequence[int]
+) -> list[int]:
+    """Return the place of each member's layer in a pass, −1 where the network does not know."""
+    layers = [representations[i].layer for i in members]
+    known = getattr(network, "known_order", None)
+    order = known(layers) if known else None
+    return [order.index(layer) if order else -1 for layer in layers]

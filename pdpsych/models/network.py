@@ -94,6 +94,7 @@ class ModuleNetwork:
         self.preprocessing = preprocessing or nn.Identity()
         self.name = name or type(module).__name__
         self._mode: PaddingMode | None = None
+        self._orders: dict[frozenset[str], list[str]] = {}
         for part in self.module.modules():
             if getattr(part, "inplace", False):
                 part.inplace = False  # type: ignore[assignment]
@@ -142,6 +143,10 @@ class ModuleNetwork:
         for layer in layers:
             self._only(outputs.get(layer, []), layer, batch)
         return list(outputs)
+
+    def known_order(self, layers: Sequence[str]) -> list[str] | None:
+        """Return :meth:`order` of ``layers`` from the latest pass for them, None before one."""
+        return self._orders.get(frozenset(layers))
 
     def uses(self, batch: Tensor) -> list[LayerUse]:
         """Return what a forward pass of ``batch`` does with each layer, in order of execution.
@@ -197,6 +202,7 @@ class ModuleNetwork:
             layers, lambda layer, output: outputs.setdefault(layer, []).append(output)
         ):
             self._pass(batch)
+        self._orders[frozenset(layers)] = list(outputs)
         return outputs
 
     def _pass(self, batch: Tensor) -> None:

@@ -100,9 +100,7 @@ class Problem:
     def at(cls, geometry: LocalGeometry, space: DistortionSpace, contrast: Floats) -> Problem:
         """Return the problem at an image, with the preconditioner that all searches share."""
         inner = resolved(geometry)
-        return cls(
-            inner, space, contrast, Preconditioner(inner, space.support), geometry.chains()
-        )
+        return cls(inner, space, contrast, Preconditioner(inner, space.support), geometry.chains())
 
     @property
     def is_deep(self) -> bool:
@@ -131,7 +129,7 @@ class Climb:
         The first directions, inside the space.
     pair
         The coefficients of the pair in them, (2, m).
-    noise
+    from_noise
         Whether the pair is noise, of which nothing is to be kept.
 
     Attributes
@@ -145,14 +143,16 @@ class Climb:
         the curvature is that of what resists.
     """
 
-    def __init__(self, problem: Problem, subspace: Subspace, pair: Floats, noise: bool = False):
+    def __init__(
+        self, problem: Problem, subspace: Subspace, pair: Floats, from_noise: bool = False
+    ):
         self.problem, self.subspace, self.pair = problem, subspace, pair
         self.objective, self.gradient_norm, self.gain = 0.0, np.inf, np.inf
         self.log_ratios = np.zeros(len(problem.contrast))
         self._before = pair
         self._weights = np.zeros((len(problem.contrast), 2))
         self._gradients: Tensor | None = None
-        opens = noise and problem.opening is not None
+        opens = from_noise and problem.opening is not None
         self._steps, self._fresh = SETTINGS.first_deep if opens else 0, True
         self._opening = SETTINGS.opening if opens else 0
 

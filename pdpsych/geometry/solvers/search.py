@@ -160,13 +160,13 @@ class Search:
             self._least,
         )
 
-    def _climb(self, pair: Tensor, noise: bool = False) -> Climb:
+    def _climb(self, pair: Tensor, from_noise: bool = False) -> Climb:
         subspace = Subspace(self._problem.geometry, self._problem.space, pair)
         if len(subspace) < 2:
             # The same distortion twice, or nearly: any other direction will do as the second.
             noise = random_signs((1, *pair.shape[1:]), seed=0).to(pair)
             subspace.extend(self._problem.space.apply(noise))
-        return Climb(self._problem, subspace, np.eye(2), noise)
+        return Climb(self._problem, subspace, np.eye(2), from_noise)
 
     def _survey(self, noise: Climb) -> tuple[list[Runner], float | None, Stopped | None]:
         """Return ascents from the best pairs of the survey, the bound, and what ran out."""

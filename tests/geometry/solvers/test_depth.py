@@ -105,6 +105,8 @@ def _geometry(layers=LAYERS, floor=0.03):
 def test_chains_are_in_order_of_execution():
     geometry = _geometry(["4", "0", "6"])
     assert geometry.chains() == [[1, 0, 2], [4, 3, 5]]
+    assert geometry.select([5, 0, 3]).chains() == [[1], [2, 0]]
+    assert geometry.normalized().chains() == geometry.chains()
 
 
 def test_of_networks_that_do_not_say_each_layer_is_alone(matrix_representations):
