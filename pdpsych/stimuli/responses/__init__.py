@@ -1,0 +1,1 @@
+"""What models make of distortions large enough to be seen, as files beside a set."""
