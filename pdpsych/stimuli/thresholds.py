@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
-import numpy as np
+from collections.abc import Mapping
+from typing import TypeVar
 
+import numpy as np
+from scipy.optimize import brentq
+
+from pdpsych.stimuli.responses.finite_response import FiniteResponse
 from pdpsych.stimuli.stimulus_set import StimulusSet
+
+_Key = TypeVar("_Key", bound=tuple[str, str, int])
 
 
 def expected_thresholds(
@@ -20,9 +27,51 @@ def expected_thresholds(
     root = np.sqrt([opened[image].dimension for image in table["image"]])
     with np.errstate(divide="ignore"):
         relative = 1 / (table["sensitivity"].to_numpy() * root)
-    rivals = {(i.name, p.name) for i in opened for p in i.with_rivals if p.rival_of}
+    rivals = _rivals(opened)
     own = [key not in rivals for key in zip(table["image"], table["pair"], strict=True)]
     visible = np.isfinite(relative) & own
     scale = median_rms / np.exp(np.mean(np.log(relative[visible])))
     keys = zip(table["image"], table["pair"], table["distortion"], strict=True)
     return {key: float(v) for key, v in zip(keys, scale * relative * root, strict=True)}
+
+
+def efficiency(
+    opened: StimulusSet, responses: Mapping[_Key, FiniteResponse], median_rms: float
+) -> float:
+    """Return k of an observer whose d′ is k D and whose thresholds are at ``median_rms``.
+
+    The threshold of a condition is the first amplitude with k D̄ = 1; their geometric mean over the
+    set, without rivals, is in RMS contrast. Where it is not reached at any known amplitude, it
+    counts as though D went on in proportion to α.
+    """
+    rivals = _rivals(opened)
+    own = {
+        key: response
+        for key, response in responses.items()
+        if key[:2] not in rivals and response.largest > 0 and response.mean(response.largest) > 0
+    }
+    root = np.mean([np.log(opened[image].dimension) / 2 for image, _, _ in own])
+
+    def above(log_efficiency: float) -> float:
+        level = float(np.exp(-log_efficiency))
+        logs = [np.log(_reached(response, level)) for response in own.values()]
+        return float(np.mean(logs) - root - np.log(median_rms))
+
+    first = -np.log([response.mean(response.largest) for response in own.values()])
+    low, high = float(first.min()), float(first.max())
+    while above(low) < 0:
+        low -= 1
+    while above(high) > 0:
+        high += 1
+    return float(np.exp(brentq(above, low, high, xtol=1e-10)))
+
+
+def _reached(response: FiniteResponse, level: float) -> float:
+    found = response.first_crossing(level)
+    if np.isfinite(found):
+        return found
+    return response.largest * level / float(response.mean(response.largest))
+
+
+def _rivals(opened: StimulusSet) -> set[tuple[str, str]]:
+    return {(i.name, p.name) for i in opened for p in i.with_rivals if p.rival_of}

@@ -10,8 +10,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from pdpsych.analysis.names import Floats
-from pdpsych.stimuli.calibration.condition import TOLERANCE
-from pdpsych.stimuli.responses.finite_response import SIGNS, FiniteResponse
+from pdpsych.stimuli.responses.finite_response import FiniteResponse
+from pdpsych.stimuli.responses.realised import seen
 
 Responses = Mapping[tuple[str, str, int], Mapping[str, FiniteResponse]]
 """D of each model by image, pair and number of the distortion."""
@@ -57,8 +57,8 @@ def known_models(
 def seen_by(trials: pd.DataFrame, responses: Responses, models: Sequence[str]) -> Seen:
     """Return what models see of trials at their realised amplitude and sign.
 
-    Realised amplitudes scatter around those asked for: D is held proportional to α so far above
-    the largest amplitude as a display's gain may be off. Trials further up are left out.
+    Trials above the largest amplitude at which some model is known are left out, see
+    :func:`pdpsych.stimuli.responses.realised.seen`.
 
     Parameters
     ----------
@@ -75,22 +75,9 @@ def seen_by(trials: pd.DataFrame, responses: Responses, models: Sequence[str]) -
     for condition, by_sign in rows.items():
         for m, model in enumerate(known):
             for sign, own in by_sign.items():
-                response[m, own] = held(responses[condition][model], amplitude[own], sign)
+                response[m, own] = seen(responses[condition][model], amplitude[own], sign)
     with np.errstate(divide="ignore"):
         log_response = np.log(response)
     inside = ~np.isnan(log_response).any(axis=0)
     every = Seen(known, trials.reset_index(drop=True), log_response, int((~inside).sum()))
     return every.select(inside)
-
-
-def held(response: FiniteResponse, amplitudes: Floats, sign: int) -> Floats:
-    """Return D at amplitudes, D/α held a little above the largest; not a number further up.
-
-    What is not shown at all, or less than nothing, is not seen.
-    """
-    shown = np.maximum(amplitudes, 0.0)
-    inside = np.minimum(shown, response.largest)
-    stretch = np.divide(shown, inside, out=np.ones_like(shown), where=inside > 0)
-    found = response.at(inside, SIGNS[0] if sign > 0 else SIGNS[1]) * stretch
-    beyond = shown > response.largest * (1 + TOLERANCE)
-    return np.where(beyond, np.nan, np.where(shown > 0, found, 0.0))

@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pdpsych.analysis.prediction.seen import held, known_models, seen_by
+from pdpsych.analysis.prediction.seen import known_models, seen_by
 from pdpsych.stimuli.responses.finite_response import FiniteResponse
 
 
@@ -43,9 +43,3 @@ def test_trials_beyond_what_some_model_is_known_at_are_counted_and_left_out():
 def test_models_that_lack_a_condition_are_not_known():
     assert known_models(RESPONSES, [("a", "p", 1), ("a", "p", 2)], ["A", "B", "C"]) == ["A"]
     assert known_models({}, [("a", "p", 1)], ["A"]) == []
-
-
-def test_nothing_shown_is_nothing_seen():
-    assert held(response(2.0, 3.0), np.array([-0.1, 0.0]), 1).tolist() == [0.0, 0.0]
-    empty = FiniteResponse(np.zeros(0), np.zeros((2, 0)))
-    assert np.isnan(held(empty, np.array([0.1]), 1)).all()
