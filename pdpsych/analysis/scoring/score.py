@@ -333,7 +333,7 @@ def _by_kind(
     """Return ranking, differences and separation on one kind; ``estimate`` is each person's."""
     means = mean_scores(distances, rng)
     apart = differences(distances.models, kind, means, fit.level, rng)
-    individual = individual_distance(distances.log_ratios, estimate, distances.images)
+    individual = individual_distance(distances, estimate)
     ranked = rank(distances, kind, means, apart, individual, fit.level)
     return ranked, apart, separation(distances, kind, apart)
 

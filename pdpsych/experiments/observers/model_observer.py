@@ -40,8 +40,8 @@ class ModelObserver:
     >>> amplitudes = np.array([0.1, 0.2, 0.4])
     >>> cat = Condition("cat", "principal", 1)
     >>> responses = {cat: FiniteResponse(amplitudes, np.tile(amplitudes, (2, 1)))}
-    >>> ModelObserver(responses, {cat: 3.0}).thresholds[cat].round(3)
-    np.float64(0.333)
+    >>> round(ModelObserver(responses, {cat: 3.0}).thresholds[cat], 3)
+    0.333
     """
 
     responses: Mapping[Condition, FiniteResponse]
