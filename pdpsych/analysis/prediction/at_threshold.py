@@ -45,6 +45,11 @@ class PredictedThresholds(NamedTuple):
     reached: NDArray[np.bool_]
 
     @property
+    def known(self) -> bool:
+        """Whether any condition tells k."""
+        return bool(np.isfinite(self.log_efficiency))
+
+    @property
     def identified(self) -> bool:
         """Whether k follows from the thresholds."""
         return self.slope >= LEAST_SLOPE

@@ -63,6 +63,8 @@ class EfficiencyTables:
         Right and wrong answers by place of x on its lattice, (2, C, J).
     first
         Of log k + x, the smallest.
+    least
+        Of log k, the smallest.
     size
         Number of values of log k.
     lapse
@@ -71,6 +73,7 @@ class EfficiencyTables:
 
     counts: Floats
     first: float
+    least: float
     size: int
     lapse: float
 
@@ -90,7 +93,12 @@ class EfficiencyTables:
         size = int(np.ceil((high - low) / STEP)) + 1
         lapse = max(answers.lapse, _LEAST_LAPSE)
         table = np.asarray(counts, dtype=float).reshape(2, len(number), width)
-        return cls(table, least + low, size, lapse)
+        return cls(table, least + low, low, size, lapse)
+
+    @property
+    def log_efficiencies(self) -> Floats:
+        """Log k, (size,)."""
+        return np.asarray(self.least + STEP * np.arange(self.size))
 
     def at(self, exponents: Floats) -> Floats:
         """Return the log likelihood of each condition at exponents b, (B, C, size)."""

@@ -42,7 +42,7 @@ def log_probabilities(log_response: Floats, answers: Answers) -> Floats:
 
 def _of_model(log_response: Floats, answers: Answers) -> Floats:
     tables = EfficiencyTables.build(log_response, answers)
-    log_exponent, sd = _exponent(tables, answers)
+    log_exponent, sd = likeliest_exponent(tables, answers)
     nodes = log_exponent + np.sqrt(2) * sd * _HERMITE
     of_images = _by_image(tables, nodes, SPREADS, answers)
     # ∫ f dlog b = √2 sd Σ w exp(ξ²) f
@@ -62,7 +62,7 @@ def _by_image(
     return tables.blur(np.stack(alike, axis=1), IMAGE_SD)
 
 
-def _exponent(tables: EfficiencyTables, answers: Answers) -> tuple[float, float]:
+def likeliest_exponent(tables: EfficiencyTables, answers: Answers) -> tuple[float, float]:
     """Return log b where its posterior is largest, and the standard deviation there."""
     height = _log_posterior(tables, _COARSE, answers)
     middle = int(np.clip(height.argmax(), 1, len(_COARSE) - 2))

@@ -13,7 +13,7 @@ from pdpsych.analysis.fitting.exclusion import describe_excluded
 from pdpsych.analysis.fitting.fit import Fit
 from pdpsych.analysis.fitting.trials import Trials
 from pdpsych.analysis.scoring.questions import in_words
-from pdpsych.analysis.scoring.score import Scores
+from pdpsych.analysis.scoring.scores import Scores
 from pdpsych.analysis.words import counted
 from pdpsych.stimuli.stimulus_set import StimulusSet
 

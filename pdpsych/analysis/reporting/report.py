@@ -15,8 +15,8 @@ from pdpsych.analysis.fitting.trials import read_trials
 from pdpsych.analysis.reporting import sections, set_sections
 from pdpsych.analysis.reporting.findings import Findings
 from pdpsych.analysis.reporting.markup import Gallery, PageSection, page
-from pdpsych.analysis.scoring.score import Scores
 from pdpsych.analysis.scoring.score import score as score_analysis
+from pdpsych.analysis.scoring.scores import Scores
 from pdpsych.common.files.atomic import sync_folder, unfinished, unwritable, write_text
 from pdpsych.common.files.locks import locked
 from pdpsych.experiments.logs.collected import read_logs

@@ -17,7 +17,7 @@ from pdpsych.analysis.reporting.findings import Findings
 from pdpsych.analysis.reporting.markup import Gallery, html_table, p_text, with_interval
 from pdpsych.analysis.reporting.methods import methods
 from pdpsych.analysis.scoring.questions import NO_PART
-from pdpsych.analysis.scoring.score import Scores
+from pdpsych.analysis.scoring.scores import Scores
 from pdpsych.analysis.scoring.separation import gain_over_random
 from pdpsych.analysis.words import capitalised
 from pdpsych.experiments.logs.session_log import SessionLog

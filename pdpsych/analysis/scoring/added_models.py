@@ -12,6 +12,7 @@ import pandas as pd
 
 from pdpsych.analysis.definition import Analysis, open_analysis
 from pdpsych.analysis.digests import json_sha256
+from pdpsych.analysis.prediction.seen import Responses
 from pdpsych.common.documents import Schema
 from pdpsych.common.errors import InputError
 from pdpsych.common.results import Result
@@ -108,6 +109,10 @@ class AddedModels(Result):
             unseen = nothing_seen(str(row.model), row.u, row.v)
             raise unseen.within(file=self.stimulus_set.path, field=f"images.{row.image}.{row.pair}")
         return table.drop(columns=["u", "v"])
+
+    def responses(self) -> Responses:
+        """Return D of each model that it is known of, by image, pair and number."""
+        return {}
 
     def models(self) -> dict[str, dict[str, Any]]:
         """Return, for each model, that it took no part, and the SHA-256 of its weights."""

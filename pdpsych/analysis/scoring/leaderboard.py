@@ -19,7 +19,7 @@ import pandas as pd
 
 from pdpsych.analysis.definition import Analysis, open_analysis
 from pdpsych.analysis.digests import json_sha256
-from pdpsych.analysis.scoring.score import Scores
+from pdpsych.analysis.scoring.scores import Scores
 from pdpsych.common.errors import InputError
 from pdpsych.common.files.append_only import AppendOnlyFile
 from pdpsych.common.files.reading import LOG, MissingFile, read_bytes
