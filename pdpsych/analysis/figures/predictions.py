@@ -60,7 +60,7 @@ def plot_predictive(
     ax.set_ylim(len(table) - 0.5, -0.5)
     ax.set_xlabel(
         f"log probability per trial, minus that of {best['model']}, "
-        f"{best['log_probability']:.3f}  [nat]\n"
+        f"\N{MINUS SIGN}{-best['log_probability']:.3f}  [nat]\n"
         f"{100 * level:g} % intervals, simultaneous over all pairs of models"
     )
     ax.set_title(f"predictive score, {kind} distortions")

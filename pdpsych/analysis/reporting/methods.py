@@ -103,6 +103,7 @@ def methods(trials: Trials, fit: Fit, scores: Scores) -> str:
         display_sentence(config.get("display") or {}),
         _data(trials, fit),
         _model(fit),
+        _predictive(scores),
         _score(fit, scores),
         f"The analysis was run with pdpsych {__version__}.",
     ]
@@ -232,6 +233,24 @@ def _score(fit: Fit, scores: Scores) -> str:
         f"and images ({settings['samples']} draws, seed {settings['seed']}); differences between "
         "models have simultaneous intervals over all pairs of models (max-t; Hothorn, Bretz &amp; "
         "Westfall 2008)." + _ceiling(scores)
+    )
+
+
+def _predictive(scores: Scores) -> str:
+    if scores.predictive_ranking.empty:
+        return ""
+    return (
+        "For each model, D(ε, ±α), the d′ of an ideal observer of its responses to the image and "
+        "to the image with distortion ε at amplitude α and either sign, was computed up to the "
+        "largest amplitude that could be shown. The predictive score is the mean over images of "
+        "the log probability per trial of the answers, P(correct) = λ + (1 − 2λ) Φ((k eᵋ D)ᵇ/√2), "
+        "D at the realised amplitude and sign of the trial: for each image with the exponent b, "
+        "the mean of log k and the standard deviation of ε (normal, of each distortion and image) "
+        "integrated over what the other images leave open, log k of each image normal around that "
+        "mean with a standard deviation of 2, and the lapse rate and learning of the fit. The "
+        "score at threshold is the local score below with the thresholds at which k D reaches 1 "
+        "in place of the inverse sensitivities, D the root mean square of both signs and k the "
+        "median of what a participant’s thresholds ask for."
     )
 
 

@@ -58,8 +58,11 @@ def ranking(found: Findings) -> str:
 def _ranking_caption(scores: Scores, kind: str, first: pd.Series) -> str:
     asked = scores.source.get("questions", {})
     about = f", {asked[kind]}" if kind in asked else ""
+    local = ""
+    if len(scores.predictive_ranking):
+        local = "By local sensitivities, as though models were linear up to thresholds. "
     text = (
-        f"{capitalised(kind)} distortions{about}; images: {first['images']}; "
+        f"{local}{capitalised(kind)} distortions{about}; images: {first['images']}; "
         f"{100 * scores.level:g} % intervals. With data as noisy as these a perfect model "
         f"would score about {first['expected_perfect']:.2f}."
     )
