@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TypeVar
 
 import numpy as np
@@ -40,24 +40,31 @@ def efficiency(
 ) -> float:
     """Return k of an observer whose d′ is k D and whose thresholds are at ``median_rms``.
 
-    The threshold of a condition is the first amplitude with k D̄ = 1; their geometric mean over the
-    set, without rivals, is in RMS contrast. Where it is not reached at any known amplitude, it
-    counts as though D went on in proportion to α.
+    Their geometric mean over the set, without rivals, is in RMS contrast, see
+    :func:`efficiency_for`.
     """
     rivals = _rivals(opened)
-    own = {
-        key: response
-        for key, response in responses.items()
-        if key[:2] not in rivals and response.largest > 0 and response.mean(response.largest) > 0
-    }
-    root = np.mean([np.log(opened[image].dimension) / 2 for image, _, _ in own])
+    own = [key for key in responses if key[:2] not in rivals]
+    wanted = [median_rms * opened[image].dimension ** 0.5 for image, _, _ in own]
+    return efficiency_for([responses[key] for key in own], wanted)
+
+
+def efficiency_for(responses: Sequence[FiniteResponse], thresholds: Sequence[float]) -> float:
+    """Return k for which thresholds and those given have the same geometric mean.
+
+    A threshold is the first amplitude with k D̄ = 1. Where it is not reached at any known
+    amplitude, it counts as though D went on in proportion to α; where nothing is ever seen, it
+    does not count.
+    """
+    seen = [r.largest > 0 and float(r.mean(r.largest)) > 0 for r in responses]
+    own = [r for r, sees in zip(responses, seen, strict=True) if sees]
+    wanted = np.mean(np.log(np.array(thresholds)[seen]))
 
     def above(log_efficiency: float) -> float:
         level = float(np.exp(-log_efficiency))
-        logs = [np.log(_reached(response, level)) for response in own.values()]
-        return float(np.mean(logs) - root - np.log(median_rms))
+        return float(np.mean([np.log(_reached(r, level)) for r in own]) - wanted)
 
-    first = -np.log([response.mean(response.largest) for response in own.values()])
+    first = -np.log([r.mean(r.largest) for r in own])
     low, high = float(first.min()), float(first.max())
     while above(low) < 0:
         low -= 1
