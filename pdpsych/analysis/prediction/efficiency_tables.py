@@ -7,6 +7,7 @@ of a table of counts with a Hankel matrix, whatever the number of trials.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -115,16 +116,19 @@ class EfficiencyTables:
             ]
         )
 
-    def blur(self, log_values: Floats, spread: float) -> Floats:
-        """Return the log of the mean of values (…, size) over log k, normal around each one.
+    def blurred(self, log_values: Floats, spreads: Sequence[float]) -> Floats:
+        """Return the log of the mean of values (B, C, size) over log k, (B, S, C, size).
 
-        Beyond their ends values are held.
+        log k is normal around each one, with S spreads; beyond their ends values are held.
         """
         edges = np.concatenate([[-np.inf], STEP * (np.arange(1, self.size) - 0.5), [np.inf]])
-        below = ndtr((edges - STEP * np.arange(self.size)[:, None]) / spread)
+        reach = edges - STEP * np.arange(self.size)[:, None]
+        weights = [np.diff(ndtr(reach / spread), axis=1).T for spread in spreads]
         top = log_values.max(axis=-1, keepdims=True)
-        mean = np.exp(log_values - top) @ np.diff(below, axis=1).T
-        return np.asarray(np.log(np.maximum(mean, np.finfo(float).tiny)) + top)
+        values = np.exp(log_values - top)
+        mean = np.stack([values @ weight for weight in weights], axis=1)
+        np.maximum(mean, np.finfo(float).tiny, out=mean)
+        return np.asarray(np.log(mean, out=mean) + top[:, None])
 
 
 def _cubic(place: Floats) -> tuple[NDArray[np.intp], Floats]:

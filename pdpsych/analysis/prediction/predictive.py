@@ -9,6 +9,8 @@ lapse rate and the change of thresholds by learning are those of the fit.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from scipy.special import logsumexp
 
@@ -19,9 +21,9 @@ from pdpsych.analysis.prediction.efficiency_tables import Answers, EfficiencyTab
 # Of log k between images, in nats.
 IMAGE_SD = 2.0
 # What a model may leave unexplained of a log threshold, nats: each half as large again.
-SPREADS = np.array([0.1 * 1.5**n for n in range(8)])
+SPREADS = tuple(0.1 * 1.5**n for n in range(8))
 # The exponent is looked for with few of them, and in two steps, in log b.
-_COARSE_SPREADS = SPREADS[[2, 6]]
+_COARSE_SPREADS = SPREADS[2], SPREADS[6]
 _COARSE = np.linspace(-0.8, 0.8, 5)
 _FINE = np.array([-0.12, 0.0, 0.12])
 _HERMITE, _WEIGHTS = np.polynomial.hermite.hermgauss(3)
@@ -53,13 +55,13 @@ def _of_model(log_response: Floats, answers: Answers) -> Floats:
 
 
 def _by_image(
-    tables: EfficiencyTables, log_exponents: Floats, spreads: Floats, answers: Answers
+    tables: EfficiencyTables, log_exponents: Floats, spreads: Sequence[float], answers: Answers
 ) -> Floats:
     """Return the log likelihood of each image by b, σ and κ, (B, S, I, size)."""
-    conditions = tables.at(np.exp(log_exponents))
-    first = answers.first_conditions
-    alike = [np.add.reduceat(tables.blur(conditions, s), first, axis=1) for s in spreads]
-    return tables.blur(np.stack(alike, axis=1), IMAGE_SD)
+    conditions = tables.blurred(tables.at(np.exp(log_exponents)), spreads)
+    alike = np.add.reduceat(conditions, answers.first_conditions, axis=2)
+    images = tables.blurred(alike.reshape(-1, *alike.shape[2:]), [IMAGE_SD])
+    return np.asarray(images.reshape(alike.shape))
 
 
 def likeliest_exponent(tables: EfficiencyTables, answers: Answers) -> tuple[float, float]:
