@@ -26,7 +26,7 @@ from pdpsych import geometry
 from pdpsych.analysis import Analysis
 from pdpsych.analysis.fitting.fit import fit_table
 from pdpsych.analysis.planning.simulated_study import simulate_session
-from pdpsych.analysis.prediction.at_threshold import predict_thresholds, ratio_bounds
+from pdpsych.analysis.prediction.at_threshold import SignalCurve, predict_thresholds, ratio_bounds
 from pdpsych.analysis.prediction.evidence import Evidence
 from pdpsych.analysis.scoring.score import score_ratios
 from pdpsych.common.errors import InputError
@@ -41,6 +41,8 @@ from pdpsych.stimuli.thresholds import efficiency_for
 
 PICTURES = ("astronaut", "cat", "coffee")
 SIDE = 64
+# Peaks of principal distortions are 7 to 21 times their RMS: larger thresholds need the room.
+DARKEST, BRIGHTEST = 0.25, 0.75
 # Of the six layers of a network.
 LAYERS = (0, 2, 3, 5)
 THRESHOLDS = (0.005, 0.01, 0.02)
@@ -73,7 +75,7 @@ def world(
     responses: dict[Condition, dict[str, FiniteResponse]] = {}
     rows, loaded = [], representations()
     for picture in PICTURES:
-        image = search.photograph(picture, SIDE, colour=colour)
+        image = DARKEST + (BRIGHTEST - DARKEST) * search.photograph(picture, SIDE, colour=colour)
         local = geometry.LocalGeometry(loaded, image, floor=search.FLOOR)
         space = geometry.DistortionSpace(image, window=None if colour else 1.0)
         budget = geometry.Budget(iterations=iterations)
@@ -105,7 +107,7 @@ def without_noise(known: World, model: str, rms: float) -> tuple[float, float]:
     own = [of[model] for of in known.responses.values()]
     k = efficiency_for(own, [rms * known.root] * len(own))
     people = np.log([true_threshold(response, k) for response in own])
-    predicted = predict_thresholds(own, people)
+    predicted = predict_thresholds([SignalCurve(response) for response in own], people)
     ratios = known.ratios[known.ratios["model"] == model]["log_ratio"].to_numpy()
     by_threshold, local = [], []
     for pair, ratio in enumerate(ratios):

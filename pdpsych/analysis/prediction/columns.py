@@ -76,7 +76,7 @@ AT_THRESHOLD_RANKING: Columns = RANKING | {
     "bounds": Column("log ratios that are no more than bounds", "count"),
     "log_efficiency": Column("log k, mean over participants; of d′ = k D"),
     "identified": Column(
-        "whether the thresholds tell k of every participant: log D rises with log α by at least "
+        "whether the thresholds tell k of every participant: log d′ rises with log α by at least "
         "0.3 there"
     ),
 }

@@ -13,6 +13,7 @@ from pdpsych.analysis.fitting.fit import Fit
 from pdpsych.analysis.names import Floats
 from pdpsych.analysis.prediction.at_threshold import (
     PredictedThresholds,
+    SignalCurve,
     predict_thresholds,
     ratio_bounds,
 )
@@ -97,15 +98,16 @@ def empty() -> ThresholdScore:
 
 def _by_participant(fit: Fit, responses: Responses, model: str) -> dict[str, _Predicted]:
     """Return what a model predicts of each participant."""
+    curves = {key: SignalCurve(of[model]) for key, of in responses.items() if model in of}
     estimate = fit.samples_by_trials.mean(axis=0)
     found = {}
     for participant in fit.posteriors:
         rows = np.flatnonzero(fit.thresholds["participant"] == participant)
         own = fit.thresholds.iloc[rows]
         keys: list[_Key] = list(zip(own["image"], own["pair"], own["distortion"], strict=True))
-        seen = [n for n, key in enumerate(keys) if model in responses.get(key, {})]
+        seen = [n for n, key in enumerate(keys) if key in curves]
         log_threshold = np.where(own["measured"], estimate[rows], np.nan)[seen]
-        predicted = predict_thresholds([responses[keys[n]][model] for n in seen], log_threshold)
+        predicted = predict_thresholds([curves[keys[n]] for n in seen], log_threshold)
         place = {keys[n]: number for number, n in enumerate(seen)}
         found[participant] = _Predicted(predicted, place)
     return found

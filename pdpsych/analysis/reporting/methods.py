@@ -248,9 +248,9 @@ def _predictive(scores: Scores) -> str:
         "the mean of log k and the standard deviation of ε (normal, of each distortion and image) "
         "integrated over what the other images leave open, log k of each image normal around that "
         "mean with a standard deviation of 2, and the lapse rate and learning of the fit. The "
-        "score at threshold is the local score below with the thresholds at which k D reaches 1 "
-        "in place of the inverse sensitivities, D the root mean square of both signs and k the "
-        "median of what a participant’s thresholds ask for."
+        "score at threshold is the local score below with the thresholds that models predict in "
+        "place of the inverse sensitivities: the first amplitude at which ½ Σ± Φ(k D±/√2) is "
+        "Φ(1/√2), k the median of what a participant’s thresholds ask for."
     )
 
 

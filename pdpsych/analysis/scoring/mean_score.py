@@ -228,6 +228,8 @@ def mean_interval(means: MeanScores, level: float) -> tuple[Floats, Floats]:
     instead of 95 %. Logarithms would come nearer still, with intervals too wide to be of use.
     """
     shared, own = means.wide
-    middle = np.maximum(means.mean, np.finfo(float).tiny)
+    # A score that is 0, as of a bound that is kept, has no scale of its own.
+    least = np.maximum(0.1 * own.std(axis=0), np.finfo(float).tiny)
+    middle = np.maximum(means.mean, least)
     root = np.maximum(1 + own / (2 * middle), 0.0)
     return nonnegative_interval(middle * root**2 + shared, level)
