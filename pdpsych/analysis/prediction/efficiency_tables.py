@@ -84,7 +84,8 @@ class EfficiencyTables:
         x = np.maximum(log_response, log_response.max() - _DEEPEST)
         number = np.bincount(answers.condition)
         middle = np.bincount(answers.condition, x) / number
-        least = x.min() - STEP
+        # The smallest is between the second place and the third.
+        least = x.min() - 1.5 * STEP
         place, weight = _cubic((x - least) / STEP)
         width, wrong = int(place.max()) + 1, ~answers.correct
         row = wrong * len(number) + answers.condition

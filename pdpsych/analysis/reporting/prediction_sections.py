@@ -85,8 +85,9 @@ def at_threshold(found: Findings) -> str:
             f"{capitalised(str(kind))} distortions; {100 * scores.level:g} % intervals. The "
             "threshold of a model is the first amplitude at which it is right as often as a person "
             "is at threshold, its efficiency k from all thresholds of the person. One that is not "
-            "reached at any known amplitude is a bound, and the score at least so much. Where what a model sees hardly grows at "
-            "people’s thresholds, they do not tell k: not identified."
+            "reached at any known amplitude is a bound, and the score at least so much. Where "
+            "what a model sees hardly grows at people’s thresholds, they do not tell k: not "
+            "identified."
         )
         parts.append(html_table(shown, caption))
     return "\n".join(parts)

@@ -4,7 +4,7 @@ from scipy.special import logsumexp, ndtr
 from scipy.stats import norm
 
 from pdpsych.analysis.fitting.shared import EXPONENT_SD
-from pdpsych.analysis.prediction.efficiency_tables import Answers
+from pdpsych.analysis.prediction.efficiency_tables import Answers, EfficiencyTables
 from pdpsych.analysis.prediction.predictive import IMAGE_SD, SPREADS, log_probabilities
 
 
@@ -88,3 +88,9 @@ def test_what_nobody_sees_is_answered_by_chance():
     found = log_probabilities(np.stack([x, blind]), answers)
     assert np.isfinite(found).all()
     assert found[1, 1] < found[0, 1]
+
+
+def test_no_number_falls_off_the_lattice():
+    x, _, answers = observer(np.random.default_rng(6), images=2, trials=5)
+    for shift in np.linspace(-3, 3, 200):
+        assert np.isfinite(EfficiencyTables.build(x + shift, answers).counts).all()
