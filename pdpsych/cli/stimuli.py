@@ -88,6 +88,19 @@ def calibrate(
 
 
 @app.command()
+def respond(stimulus_set: SetFolder) -> None:
+    """Add what the models of a set respond to its distortions at visible amplitudes.
+
+    Nothing is solved again, and the set stays the one that sessions and calibrations know.
+    """
+    from pdpsych import stimuli
+
+    made = stimuli.add_finite_responses(stimulus_set, progress=True)
+    count = len(made)
+    say(f"{made.path}: responses to the distortions of {count} image{'s' * (count > 1)}")
+
+
+@app.command()
 def inspect(stimulus_set: SetFolder) -> None:
     """Verify a stimulus set and show what is in it."""
     from pdpsych.stimuli import Calibration, StimulusSet

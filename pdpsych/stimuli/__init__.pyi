@@ -4,11 +4,13 @@ from .creation import NewImage as NewImage
 from .creation import NewPair as NewPair
 from .generation.builder import SetUnfinished as SetUnfinished
 from .generation.builder import generate as generate
+from .generation.responding import add_finite_responses as add_finite_responses
 from .images import load_image as load_image
 from .images import sample_names as sample_names
 from .question import Question as Question
 from .recipe import Preprocess as Preprocess
 from .recipe import Recipe as Recipe
+from .responses.finite_response import FiniteResponse as FiniteResponse
 from .set_figures import plot_scree as plot_scree
 from .set_figures import plot_stimuli as plot_stimuli
 from .set_image import SetImage as SetImage
@@ -17,6 +19,7 @@ from .stimulus_set import StimulusSet as StimulusSet
 
 __all__ = [
     "Calibration",
+    "FiniteResponse",
     "NewImage",
     "NewPair",
     "Preprocess",
@@ -26,6 +29,7 @@ __all__ = [
     "SetPair",
     "SetUnfinished",
     "StimulusSet",
+    "add_finite_responses",
     "calibrate",
     "generate",
     "load_image",

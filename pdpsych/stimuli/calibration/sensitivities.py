@@ -8,13 +8,12 @@ import numpy as np
 import torch
 
 from pdpsych import geometry, models
-from pdpsych.common.errors import InputError
-from pdpsych.common.section import validate
 from pdpsych.displays.display import Display
 from pdpsych.displays.encoding import Array
 from pdpsych.displays.expectation import shown_difference
 from pdpsych.stimuli.calibration.condition import ConditionCalibration
-from pdpsych.stimuli.generation.unit import representations, to_tensor
+from pdpsych.stimuli.generation.rebuilding import rebuilt
+from pdpsych.stimuli.generation.unit import to_tensor
 from pdpsych.stimuli.recipe import Recipe
 from pdpsych.stimuli.stimulus_set import StimulusSet
 
@@ -25,18 +24,14 @@ def with_sensitivities(
     """Return conditions with every model's sensitivity to what is shown of them.
 
     Each distortion is taken at the geometric mean of the thresholds expected under the models,
-    moved into the range that is shown faithfully. Files that the set's recipe names are looked
-    for where the recipe is when the set is at its usual place, ``sets/NAME`` beside it.
+    moved into the range that is shown faithfully.
 
     Raises
     ------
     InputError
         If a model cannot be built again as it was when the set was made.
     """
-    recipe = _recipe(opened)
-    recipe._file = opened.path.resolve().parent.with_name("recipe.yaml")
-    loaded = representations(recipe, recipe.device)
-    _check_weights(opened, loaded)
+    recipe, loaded = rebuilt(opened, remedy="calibrate without asking the models")
     seen: dict[str, Mapping[str, float]] = {}
     for image in opened.images:
         own = [c for c in conditions if c.image == image and c.range]
@@ -74,29 +69,3 @@ def _shown(opened: StimulusSet, display: Display, condition: ConditionCalibratio
     image = opened[condition.image]
     distortion = image[condition.pair].distortion(condition.distortion)
     return shown_difference(image.base, distortion, amplitude, display, image.encoding)
-
-
-def _recipe(opened: StimulusSet) -> Recipe:
-    if "models" not in opened.manifest.recipe:
-        raise InputError(
-            "the set was made of arrays, and does not say how its models are built",
-            file=opened.path,
-            field="models",
-            remedy="calibrate without asking the models",
-        )
-    return validate(opened.manifest.recipe, Recipe, f"{opened.path}: recipe")
-
-
-def _check_weights(opened: StimulusSet, loaded: Sequence[models.Representation]) -> None:
-    recorded = {r.name: r.weights_sha256 for r in opened.manifest.representations}
-    for representation in loaded:
-        weights = representation.origin.weights_sha256
-        if recorded.get(representation.name, weights) != weights:
-            raise InputError(
-                f"the model has other weights here ({weights[:12]}…) than when the set was made "
-                f"({recorded[representation.name][:12]}…)",
-                file=opened.path,
-                field="models",
-                value=representation.name,
-                remedy="generate the set again",
-            )

@@ -31,6 +31,8 @@ class FiniteResponse:
         allows. None where it allows nothing.
     values
         D of +α and of −α, (2, A).
+    ended
+        Why nothing is known of larger amplitudes that could be shown, empty if they are none.
 
     Examples
     --------
@@ -48,6 +50,7 @@ class FiniteResponse:
 
     amplitudes: Floats
     values: Floats
+    ended: str = ""
 
     @property
     def largest(self) -> float:
