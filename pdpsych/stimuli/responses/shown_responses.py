@@ -12,5 +12,5 @@ from pdpsych.stimuli.stimulus_set import StimulusSet
 def shown_responses(
     stimulus_set: StimulusSet, calibration: Calibration | None
 ) -> Mapping[tuple[str, str, int], Mapping[str, FiniteResponse]]:
-    """Return D of each model by image, pair and number of the distortion."""
-    return {}
+    """Return D of each model by image, pair and number of the distortion; empty if not known."""
+    return stimulus_set.finite_responses() if stimulus_set.has_finite_responses else {}
