@@ -102,9 +102,16 @@ def respond(stimulus_set: SetFolder) -> None:
 
 @app.command()
 def inspect(stimulus_set: SetFolder) -> None:
-    """Verify a stimulus set and show what is in it."""
+    """Verify a stimulus set and show what is in it; draw what its models respond by amplitude."""
     from pdpsych.stimuli import Calibration, StimulusSet
 
     opened = StimulusSet.open(stimulus_set)
     known = [calibration.display for calibration in Calibration.all_of(opened)]
     say(f"{opened.describe()}\ncalibrated for: {', '.join(known) or 'no display'}")
+    if opened.has_finite_responses:
+        from pdpsych.stimuli.responses.figures import draw_responses
+
+        drawn = draw_responses(opened)
+        say(f"responses by amplitude: {', '.join(map(str, drawn[:3]))}{', …' * (len(drawn) > 3)}")
+    elif opened.models:
+        say(f"responses by amplitude: not known; to add them, run: pdpsych respond {opened.path}")

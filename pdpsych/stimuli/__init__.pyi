@@ -10,6 +10,7 @@ from .images import sample_names as sample_names
 from .question import Question as Question
 from .recipe import Preprocess as Preprocess
 from .recipe import Recipe as Recipe
+from .responses.figures import plot_finite_responses as plot_finite_responses
 from .responses.finite_response import FiniteResponse as FiniteResponse
 from .set_figures import plot_scree as plot_scree
 from .set_figures import plot_stimuli as plot_stimuli
@@ -33,6 +34,7 @@ __all__ = [
     "calibrate",
     "generate",
     "load_image",
+    "plot_finite_responses",
     "plot_scree",
     "plot_stimuli",
     "sample_names",
