@@ -159,7 +159,9 @@ def show(name: str, known: World, repeats: int) -> None:
             [first(known, model, rms, n) for model in models for n in range(repeats)], dtype=float
         )
         seen = alone[np.isfinite(alone[:, 0])]
-        middle, most = np.median(seen, axis=0), seen.max(axis=0)
+        middle, most = (
+            (np.median(seen, axis=0), seen.max(axis=0)) if len(seen) else np.full((2, 2), np.nan)
+        )
         shares = "  ".join(f"{share:>10.0%}" for share in found.mean(axis=0))
         print(
             f"{name:<9} {rms:>6g}  {len(seen):>2} of {len(models):<2}  {middle[0]:>8.4f} "
@@ -175,10 +177,11 @@ def main() -> None:
     options = parser.parse_args()
     torch.set_num_threads(1)
     start = time.perf_counter()
+    both = f"{'median':>8} {'most':>8}"
     print(f"{'':<26}  {'at threshold':<17}  {'local':<17}  first by")
     print(
-        f"{'models':<9} {'RMS':>6}  {'reached':<8}  {'median':>8} {'most':>8}  {'median':>8} {'most':>8}  "
-        f"{'predictive':>10}  {'threshold':>10}  {'local':>10}"
+        f"{'models':<9} {'RMS':>6}  {'reached':<8}  {both}  {both}  {'predictive':>10}  "
+        f"{'threshold':>10}  {'local':>10}"
     )
     for name, made, colour in (("early", search.early, False), ("networks", networks, True)):
         show(name, world(made, colour, options.iterations), options.repeats)

@@ -118,13 +118,22 @@ def _ordered(rows: pd.DataFrame, name: str) -> str:
     return f"{name} {first['model']} is first ({at_least}{first['score']:.2f} nats)"
 
 
-def local_alone(predictive: pd.DataFrame, stimulus_set: StimulusSet) -> str:
-    """Say that scores are local, where nothing else is known, and how to know more."""
-    if len(predictive):
+def not_predicted(ranking: pd.DataFrame, predictive: pd.DataFrame, set_: StimulusSet) -> str:
+    """Say which models are not known at visible amplitudes, and the command that adds a set's."""
+    models = list(dict.fromkeys(ranking["model"]))
+    missing = [model for model in models if model not in set(predictive["model"])]
+    if not missing:
+        return ""
+    if len(missing) < len(models):
+        return (
+            f" Scored locally alone, because it is not known what they see at visible amplitudes: "
+            f"{_listed(missing)}."
+        )
+    if set_.has_finite_responses:
         return ""
     return (
         " These scores are local: they take models to be linear up to thresholds. What models see "
-        f"at visible amplitudes is added by: pdpsych respond {stimulus_set.path}"
+        f"at visible amplitudes is added by: pdpsych respond {set_.path}"
     )
 
 

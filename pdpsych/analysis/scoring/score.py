@@ -19,7 +19,7 @@ from pdpsych.analysis.prediction import predictive_score, threshold_score
 from pdpsych.analysis.prediction.evidence import Evidence
 from pdpsych.analysis.scoring.added_models import AddedModels, ModelName, add_to
 from pdpsych.analysis.scoring.ceiling import ceiling, individual_distance
-from pdpsych.analysis.scoring.conclusion import basis, caution, conclude, local_alone
+from pdpsych.analysis.scoring.conclusion import basis, caution, conclude, not_predicted
 from pdpsych.analysis.scoring.differences import differences
 from pdpsych.analysis.scoring.human import HumanRatios, human_ratios, ratio_table
 from pdpsych.analysis.scoring.mean_score import Distances, mean_scores
@@ -114,7 +114,7 @@ def _score_set(analysis: Analysis, fit: Fit, added: AddedModels | None) -> Score
         | {"analysis": fit.analysis, "models": models, "questions": in_words(stimulus_set)},
         conclusion=scored.conclusion
         + basis(shown.display if shown else None)
-        + local_alone(scored.predictive_ranking, stimulus_set),
+        + not_predicted(scored.ranking, scored.predictive_ranking, stimulus_set),
     )
 
 

@@ -10,41 +10,6 @@ from pdpsych.analysis import Scores, fit, read_trials, score
 from pdpsych.analysis.prediction.columns import PREDICTION
 from pdpsych.analysis.prediction.curves import predicted_curves
 from pdpsych.analysis.prediction.evidence import Evidence
-from pdpsych.analysis.scoring import score as scoring
-from pdpsych.stimuli import StimulusSet
-from pdpsych.stimuli.responses.finite_response import FiniteResponse
-
-
-def response(sensitivity, largest=1e3, saturation=0.0):
-    amplitudes = np.geomspace(1e-3, largest, 49)
-    linear = sensitivity * amplitudes
-    return FiniteResponse(amplitudes, np.tile(linear / (1 + saturation * linear), (2, 1)))
-
-
-@pytest.fixture(scope="module")
-def study(write_study):
-    return write_study(trials=40)
-
-
-@pytest.fixture(scope="module")
-def fitted(study):
-    return fit(study, write=False)
-
-
-@pytest.fixture(scope="module")
-def table(study):
-    return StimulusSet.open(study / "stimuli" / "small").sensitivities()
-
-
-@pytest.fixture
-def known(table, monkeypatch):
-    """Linear models, whose responses the set has not; tests may change them."""
-    responses = {}
-    for row in table.itertuples():
-        of = responses.setdefault((row.image, row.pair, row.distortion), {})
-        of[row.model] = response(row.sensitivity)
-    monkeypatch.setattr(scoring, "shown_responses", lambda *_: responses)
-    return responses
 
 
 def test_linear_models_have_the_same_score_at_threshold_as_by_equation_1(study, fitted, known):
@@ -86,7 +51,7 @@ def test_all_columns_are_described_and_read_back(study, fitted, known, tmp_path)
     assert "predictive score on principal distortions" in scored.describe()
 
 
-def test_a_model_that_does_not_reach_its_threshold_has_a_bound(study, fitted, known):
+def test_a_model_that_does_not_reach_its_threshold_has_a_bound(study, fitted, known, response):
     for image in ("camel", "einstein", "parrot"):
         known[image, "principal", 2]["LN"] = response(0.001, largest=10.0)
     scored = score(study, fit=fitted, write=False)
@@ -105,6 +70,15 @@ def test_scores_that_order_models_differently_are_said(study, fitted, known):
     assert scored.deciding["model"].iloc[0] == "LN"
     assert scored.ranking["model"].iloc[0] == "LGN"
     assert "order the models differently" in scored.conclusion
+
+
+def test_models_that_are_not_known_at_visible_amplitudes_are_named(study, fitted, known):
+    for of in known.values():
+        del of["LG"]
+    scored = score(study, fit=fitted, write=False)
+    assert set(scored.predictive_ranking["model"]) == {"LN", "LGN"}
+    assert set(scored.ranking["model"]) == {"LN", "LG", "LGN"}
+    assert "not known what they see at visible amplitudes: LG." in scored.conclusion
 
 
 def test_without_responses_scores_are_local_and_the_command_is_named(study, fitted):
