@@ -12,6 +12,7 @@ from .recipe import Preprocess as Preprocess
 from .recipe import Recipe as Recipe
 from .responses.figures import plot_finite_responses as plot_finite_responses
 from .responses.finite_response import FiniteResponse as FiniteResponse
+from .responses.shown import shown_responses as shown_responses
 from .set_figures import plot_scree as plot_scree
 from .set_figures import plot_stimuli as plot_stimuli
 from .set_image import SetImage as SetImage
@@ -38,4 +39,5 @@ __all__ = [
     "plot_scree",
     "plot_stimuli",
     "sample_names",
+    "shown_responses",
 ]

@@ -53,7 +53,7 @@ from pdpsych.stimuli.responses.response_file import (
     read_responses,
     response_path,
 )
-from pdpsych.stimuli.responses.set_responses import SetResponses
+from pdpsych.stimuli.responses.set_responses import open_responses
 from pdpsych.stimuli.scree import scree_table
 from pdpsych.stimuli.set_image import ImageArrays, SetImage
 
@@ -261,15 +261,7 @@ class StimulusSet(Result):
             If responses to the distortions of an image are missing; with the command that adds
             them. If a file is damaged or of other arrays, when it is read.
         """
-        for image in self.images:
-            if not response_path(self.path, image).is_file():
-                raise InputError(
-                    "what the models respond to visible distortions is not known",
-                    file=self.path,
-                    field=f"images.{image}",
-                    remedy=self._respond,
-                )
-        return SetResponses(self.manifest.images, lambda entry: self.image_responses(entry.name))
+        return open_responses(self.path, self, self._respond)
 
     def image_responses(self, image: str) -> ImageResponses:
         """Return what the file of an image holds of :meth:`finite_responses`.

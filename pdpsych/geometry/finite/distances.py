@@ -21,6 +21,9 @@ Floats = NDArray[np.float64]
 BATCH = 8
 # The share of a response by which it differs from itself where it is not rounding any more.
 NOT_ROUNDING = 1e-2
+# From how many times of what rounding does to it a distance counts: their squares add, so that it
+# is right to half a per cent.
+RESOLVED = 10.0
 # RMS of small changes whose responses are compared with linear ones.
 _SMALL_RMS = (1e-5, 1e-4, 1e-3)
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.interpolate import PchipInterpolator
 
-from pdpsych.geometry.finite.distances import Distance
+from pdpsych.geometry.finite.distances import RESOLVED, Distance
 
 Floats = NDArray[np.float64]
 
@@ -20,9 +20,6 @@ SMALLEST_RMS, A_DECADE = 1e-4, 4
 # it is left then where D/α has a corner, an eighth where it has none. And how often at most after
 # the first time.
 MISSED, MOST_HALVINGS = 0.02, 3
-# From how many times of what rounding does to it a distance counts: their squares add, so that it
-# is right to half a per cent.
-RESOLVED = 10.0
 
 
 @dataclass(frozen=True, eq=False)

@@ -32,6 +32,7 @@ from pdpsych.stimuli.calibration.doubts import (
     set_warnings,
     share_above,
 )
+from pdpsych.stimuli.responses.response_file import ImageResponses
 from pdpsych.stimuli.set_image import SetImage
 from pdpsych.stimuli.stimulus_set import StimulusSet
 from pdpsych.stimuli.thresholds import expected_thresholds
@@ -66,8 +67,8 @@ def calibrate(
     threshold_rms
         Geometric mean over the set of the thresholds to expect, in RMS contrast.
     models
-        Also ask the models of the set how sensitive they are to the distortions as shown: needs
-        torch, and their weights.
+        Also ask the models of the set how sensitive they are to the distortions as shown, and
+        what they respond to them by amplitude: needs torch, and their weights.
     progress
         Show a progress bar.
 
@@ -109,10 +110,13 @@ def calibrate(
             for found in _image(image, screen, max_clipped, thresholds):
                 conditions.append(found)
                 bar.update()
+    responses: tuple[ImageResponses, ...] = ()
+    losses: tuple[str, ...] = ()
     if models:
-        from pdpsych.stimuli.calibration.sensitivities import with_sensitivities
+        from pdpsych.stimuli.calibration.sensitivities import seen_by_models
 
-        conditions = with_sensitivities(opened, screen, conditions)
+        seen = seen_by_models(opened, screen, conditions)
+        conditions, responses, losses = list(seen.conditions), seen.responses, seen.warnings
     ppd = screen.pixels_per_degree
     made = Calibration(
         schema_version=SCHEMA.version,
@@ -126,8 +130,9 @@ def calibrate(
         pixels_per_degree=None if ppd is None else rounded(ppd),
         conditions=tuple(conditions),
         warnings=set_warnings(opened, screen),
+        model_warnings=losses,
     )
-    return write(made, opened.path)
+    return write(made, opened.path, responses)
 
 
 def _check_size(opened: StimulusSet, display: Display) -> None:
