@@ -10,7 +10,7 @@ import pandas as pd
 
 from pdpsych.analysis.definition import Analysis
 from pdpsych.analysis.names import Floats
-from pdpsych.analysis.prediction.seen import Responses, known_models
+from pdpsych.analysis.prediction.seen import Responses, known_models, known_responses
 from pdpsych.analysis.scoring.conclusion import deciding_kind
 from pdpsych.experiments.design import Condition, conditions
 from pdpsych.experiments.experiment import Experiment
@@ -22,7 +22,6 @@ from pdpsych.experiments.placement.placement import Placement
 from pdpsych.experiments.sessions.placements import begin_placements
 from pdpsych.experiments.sessions.preparation import Preparation
 from pdpsych.stimuli.calibration.calibration import Calibration
-from pdpsych.stimuli.responses.shown_responses import shown_responses
 from pdpsych.stimuli.stimulus_set import StimulusSet
 from pdpsych.stimuli.thresholds import efficiency, expected_thresholds
 
@@ -131,7 +130,7 @@ def _responses(
     stimulus_set: StimulusSet, calibration: Calibration | None, measured: Sequence[Condition]
 ) -> Responses:
     """Return all known responses; none where those of some model to what is measured are not."""
-    known = shown_responses(stimulus_set, calibration)
+    known = known_responses(stimulus_set, calibration)
     every = known_models(known, measured, stimulus_set.models)
     return known if len(every) == len(stimulus_set.models) else {}
 

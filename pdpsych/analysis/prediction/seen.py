@@ -10,8 +10,11 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from pdpsych.analysis.names import Floats
+from pdpsych.stimuli.calibration.calibration import Calibration
 from pdpsych.stimuli.responses.finite_response import FiniteResponse
 from pdpsych.stimuli.responses.realised import seen
+from pdpsych.stimuli.responses.shown import shown_responses
+from pdpsych.stimuli.stimulus_set import StimulusSet
 
 Responses = Mapping[tuple[str, str, int], Mapping[str, FiniteResponse]]
 """D of each model by image, pair and number of the distortion."""
@@ -44,6 +47,14 @@ class Seen:
         """Return what is seen of some of the trials."""
         trials = self.trials[chosen].reset_index(drop=True)
         return Seen(self.models, trials, self.log_response[:, chosen], self.beyond)
+
+
+def known_responses(stimulus_set: StimulusSet, calibration: Calibration | None) -> Responses:
+    """Return what models see of what was shown, see :func:`shown_responses`; empty if not known."""
+    there = calibration is not None and calibration.has_finite_responses(stimulus_set)
+    if there or stimulus_set.has_finite_responses:
+        return shown_responses(stimulus_set, calibration)
+    return {}
 
 
 def known_models(

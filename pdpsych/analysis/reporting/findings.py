@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from pdpsych.analysis.fitting.fit import Fit
 from pdpsych.analysis.fitting.trials import Trials
 from pdpsych.analysis.prediction.evidence import Evidence
+from pdpsych.analysis.prediction.seen import known_responses
 from pdpsych.analysis.reporting.markup import Gallery
 from pdpsych.analysis.scoring.score import calibration_shown
 from pdpsych.analysis.scoring.scores import Scores
 from pdpsych.experiments.logs.session_log import SessionLog
-from pdpsych.stimuli.responses.shown_responses import shown_responses
 from pdpsych.stimuli.stimulus_set import StimulusSet
 
 
@@ -38,7 +38,7 @@ class Findings:
     def evidence(self) -> Evidence | None:
         """The trials, and what the models of the set see of them; None where that is not known."""
         shown = calibration_shown(self.fit, self.opened)
-        responses = shown_responses(self.opened, shown)
+        responses = known_responses(self.opened, shown)
         return Evidence(self.trials.table, responses) if responses else None
 
     @property

@@ -17,6 +17,7 @@ from pdpsych.analysis.fitting.trials import read_trials
 from pdpsych.analysis.names import PAIR, Floats
 from pdpsych.analysis.prediction import predictive_score, threshold_score
 from pdpsych.analysis.prediction.evidence import Evidence
+from pdpsych.analysis.prediction.seen import known_responses
 from pdpsych.analysis.scoring.added_models import AddedModels, ModelName, add_to
 from pdpsych.analysis.scoring.ceiling import ceiling, individual_distance
 from pdpsych.analysis.scoring.conclusion import basis, caution, conclude, not_predicted
@@ -32,7 +33,6 @@ from pdpsych.analysis.scoring.separation import separation
 from pdpsych.common.errors import InputError
 from pdpsych.common.files.locks import locked
 from pdpsych.stimuli.calibration.calibration import Calibration
-from pdpsych.stimuli.responses.shown_responses import shown_responses
 from pdpsych.stimuli.stimulus_set import StimulusSet
 
 
@@ -126,7 +126,7 @@ def _evidence(
     added: AddedModels | None,
 ) -> Evidence | None:
     """Return the trials of a fit, and what models see of them; None where that is not known."""
-    responses = shown_responses(stimulus_set, shown)
+    responses = known_responses(stimulus_set, shown)
     if added:
         also = added.responses()
         responses = {key: {**of, **also.get(key, {})} for key, of in responses.items()}

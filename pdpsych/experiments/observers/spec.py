@@ -16,7 +16,7 @@ from pdpsych.experiments.observers.model_observer import ModelObserver
 from pdpsych.experiments.observers.simulated import SimulatedObserver
 from pdpsych.stimuli.calibration.calibration import Calibration
 from pdpsych.stimuli.responses.finite_response import FiniteResponse
-from pdpsych.stimuli.responses.shown_responses import shown_responses
+from pdpsych.stimuli.responses.shown import shown_responses
 from pdpsych.stimuli.stimulus_set import StimulusSet
 from pdpsych.stimuli.thresholds import efficiency, expected_thresholds
 
@@ -178,7 +178,11 @@ def _responses(
     model: str, stimulus_set: StimulusSet, calibration: Calibration | None
 ) -> dict[Condition, FiniteResponse]:
     """Return D of a model in all conditions of the set."""
-    known = shown_responses(stimulus_set, calibration)
+    remedy = "or give an observer's file with local: true, who sees as though the model were linear"
+    try:
+        known = shown_responses(stimulus_set, calibration)
+    except InputError as error:
+        raise error.within(field="model", remedy=remedy) from None
     found = {Condition(*key): of[model] for key, of in known.items() if model in of}
     if not found:
         raise InputError(
@@ -186,8 +190,7 @@ def _responses(
             file=stimulus_set.path,
             field="model",
             value=model,
-            remedy=f"run: pdpsych respond {stimulus_set.path}; or give an observer's file with "
-            "local: true, who sees as though the model were linear",
+            remedy=f"run: pdpsych respond {stimulus_set.path}; {remedy}",
         )
     return found
 

@@ -25,7 +25,7 @@ def known(study, monkeypatch):
         linear = row.sensitivity * amplitudes
         of = responses.setdefault((row.image, row.pair, row.distortion), {})
         of[row.model] = FiniteResponse(amplitudes, np.tile(linear / np.sqrt(1 + linear), (2, 1)))
-    monkeypatch.setattr(worlds, "shown_responses", lambda *_: responses)
+    monkeypatch.setattr(worlds, "known_responses", lambda *_: responses)
     return responses
 
 

@@ -48,5 +48,5 @@ def known(table, monkeypatch):
         of = responses.setdefault((row.image, row.pair, row.distortion), {})
         of[row.model] = made(row.sensitivity)
     for place in (score, findings):
-        monkeypatch.setattr(place, "shown_responses", lambda *_: responses)
+        monkeypatch.setattr(place, "known_responses", lambda *_: responses)
     return responses
