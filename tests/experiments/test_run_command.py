@@ -62,7 +62,7 @@ def test_a_person_is_asked_for_what_was_not_given(pdpsych_run, monkeypatch):
         (("--participant", "01", "--run", "x"), {"field": "run", "value": "x"}),
         (("--participant", "01"), {"file": "small.yaml", "field": "display"}),
         (("--simulate", "LGM"), {"field": "observer", "allowed": "LGN"}),
-        (("--simulate", "LGN"), {"field": "model", "value": "LGN", "remedy": "local: true"}),
+        (("--simulate", "LGN"), {"field": "images.camel", "remedy": "local: true"}),
     ],
 )
 def test_what_cannot_be_run_is_refused(pdpsych_run, options, told):

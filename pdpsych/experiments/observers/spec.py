@@ -178,21 +178,14 @@ def _responses(
     model: str, stimulus_set: StimulusSet, calibration: Calibration | None
 ) -> dict[Condition, FiniteResponse]:
     """Return D of a model in all conditions of the set."""
-    remedy = "or give an observer's file with local: true, who sees as though the model were linear"
     try:
         known = shown_responses(stimulus_set, calibration)
     except InputError as error:
-        raise error.within(field="model", remedy=remedy) from None
-    found = {Condition(*key): of[model] for key, of in known.items() if model in of}
-    if not found:
-        raise InputError(
-            f"the set does not say what model {model} sees at visible amplitudes",
-            file=stimulus_set.path,
-            field="model",
-            value=model,
-            remedy=f"run: pdpsych respond {stimulus_set.path}; {remedy}",
-        )
-    return found
+        raise error.within(
+            remedy="give an observer's file with local: true, who sees as though the model were "
+            "linear"
+        ) from None
+    return {Condition(*key): of[model] for key, of in known.items() if model in of}
 
 
 def _given_thresholds(spec: ObserverSpec, opened: StimulusSet) -> Thresholds:

@@ -131,7 +131,7 @@ def test_thresholds_that_are_not_reached_count_as_though_d_went_on(small_set, re
 
 
 def test_a_set_without_responses_names_the_command_and_the_other_observer(small_set):
-    with refused(field="model", value="LGN", remedy="pdpsych respond") as told:
+    with refused(field="images.camel", remedy="pdpsych respond") as told:
         observer_from("LGN", small_set)
     assert "local: true" in told.value.remedy
 
