@@ -2,9 +2,10 @@
 
 P(correct) of a trial is λ + (1 − 2λ) Φ((k e^ε D)^b/√2), D the model's at the trial's realised
 amplitude and sign. ε ~ N(0, σ²) of each condition is what the model does not explain; k is one of
-each image, log k ~ N(κ, 2²), so wide that of thresholds hardly more than ratios speaks, as in
-equation 1. κ, σ and b are those that the other images leave open, integrated out on lattices; the
-lapse rate and the change of thresholds by learning are those of the fit.
+each image, log k ~ N(κ, s²), so that what a model gets wrong of all that an image shows costs as
+little as the other images say it must. κ, σ, s and b are those that the other images leave open,
+integrated out on lattices; the lapse rate and the change of thresholds by learning are those of
+the fit.
 """
 
 from __future__ import annotations
@@ -18,12 +19,12 @@ from pdpsych.analysis.fitting.shared import EXPONENT_SD
 from pdpsych.analysis.names import Floats
 from pdpsych.analysis.prediction.efficiency_tables import Answers, EfficiencyTables
 
-# Of log k between images, in nats.
-IMAGE_SD = 2.0
-# What a model may leave unexplained of a log threshold, nats: each half as large again.
-SPREADS = tuple(0.1 * 1.5**n for n in range(8))
+# s, nats: from efficiencies that are nearly the same to any, where ratios alone speak.
+IMAGE_SDS = (0.2, 0.7, 2.0)
+# What a model may leave unexplained of a log threshold, nats: each larger by 1.7.
+SPREADS = tuple(0.1 * 1.7**n for n in range(6))
 # The exponent is looked for with few of them, and in two steps, in log b.
-_COARSE_SPREADS = SPREADS[2], SPREADS[6]
+_COARSE_SPREADS, _COARSE_SDS = (SPREADS[2], SPREADS[5]), (IMAGE_SDS[1],)
 _COARSE = np.linspace(-0.8, 0.8, 5)
 _FINE = np.array([-0.12, 0.0, 0.12])
 _HERMITE, _WEIGHTS = np.polynomial.hermite.hermgauss(3)
@@ -46,7 +47,7 @@ def _of_model(log_response: Floats, answers: Answers) -> Floats:
     tables = EfficiencyTables.build(log_response, answers)
     log_exponent, sd = likeliest_exponent(tables, answers)
     nodes = log_exponent + np.sqrt(2) * sd * _HERMITE
-    of_images = _by_image(tables, nodes, SPREADS, answers)
+    of_images = _by_image(tables, nodes, SPREADS, IMAGE_SDS, answers)
     # ∫ f dlog b = √2 sd Σ w exp(ξ²) f
     before = _log_prior(nodes) + np.log(_WEIGHTS) + _HERMITE**2
     joint = of_images.sum(axis=2) + before[:, None, None]
@@ -55,13 +56,17 @@ def _of_model(log_response: Floats, answers: Answers) -> Floats:
 
 
 def _by_image(
-    tables: EfficiencyTables, log_exponents: Floats, spreads: Sequence[float], answers: Answers
+    tables: EfficiencyTables,
+    log_exponents: Floats,
+    spreads: Sequence[float],
+    image_sds: Sequence[float],
+    answers: Answers,
 ) -> Floats:
-    """Return the log likelihood of each image by b, σ and κ, (B, S, I, size)."""
+    """Return the log likelihood of each image by b, σ and s, and κ, (B, S, I, size)."""
     conditions = tables.blurred(tables.at(np.exp(log_exponents)), spreads)
     alike = np.add.reduceat(conditions, answers.first_conditions, axis=2)
-    images = tables.blurred(alike.reshape(-1, *alike.shape[2:]), [IMAGE_SD])
-    return np.asarray(images.reshape(alike.shape))
+    images = tables.blurred(alike.reshape(-1, *alike.shape[2:]), image_sds)
+    return np.asarray(images.reshape(len(log_exponents), -1, *images.shape[2:]))
 
 
 def likeliest_exponent(tables: EfficiencyTables, answers: Answers) -> tuple[float, float]:
@@ -74,7 +79,8 @@ def likeliest_exponent(tables: EfficiencyTables, answers: Answers) -> tuple[floa
 
 
 def _log_posterior(tables: EfficiencyTables, log_exponents: Floats, answers: Answers) -> Floats:
-    whole = _by_image(tables, log_exponents, _COARSE_SPREADS, answers).sum(axis=2)
+    of_images = _by_image(tables, log_exponents, _COARSE_SPREADS, _COARSE_SDS, answers)
+    whole = of_images.sum(axis=2)
     return np.asarray(logsumexp(whole, axis=(1, 2)) + _log_prior(log_exponents))
 
 

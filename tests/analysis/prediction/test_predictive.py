@@ -5,7 +5,7 @@ from scipy.stats import norm
 
 from pdpsych.analysis.fitting.shared import EXPONENT_SD
 from pdpsych.analysis.prediction.efficiency_tables import Answers, EfficiencyTables
-from pdpsych.analysis.prediction.predictive import IMAGE_SD, SPREADS, log_probabilities
+from pdpsych.analysis.prediction.predictive import IMAGE_SDS, SPREADS, log_probabilities
 
 
 def observer(rng, images=12, trials=40, exponent=1.0, spread=0.0, lapse=0.02):
@@ -28,19 +28,21 @@ def observer(rng, images=12, trials=40, exponent=1.0, spread=0.0, lapse=0.02):
 def by_sums(x, answers, log_exponents, step=0.08, reach=8.0):
     """The same by plain sums over fine grids."""
     grid = np.arange(-reach, reach + step / 2, step)
-    of_images = np.zeros((len(log_exponents), len(SPREADS), answers.image.max() + 1, grid.size))
-    blurs = [norm.pdf(grid[:, None] - grid, scale=s) * step for s in (*SPREADS, IMAGE_SD)]
+    images, sds = answers.image.max() + 1, len(IMAGE_SDS)
+    of_images = np.zeros((len(log_exponents), len(SPREADS) * sds, images, grid.size))
+    blurs = [norm.pdf(grid[:, None] - grid, scale=s) * step for s in (*SPREADS, *IMAGE_SDS)]
     blurs = [blur / blur.sum(axis=1, keepdims=True) for blur in blurs]
     for e, log_exponent in enumerate(log_exponents):
-        for s, blur in enumerate(blurs[:-1]):
-            of_image = np.zeros((answers.image.max() + 1, grid.size))
+        for s, blur in enumerate(blurs[:-sds]):
+            of_image = np.zeros((images, grid.size))
             for c, image in enumerate(answers.image):
                 own = answers.condition == c
                 signal = np.exp(np.exp(log_exponent) * (grid[:, None] + x[own])) / np.sqrt(2)
                 chance = answers.lapse + (1 - 2 * answers.lapse) * ndtr(signal)
                 likely = np.where(answers.correct[own], chance, 1 - chance).prod(axis=1)
                 of_image[image] += np.log(blur @ likely)
-            of_images[e, s] = np.log(np.exp(of_image) @ blurs[-1].T)
+            for i, between in enumerate(blurs[-sds:]):
+                of_images[e, s * sds + i] = np.log(np.exp(of_image) @ between.T)
     joint = of_images.sum(axis=2) - (log_exponents[:, None, None] / EXPONENT_SD) ** 2 / 2
     return logsumexp(joint) - logsumexp(joint[:, :, None] - of_images, axis=(0, 1, 3))
 
@@ -65,15 +67,15 @@ def test_the_model_that_is_the_observer_predicts_best():
     assert found[3] - found[:3].max() > 3
 
 
-def test_only_ratios_speak():
+def test_what_an_image_has_in_common_costs_less_than_ratios():
     rng = np.random.default_rng(3)
     x, _, answers = observer(rng)
     image = answers.image[answers.condition]
-    shifted = x + rng.normal(0, 0.3, 12)[image]
-    turned = x + rng.normal(0, 0.3, 12)[image] * np.where(answers.condition % 2, 1, -1)
-    same, moved, other = log_probabilities(np.stack([x, shifted, turned]), answers).sum(axis=1)
-    assert same - moved < 1.0
-    assert same - other > 3.0
+    for size in (0.5, 1.0):
+        off = size * rng.normal(0, 1, 12)[image]
+        turned = x + off * np.where(answers.condition % 2, 1, -1)
+        same, moved, other = log_probabilities(np.stack([x, x + off, turned]), answers).sum(axis=1)
+        assert same - moved < (same - other) / 2
 
 
 def test_the_unit_of_a_model_does_not_matter():
