@@ -88,6 +88,16 @@ class DistortionResponses(Section):
             missed={m: rounded(by) for m, by in missed.items() if by},
         )
 
+    def of_model(self, name: str) -> DistortionResponses:
+        """Return what is known of one of the models."""
+        return self.model_copy(
+            update={
+                "values": {name: self.values[name]},
+                "ended": {m: why for m, why in self.ended.items() if m == name},
+                "missed": {m: by for m, by in self.missed.items() if m == name},
+            }
+        )
+
     def responses(self, dimension: int) -> dict[str, FiniteResponse]:
         """Return the response of each model; amplitudes are in the units of the image."""
         alphas = np.array(self.rms) * dimension**0.5
