@@ -7,6 +7,7 @@ arrays it is of.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Annotated
 
@@ -181,7 +182,7 @@ def read_responses(
     """
     path = response_path(folder, entry.name)
     try:
-        found = validate(SCHEMA.read(path), ImageResponses, path)
+        found = _parsed(path, _stamp(path))
     except InputError as error:
         newer = "newer" in error.remedy
         raise (error if newer else error.within(file=path, remedy=remedy)) from None
@@ -198,6 +199,21 @@ def read_responses(
         if differs:
             raise InputError("is of other images or models", file=path, field=field, remedy=remedy)
     return found
+
+
+def _stamp(path: Path) -> tuple[int, int]:
+    """Return what changes when a file does."""
+    try:
+        known = path.stat()
+    except OSError:
+        # Reading says what is wrong.
+        return 0, 0
+    return known.st_mtime_ns, known.st_size
+
+
+@lru_cache(maxsize=8)
+def _parsed(path: Path, stamp: tuple[int, int]) -> ImageResponses:
+    return validate(SCHEMA.read(path), ImageResponses, path)
 
 
 def _row(values: NDArray[np.float64]) -> Row:
