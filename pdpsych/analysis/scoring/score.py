@@ -128,7 +128,7 @@ def _evidence(
     """Return the trials of a fit, and what models see of them; None where that is not known."""
     responses = known_responses(stimulus_set, shown)
     if added:
-        also = added.responses()
+        also = added.finite_responses()
         responses = {key: {**of, **also.get(key, {})} for key, of in responses.items()}
     if not responses:
         return None

@@ -25,11 +25,17 @@ def plot_gains(curves: dict[str, Curve], ax: Axes | None = None) -> Axes:
     ax = ax or new_axes(4.5, 3)
     looks = zip(cycle(SERIES), cycle(MARKERS))
     for (name, (rms, gains)), (colour, marker) in zip(curves.items(), looks, strict=False):
+        # A logarithmic scale has no place for 0.
         shown = np.where(gains > 0, gains, np.nan)
         ax.plot(rms, shown[1], "--", color=colour, linewidth=0.8)
         ax.plot(rms, shown[0], "-", color=colour, marker=marker, markersize=2.5, label=name)
-    ax.set_xscale("log")
-    ax.set_yscale("log")
+    if any(np.nanmax(gains, initial=0) > 0 for _, gains in curves.values()):
+        ax.set_xscale("log")
+        ax.set_yscale("log")
+    else:
+        ax.text(0.5, 0.5, "nothing known", ha="center", va="center", transform=ax.transAxes)
+        ax.set_xlim(1e-4, 1)
+        ax.set_xscale("log")
     ax.set_xlabel("RMS contrast α/√D")
     ax.set_ylabel("D/α")
     return clean(ax)

@@ -38,6 +38,15 @@ class ResponseCurves:
     missed
         By representation, by how much an interpolation may be off, relative to D, where halving
         intervals was given up; else 0.
+
+    Examples
+    --------
+    >>> from pdpsych import geometry, models
+    >>> import numpy as np
+    >>> image, distortion = np.full((1, 4, 4), 0.5), np.ones((1, 1, 4, 4)) / 4
+    >>> (curves,) = geometry.finite_responses(models.load(["LN"]), image, distortion).curves
+    >>> float(curves.amplitudes[-1]), curves.known(0) == len(curves.amplitudes), curves.ended
+    (2.0, True, ('',))
     """
 
     amplitudes: Floats
@@ -46,7 +55,7 @@ class ResponseCurves:
     missed: Floats
 
     def known(self, number: int) -> int:
-        """Return at how many of the amplitudes D of a representation is known."""
+        """Return at how many amplitudes D of the representation with this ``number`` is known."""
         return int(np.isfinite(self.values[number]).all(axis=0).sum())
 
 

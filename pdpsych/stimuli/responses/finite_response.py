@@ -62,7 +62,7 @@ class FiniteResponse:
         return self._interpolated(np.asarray(amplitudes, dtype=float), self._gains[sign])
 
     def mean(self, amplitudes: ArrayLike) -> Floats:
-        """Return D̄, the root of the mean of D² over both signs."""
+        """Return D̄ of ``amplitudes``, the root of the mean of D² over both signs."""
         return np.sqrt((self.at(amplitudes, 1) ** 2 + self.at(amplitudes, -1) ** 2) / 2)
 
     def first_crossing(self, level: float) -> float:

@@ -7,6 +7,7 @@ arrays it is of.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Annotated
 
@@ -86,6 +87,16 @@ class DistortionResponses(Section):
             values={m: (_row(more), _row(less)) for m, (more, less) in rows.items()},
             ended={m: why for m, why in ended.items() if why},
             missed={m: rounded(by) for m, by in missed.items() if by},
+        )
+
+    def of_model(self, name: str) -> DistortionResponses:
+        """Return what is known of one of the models."""
+        return self.model_copy(
+            update={
+                "values": {name: self.values[name]},
+                "ended": {m: why for m, why in self.ended.items() if m == name},
+                "missed": {m: by for m, by in self.missed.items() if m == name},
+            }
         )
 
     def responses(self, dimension: int) -> dict[str, FiniteResponse]:
@@ -171,7 +182,7 @@ def read_responses(
     """
     path = response_path(folder, entry.name)
     try:
-        found = validate(SCHEMA.read(path), ImageResponses, path)
+        found = _parsed(path, _stamp(path))
     except InputError as error:
         newer = "newer" in error.remedy
         raise (error if newer else error.within(file=path, remedy=remedy)) from None
@@ -188,6 +199,21 @@ def read_responses(
         if differs:
             raise InputError("is of other images or models", file=path, field=field, remedy=remedy)
     return found
+
+
+def _stamp(path: Path) -> tuple[int, int]:
+    """Return what changes when a file does."""
+    try:
+        known = path.stat()
+    except OSError:
+        # Reading says what is wrong.
+        return 0, 0
+    return known.st_mtime_ns, known.st_size
+
+
+@lru_cache(maxsize=8)
+def _parsed(path: Path, stamp: tuple[int, int]) -> ImageResponses:
+    return validate(SCHEMA.read(path), ImageResponses, path)
 
 
 def _row(values: NDArray[np.float64]) -> Row:

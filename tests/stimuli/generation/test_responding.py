@@ -8,9 +8,14 @@ import shutil
 import numpy as np
 import pytest
 from refusals import refused
+from typer.testing import CliRunner
 
 from pdpsych import stimuli
+from pdpsych.cli.main import app
+from pdpsych.common.files.digests import file_sha256
+from pdpsych.displays import Display
 from pdpsych.stimuli import NewImage, NewPair, StimulusSet
+from pdpsych.stimuli.responses.figures import draw_responses
 
 
 @pytest.fixture(scope="module")
@@ -130,3 +135,47 @@ def test_a_set_of_arrays_cannot_build_its_models(tmp_path):
     made = StimulusSet.create(tmp_path / "mine", {"grey": image})
     with refused(field="models"):
         stimuli.add_finite_responses(made)
+
+
+def test_the_commands_add_and_draw_them(copied):
+    runner = CliRunner()
+    shutil.rmtree(copied.path / "responses")
+    seen = runner.invoke(app, ["inspect", str(copied.path)])
+    assert f"to add them, run: pdpsych respond {copied.path}" in seen.output
+    added = runner.invoke(app, ["respond", str(copied.path)])
+    assert added.exit_code == 0
+    assert "responses to the distortions of 2 images" in added.output
+    assert copied.has_finite_responses
+    assert "cat.png" in runner.invoke(app, ["inspect", str(copied.path)]).output
+    assert (copied.path / "responses" / "cat.png").is_file()
+    # The pictures are no part of the set either.
+    assert StimulusSet.open(copied.path) == copied
+
+
+def test_an_image_without_room_has_no_curves(tmp_path):
+    """Black and white pixels change at once beyond the gamut; that is no error."""
+    recipe = stimuli.Recipe(
+        images=[{"sample": "cat"}],
+        preprocess={"size": 16},
+        models=["identity", "LN"],
+        distortions=[{"kind": "random"}],
+    )
+    made = stimuli.generate(recipe, out=tmp_path / "set")
+    base = np.array(made["cat"].base)
+    base[0, 0, :2] = 0, 1
+    u, v = made["cat"]["random-1"].u, made["cat"]["random-1"].v
+    arrays = made.path / "arrays" / "cat.npz"
+    np.savez(arrays, image=base, distortions=np.stack([u, v])[None])
+    manifest = made.path / "manifest.json"
+    data = json.loads(manifest.read_text())
+    data["files"]["arrays/cat.npz"] = file_sha256(arrays)
+    manifest.write_text(json.dumps(data))
+    opened = stimuli.add_finite_responses(made.path)
+    response = opened.finite_responses()["cat", "random-1", 1]["LN"]
+    assert (response.largest, response.ended) == (0.0, "")
+    assert opened["cat"]["random-1"].linearity is None
+    assert "of linear" not in opened.describe()
+    assert draw_responses(opened)
+    asked = stimuli.calibrate(opened, Display(), models=True, max_clipped=0.2)
+    shown = stimuli.shown_responses(opened, asked)["cat", "random-1", 1]["LN"]
+    assert shown.largest > 0
