@@ -8,6 +8,7 @@ from typing import Protocol
 import pandas as pd
 
 from pdpsych.analysis.scoring.questions import NO_PART
+from pdpsych.analysis.words import counted
 
 
 class Predicted(Protocol):
@@ -64,6 +65,6 @@ def _predictive(row: pd.Series) -> str:
 
 
 def _at_threshold(row: pd.Series) -> str:
-    at_least = f"at least ({row['bounds']} bounds) " if row["bounds"] else ""
+    at_least = f"at least ({counted(row['bounds'], 'bound')}) " if row["bounds"] else ""
     unknown = "" if row["identified"] else ", efficiency not identified"
     return f"{at_least}{row['score']:.2f} [{row['low']:.2f}, {row['high']:.2f}]{unknown}"
