@@ -38,6 +38,8 @@ MOST_ITERATIONS = 10_000
 # Pixel values keep room for distortions, as in the recipes.
 DARKEST, BRIGHTEST = 0.05, 0.95
 ENLARGED = 8 / 7
+# Radius of the window that keeps the padding of early models out, from a side on and below it.
+WINDOWS, LARGE = (0.85, 0.7), 128
 LAYERS = {
     "alexnet": [f"features.{i}" for i in (1, 4, 7, 9, 11)] + ["classifier.2", "classifier.5"],
     "resnet50": ["relu", "layer1", "layer2", "layer3", "layer4", "avgpool"],
@@ -135,7 +137,8 @@ def main() -> None:
     torch.set_num_threads(1)
     image = photograph(picture, int(side), colour=name != "early")
     representations = SETS[name]()
-    space = geometry.DistortionSpace(image, window=1.0 if name == "early" else None)
+    window = WINDOWS[int(side) < LARGE] if name == "early" else None
+    space = geometry.DistortionSpace(image, window=window)
     with tempfile.TemporaryDirectory() as folder:
         begin = time.process_time()
         local = geometry.LocalGeometry(representations, image, floor=FLOOR)
