@@ -31,6 +31,9 @@ FLAT, SHORTEST, LEAST_CURVATURE, LEAST_GAIN = 1e-10, 1e-10, 1e-10, 1e-12
 # A sweep that brings less is the last: what is left is for Newton's method.
 LEAST_RISE = 1e-3
 SIGNS = np.array([1.0, -1.0])
+# F below which models are the same: x equal to ten digits, which logarithms of squares in float64
+# resolve.
+SAME = 1e-20
 
 
 def log_ratios(grams: Floats, pair: Floats) -> tuple[Floats, Floats]:
@@ -117,9 +120,9 @@ def sweep(contrast: Floats, grams: Floats, pair: Floats, most: int) -> Floats:
     x, squares = log_ratios(grams, pair)
     size = value(contrast, x)
     for _ in range(most):
-        weights = slopes(contrast, x)[:, None] / squares * SIGNS
-        if not weights.any():
+        if size < SAME:
             break
+        weights = slopes(contrast, x)[:, None] / squares * SIGNS
         u, v = (_top(grams, side) for side in weights.T)
         trials = [np.array(rows) for rows in ((u, v), (u, pair[1]), (pair[0], v))]
         reached = [value(contrast, log_ratios(grams, trial)[0]) for trial in trials]
