@@ -18,8 +18,8 @@ from pdpsych.geometry.space import DistortionSpace
 
 Floats = NDArray[np.float64]
 
-# A squared response this often above its rounding counts as seen, and is right to a percent.
-BLIND, LOST = 100.0, 1e4
+# A squared response this often above its rounding counts as seen, or is right to a thousandth.
+BLIND, LOST = 100.0, 1e6
 
 
 # Log ratios that are printed: what fits on a screen.
