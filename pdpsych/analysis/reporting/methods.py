@@ -15,6 +15,7 @@ from pdpsych.analysis.fitting.trials import Trials
 from pdpsych.analysis.scoring.questions import in_words
 from pdpsych.analysis.scoring.score import Scores
 from pdpsych.analysis.words import counted
+from pdpsych.stimuli.set_description import unusual_derivatives
 from pdpsych.stimuli.stimulus_set import StimulusSet
 
 _BIBTEX = """@inproceedings{feather2025,
@@ -136,8 +137,17 @@ def _stimuli(trials: Trials, fit: Fit) -> str:
         f"pairs of distortions ({listed} in all); principal distortions maximise the variance of "
         f"the log sensitivity ratio over {counted(len(opened.models), 'model')} (Feather et al. "
         f"2025){_others(opened, set(shown))}, with a floor of η = {opened.manifest.floor:g} on "
-        "sensitivities."
+        "sensitivities." + _derivatives(opened)
     )
+
+
+def _derivatives(opened: StimulusSet) -> str:
+    """Name the models whose derivatives are not simply their own, by float64 differences."""
+    told = unusual_derivatives(opened.manifest)
+    if not told:
+        return ""
+    listed = "; ".join(f"of {escape(model)}: {words}" for model, words in told.items())
+    return f" Not all derivatives are confirmed as those of their models: {listed}."
 
 
 def _others(opened: StimulusSet, shown: set[str]) -> str:
