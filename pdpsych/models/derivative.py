@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import NamedTuple
 
 import torch
@@ -28,6 +29,8 @@ STEPS = (1e-7, 1e-8, 1e-6, 1e-9, 1e-5, 1e-10)
 COARSE_STEPS, COARSE = (1e-3, 3e-3, 3e-4, 1e-2), 0.03
 # A difference is real where it is so many times what finite differences leave open.
 CLEAR = 10
+# Below so much of what passes no better step is looked for.
+SETTLED = 0.1
 # How far away a point is, as RMS contrast, that is no kink where the image is one: black, where
 # filters without bias give exactly 0, or white.
 ASIDE = 1e-4
@@ -131,8 +134,11 @@ def _of_network(
     network: Network, layers: Sequence[str], image: Tensor, directions: Tensor
 ) -> tuple[list[_Found], _Bounds]:
     try:
-        wide = network.in_float64() if isinstance(network, ModuleNetwork) else network
-        with Float64Arithmetic():
+        wide: Network = network
+        arithmetic: AbstractContextManager[object] = nullcontext()
+        if isinstance(network, ModuleNetwork):
+            wide, arithmetic = network.in_float64(), Float64Arithmetic()
+        with arithmetic:
             return _resolved(wide, layers, image.double(), directions.to(image.device)), _FINE
     except Exception:  # A network that cannot be had in float64 fails in any way.
         found = _compared(network, layers, image, directions[:1].to(image), _ROUGH)
@@ -192,16 +198,20 @@ def _along(
         for i, (plus, minus) in enumerate(both):
             at = linear.responses[i].double()
             one = _quotient(tangents[i], (plus, at, minus), length, eps, step, number)
-            known = best[i]
-            if known is None or (
-                known.difference > bounds.passed
-                and (one.difference <= bounds.passed or one.uncertainty < known.uncertainty)
-            ):
-                best[i] = one
+            best[i] = _better(best[i], one, bounds)
         found = [one for one in best if one is not None]
-        if all(one.difference <= bounds.passed for one in found):
+        if all(one.difference <= SETTLED * bounds.passed for one in found):
             break
     return found
+
+
+def _better(known: _Found | None, new: _Found, bounds: _Bounds) -> _Found:
+    """Return which of two steps tells more: both agree with J u, or one is less uncertain."""
+    if known is None:
+        return new
+    if min(known.difference, new.difference) <= bounds.passed:
+        return min(known, new, key=lambda one: one.difference)
+    return min(known, new, key=lambda one: one.uncertainty)
 
 
 def _quotient(
@@ -286,7 +296,7 @@ def _refusal(representation: Representation, one: _Found, bounds: _Bounds) -> In
         f"its backward pass does not give its derivative: along {along} it differs from finite "
         f"differences of the response by {100 * one.difference:.3g} %",
         file=f'model "{network}", layer "{representation.layer}"',
-        value=one.difference,
+        value=float(f"{one.difference:.3g}"),
         allowed=f"at most {bounds.refused:g}",
         remedy=_REMEDY,
     )

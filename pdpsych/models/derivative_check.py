@@ -49,11 +49,12 @@ class DerivativeCheck(Section):
     def told(self) -> str:
         """Say what is out of the ordinary; "" where nothing is."""
         share = f"{100 * self.difference:.2g} %"
-        open_share = f"{100 * max(self.difference, self.uncertainty):.2g} %"
+        left = f"{100 * self.uncertainty:.2g} %"
+        within = f"{100 * max(self.difference, self.uncertainty):.2g} %"
         return {
             "passed": "",
-            "doubtful": f"doubtful, {share} from finite differences",
+            "doubtful": f"doubtful, {share} from finite differences, which leave {left} open",
             "refused": f"not its own, {share} from finite differences",
-            "coarse": f"checked coarsely, to {open_share}",
+            "coarse": f"checked coarsely, to {within}",
             "surrogate": f"that of a surrogate, {share} from its own",
         }[self.verdict]

@@ -144,8 +144,8 @@ def add_models(
     Raises
     ------
     InputError
-        If a model cannot be read, does not take the images, or is in the set already; or if the
-        ``models`` extra is missing.
+        If a model cannot be read, does not take the images, has a derivative that is not its own,
+        or is in the set already; or if the ``models`` extra is missing.
 
     Examples
     --------
@@ -219,6 +219,7 @@ def _record(model: Representation, stimulus_set: StimulusSet) -> dict[str, Any]:
         "stimulus_set_sha256": stimulus_set.sha256,
         "floor": stimulus_set.manifest.floor,
         "precision": _precision(stimulus_set),
+        "derivative": model.derivative,
     }
 
 
@@ -273,6 +274,7 @@ def _at_image(
     import torch
 
     from pdpsych.geometry import LocalGeometry
+    from pdpsych.models import check_derivatives
 
     like = {"dtype": getattr(torch, _precision(stimulus_set))}
     like["device"] = "cuda" if torch.cuda.is_available() else "cpu"
@@ -282,6 +284,7 @@ def _at_image(
     try:
         local = LocalGeometry(models, base, floor=stimulus_set.manifest.floor)
         values = local.sensitivities(local.block(distortions))
+        check_derivatives(models, base, distortions=local.block(distortions[:2]))
     except InputError as error:
         raise error.within(field=f"images.{image.name}") from None
     return values.reshape(len(models), len(pairs), 2)
