@@ -292,12 +292,22 @@ def _hard_choice(self: nn.Module, x: Tensor) -> Tensor:
     return soft + ((soft == soft.amax(dim=1, keepdim=True)).to(x) - soft).detach()
 
 
+def _quantisation_aware() -> nn.Module:
+    from torch.ao.quantization import FusedMovingAvgObsFakeQuantize
+
+    part = FusedMovingAvgObsFakeQuantize()
+    part(torch.linspace(-2, 2, 256))
+    part.disable_observer()
+    return part
+
+
 WRONG: dict[str, Callable[[], nn.Module]] = {
     "straight-through round": lambda: Of(lambda self, x: _quantised(x, 16)),
     "straight-through, 10 bits": lambda: Of(lambda self, x: _quantised(x, 1024)),
     "fake quantisation": lambda: Of(
         lambda self, x: torch.fake_quantize_per_tensor_affine(x, 0.02, 0, -128, 127)
     ),
+    "quantisation-aware": _quantisation_aware,
     "binarised": _as_if(torch.sign, lambda x: (x.abs() < 1).to(x)),
     "spikes, slope 1": _spike(lambda x: 1 / (1 + x.abs()) ** 2),
     "spikes, slope 25": _spike(lambda x: 1 / (1 + 25 * x.abs()) ** 2),

@@ -27,6 +27,8 @@ from pdpsych.models.representation import Representation
 # kinks, larger ones suffer less from rounding.
 STEPS = (1e-7, 1e-8, 1e-6, 1e-9, 1e-5, 1e-10)
 COARSE_STEPS, COARSE = (1e-3, 3e-3, 3e-4, 1e-2), 0.03
+# What finite differences leave open in a coarse check that still is one.
+MOST_OPEN = 0.2
 # A difference is real where it is so many times what finite differences leave open.
 CLEAR = 10
 # Below so much of what passes no better step is looked for.
@@ -277,7 +279,9 @@ def _check(one: _Found, bounds: _Bounds, surrogate: bool) -> DerivativeCheck:
     verdict = _verdict(one, bounds)
     if verdict != "passed" and surrogate:
         verdict = "surrogate"
-    elif verdict != "refused" and bounds is _ROUGH:
+    elif bounds is _ROUGH and (
+        verdict == "passed" or (verdict == "doubtful" and one.uncertainty < MOST_OPEN)
+    ):
         verdict = "coarse"
     return DerivativeCheck(
         difference=one.difference,

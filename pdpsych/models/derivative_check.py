@@ -48,9 +48,9 @@ class DerivativeCheck(Section):
 
     def told(self) -> str:
         """Say what is out of the ordinary; "" where nothing is."""
-        share = f"{100 * self.difference:.2g} %"
-        left = f"{100 * self.uncertainty:.2g} %"
-        within = f"{100 * max(self.difference, self.uncertainty):.2g} %"
+        share = f"{100 * self.difference:.3g} %"
+        left = f"{100 * self.uncertainty:.3g} %"
+        within = f"{100 * max(self.difference, self.uncertainty):.3g} %"
         return {
             "passed": "",
             "doubtful": f"doubtful, {share} from finite differences, which leave {left} open",

@@ -48,6 +48,9 @@ class Float64Arithmetic(TorchDispatchMode):
     ) -> Any:
         """Widen what goes in and comes out."""
         kwargs = kwargs or {}
+        if _quantises(func):
+            # Scales have to be float32 there; what is quantised need not.
+            return func(_wide(args[0]), *tree_map(_single, args[1:]), **kwargs)
         if _aliases(func):
             return func(*args, **kwargs)
         return tree_map(_wide, func(*tree_map(_wide, args), **tree_map(_wide, dict(kwargs))))
@@ -70,6 +73,16 @@ def in_float64(module: nn.Module) -> nn.Module:
 def _aliases(func: Callable[..., Any]) -> bool:
     schema: Any = getattr(func, "_schema", None)
     return schema is None or any(a.alias_info is not None for a in schema.arguments)
+
+
+@cache
+def _quantises(func: Callable[..., Any]) -> bool:
+    return any(part in str(func) for part in ("fake_quantize", "moving_avg_obs_fq"))
+
+
+def _single(value: Any) -> Any:
+    wide = isinstance(value, Tensor) and value.dtype == torch.float64
+    return value.float() if wide else value
 
 
 def _wide(value: Any) -> Any:

@@ -100,6 +100,7 @@ def methods(trials: Trials, fit: Fit, scores: Scores) -> str:
     sentences = [
         _people(fit),
         _stimuli(trials, fit),
+        _derivatives(trials.stimulus_set, scores.source["models"]),
         _procedure(config),
         display_sentence(config.get("display") or {}),
         _data(trials, fit),
@@ -137,17 +138,18 @@ def _stimuli(trials: Trials, fit: Fit) -> str:
         f"pairs of distortions ({listed} in all); principal distortions maximise the variance of "
         f"the log sensitivity ratio over {counted(len(opened.models), 'model')} (Feather et al. "
         f"2025){_others(opened, set(shown))}, with a floor of η = {opened.manifest.floor:g} on "
-        "sensitivities." + _derivatives(opened)
+        "sensitivities."
     )
 
 
-def _derivatives(opened: StimulusSet) -> str:
-    """Name the models whose derivatives are not simply their own, by float64 differences."""
+def _derivatives(opened: StimulusSet, scored: dict[str, dict[str, Any]]) -> str:
+    """Name the models whose derivatives are not simply their own."""
     told = unusual_derivatives(opened.manifest)
+    told |= {m: "that of a surrogate" for m, s in scored.items() if "derivative" in s}
     if not told:
         return ""
     listed = "; ".join(f"of {escape(model)}: {words}" for model, words in told.items())
-    return f" Not all derivatives are confirmed as those of their models: {listed}."
+    return f"Not all derivatives are confirmed as those of their models: {listed}."
 
 
 def _others(opened: StimulusSet, shown: set[str]) -> str:

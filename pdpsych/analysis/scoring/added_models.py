@@ -110,9 +110,10 @@ class AddedModels(Result):
         return table.drop(columns=["u", "v"])
 
     def models(self) -> dict[str, dict[str, Any]]:
-        """Return, for each model, that it took no part, and the SHA-256 of its weights."""
+        """Return what is known of each model: no part taken, its weights, surrogates if any."""
         return {
             model.name: {"took_part": False, "weights_sha256": model.record["weights_sha256"]}
+            | _surrogate(model.record)
             for model in self.added
         }
 
@@ -221,6 +222,10 @@ def _record(model: Representation, stimulus_set: StimulusSet) -> dict[str, Any]:
         "precision": _precision(stimulus_set),
         "derivative": model.derivative,
     }
+
+
+def _surrogate(record: Mapping[str, Any]) -> dict[str, str]:
+    return {"derivative": "surrogate"} if record["derivative"] == "surrogate" else {}
 
 
 def _file(cache: Path, record: dict[str, Any]) -> Path:

@@ -138,7 +138,9 @@ def test_a_model_with_the_derivative_of_another_is_refused_or_asked_for(
         add_models(fresh, [address])
     assert told.value.field.startswith("models.images.camel")
     assert not kept(fresh)
-    add_models(fresh, [address | {"derivative": "surrogate"}])
+    added = add_models(fresh, [address | {"derivative": "surrogate"}])
+    assert added.models()["python:added_net_d:Net/weighted"]["derivative"] == "surrogate"
+    assert "derivative" not in add_models(fresh, ["LGG"], write=False).models()["LGG"]
     assert len(kept(fresh)) == 1
     with refused(value=0.5):
         add_models(fresh, [address])

@@ -70,9 +70,11 @@ def test_a_surrogate_that_is_asked_for_is_said_in_set_and_report(write_recipe, t
     made = generate(write_recipe(derivative="surrogate"), out=tmp_path / "set")
     checks = made.manifest.images[0].derivatives
     assert [check.verdict for check in checks.values()] == ["passed", "surrogate"]
-    assert "net/out: that of a surrogate, 1e+02 % from its own" in made.describe()
+    assert "net/out: that of a surrogate, 100 % from its own" in made.describe()
     assert "LN:" not in made.describe().partition("derivatives of:")[2].partition("SHA")[0]
-    assert "of net/out: that of a surrogate" in _derivatives(made)
+    scored = {"LN": {}, "added": {"derivative": "surrogate"}}
+    sentence = _derivatives(made, scored)
+    assert "of net/out: that of a surrogate, 100 % from its own; of added: that" in sentence
     assert StimulusSet.open(tmp_path / "set").manifest.images[0].derivatives == checks
 
 
@@ -87,13 +89,13 @@ def test_a_set_whose_derivatives_passed_says_nothing(tmp_path):
     made = generate(recipe, out=tmp_path / "set")
     assert {c.verdict for c in made.manifest.images[0].derivatives.values()} == {"passed"}
     assert "derivatives of:" not in made.describe()
-    assert _derivatives(made) == ""
+    assert _derivatives(made, {"LN": {}}) == ""
     manifest = json.loads((tmp_path / "set" / MANIFEST).read_text())
     del manifest["images"][0]["derivatives"]
     (tmp_path / "set" / MANIFEST).write_text(json.dumps(manifest))
     older = StimulusSet.open(tmp_path / "set")
     assert older.manifest.images[0].derivatives == {}
-    assert _derivatives(older) == ""
+    assert _derivatives(older, {}) == ""
 
 
 def test_what_is_false_along_a_pair_alone_is_the_failure_of_its_image(
