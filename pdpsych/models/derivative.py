@@ -33,6 +33,9 @@ MOST_OPEN = 0.2
 CLEAR = 10
 # Below so much of what passes no better step is looked for.
 SETTLED = 0.1
+# A J u below this share of that of the random direction, as a search without a floor finds, is
+# compared relative to that share: float64 resolves no better.
+FAINT = 0.01
 # How far away a point is, as RMS contrast, that is no kink where the image is one: black, where
 # filters without bias give exactly 0, or white.
 ASIDE = 1e-4
@@ -51,7 +54,15 @@ class _Found(NamedTuple):
     difference: float
     uncertainty: float
     step: float
-    direction: int
+    direction: int = 0
+
+
+class _Point(NamedTuple):
+    """Where derivatives are compared, with the responses there and how to have them elsewhere."""
+
+    image: Tensor
+    responses: Callable[[Tensor], list[Tensor]]
+    at: list[Tensor]
 
 
 class _Bounds(NamedTuple):
@@ -173,34 +184,36 @@ def _compared(
         with torch.no_grad():
             return [r.reshape(-1).double() for r in network.responses(at[None], layers)]
 
-    found = []
-    for number, u in enumerate(directions):
-        tangents = [tangent[0].double() for tangent in linear.push(u[None])]
-        found.append(_along(responses, linear, image, u, tangents, number, bounds))
-        if bounds is _FINE and number == 0:
-            found.append(_pulled(linear, u, tangents))
+    point = _Point(image, responses, [r.double() for r in linear.responses])
+    tangents = _pushed(linear, directions[0])
+    found = [_along(point, directions[0], tangents, [0.0] * len(layers), bounds)]
+    if bounds is _FINE:
+        found.append(_pulled(linear, directions[0], tangents))
+    least = [FAINT * float(tangent.norm()) for tangent in tangents]
+    for number, u in enumerate(directions[1:], start=1):
+        along = _along(point, u, _pushed(linear, u), least, bounds)
+        found.append([one._replace(direction=number) for one in along])
     return [max(own, key=lambda one: _rank(one, bounds)) for own in zip(*found, strict=True)]
 
 
+def _pushed(linear: Linearization, u: Tensor) -> list[Tensor]:
+    return [tangent[0].double() for tangent in linear.push(u[None])]
+
+
 def _along(
-    responses: Callable[[Tensor], list[Tensor]],
-    linear: Linearization,
-    image: Tensor,
-    u: Tensor,
-    tangents: Sequence[Tensor],
-    number: int,
-    bounds: _Bounds,
+    point: _Point, u: Tensor, tangents: Sequence[Tensor], least: Sequence[float], bounds: _Bounds
 ) -> list[_Found]:
     """Compare J u of each layer with central differences, at the step that is best for it."""
     best: list[_Found | None] = [None] * len(tangents)
-    eps = torch.finfo(image.dtype).eps
     for step in bounds.steps:
-        length = step * math.sqrt(image.numel())
-        both = zip(responses(image + length * u), responses(image - length * u), strict=True)
-        for i, (plus, minus) in enumerate(both):
-            at = linear.responses[i].double()
-            one = _quotient(tangents[i], (plus, at, minus), length, eps, step, number)
-            best[i] = _better(best[i], one, bounds)
+        length = step * math.sqrt(point.image.numel())
+        eps = torch.finfo(point.image.dtype).eps / length
+        plus, minus = (point.responses(point.image + sign * length * u) for sign in (1, -1))
+        for i, (t, p, at, m) in enumerate(zip(tangents, plus, point.at, minus, strict=True)):
+            central, bend = (p - m) / (2 * length), (p - 2 * at + m) / (2 * length)
+            left = float(bend.norm()) + eps * float(at.norm())
+            difference, uncertainty = _relative(t, central, left, least[i])
+            best[i] = _better(best[i], _Found(difference, uncertainty, step), bounds)
         found = [one for one in best if one is not None]
         if all(one.difference <= SETTLED * bounds.passed for one in found):
             break
@@ -216,33 +229,17 @@ def _better(known: _Found | None, new: _Found, bounds: _Bounds) -> _Found:
     return min(known, new, key=lambda one: one.uncertainty)
 
 
-def _quotient(
-    tangent: Tensor,
-    responses: tuple[Tensor, Tensor, Tensor],
-    length: float,
-    eps: float,
-    step: float,
-    direction: int,
-) -> _Found:
-    """Compare J u with the difference quotient of the responses at s + u, s and s − u.
+def _relative(tangent: Tensor, central: Tensor, left: float, least: float) -> tuple[float, float]:
+    """Return how far J u is from a central difference, and what that leaves open.
 
-    What the two one-sided quotients differ by is rounding, curvature, or a kink between them.
+    ``left`` is rounding, and what both one-sided differences are from the central one: curvature,
+    or a kink between them.
     """
-    plus, at, minus = responses
-    central, bend = (plus - minus) / (2 * length), (plus - 2 * at + minus) / (2 * length)
-    size = max(float(tangent.norm()), float(central.norm()))
-    if size == 0:
-        return _Found(0.0, 0.0, step, direction)
-    if not math.isfinite(size):
+    size = max(float(central.norm()), float(tangent.norm()), least)
+    if not math.isfinite(float(central.norm())):
         # The step leads to where the network is not defined, as a power of what is below 0.
-        return _Found(1.0, 1.0, step, direction)
-    rounding = eps * float(at.norm()) / length
-    return _Found(
-        float((tangent - central).norm()) / size,
-        (float(bend.norm()) + rounding) / size,
-        step,
-        direction,
-    )
+        return 1.0, 1.0
+    return (float((tangent - central).norm()) / size, left / size) if size else (0.0, 0.0)
 
 
 def _pulled(linear: Linearization, u: Tensor, tangents: Sequence[Tensor]) -> list[_Found]:

@@ -22,7 +22,8 @@ class DerivativeCheck(Section):
     Attributes
     ----------
     difference
-        ‖J u − Δ‖ / max(‖J u‖, ‖Δ‖), the largest over directions u, with the central difference Δ.
+        ‖J u − Δ‖ / max(‖J u‖, ‖Δ‖, ‖J n‖ / 100), the largest over directions u, with the central
+        difference Δ and white noise n of the length of u.
     uncertainty
         What the finite difference leaves open of that: rounding, and kinks that its step meets.
     step_rms

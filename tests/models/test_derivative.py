@@ -102,6 +102,8 @@ def test_a_power_that_is_not_defined_below_black_passes():
 
 def test_early_visual_models_pass_also_along_what_is_given():
     directions = torch.randn((2, 1, 12, 12), generator=torch.Generator().manual_seed(3))
+    # LN does not see a change of the mean: all that is left of it is rounding.
+    directions[1] = 1
     found = check_derivatives(
         models.load(["LN", "LG", "LGG", "LGN"]), IMAGE, distortions=directions
     )
