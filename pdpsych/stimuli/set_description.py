@@ -54,6 +54,7 @@ def _head(manifest: Manifest, path: Path, sha256: str) -> list[str]:
         *lines,
         f"{len(manifest.models)} models; floor {manifest.floor:g}",
         *_model_lines(manifest),
+        *_derivative_lines(manifest),
         f"SHA-256 {sha256}",
         f"log d(ε₁)/d(ε₂) of each pair{_which(manifest.models, 'lowest and highest')}:",
     ]
@@ -76,6 +77,22 @@ def _model_lines(manifest: Manifest) -> list[str]:
     others = [f"  {', '.join(m for m in manifest.models if m not in own)}"]
     lines = [f"{line}; layers {', '.join(named)}" for line, named in layers.items()]
     return (others if len(own) < len(manifest.models) else []) + lines
+
+
+def unusual_derivatives(manifest: Manifest) -> dict[str, str]:
+    """Say of each model whose derivative was not simply passed what it is, at its worst image."""
+    found = {}
+    for model in manifest.models:
+        checks = [e.derivatives[model] for e in manifest.images if model in e.derivatives]
+        worst = max(checks, key=lambda one: (one.verdict != "passed", one.difference), default=None)
+        if worst and worst.told():
+            found[model] = worst.told()
+    return found
+
+
+def _derivative_lines(manifest: Manifest) -> list[str]:
+    told = unusual_derivatives(manifest)
+    return ["derivatives of:", *(f"  {m}: {words}" for m, words in told.items())] if told else []
 
 
 def _ends(values: Mapping[str, float], lowest: int) -> list[str]:

@@ -110,9 +110,10 @@ class AddedModels(Result):
         return table.drop(columns=["u", "v"])
 
     def models(self) -> dict[str, dict[str, Any]]:
-        """Return, for each model, that it took no part, and the SHA-256 of its weights."""
+        """Return what is known of each model: no part taken, its weights, surrogates if any."""
         return {
             model.name: {"took_part": False, "weights_sha256": model.record["weights_sha256"]}
+            | _surrogate(model.record)
             for model in self.added
         }
 
@@ -144,8 +145,8 @@ def add_models(
     Raises
     ------
     InputError
-        If a model cannot be read, does not take the images, or is in the set already; or if the
-        ``models`` extra is missing.
+        If a model cannot be read, does not take the images, has a derivative that is not its own,
+        or is in the set already; or if the ``models`` extra is missing.
 
     Examples
     --------
@@ -219,7 +220,12 @@ def _record(model: Representation, stimulus_set: StimulusSet) -> dict[str, Any]:
         "stimulus_set_sha256": stimulus_set.sha256,
         "floor": stimulus_set.manifest.floor,
         "precision": _precision(stimulus_set),
+        "derivative": model.derivative,
     }
+
+
+def _surrogate(record: Mapping[str, Any]) -> dict[str, str]:
+    return {"derivative": "surrogate"} if record["derivative"] == "surrogate" else {}
 
 
 def _file(cache: Path, record: dict[str, Any]) -> Path:
@@ -273,6 +279,7 @@ def _at_image(
     import torch
 
     from pdpsych.geometry import LocalGeometry
+    from pdpsych.models import check_derivatives
 
     like = {"dtype": getattr(torch, _precision(stimulus_set))}
     like["device"] = "cuda" if torch.cuda.is_available() else "cpu"
@@ -282,6 +289,7 @@ def _at_image(
     try:
         local = LocalGeometry(models, base, floor=stimulus_set.manifest.floor)
         values = local.sensitivities(local.block(distortions))
+        check_derivatives(models, base, distortions=local.block(distortions[:2]))
     except InputError as error:
         raise error.within(field=f"images.{image.name}") from None
     return values.reshape(len(models), len(pairs), 2)

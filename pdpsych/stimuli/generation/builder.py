@@ -230,7 +230,10 @@ def _try_models(
     images: Sequence[BaseImage],
     device: str,
 ) -> None:
-    """Linearise the models at the first image; what fails there alone is left to its unit."""
+    """Linearise the models at the first image; what fails there alone is left to its unit.
+
+    A derivative that is not its model's is none elsewhere either.
+    """
     faults = []
     for image in images:
         try:
@@ -240,11 +243,13 @@ def _try_models(
         try:
             geometry.LocalGeometry(loaded, tensor)
             allowed_distortions(recipe, tensor, space_digests(recipe))
-            return
         except InputError as error:
             faults.append(error)
-        if len(faults) == 2:
-            break
+            if len(faults) == 2:
+                break
+            continue
+        models.check_derivatives(loaded, tensor)
+        return
     if faults:
         raise faults[0]
 

@@ -221,8 +221,12 @@ def _make_image(part: Path, recipe: Recipe, device: str, unit: Unit, step: OnSte
     values = local.sensitivities(stored.flatten(0, 1).to(tensor))
     checks = _linearity(local, stored, recipe)
     paddings = _padding(local, made, stored)
+    # The memory of the linearisations is given back before that in float64 is asked for.
+    names = local.names
+    del local, maker
+    derivatives = _derivatives(loaded, tensor, made, stored)
     pairs = tuple(
-        _entry(pair, dict(zip(local.names, both.tolist(), strict=True)), check, padding)
+        _entry(pair, dict(zip(names, both.tolist(), strict=True)), check, padding)
         for pair, both, check, padding in zip(
             made, np.split(values, len(made), axis=1), checks, paddings, strict=True
         )
@@ -239,6 +243,7 @@ def _make_image(part: Path, recipe: Recipe, device: str, unit: Unit, step: OnSte
         shape=(channels, height, width),
         encoding=encoding,
         pairs=pairs,
+        derivatives=derivatives,
     )
 
 
@@ -282,6 +287,18 @@ def _linearity(
         )
         for u in range(0, 2 * len(stored), 2)
     ]
+
+
+def _derivatives(
+    loaded: Sequence[models.Representation],
+    image: Tensor,
+    made: Sequence[MadePair],
+    stored: Tensor,
+) -> dict[str, models.DerivativeCheck]:
+    """Return the check of each model's derivative, also along the pairs that were searched for."""
+    searched = [p for p, pair in enumerate(made) if pair.kind != "random" and not pair.rival_of]
+    directions = stored[searched].flatten(0, 1) if searched else None
+    return models.check_derivatives(loaded, image, distortions=directions)
 
 
 def _padding(
