@@ -249,8 +249,8 @@ def _peaks() -> list[tuple[str, float]]:
     subspace.restrict(np.eye(10, len(subspace)))
     peaks.append(("restarted", _peak()))
     del subspace
-    geometry.linearity_at(local, _start(image), [1.0])
-    peaks.append(("linearity of a pair", _peak()))
+    geometry.finite_responses_at(local, _start(image))
+    peaks.append(("finite responses of a pair", _peak()))
     return peaks
 
 

@@ -35,7 +35,8 @@ import torch
 import torchvision
 
 from pdpsych import geometry, models
-from pdpsych.geometry import linear_range, local, space
+from pdpsych.geometry import local, space
+from pdpsych.geometry.finite import distances
 from pdpsych.geometry.solvers import (
     climb,
     davidson,
@@ -247,9 +248,9 @@ def blocks() -> None:
         for size in (1, 4, 8, 16, 32):
             with mock.patch.object(local, "BLOCK", size):
                 squares = _seconds(lambda place=place, block=block: place.squares(block))
-            with mock.patch.object(linear_range, "BATCH", size):
+            with mock.patch.object(distances, "BATCH", size):
                 finite = _seconds(
-                    lambda place=place, block=block: geometry.linearity_at(place, block, [1.0])
+                    lambda place=place, block=block: geometry.finite_responses_at(place, block)
                 )
             print(f"{name}  {size:2d} at once  BLOCK {squares:.2f} s  BATCH {finite:.2f} s")
 

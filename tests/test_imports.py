@@ -32,8 +32,14 @@ ORDER = (
 FACES = tuple(name for name in ORDER if name not in ("common", "cli"))
 HEAVY = {"torch", "psychopy", "matplotlib", "pandas", "scipy", "skimage"}
 # What makes sets and measures models may need torch; what sessions and analyses need may not.
-TORCH_ROOMS = ("geometry", "models", "stimuli/generation", "stimuli/calibration/sensitivities.py")
-NEED_TORCH = {"generate", "SetUnfinished"}
+TORCH_ROOMS = (
+    "geometry",
+    "models",
+    "stimuli/generation",
+    "stimuli/calibration/sensitivities.py",
+    "stimuli/calibration/shown_responses.py",
+)
+NEED_TORCH = {"add_finite_responses", "generate", "SetUnfinished"}
 MOST_FILES, MOST_LINES = 16, 400
 
 

@@ -92,8 +92,9 @@ made = stimuli.generate(recipe)
 #    $ pdpsych inspect first-study/stimuli/sets/small
 #
 # prints the same. *Converged* says whether the search reached a maximum; *padding*, how much of it
-# is owed to how models continue images beyond the border; *linearity*, up to which amplitude models
-# answer in proportion to a distortion, as Fisher information assumes.
+# is owed to how models continue images beyond the border; *linear*, up to which amplitude models
+# answer in proportion to a distortion, as Fisher information assumes. The command also draws their
+# responses by amplitude, ``responses/IMAGE.png``.
 
 print(made.describe())
 

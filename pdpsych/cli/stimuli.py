@@ -88,10 +88,30 @@ def calibrate(
 
 
 @app.command()
+def respond(stimulus_set: SetFolder) -> None:
+    """Add what the models of a set respond to its distortions at visible amplitudes.
+
+    Nothing is solved again, and the set stays the one that sessions and calibrations know.
+    """
+    from pdpsych import stimuli
+
+    made = stimuli.add_finite_responses(stimulus_set, progress=True)
+    count = len(made)
+    say(f"{made.path}: responses to the distortions of {count} image{'s' * (count > 1)}")
+
+
+@app.command()
 def inspect(stimulus_set: SetFolder) -> None:
-    """Verify a stimulus set and show what is in it."""
+    """Verify a stimulus set and show what is in it; draw what its models respond by amplitude."""
     from pdpsych.stimuli import Calibration, StimulusSet
 
     opened = StimulusSet.open(stimulus_set)
     known = [calibration.display for calibration in Calibration.all_of(opened)]
     say(f"{opened.describe()}\ncalibrated for: {', '.join(known) or 'no display'}")
+    if opened.has_finite_responses:
+        from pdpsych.stimuli.responses.figures import draw_responses
+
+        drawn = draw_responses(opened)
+        say(f"responses by amplitude: {', '.join(map(str, drawn[:3]))}{', …' * (len(drawn) > 3)}")
+    elif opened.models:
+        say(f"responses by amplitude: not known; to add them, run: pdpsych respond {opened.path}")

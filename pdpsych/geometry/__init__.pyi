@@ -1,6 +1,7 @@
-from .linear_range import Linearity as Linearity
-from .linear_range import linearity as linearity
-from .linear_range import linearity_at as linearity_at
+from .finite.finite_responses import FiniteResponses as FiniteResponses
+from .finite.finite_responses import finite_responses as finite_responses
+from .finite.finite_responses import finite_responses_at as finite_responses_at
+from .finite.response_curves import ResponseCurves as ResponseCurves
 from .linearization import AutogradLinearization as AutogradLinearization
 from .linearization import Linearization as Linearization
 from .local import LocalGeometry as LocalGeometry
@@ -36,21 +37,22 @@ __all__ = [
     "CorrelatedGaussian",
     "DistortionSpace",
     "EigenDistortions",
+    "FiniteResponses",
     "Gaussian",
-    "Linearity",
     "Linearization",
     "LocalGeometry",
     "NoiseModel",
     "PaddingInfluence",
     "Poisson",
     "PrincipalDistortions",
+    "ResponseCurves",
     "ResponseVariance",
     "Rival",
     "eigen_distortions",
     "eigen_distortions_at",
+    "finite_responses",
+    "finite_responses_at",
     "generalized_eigen_distortions",
-    "linearity",
-    "linearity_at",
     "log_ratio",
     "metric",
     "padding_influence",

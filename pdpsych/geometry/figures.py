@@ -1,9 +1,8 @@
-"""Figures of distortions, of log ratios, and of how far the local geometry holds."""
+"""Figures of distortions and of log ratios."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import cycle
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -11,7 +10,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from torch import Tensor
 
-from pdpsych.common.drawing import BLUE, GREY, MARKERS, SERIES, clean, mosaic, new_axes, saturated
+from pdpsych.common.drawing import BLUE, GREY, clean, mosaic, new_axes, saturated
 
 Floats = NDArray[np.float64]
 
@@ -45,45 +44,4 @@ def pair_panels(distortions: Tensor, names: Sequence[str], log_ratios: Floats) -
     left, right = figure.subplots(1, 2, width_ratios=(2, 1.5))
     plot_distortions(distortions, ("ε₁", "ε₂"), left)
     plot_log_ratios(names, log_ratios, right)
-    return figure
-
-
-def plot_linearity(
-    names: Sequence[str],
-    amplitudes: Floats,
-    ratios: Floats,
-    tolerance: float,
-    ax: Axes | None = None,
-) -> Axes:
-    """Draw finite over local sensitivity to one distortion, (N, A, 2), a line each.
-
-    The worse of both signs; the band is the tolerance.
-    """
-    ax = ax or new_axes(4.5, 3)
-    ax.axhspan(1 - tolerance, 1 + tolerance, color=GREY, alpha=0.2, linewidth=0)
-    worse = np.take_along_axis(ratios, np.abs(ratios - 1).argmax(axis=2)[..., None], axis=2)[..., 0]
-    looks = zip(cycle(SERIES), cycle(MARKERS))
-    for name, row, (colour, marker) in zip(names, worse, looks, strict=False):
-        ax.plot(amplitudes, row, f"{marker}-", color=colour, markersize=4, label=name)
-    ax.set_xscale("log")
-    # What leaves is as far from linear as anyone needs to know.
-    ax.set_ylim(0, 2)
-    ax.set_xlabel("amplitude α [L2 norm, model units]")
-    ax.set_ylabel("finite / local sensitivity")
-    return clean(ax)
-
-
-def linearity_panels(
-    names: Sequence[str], amplitudes: Floats, ratios: Floats, tolerance: float
-) -> Figure:
-    """Draw :func:`plot_linearity` for each distortion of (N, K, A, 2) side by side."""
-    count = ratios.shape[1]
-    figure = Figure(figsize=(1.5 + 3.4 * count, 3), layout="constrained")
-    axes = figure.subplots(1, count, sharey=True, squeeze=False)[0]
-    for number, ax in enumerate(axes):
-        plot_linearity(names, amplitudes, ratios[:, number], tolerance, ax)
-        ax.set_title(f"distortion {number + 1}", fontsize="medium")
-    for ax in axes[1:]:
-        ax.set_ylabel("")
-    axes[-1].legend(frameon=False, fontsize="small", loc="upper left", bbox_to_anchor=(1, 1))
     return figure

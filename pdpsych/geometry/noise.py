@@ -1,8 +1,11 @@
 """Noise models: how a deterministic response becomes a distribution p(r|s).
 
 A noise model turns response tangents J u into whitened tangents whose squared length is the
-Fisher information uᵀ I(s) u. Everything downstream needs only this linear map and its adjoint.
-Recipes know noise models by the names in :data:`pdpsych.models.registry.NOISE_MODELS`.
+Fisher information uᵀ I(s) u. All that is local needs only this linear map and its adjoint. Where
+changes are not small there is a distance D, D² = 8 times the Bhattacharyya distance of p(r|s) from
+p(r′|s): the d′ of an ideal observer where noise is Gaussian and fixed, and approximately so where
+many responses change, each little compared with its noise. Recipes know noise models by the names
+in :data:`pdpsych.models.registry.NOISE_MODELS`.
 """
 
 from __future__ import annotations
@@ -28,6 +31,10 @@ ASYMMETRY = 1e-6
 
 class NoiseModel(Protocol):
     """What the geometry asks of a noise model, at a base response r of shape (R,).
+
+    One may also have ``distance(response, others)``, the distances (K,) of other responses (K, R)
+    from r. Without, they are the lengths of the whitened differences, as of noise that is at each
+    response what it is at r.
 
     Examples
     --------
@@ -211,6 +218,10 @@ class Poisson:
         """Divide by the square root of the mean."""
         return cotangents / self._root(response)
 
+    def distance(self, response: Tensor, others: Tensor) -> Tensor:
+        """Return ‖φ(others) − φ(response)‖, φ = 2√r, as exact as the differences of responses."""
+        return 2 * _lengths((others - response) / (self._root(others) + self._root(response)))
+
     def _root(self, response: Tensor) -> Tensor:
         _refuse_negative(response, "a mean of Poisson noise", "tap a layer behind a rectifier")
         return response.clamp_min(self.smallest).sqrt()
@@ -258,25 +269,41 @@ class ResponseVariance:
         means, variances = cotangents.chunk(2, dim=1)
         return means * of_mean + variances * of_variance
 
+    def distance(self, response: Tensor, others: Tensor) -> Tensor:
+        """Return the root of Σ Δr²/V̄ + 4 log(V̄/√(V V₀)), with V̄ = (V + V₀)/2."""
+        first, second = self._values(response).double(), self._values(others).double()
+        middle, geometric = (first + second) / 2, (first * second).sqrt()
+        means = (others - response).double().square() / middle
+        spread = (second.sqrt() - first.sqrt()).square() / (2 * geometric)
+        return (means + 4 * spread.log1p()).sum(dim=1).sqrt()
+
     def _weights(self, response: Tensor) -> tuple[Tensor, Tensor]:
         values, pullback = torch.func.vjp(self.variance, response)[:2]
-        if values.shape != response.shape:
+        self._check(response, values)
+        # V is elementwise, so the sum over its rows is V' itself.
+        (slopes,) = pullback(torch.ones_like(values))
+        return values.rsqrt(), slopes / (math.sqrt(2) * values)
+
+    def _values(self, responses: Tensor) -> Tensor:
+        values = self.variance(responses)
+        self._check(responses, values)
+        return values
+
+    def _check(self, responses: Tensor, values: Tensor) -> None:
+        if values.shape != responses.shape:
             raise InputError(
-                f"gives another shape than that of the responses, {tuple(response.shape)}",
+                f"gives another shape than that of the responses, {tuple(responses.shape)}",
                 field="variance",
                 value=tuple(values.shape),
                 allowed="one value for each response",
             )
         if not bool((values > 0).all()):
             raise InputError(
-                f"is out of range at the response {float(response[values.argmin()]):g}",
+                f"is out of range at the response {float(responses.flatten()[values.argmin()]):g}",
                 field="variance",
                 value=float(values.min()),
                 allowed="above 0",
             )
-        # V is elementwise, so the sum over its rows is V' itself.
-        (slopes,) = pullback(torch.ones_like(values))
-        return values.rsqrt(), slopes / (math.sqrt(2) * values)
 
 
 @dataclass(frozen=True, eq=False)
@@ -321,15 +348,23 @@ class Categorical:
         root = p.sqrt()
         return root * cotangents - (cotangents @ root)[:, None] * p
 
+    def distance(self, response: Tensor, others: Tensor) -> Tensor:
+        """Return ‖φ(others) − φ(response)‖, φ = 2√p."""
+        if self.logits:
+            logs = [(z.double().log_softmax(dim=-1) / 2) for z in (response, others)]
+            return 2 * _lengths(logs[0].exp() * (logs[1] - logs[0]).expm1())
+        return 2 * _lengths((others - response) / (self._root(others) + self._root(response)))
+
     def _root(self, response: Tensor) -> Tensor:
         hint = "tap the layer behind the softmax, or set logits"
         _refuse_negative(response, "a probability of categorical noise", hint)
-        total = float(response.double().sum())
-        if abs(total - 1) > SUM_TOLERANCE:
+        totals = response.double().sum(dim=-1)
+        furthest = float(totals.flatten()[(totals - 1).abs().argmax()])
+        if abs(furthest - 1) > SUM_TOLERANCE:
             raise InputError(
                 "the probabilities of categorical noise do not sum to 1",
                 field="response",
-                value=total,
+                value=furthest,
                 remedy=hint,
             )
         # A probability of 0 cannot change to first order, as in Poisson.
@@ -337,6 +372,11 @@ class Categorical:
 
 
 CategoricalLogits = partial(Categorical, logits=True)
+
+
+def _lengths(rows: Tensor) -> Tensor:
+    """Return ‖row‖, summed in float64."""
+    return rows.double().square().sum(dim=1).sqrt()
 
 
 def _refuse_negative(response: Tensor, what: str, hint: str) -> None:

@@ -35,7 +35,9 @@ def summary(manifest: Manifest, path: Path, sha256: str) -> str:
 def description(manifest: Manifest, path: Path, sha256: str, images: Iterable[SetImage]) -> str:
     """Say what is in a set: each pair, what it owes to padding, how far its sensitivities hold."""
     pairs = _labelled_pairs(manifest)
-    linear = _linearity_lines([(label, p.linearity) for label, p in pairs if p.linearity])
+    images = tuple(images)
+    checks = [(f"{pair.image}/{pair.name}", pair.linearity) for image in images for pair in image]
+    linear = _linearity_lines([(label, check) for label, check in checks if check])
     padding = _padding_lines([(label, p.padding) for label, p in pairs if p.padding])
     head, tail = _head(manifest, path, sha256), _pictures(manifest, path)
     found = [*_ratio_lines(pairs), *rival_lines(images), *scree_lines(manifest.images)]
@@ -159,7 +161,7 @@ def _linearity_lines(checks: Sequence[tuple[str, LinearityCheck]]) -> list[str]:
     widest = max(len(check.extent(model)) for _, check in checks for model in check.largest_rms)
     lines = [
         f"largest RMS contrast within {100 * first.tolerance:g} % of linear, for ε₁ / ε₂, of "
-        f"{', '.join(f'{a:g}' for a in first.amplitudes_rms)}"
+        f"{tried_contrasts([check for _, check in checks])}"
         f"{_which(list(first.largest_rms), 'least linear')}:"
     ]
     for label, check in checks:
@@ -168,3 +170,12 @@ def _linearity_lines(checks: Sequence[tuple[str, LinearityCheck]]) -> list[str]:
         lines.append(f"  {label:<{width}}  {'  '.join(extents)}".rstrip())
     lines.append("order of the models' log ratios at these contrasts:")
     return lines + [f"  {label:<{width}}  {check.order()}" for label, check in checks]
+
+
+def tried_contrasts(checks: Sequence[LinearityCheck]) -> str:
+    """Say at which contrasts pairs were checked, each up to the limit of its gamut."""
+    tried = {check.amplitudes_rms for check in checks}
+    longest = max(tried, key=len)
+    if len(tried) == 1:
+        return ", ".join(f"{a:g}" for a in longest)
+    return f"{longest[0]:g} to {longest[-1]:g} or the limit of the gamut"

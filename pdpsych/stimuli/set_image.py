@@ -61,6 +61,7 @@ class SetPair(Result):
     arrays_sha256: str
     _read: Callable[[], Array] = field(compare=False)
     rivals: tuple[SetPair, ...] = ()
+    _check: Callable[[], LinearityCheck | None] = field(default=lambda: None, compare=False)
 
     @property
     def name(self) -> str:
@@ -94,8 +95,11 @@ class SetPair(Result):
 
     @property
     def linearity(self) -> LinearityCheck | None:
-        """How far the sensitivities hold for distortions that are not small."""
-        return self.entry.linearity
+        """How far the sensitivities hold for distortions that are not small.
+
+        None where that is not known: see :meth:`pdpsych.stimuli.StimulusSet.finite_responses`.
+        """
+        return self._check() or self.entry.linearity
 
     @property
     def padding(self) -> PaddingCheck | None:
@@ -175,6 +179,9 @@ class SetImage(Result):
     entry: ImageEntry
     arrays_sha256: str
     _read: Callable[[], ImageArrays] = field(compare=False)
+    _check: Callable[[Pair], LinearityCheck | None] = field(
+        default=lambda pair: None, compare=False
+    )
 
     @property
     def name(self) -> str:
@@ -240,6 +247,7 @@ class SetImage(Result):
             self.arrays_sha256,
             lambda: self._read().distortions[number],
             tuple(self._pair(rival) for rival in self.entry.pairs if rival.rival_of == entry.name),
+            lambda: self._check(entry),
         )
 
     def _line(self) -> str:

@@ -7,9 +7,11 @@
       arrays/IMAGE.npz         image (C, H, W); distortions (P, 2, C, H, W), unit norm; float32
       previews/IMAGE-*.png     to look at; nothing reads them
       scree.png                objectives, where a question has several pairs
+      responses/IMAGE.json     D(ε, ±α) of every model, by amplitude; may be added later
 
 Distortions come in pairs (u, v); P pairs an image. The manifest is written last and the folder
-is renamed into place, so a folder with a manifest is whole.
+is renamed into place, so a folder with a manifest is whole. Responses follow from the rest, so the
+manifest does not know them; each file says which arrays it is of.
 """
 
 from __future__ import annotations
@@ -35,11 +37,23 @@ from pdpsych.stimuli.manifest import (
     MANIFEST,
     UNIT,
     ImageEntry,
+    LinearityCheck,
     Manifest,
+    Pair,
     array_file,
     place_in,
     read_manifest,
 )
+from pdpsych.stimuli.recipe import Linearity
+from pdpsych.stimuli.responses.finite_response import FiniteResponse
+from pdpsych.stimuli.responses.linearity import linearity_check
+from pdpsych.stimuli.responses.response_file import (
+    ImageResponses,
+    Key,
+    read_responses,
+    response_path,
+)
+from pdpsych.stimuli.responses.set_responses import open_responses
 from pdpsych.stimuli.scree import scree_table
 from pdpsych.stimuli.set_image import ImageArrays, SetImage
 
@@ -229,6 +243,46 @@ class StimulusSet(Result):
         """
         return scree_table(self.manifest.images)
 
+    @property
+    def has_finite_responses(self) -> bool:
+        """Whether there are files with the responses to the distortions of all images."""
+        return bool(self.models) and all(
+            response_path(self.path, image).is_file() for image in self.images
+        )
+
+    def finite_responses(self) -> Mapping[Key, Mapping[str, FiniteResponse]]:
+        """Return D(ε, ±α) by image, pair and number of the distortion, then by model.
+
+        What is known of an image is read when it is first asked for.
+
+        Raises
+        ------
+        InputError
+            If responses to the distortions of an image are missing; with the command that adds
+            them. If a file is damaged or of other arrays, when it is read.
+        """
+        return open_responses(self.path, self, self._respond)
+
+    def image_responses(self, image: str) -> ImageResponses:
+        """Return what the file of an image holds of :meth:`finite_responses`.
+
+        Parameters
+        ----------
+        image
+            Its name.
+
+        Raises
+        ------
+        InputError
+            If the file is missing, damaged, or of other arrays.
+        """
+        found = self[image]
+        return read_responses(self.path, found.entry, found.arrays_sha256, self._respond)
+
+    @property
+    def _respond(self) -> str:
+        return f"run: pdpsych respond {self.path}"
+
     def plot(self, image: str, pair: str, *, rms: float = 0.05, ax: Axes | None = None) -> Axes:
         """Draw a pair: base image, both distortions, and both distorted images at a contrast.
 
@@ -284,8 +338,21 @@ class StimulusSet(Result):
         sha256 = self.manifest.files.get(file, "")
         pairs = len(entry.pairs)
         return SetImage(
-            entry, sha256, lambda: _read_arrays(self.path / file, sha256, entry.shape, pairs)
+            entry,
+            sha256,
+            lambda: _read_arrays(self.path / file, sha256, entry.shape, pairs),
+            lambda pair: self._linearity(entry, pair),
         )
+
+    def _linearity(self, entry: ImageEntry, pair: Pair) -> LinearityCheck | None:
+        """Return the check of a pair where the responses of its image are there."""
+        if not response_path(self.path, entry.name).is_file():
+            return None
+        found = self.image_responses(entry.name)
+        u, v = (found.by_key()[entry.name, pair.name, number] for number in (1, 2))
+        asked = self.manifest.recipe.get("linearity") or Linearity().model_dump()
+        contrasts = asked["amplitudes_rms"]
+        return linearity_check(pair, (u, v), contrasts, found.dimension)
 
     def _verify(self) -> None:
         needed = {array_file(image) for image in self.images}

@@ -54,6 +54,11 @@ def experiment_state(study: StudyFiles, experiment: Experiment) -> ExperimentSta
             experiment.check_against(opened)
             calibration = Calibration.of(opened, display)
             _check_sessions(experiment, opened, display, calibration)
+        if calibration and calibration.has_finite_responses(opened):
+            responses = calibration.finite_responses(opened)
+            for key in {key[0]: key for key in responses}.values():
+                with study.collecting():
+                    responses[key]
     logs = _logs(study, experiment)
     changes = [_changes(log, experiment, opened, display, calibration) for log in logs]
     going = [log for log, changed in zip(logs, changes, strict=True) if not changed]

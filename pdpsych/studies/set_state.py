@@ -45,6 +45,10 @@ def set_state(study: StudyFiles, recipe: Recipe) -> SetState:
         kept = len(list(path.parent.glob(f".{path.name}.units/[!.]*/unit.json")))
         return SetState(recipe, kept=kept, steps=_to_generate(study, recipe, kept))
     opened = study.stimulus_set(path)
+    if opened and opened.has_finite_responses:
+        for image in opened.images:
+            with study.collecting():
+                opened.image_responses(image)
     outdated = _outdated(recipe, opened) if opened else ()
     for reason in outdated:
         study.add_problem(

@@ -114,7 +114,8 @@ def _set(state: SetState) -> tuple[str, ...]:
     opened, words = state.opened, "out of date" if state.outdated else "generated"
     made = opened.manifest.created[:10]
     counts = (str(len(opened.images)), str(len(opened.models)))
-    return (state.recipe.stem, *counts, f"{words}, {made}")
+    lacking = "" if opened.has_finite_responses else "; no responses by amplitude"
+    return (state.recipe.stem, *counts, f"{words}, {made}{lacking}")
 
 
 def _experiment(state: ExperimentState) -> tuple[str, ...]:

@@ -33,14 +33,14 @@ def _generalised():
     )
 
 
-def _linearity():
+def _finite_responses():
     both = torch.randn(2, 1, 16, 16, generator=torch.Generator().manual_seed(1))
-    return geometry.linearity(MODELS, IMAGE, both / 16, [0.01, 0.1, 1.0], floor=0.03)
+    return geometry.finite_responses(MODELS, 0.1 + 0.8 * IMAGE, both / 16, floor=0.03)
 
 
 @pytest.fixture(
     scope="module",
-    params=[_principal, _eigen, _generalised, _linearity],
+    params=[_principal, _eigen, _generalised, _finite_responses],
     ids=lambda make: make.__name__,
 )
 def result(request):
@@ -80,16 +80,14 @@ def test_results_of_the_same_question_are_equal_and_others_are_not(result):
     [
         ("principal.json", geometry.PrincipalDistortions),
         ("eigen.json", geometry.EigenDistortions),
-        ("linearity.json", geometry.Linearity),
     ],
 )
 def test_files_of_version_1_are_read(file, made):
     found = made.from_json(Path(__file__).parent / "version_1" / file)
     assert found.names[0] == "LN"
     assert found.describe()
-    if made is not geometry.Linearity:
-        assert found.certificate.budget is None
-        assert found.certificate.iterations == 2
+    assert found.certificate.budget is None
+    assert found.certificate.iterations == 2
 
 
 def test_a_version_1_pair_is_what_it_was():
@@ -135,16 +133,6 @@ def test_eigen_distortions_draw_all_of_them_with_their_values():
     assert "/" in _generalised().plot().texts[0].get_text()
 
 
-def test_linearity_draws_a_line_for_each_model_and_the_worse_sign():
-    found = _linearity()
-    first, second = found.plot().axes
-    drawn = [line.get_ydata() for line in first.lines]
-    worse = np.abs(found.ratios[:, 0] - 1).max(axis=2)
-    np.testing.assert_allclose(np.abs(np.array(drawn) - 1), worse)
-    assert "model units" in first.get_xlabel()
-    assert [t.get_text() for t in second.get_legend().get_texts()] == list(found.names)
-
-
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
@@ -153,8 +141,8 @@ def test_linearity_draws_a_line_for_each_model_and_the_worse_sign():
         ("[" * 100_000, {}),
         ('{"schema_version": 9}', {"field": "schema_version", "value": 9}),
         (
-            '{"schema_version": 1, "kind": "linearity"}',
-            {"field": "kind", "value": "linearity", "allowed": "principal distortions"},
+            '{"schema_version": 1, "kind": "finite responses"}',
+            {"field": "kind", "value": "finite responses", "allowed": "principal distortions"},
         ),
         ('{"schema_version": 1, "kind": "principal distortions"}', {"remedy": "solve"}),
     ],
@@ -177,17 +165,17 @@ def test_what_is_no_result_is_refused(tmp_path, text, expected):
     ],
 )
 def test_arrays_that_are_not_what_they_say_are_refused(changed, tmp_path):
-    path = _linearity().to_json(tmp_path / "result.json")
+    path = _finite_responses().to_json(tmp_path / "result.json")
     data = json.loads(path.read_text(encoding="utf-8"))
-    data["ratios"] |= changed
+    data["sensitivities"] |= changed
     path.write_text(json.dumps(data), encoding="utf-8")
     with refused(file="result.json"):
-        geometry.Linearity.from_json(path)
+        geometry.FiniteResponses.from_json(path)
 
 
 def test_only_plain_data_and_arrays_are_written(tmp_path):
     with pytest.raises(TypeError, match="a complex cannot be written"):
-        dataclasses.replace(_linearity(), tolerance=1j).to_json(tmp_path / "a.json")
+        dataclasses.replace(_finite_responses(), dimension=1j).to_json(tmp_path / "a.json")
     assert not list(tmp_path.iterdir())
 
 

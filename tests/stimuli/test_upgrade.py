@@ -93,3 +93,42 @@ def test_principal_pairs_of_version_2_are_of_all_models(second_version):
     assert opened.log_ratios()["kind"].unique().tolist() == ["principal"]
     assert (second_version / "manifest.json").read_bytes() == before
     assert opened.is_known_as(hashlib.sha256(before).hexdigest())
+
+
+def test_a_set_with_a_check_of_linearity_shows_it_until_responses_are_there(first_version):
+    manifest = first_version / "manifest.json"
+    data = json.loads(manifest.read_text())
+    data["images"][0]["pairs"][0]["linearity"] = {
+        "amplitudes_rms": [0.002, 0.01],
+        "tolerance": 0.1,
+        "largest_rms": {"LN": [0.01, 0.01], "LG": [0.002, 0.0]},
+        "log_ratios": {"LN": [0.7, 0.7], "LG": [-1.4, None]},
+        "reversals": [0, 1],
+    }
+    manifest.write_text(json.dumps(data, indent=1), encoding="utf-8")
+    opened = StimulusSet.open(first_version)
+    pair = opened["cat"]["principal"]
+    assert pair.linearity.largest_rms["LG"] == (0.002, 0.0)
+    assert "LG 0.002 / <0.002" in opened.describe()
+    assert not opened.has_finite_responses
+    with refused(field="images.cat", remedy="pdpsych respond"):
+        opened.finite_responses()
+    # What is added later is a view of more, and wins.
+    rows = {"LN": [[0.002, 0.02]] * 2, "LG": [[0.001, 0.01]] * 2}
+    curves = [
+        {"pair": "principal", "distortion": n, "rms": [0.001, 0.01], "values": rows} for n in (1, 2)
+    ]
+    added = {
+        "schema_version": 1,
+        "image": "cat",
+        "arrays_sha256": data["files"]["arrays/cat.npz"],
+        "versions": {},
+        "dimension": 64,
+        "floors": {"LN": 0.0, "LG": 0.0},
+        "distortions": curves,
+    }
+    (first_version / "responses").mkdir()
+    (first_version / "responses" / "cat.json").write_text(json.dumps(added), encoding="utf-8")
+    assert StimulusSet.open(first_version) == opened
+    assert pair.linearity.amplitudes_rms == (0.002, 0.005, 0.00995)
+    assert opened.finite_responses()["cat", "principal", 2]["LG"].largest == pytest.approx(0.08)

@@ -240,3 +240,12 @@ def test_damaged_files_never_end_in_another_error(done):
     assert studies.check(done).problems == ()
     # The others fell into comments and the like.
     assert noticed > 20
+
+
+def test_damaged_responses_are_noticed(done):
+    (file,) = list(done.glob("stimuli/sets/*/responses/*.json"))[:1]
+    assert not studies.check(done).problems
+    file.write_text(file.read_text()[:100])
+    (problem,) = studies.check(done).problems
+    assert problem.file.endswith(file.name)
+    assert "pdpsych respond" in problem.remedy

@@ -10,6 +10,7 @@ from pdpsych.analysis.reporting.findings import Findings
 from pdpsych.analysis.reporting.markup import html_table, short
 from pdpsych.stimuli.log_ratios import log_ratio
 from pdpsych.stimuli.manifest import KINDS, Pair
+from pdpsych.stimuli.set_description import tried_contrasts
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -43,9 +44,11 @@ def stimuli(found: Findings) -> str:
 
 def linearity(found: Findings) -> str:
     """Say up to which amplitude the models are linear."""
-    checks = [
-        (image, pair.name, pair.linearity) for image, pair in _listed(found) if pair.linearity
+    held = [
+        (image, pair.name, found.opened[image][pair.name].linearity)
+        for image, pair in _listed(found)
     ]
+    checks = [(image, pair, check) for image, pair, check in held if check]
     if not checks:
         return ""
     rows = pd.DataFrame(
@@ -60,8 +63,7 @@ def linearity(found: Findings) -> str:
         "Largest RMS contrast up to which a model’s response is within "
         f"{100 * first.tolerance:g} % of what its sensitivity predicts, to distortion 1 / 2, and "
         "where the models keep the order of their log sensitivity ratios. Checked at "
-        f"{', '.join(f'{a:g}' for a in first.amplitudes_rms)}, both signs, on images that are not "
-        "clipped.",
+        f"{tried_contrasts([check for _, _, check in checks])}, both signs.",
     )
 
 

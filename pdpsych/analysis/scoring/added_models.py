@@ -15,34 +15,44 @@ from pdpsych.analysis.digests import json_sha256
 from pdpsych.common.documents import Schema
 from pdpsych.common.errors import InputError
 from pdpsych.common.results import Result
+from pdpsych.common.section import validate
 from pdpsych.common.terminal import progress_bar
+from pdpsych.displays.display import Display
+from pdpsych.experiments.experiment import Experiment
 from pdpsych.models.address import Address, representation_names
+from pdpsych.stimuli.calibration.calibration import Calibration
 from pdpsych.stimuli.log_ratios import nothing_seen
+from pdpsych.stimuli.responses.finite_response import FiniteResponse
+from pdpsych.stimuli.responses.response_file import DistortionResponses, ImageResponses, Key
 from pdpsych.stimuli.set_image import SetImage
 from pdpsych.stimuli.stimulus_set import StimulusSet
 
 if TYPE_CHECKING:
     from pdpsych.models import Representation
 
-SCHEMA = Schema("added model", 1, "score again: pdpsych score ANALYSIS.yaml --add-model ADDRESS")
+SCHEMA = Schema("added model", 2, "score again: pdpsych score ANALYSIS.yaml --add-model ADDRESS")
 ModelName = str | Mapping[str, Any] | Address
 
 
 @dataclass(frozen=True)
 class AddedModel:
-    """Sensitivities of one model to all distortions of a set.
+    """Sensitivities and responses of one model to all distortions of a set.
 
     Attributes
     ----------
     record
         Everything they depend on: the set, its floor and precision, the model, its noise and
-        preprocessing, the SHA-256 of its weights.
+        preprocessing, the SHA-256 of its weights, and the calibration whose frames it saw.
     sensitivities
         d(u), d(v) by image and pair.
+    responses
+        D(ε, ±α) by image, of each of its distortions: of what the calibration's display shows,
+        where the models of the set were asked that, else of s ± αε.
     """
 
     record: dict[str, Any]
     sensitivities: dict[str, dict[str, tuple[float, float]]]
+    responses: dict[str, tuple[DistortionResponses, ...]]
 
     @property
     def name(self) -> str:
@@ -109,6 +119,19 @@ class AddedModels(Result):
             raise unseen.within(file=self.stimulus_set.path, field=f"images.{row.image}.{row.pair}")
         return table.drop(columns=["u", "v"])
 
+    def finite_responses(self) -> dict[Key, dict[str, FiniteResponse]]:
+        """Return D(ε, ±α) by image, pair and number of the distortion, then by model.
+
+        As :func:`pdpsych.stimuli.shown_responses` does of the models of the set.
+        """
+        found: dict[Key, dict[str, FiniteResponse]] = {}
+        for image in self.stimulus_set:
+            for model in self.added:
+                for one in model.responses[image.name]:
+                    key = image.name, one.pair, one.distortion
+                    found.setdefault(key, {}).update(one.responses(image.dimension))
+        return found
+
     def models(self) -> dict[str, dict[str, Any]]:
         """Return what is known of each model: no part taken, its weights, surrogates if any."""
         return {
@@ -125,7 +148,7 @@ def add_models(
     write: bool = True,
     progress: bool = False,
 ) -> AddedModels:
-    """Return the sensitivities of other models to the distortions that people were shown.
+    """Return sensitivities and responses of other models to the distortions people were shown.
 
     What was found is kept under a hash of all it depends on, weights included, and not computed
     again. Needs the ``models`` extra.
@@ -164,16 +187,39 @@ def add_to(
     analysis: Analysis, models: Sequence[ModelName], field: str, write: bool, progress: bool
 ) -> AddedModels:
     """Return :func:`add_models`; ``field`` is what the caller calls the models in messages."""
-    stimulus_set = analysis.open_experiment().open_set()
+    experiment = analysis.open_experiment()
+    stimulus_set = experiment.open_set()
     cache = analysis.results / "added_models"
     try:
-        return _added(models, stimulus_set, cache, write, progress)
+        frames = _frames(experiment, stimulus_set)
+        return _added(models, stimulus_set, frames, cache, write, progress)
     except InputError as error:
         raise error.within(field=field) from None
 
 
+@dataclass(frozen=True)
+class _Frames:
+    """What people saw: a display and its calibration, whose frames the set's models saw too."""
+
+    display: Display
+    calibration: Calibration
+
+
+def _frames(experiment: Experiment, stimulus_set: StimulusSet) -> _Frames | None:
+    display = experiment.screen()
+    found = Calibration.of(stimulus_set, display)
+    if found is None or not found.has_finite_responses(stimulus_set):
+        return None
+    return _Frames(display, found)
+
+
 def _added(
-    models: Sequence[ModelName], stimulus_set: StimulusSet, cache: Path, write: bool, progress: bool
+    models: Sequence[ModelName],
+    stimulus_set: StimulusSet,
+    frames: _Frames | None,
+    cache: Path,
+    write: bool,
+    progress: bool,
 ) -> AddedModels:
     for name in representation_names(models):
         if name in stimulus_set.models:
@@ -181,11 +227,17 @@ def _added(
                 f"in the stimulus set {stimulus_set.name} already, and scored with it", value=name
             )
     loaded = _loaded(models, stimulus_set)
-    records = {model.name: _record(model, stimulus_set) for model in next(iter(loaded.values()))}
+    seen = None if frames is None else frames.calibration.sha256
+    records = {
+        model.name: _record(model, stimulus_set) | {"calibration_sha256": seen}
+        for model in next(iter(loaded.values()))
+    }
     known = {name: _cached(_file(cache, record), record) for name, record in records.items()}
     missing = [name for name, found in known.items() if found is None]
-    for name, values in _sensitivities(missing, loaded, stimulus_set, progress).items():
-        known[name] = made = AddedModel(records[name], values)
+    for name, (values, responses) in _found(
+        missing, loaded, stimulus_set, frames, progress
+    ).items():
+        known[name] = made = AddedModel(records[name], values, responses)
         if write:
             _keep(_file(cache, records[name]), made)
     return AddedModels(stimulus_set, [found for found in known.values() if found is not None])
@@ -240,46 +292,70 @@ def _cached(path: Path, record: dict[str, Any]) -> AddedModel | None:
         return None
     if data.get("record") != record:
         return None
-    found = {
-        image: {pair: (float(u), float(v)) for pair, (u, v) in pairs.items()}
-        for image, pairs in data["sensitivities"].items()
-    }
-    return AddedModel(record, found)
+    try:
+        found = {
+            image: {pair: (float(u), float(v)) for pair, (u, v) in pairs.items()}
+            for image, pairs in data["sensitivities"].items()
+        }
+        responses = {
+            image: tuple(validate(one, DistortionResponses, path) for one in each)
+            for image, each in data["responses"].items()
+        }
+    except (InputError, LookupError, TypeError, ValueError, AttributeError):
+        return None
+    return AddedModel(record, found, responses)
 
 
 def _keep(path: Path, model: AddedModel) -> None:
-    SCHEMA.write(path, vars(model))
+    responses = {
+        image: [one.model_dump(mode="json") for one in each]
+        for image, each in model.responses.items()
+    }
+    SCHEMA.write(path, vars(model) | {"responses": responses})
 
 
-def _sensitivities(
+Sensitivities = dict[str, dict[str, tuple[float, float]]]
+Responses = dict[str, tuple[DistortionResponses, ...]]
+
+
+def _found(
     names: list[str],
     loaded: dict[str, list[Representation]],
     stimulus_set: StimulusSet,
+    frames: _Frames | None,
     progress: bool,
-) -> dict[str, dict[str, dict[str, tuple[float, float]]]]:
-    """Return d(u), d(v) by model, image and pair; all models of an image at once."""
-    found: dict[str, dict[str, dict[str, tuple[float, float]]]] = {name: {} for name in names}
+) -> dict[str, tuple[Sensitivities, Responses]]:
+    """Return what is found of each model, by its name; all models of an image at once."""
+    found: dict[str, tuple[Sensitivities, Responses]] = {name: ({}, {}) for name in names}
     if not names:
         return found
     with progress_bar(len(stimulus_set), "image", progress) as bar:
         for image in stimulus_set:
             chosen = [model for model in loaded[image.encoding] if model.name in found]
-            values = _at_image(chosen, stimulus_set, image)
+            values, responses = _at_image(chosen, stimulus_set, image, frames)
             for name, both in zip((m.name for m in chosen), values, strict=True):
                 pairs = zip(image.with_rivals, both.tolist(), strict=True)
-                found[name][image.name] = {pair.name: (u, v) for pair, (u, v) in pairs}
+                found[name][0][image.name] = {pair.name: (u, v) for pair, (u, v) in pairs}
+                found[name][1][image.name] = tuple(
+                    one.of_model(name) for one in responses.distortions
+                )
             bar.update()
     return found
 
 
 def _at_image(
-    models: list[Representation], stimulus_set: StimulusSet, image: SetImage
-) -> np.ndarray:
-    """Return sensitivities to the distortions of an image, (models, pairs, 2)."""
+    models: list[Representation],
+    stimulus_set: StimulusSet,
+    image: SetImage,
+    frames: _Frames | None,
+) -> tuple[np.ndarray, ImageResponses]:
+    """Return sensitivities to the distortions of an image, (models, pairs, 2), and responses."""
     import torch
 
-    from pdpsych.geometry import LocalGeometry
+    from pdpsych.geometry import LocalGeometry, finite_responses_at
     from pdpsych.models import check_derivatives
+    from pdpsych.stimuli.calibration.shown_responses import shown_responses_of
+    from pdpsych.stimuli.generation.image_responses import responses_of
 
     like = {"dtype": getattr(torch, _precision(stimulus_set))}
     like["device"] = "cuda" if torch.cuda.is_available() else "cpu"
@@ -288,8 +364,16 @@ def _at_image(
     distortions = np.stack([pair.distortion(n) for pair in pairs for n in (1, 2)])
     try:
         local = LocalGeometry(models, base, floor=stimulus_set.manifest.floor)
-        values = local.sensitivities(local.block(distortions))
-        check_derivatives(models, base, distortions=local.block(distortions[:2]))
+        block = local.block(distortions)
+        check_derivatives(models, base, distortions=block[:2])
+        if frames is None:
+            found = finite_responses_at(local, block)
+            values = found.sensitivities
+            responses = responses_of(image.entry, image.arrays_sha256, found)
+        else:
+            values = local.sensitivities(block)
+            own = [c for c in frames.calibration.conditions if c.image == image.name]
+            responses = shown_responses_of(image, frames.display, local, own)
     except InputError as error:
         raise error.within(field=f"images.{image.name}") from None
-    return values.reshape(len(models), len(pairs), 2)
+    return values.reshape(len(models), len(pairs), 2), responses

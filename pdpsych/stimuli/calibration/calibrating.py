@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from pdpsych.common.errors import InputError
+from pdpsych.common.rounding import rounded, rounded_down
 from pdpsych.common.section import load
 from pdpsych.common.terminal import progress_bar
 from pdpsych.common.versions import versions
@@ -31,6 +32,7 @@ from pdpsych.stimuli.calibration.doubts import (
     set_warnings,
     share_above,
 )
+from pdpsych.stimuli.responses.response_file import ImageResponses
 from pdpsych.stimuli.set_image import SetImage
 from pdpsych.stimuli.stimulus_set import StimulusSet
 from pdpsych.stimuli.thresholds import expected_thresholds
@@ -38,8 +40,6 @@ from pdpsych.stimuli.thresholds import expected_thresholds
 # Amplitudes tried in each factor of ten, and bisections of what lies beside the range.
 _A_DECADE = 3
 _BISECTIONS = 2
-# Digits that are kept of every number: those behind differ from machine to machine.
-_DIGITS = 7
 
 Key = tuple[str, str, int]
 Thresholds = Mapping[str, Mapping[Key, float]]
@@ -67,8 +67,8 @@ def calibrate(
     threshold_rms
         Geometric mean over the set of the thresholds to expect, in RMS contrast.
     models
-        Also ask the models of the set how sensitive they are to the distortions as shown: needs
-        torch, and their weights.
+        Also ask the models of the set how sensitive they are to the distortions as shown, and
+        what they respond to them by amplitude: needs torch, and their weights.
     progress
         Show a progress bar.
 
@@ -110,10 +110,13 @@ def calibrate(
             for found in _image(image, screen, max_clipped, thresholds):
                 conditions.append(found)
                 bar.update()
+    responses: tuple[ImageResponses, ...] = ()
+    losses: tuple[str, ...] = ()
     if models:
-        from pdpsych.stimuli.calibration.sensitivities import with_sensitivities
+        from pdpsych.stimuli.calibration.sensitivities import seen_by_models
 
-        conditions = with_sensitivities(opened, screen, conditions)
+        seen = seen_by_models(opened, screen, conditions)
+        conditions, responses, losses = list(seen.conditions), seen.responses, seen.warnings
     ppd = screen.pixels_per_degree
     made = Calibration(
         schema_version=SCHEMA.version,
@@ -124,11 +127,12 @@ def calibrate(
         versions=versions("numpy", "torch") if models else versions("numpy"),
         max_clipped=max_clipped,
         threshold_rms=threshold_rms,
-        pixels_per_degree=None if ppd is None else _rounded(ppd),
+        pixels_per_degree=None if ppd is None else rounded(ppd),
         conditions=tuple(conditions),
         warnings=set_warnings(opened, screen),
+        model_warnings=losses,
     )
-    return write(made, opened.path)
+    return write(made, opened.path, responses)
 
 
 def _check_size(opened: StimulusSet, display: Display) -> None:
@@ -179,7 +183,7 @@ class _Scene:
 
     def step(self, amplitude: float) -> TriedAmplitude:
         """Return what becomes of an amplitude."""
-        amplitude = _rounded(amplitude)
+        amplitude = rounded(amplitude)
         signs = [
             agreement(
                 self.base,
@@ -191,7 +195,7 @@ class _Scene:
             )
             for sign in (1, -1)
         ]
-        gains = [_rounded(found.realised / amplitude) for found in signs]
+        gains = [rounded(found.realised / amplitude) for found in signs]
         numbers = {
             "gain": sum(gains) / 2,
             "worst_gain": max(gains, key=lambda gain: abs(gain - 1)),
@@ -200,8 +204,8 @@ class _Scene:
             "draw_cosine": min(found.draw_cosine for found in signs),
             "clipped": max(found.clipped for found in signs),
         }
-        rounded = {name: _rounded(number) for name, number in numbers.items()}
-        return TriedAmplitude(amplitude=amplitude, **rounded)
+        kept = {name: rounded(number) for name, number in numbers.items()}
+        return TriedAmplitude(amplitude=amplitude, **kept)
 
     def candela(self, amplitude: float) -> float | None:
         """Return the RMS of the luminance difference of an amplitude, in cd/m²."""
@@ -222,20 +226,20 @@ def _condition(
     base, ε = scene.base, scene.distortion
     most = largest_amplitude(base, ε, max_clipped)
     # A distortion of fewer pixels than may clip: until its largest pixel spans the gamut.
-    most = _rounded_down(most if np.isfinite(most) else float(1 / np.abs(ε).max()))
+    most = rounded_down(most if np.isfinite(most) else float(1 / np.abs(ε).max()))
     steps = _steps(scene.step, lowest, most)
     ends = _faithful(steps)
     small = scene.candela(most / 100) if most else None
     ppd = scene.display.pixels_per_degree
     measures = {
-        "inside_gamut": _rounded_down(min(largest_amplitude(base, ε, 0.0), most)),
+        "inside_gamut": rounded_down(min(largest_amplitude(base, ε, 0.0), most)),
         "most": most,
         "smallest": steps[ends[0]].amplitude if ends else None,
         "largest": steps[ends[1]].amplitude if ends else None,
-        "candela": None if small is None else _rounded(small / (most / 100)),
-        "above_eye": None if ppd is None else _rounded(share_above(ε, EYE_LIMIT / ppd)),
+        "candela": None if small is None else rounded(small / (most / 100)),
+        "above_eye": None if ppd is None else rounded(share_above(ε, EYE_LIMIT / ppd)),
     }
-    finite = {m: _rounded(t[key]) if np.isfinite(t[key]) else None for m, t in thresholds.items()}
+    finite = {m: rounded(t[key]) if np.isfinite(t[key]) else None for m, t in thresholds.items()}
     found = ConditionCalibration(
         image=key[0],
         pair=key[1],
@@ -278,14 +282,3 @@ def _faithful(steps: Sequence[TriedAmplitude]) -> tuple[int, int] | None:
         elif best is None or i - first > best[1] - best[0]:
             best = first, i
     return best if best and best[1] > best[0] else None
-
-
-def _rounded(value: float) -> float:
-    """Return a number with the digits that are kept."""
-    return float(f"{value:.{_DIGITS}g}")
-
-
-def _rounded_down(value: float) -> float:
-    """Return a limit, at least 0, with the digits that are kept, and not above what it was."""
-    rounded = _rounded(value)
-    return rounded if rounded <= value else _rounded(rounded * (1 - 10.0 ** (1 - _DIGITS)))

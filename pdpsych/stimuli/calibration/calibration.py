@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
+from pydantic import SerializerFunctionWrapHandler, model_serializer
 
 from pdpsych.common import tables
 from pdpsych.common.documents import Schema
@@ -28,6 +31,10 @@ from pdpsych.stimuli.calibration.condition import (
     TriedAmplitude,
 )
 from pdpsych.stimuli.log_ratios import log_ratio_table
+from pdpsych.stimuli.responses.finite_response import FiniteResponse
+from pdpsych.stimuli.responses.response_file import FOLDER as RESPONSES
+from pdpsych.stimuli.responses.response_file import ImageResponses, Key, response_path
+from pdpsych.stimuli.responses.set_responses import open_responses
 from pdpsych.stimuli.stimulus_set import StimulusSet
 
 if TYPE_CHECKING:
@@ -65,6 +72,8 @@ class Calibration(Result, Section):
         One for each distortion, those of rivals too; figures and descriptions leave these out.
     warnings
         What is not as it should be with the set as a whole.
+    model_warnings
+        Which pairs separate the models less as they are shown, where the models were asked.
 
     Examples
     --------
@@ -93,6 +102,13 @@ class Calibration(Result, Section):
     pixels_per_degree: float | None
     conditions: tuple[ConditionCalibration, ...]
     warnings: tuple[str, ...] = ()
+    model_warnings: tuple[str, ...] = ()
+
+    @model_serializer(mode="wrap")
+    def _plain(self, plain: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        # Without such warnings nothing is new to pdpsych 0.1.0.
+        found: dict[str, Any] = plain(self)
+        return {key: v for key, v in found.items() if key != "model_warnings" or v}
 
     @classmethod
     def all_of(cls, stimulus_set: StimulusSet) -> list[Calibration]:
@@ -130,7 +146,7 @@ class Calibration(Result, Section):
     @property
     def sha256(self) -> str:
         """Identity of what can be shown: not of when it was found, nor of what models see."""
-        found = self.model_dump(mode="json", exclude={"created", "versions"})
+        found = self.model_dump(mode="json", exclude={"created", "versions", "model_warnings"})
         for condition in found["conditions"]:
             del condition["sensitivities"]
         return hashlib.sha256(json.dumps(found, sort_keys=True).encode()).hexdigest()
@@ -199,6 +215,27 @@ class Calibration(Result, Section):
         """
         shown = self.sensitivities(stimulus_set, rivals=rivals)
         return log_ratio_table(shown, stimulus_set.path)
+
+    def has_finite_responses(self, stimulus_set: StimulusSet) -> bool:
+        """Return whether the models of ``stimulus_set`` were asked what they respond to frames."""
+        return all(response_path(self.folder, i).is_file() for i in stimulus_set.images)
+
+    def finite_responses(
+        self, stimulus_set: StimulusSet
+    ) -> Mapping[Key, Mapping[str, FiniteResponse]]:
+        """Return D(ε, ±α) of what the display shows, by image, pair and number, then by model.
+
+        As :meth:`pdpsych.stimuli.StimulusSet.finite_responses` of ``stimulus_set``, the set that
+        it is of; but amplitudes are realised ones, also of frames that are clipped.
+
+        Raises
+        ------
+        InputError
+            If the models were not asked; with the command that does. If a file is damaged or of
+            another calibration, when it is read.
+        """
+        remedy = f"run: pdpsych calibrate {stimulus_set.path} --display FILE --models"
+        return open_responses(self.folder, stimulus_set, remedy, self.sha256)
 
     @property
     def without_rivals(self) -> tuple[ConditionCalibration, ...]:
@@ -269,7 +306,7 @@ class Calibration(Result, Section):
         for c in own:
             for note in (*c.problems, *c.warnings):
                 notes.setdefault(note, []).append(c.name)
-        lines += [f"warning: {note}" for note in self.warnings]
+        lines += [f"warning: {note}" for note in (*self.warnings, *self.model_warnings)]
         return "\n".join([*lines, *(f"{', '.join(who)}: {note}" for note, who in notes.items())])
 
     def plot(self) -> Figure:
@@ -345,13 +382,19 @@ def read(path: Path) -> Calibration:
     return calibration
 
 
-def write(calibration: Calibration, stimulus_set: Path) -> Calibration:
+def write(
+    calibration: Calibration, stimulus_set: Path, responses: Sequence[ImageResponses] = ()
+) -> Calibration:
     """Write a calibration and its table into the folder of its set, and return it.
 
-    ``calibration.json`` is replaced last and at once; nothing else is read again.
+    ``calibration.json`` is replaced last and at once; nothing else is read again. Responses of the
+    calibration before are removed, as its sensitivities are.
     """
-    folder = stimulus_set / FOLDER / calibration.display
+    folder, sha256 = stimulus_set / FOLDER / calibration.display, calibration.sha256
     with locked(folder, _WRITTEN):
+        shutil.rmtree(folder / RESPONSES, ignore_errors=True)
+        for found in responses:
+            found.model_copy(update={"calibration_sha256": sha256}).write(folder)
         write_text(folder / "conditions.csv", tables.to_csv(calibration.table(rivals=True)))
         SCHEMA.write(folder / FILE, calibration.model_dump(mode="json"))
         return read(folder / FILE)

@@ -43,6 +43,7 @@ from pdpsych.stimuli.manifest import (
     write_manifest,
 )
 from pdpsych.stimuli.recipe import Recipe
+from pdpsych.stimuli.responses.response_file import FOLDER
 from pdpsych.stimuli.scree import draw_scree
 from pdpsych.stimuli.space_files import space_digests
 from pdpsych.stimuli.stimulus_set import StimulusSet
@@ -305,11 +306,10 @@ def _found(plan: _Plan) -> dict[Unit, UnitRecord | None]:
 
 def _link(plan: _Plan, records: Mapping[Unit, UnitRecord], part: Path) -> None:
     """Put the files of all units into one folder, without a copy where links are possible."""
-    for name in ("arrays", "previews"):
-        (part / name).mkdir()
     for unit, record in records.items():
         for file in record.files:
             source = plan.folder / unit.digest / file
+            (part / file).parent.mkdir(exist_ok=True)
             try:
                 os.link(source, part / file)
             except OSError:
@@ -329,7 +329,12 @@ def _write_manifest(plan: _Plan, records: Sequence[UnitRecord], part: Path) -> N
         models=tuple(r.name for r in plan.representations),
         representations=tuple(plan.representations),
         images=tuple(record.image for record in records),
-        files={file: sha256 for record in records for file, sha256 in record.files.items()}
+        files={
+            file: sha256
+            for record in records
+            for file, sha256 in record.files.items()
+            if not file.startswith(f"{FOLDER}/")
+        }
         | draw_scree([record.image for record in records], part),
     )
     write_manifest(part, manifest)

@@ -27,11 +27,11 @@ from pdpsych.common.files.digests import digest, file_sha256
 from pdpsych.common.files.parsing import read_json
 from pdpsych.common.section import Section, validate
 from pdpsych.geometry.memory import is_out_of_memory
+from pdpsych.stimuli.generation.image_responses import responses_of
 from pdpsych.stimuli.generation.pairs import MadePair, PairMaker, allowed_distortions, asked_of
 from pdpsych.stimuli.images import BaseImage
 from pdpsych.stimuli.manifest import (
     ImageEntry,
-    LinearityCheck,
     PaddingCheck,
     Pair,
     RepresentationRecord,
@@ -207,7 +207,7 @@ def reason(error: Exception) -> str:
 
 
 def _make_image(part: Path, recipe: Recipe, device: str, unit: Unit, step: OnStep) -> ImageEntry:
-    """Write the arrays and previews of an image and return its entry."""
+    """Write the files of an image and return its entry."""
     image = unit.image
     pixels = image.pixels(recipe.preprocess)
     tensor = to_tensor(pixels, recipe, device)
@@ -218,25 +218,27 @@ def _make_image(part: Path, recipe: Recipe, device: str, unit: Unit, step: OnSte
     made = [pair for distortion in recipe.distortions for pair in maker.make(distortion)]
     # What is stored is float32: sensitivities are to that, not to what the solver held.
     stored = torch.stack([pair.distortions for pair in made]).to("cpu", torch.float32)
-    values = local.sensitivities(stored.flatten(0, 1).to(tensor))
-    checks = _linearity(local, stored, recipe)
+    block = stored.flatten(0, 1).to(tensor)
+    finite = None if recipe.linearity is None else geometry.finite_responses_at(local, block)
+    values = finite.sensitivities if finite else local.sensitivities(block)
     paddings = _padding(local, made, stored)
     # The memory of the linearisations is given back before that in float64 is asked for.
     names = local.names
     del local, maker
     derivatives = _derivatives(loaded, tensor, made, stored)
     pairs = tuple(
-        _entry(pair, dict(zip(names, both.tolist(), strict=True)), check, padding)
-        for pair, both, check, padding in zip(
-            made, np.split(values, len(made), axis=1), checks, paddings, strict=True
+        _entry(pair, dict(zip(names, both.tolist(), strict=True)), padding)
+        for pair, both, padding in zip(
+            made, np.split(values, len(made), axis=1), paddings, strict=True
         )
     )
-    _write_arrays(part / array_file(image.name), pixels, stored.numpy())
+    arrays = part / array_file(image.name)
+    _write_arrays(arrays, pixels, stored.numpy())
     rivals = {pair.name: pair.rival_of for pair in made}
     encoding = recipe.preprocess.encoding
     write_previews(part, image.name, pixels, stored.numpy(), rivals, encoding)
     channels, height, width = pixels.shape
-    return ImageEntry(
+    entry = ImageEntry(
         name=image.name,
         source=image.source,
         source_sha256=image.sha256,
@@ -245,12 +247,14 @@ def _make_image(part: Path, recipe: Recipe, device: str, unit: Unit, step: OnSte
         pairs=pairs,
         derivatives=derivatives,
     )
+    if finite:
+        responses_of(entry, file_sha256(arrays), finite).write(part)
+    return entry
 
 
 def _entry(
     made: MadePair,
     values: dict[str, list[float]],
-    linearity: LinearityCheck | None,
     padding: PaddingCheck | None,
 ) -> Pair:
     """Return what the manifest says of a pair with sensitivities d(u), d(v) of the models."""
@@ -262,31 +266,8 @@ def _entry(
         rival_of=made.rival_of,
         sensitivities=sensitivities,
         certificate=made.certificate,
-        linearity=linearity,
         padding=padding,
     )
-
-
-def _linearity(
-    local: geometry.LocalGeometry, stored: Tensor, recipe: Recipe
-) -> list[LinearityCheck | None]:
-    """Return the check of each pair (P, 2, C, H, W), or None for each if it is switched off."""
-    if recipe.linearity is None:
-        return [None] * len(stored)
-    rms = recipe.linearity.amplitudes_rms
-    amplitudes = np.sqrt(local.dimension) * np.array(rms)
-    found = geometry.linearity_at(local, stored.flatten(0, 1), amplitudes)
-    largest = np.array([0.0, *rms])[found.steps]
-    return [
-        LinearityCheck(
-            amplitudes_rms=rms,
-            tolerance=found.tolerance,
-            largest_rms=dict(zip(found.names, largest[:, u : u + 2].tolist(), strict=True)),
-            log_ratios=dict(zip(found.names, _finite(found.log_ratios(u, u + 1).T), strict=True)),
-            reversals=found.reversals(u, u + 1).tolist(),
-        )
-        for u in range(0, 2 * len(stored), 2)
-    ]
 
 
 def _derivatives(

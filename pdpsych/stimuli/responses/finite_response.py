@@ -31,6 +31,8 @@ class FiniteResponse:
         allows. None where it allows nothing.
     values
         D of +α and of −α, (2, A).
+    ended
+        Why nothing is known of larger amplitudes that could be shown, empty if they are none.
 
     Examples
     --------
@@ -48,6 +50,7 @@ class FiniteResponse:
 
     amplitudes: Floats
     values: Floats
+    ended: str = ""
 
     @property
     def largest(self) -> float:
@@ -59,7 +62,7 @@ class FiniteResponse:
         return self._interpolated(np.asarray(amplitudes, dtype=float), self._gains[sign])
 
     def mean(self, amplitudes: ArrayLike) -> Floats:
-        """Return D̄, the root of the mean of D² over both signs."""
+        """Return D̄ of ``amplitudes``, the root of the mean of D² over both signs."""
         return np.sqrt((self.at(amplitudes, 1) ** 2 + self.at(amplitudes, -1) ** 2) / 2)
 
     def first_crossing(self, level: float) -> float:

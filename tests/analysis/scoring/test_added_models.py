@@ -8,6 +8,7 @@ from refusals import refused
 from pdpsych import geometry, models
 from pdpsych.analysis import add_models, fit, open_analysis, score
 from pdpsych.analysis.scoring import added_models
+from pdpsych.stimuli import Calibration, calibrate
 
 MODULE = """
 import torch
@@ -166,3 +167,45 @@ def test_without_torch_the_missing_extra_is_named(fresh, monkeypatch):
     monkeypatch.setattr(builtins, "__import__", without_torch)
     with refused(field="models", remedy="pip install 'pdpsych[models]'"):
         add_models(fresh, ["LGG"])
+
+
+def test_responses_by_amplitude_come_with_the_sensitivities(fresh, stimulus_set):
+    added = add_models(fresh, ["LGG", "identity"])
+    found = added.finite_responses()
+    assert len(found) == sum(2 * len(image.with_rivals) for image in stimulus_set)
+    for (image, pair, number), responses in found.items():
+        assert list(responses) == ["LGG", "identity"]
+        floored = (1 + stimulus_set.manifest.floor**2) ** 0.5
+        linear = responses["identity"].amplitudes * floored
+        np.testing.assert_allclose(responses["identity"].values, [linear, linear], rtol=1e-3)
+        sensitivity = added.added[0].sensitivities[image][pair][number - 1]
+        smallest = responses["LGG"].amplitudes[0]
+        assert responses["LGG"].mean(smallest) == pytest.approx(sensitivity * smallest, rel=1e-2)
+    again = add_models(fresh, ["LGG", "identity"]).finite_responses()
+    key = next(iter(found))
+    assert (again[key]["LGG"].values == found[key]["LGG"].values).all()
+
+
+def test_a_model_kept_by_an_earlier_version_is_asked_again(fresh):
+    first = add_models(fresh, ["LGG"])
+    (path,) = kept(fresh)
+    data = json.loads(path.read_text())
+    del data["responses"]
+    path.write_text(json.dumps(data | {"schema_version": 1}))
+    assert add_models(fresh, ["LGG"]) == first
+    assert json.loads(path.read_text())["schema_version"] == 2
+
+
+def test_where_the_models_of_the_set_saw_frames_added_ones_do(fresh, monkeypatch):
+    experiment = open_analysis(fresh).open_experiment()
+    opened, display = experiment.open_set(), experiment.screen()
+    plain = add_models(fresh, ["identity"], write=False)
+    calibration = Calibration.of(opened, display) or calibrate(opened, display)
+    monkeypatch.setattr(Calibration, "has_finite_responses", lambda *_: True)
+    seen = add_models(fresh, ["identity"], write=False)
+    assert seen.added[0].record["calibration_sha256"] == calibration.sha256
+    for condition in calibration.conditions:
+        key = condition.image, condition.pair, condition.distortion
+        largest = seen.finite_responses()[key]["identity"].largest
+        assert largest <= condition.most
+        assert largest > plain.finite_responses()[key]["identity"].largest

@@ -78,28 +78,44 @@ def test_stored_sensitivities_are_those_of_the_stored_distortions(made):
                 np.testing.assert_allclose(stored, d, rtol=1e-5)
 
 
-def test_stored_linearity_is_that_of_the_stored_distortions(made):
-    amplitudes = (0.002, 0.005, 0.01, 0.02, 0.05)
+def test_stored_responses_are_those_of_the_stored_distortions(made):
     representations = models.load(made.models)
+    stored = made.finite_responses()
+    assert len(stored) == len(set(stored)) == 20
     for pair in made["coffee"].pairs:
-        both = np.stack([made["coffee"][pair.name].distortion(n) for n in (1, 2)])
-        found = geometry.linearity(
-            representations, made["coffee"].base, both, 32 * np.array(amplitudes), floor=0.03
-        )
-        stored = pair.linearity
-        assert stored.amplitudes_rms == amplitudes
-        assert stored.tolerance == 0.1
-        for i, model in enumerate(made.models):
-            np.testing.assert_allclose(stored.largest_rms[model], found.largest[i] / 32)
-            np.testing.assert_allclose(
-                stored.log_ratios[model], found.log_ratios()[:, i], atol=1e-4
-            )
-        np.testing.assert_array_equal(stored.reversals, found.reversals())
-    # Small enough distortions have the local log ratios.
-    local = made.log_ratios().set_index(["image", "pair", "model"])["log_ratio"]
-    principal = made["coffee"].pairs[0]
-    for model, ratios in principal.linearity.log_ratios.items():
-        assert ratios[0] == pytest.approx(local["coffee", "principal", model], abs=0.1)
+        both = np.stack([pair.u, pair.v])
+        found = geometry.finite_responses(representations, made["coffee"].base, both, floor=0.03)
+        for number, curves in enumerate(found.curves, start=1):
+            for model, values in zip(made.models, curves.values, strict=True):
+                response = stored["coffee", pair.name, number][model]
+                np.testing.assert_allclose(response.amplitudes, curves.amplitudes, rtol=2e-6)
+                np.testing.assert_allclose(response.values, values, rtol=1e-4)
+                assert response.ended == ""
+
+
+def test_responses_are_linear_where_they_are_small(made):
+    local = made.sensitivities().set_index(["image", "pair", "distortion", "model"])["sensitivity"]
+    for key, responses in made.finite_responses().items():
+        for model, response in responses.items():
+            small = response.amplitudes[0]
+            assert response.mean(small) == pytest.approx(small * local[(*key, model)], rel=0.01)
+            assert response.largest <= 32
+
+
+def test_the_linearity_check_is_a_view_of_the_responses(made):
+    pair, responses = made["coffee"]["principal"], made.finite_responses()
+    check = pair.linearity
+    assert pair.entry.linearity is None
+    assert check.amplitudes_rms[:3] == (0.002, 0.005, 0.01)
+    alphas = 32 * np.array(check.amplitudes_rms)
+    for model, ratios in check.log_ratios.items():
+        u, v = (responses["coffee", "principal", n][model] for n in (1, 2))
+        np.testing.assert_allclose(ratios, np.log(u.mean(alphas) / v.mean(alphas)))
+        linear = pair.sensitivities[model][0] * alphas
+        errors = [np.abs(u.at(alphas, sign) / linear - 1) for sign in (1, -1)]
+        within = np.max(errors, axis=0) <= 0.1
+        count = len(within) if within.all() else int(np.argmin(within))
+        assert check.largest_rms[model][0] == pytest.approx([0, *check.amplitudes_rms][count])
 
 
 def test_stored_padding_is_that_of_the_stored_distortions(made):
@@ -123,40 +139,47 @@ def test_stored_padding_is_that_of_the_stored_distortions(made):
 
 
 def test_the_linearity_check_can_be_chosen_and_switched_off(tmp_path):
-    text = "images: [{sample: cat}]\npreprocess: {size: 32}\nmodels: [identity, LN]\n"
-    text += "distortions: [{kind: random}]\n"
+    text = "images: [{sample: cat}]\npreprocess: {size: 32, range: [0.3, 0.7]}\n"
+    text += "models: [identity, LN]\ndistortions: [{kind: random}]\n"
     chosen = stimuli.generate(
         _recipe(tmp_path, text + "linearity: {amplitudes_rms: [0.01, 3]}\n"),
         out=tmp_path / "chosen",
     )
     (pair,) = chosen["cat"].pairs
-    assert pair.linearity.amplitudes_rms == (0.01, 3.0)
-    assert pair.linearity.largest_rms["identity"] == (3.0, 3.0)
-    assert "within 10 % of linear, for ε₁ / ε₂, of 0.01, 3:" in chosen.describe()
+    first, last = pair.linearity.amplitudes_rms
+    largest = min(r["identity"].largest for r in chosen.finite_responses().values()) / 32
+    assert first == 0.01
+    assert 0.99 * largest < last <= largest
+    assert pair.linearity.largest_rms["identity"] == pytest.approx((last, last))
+    assert f"within 10 % of linear, for ε₁ / ε₂, of 0.01, {last:g}:" in chosen.describe()
     off = stimuli.generate(_recipe(tmp_path, text + "linearity: null\n"), out=tmp_path / "off")
     assert off["cat"].pairs[0].linearity is None
+    assert not (off.path / "responses").exists()
     assert "of linear" not in off.describe()
 
 
 class Root(torch.nn.Module):
     def forward(self, batch):
-        return batch.sqrt()
+        return (batch - 0.29).sqrt()
 
 
-def test_a_response_that_is_not_a_number_leaves_a_gap(tmp_path, monkeypatch):
-    """Images are not clipped for the check; the set is made all the same."""
+def test_a_response_that_is_not_a_number_ends_a_curve(tmp_path, monkeypatch):
+    """The set is made all the same."""
     early, root = models.load(["LN"]), models.from_module(Root(), [""], "root")
     monkeypatch.setattr(models, "load", lambda *_, **__: [*early, *root])
-    text = "images: [{sample: cat}]\npreprocess: {size: 32, range: [0.2, 0.8]}\n"
+    text = "images: [{sample: cat}]\npreprocess: {size: 32, range: [0.3, 0.7]}\n"
     text += "models: [LN, LG]\ndistortions: [{kind: random}]\n"
-    text += "linearity: {amplitudes_rms: [0.001, 1]}\n"
+    text += "linearity: {amplitudes_rms: [0.001, 0.05]}\n"
     opened = stimuli.generate(_recipe(tmp_path, text))
+    responses = opened.finite_responses()["cat", "random-1", 1]
+    assert "its response is not finite" in responses["root/"].ended
+    assert responses["root/"].largest < responses["LN"].largest
     check = opened["cat"].pairs[0].linearity
-    assert check.log_ratios["root/"][1] is None
+    assert check.log_ratios["root/"][-1] is None
     assert None not in check.log_ratios["LN"]
     assert check.largest_rms["root/"] == (0.001, 0.001)
-    assert check.reversals[1] == 1
-    assert "reversed: 1 at 1" in opened.describe()
+    assert check.reversals[-1] == 1
+    assert "reversed: 1 at 0.05" in opened.describe()
 
 
 def test_pairs_separate_the_models_they_are_meant_to(made):
@@ -185,7 +208,10 @@ def test_the_manifest_tells_how_the_set_was_made(made):
     assert manifest.representations[0].noise == "Gaussian"
     assert manifest.representations[0].architecture == "LN"
     files = {str(f.relative_to(made.path)) for f in made.path.rglob("*") if f.is_file()}
-    assert files - {"manifest.json"} == set(manifest.files)
+    # What follows from the rest is not part of the set's identity.
+    responses = {f"responses/{image}.json" for image in made.images}
+    assert files - {"manifest.json"} - responses == set(manifest.files)
+    assert responses < files
 
 
 def test_previews_are_pictures_of_the_base_images(made):

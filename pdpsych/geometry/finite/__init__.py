@@ -1,0 +1,1 @@
+"""Responses to distortions that are not small."""

@@ -1,0 +1,59 @@
+"""The models of a set that is there, built again as they were when it was made."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pdpsych import models
+from pdpsych.common.errors import InputError
+from pdpsych.common.section import validate
+from pdpsych.stimuli.generation.unit import representations
+from pdpsych.stimuli.recipe import Recipe
+from pdpsych.stimuli.stimulus_set import StimulusSet
+
+
+def rebuilt(opened: StimulusSet, remedy: str = "") -> tuple[Recipe, list[models.Representation]]:
+    """Return the recipe of a set and its models.
+
+    Files that the recipe names are looked for where it is when the set is at its usual place,
+    ``sets/NAME`` beside it.
+
+    Parameters
+    ----------
+    opened
+        The set.
+    remedy
+        What to do where a set does not say how its models are built.
+
+    Raises
+    ------
+    InputError
+        If a model cannot be built again as it was when the set was made.
+    """
+    if "models" not in opened.manifest.recipe:
+        raise InputError(
+            "the set was made of arrays, and does not say how its models are built",
+            file=opened.path,
+            field="models",
+            remedy=remedy,
+        )
+    recipe = validate(opened.manifest.recipe, Recipe, f"{opened.path}: recipe")
+    recipe._file = opened.path.resolve().parent.with_name("recipe.yaml")
+    loaded = representations(recipe, recipe.device)
+    _check_weights(opened, loaded)
+    return recipe, loaded
+
+
+def _check_weights(opened: StimulusSet, loaded: Sequence[models.Representation]) -> None:
+    recorded = {r.name: r.weights_sha256 for r in opened.manifest.representations}
+    for representation in loaded:
+        weights = representation.origin.weights_sha256
+        if recorded.get(representation.name, weights) != weights:
+            raise InputError(
+                f"the model has other weights here ({weights[:12]}…) than when the set was made "
+                f"({recorded[representation.name][:12]}…)",
+                file=opened.path,
+                field="models",
+                value=representation.name,
+                remedy="generate the set again",
+            )
