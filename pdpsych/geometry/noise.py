@@ -11,7 +11,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Protocol
+from typing import Protocol, cast
 
 import torch
 from torch import Tensor
@@ -28,6 +28,9 @@ ASYMMETRY = 1e-6
 
 class NoiseModel(Protocol):
     """What the geometry asks of a noise model, at a base response r of shape (R,).
+
+    One whose noise depends on the response may have ``stabilised(base, response)`` as
+    :class:`Poisson` has; without, the noise of the base response counts at all responses.
 
     Examples
     --------
@@ -211,6 +214,10 @@ class Poisson:
         """Divide by the square root of the mean."""
         return cotangents / self._root(response)
 
+    def stabilised(self, base: Tensor, response: Tensor) -> Tensor:
+        """Return 2√r − 2√base of responses r, (B, R)."""
+        return 2 * (self._root(response) - self._root(base))
+
     def _root(self, response: Tensor) -> Tensor:
         _refuse_negative(response, "a mean of Poisson noise", "tap a layer behind a rectifier")
         return response.clamp_min(self.smallest).sqrt()
@@ -258,8 +265,24 @@ class ResponseVariance:
         means, variances = cotangents.chunk(2, dim=1)
         return means * of_mean + variances * of_variance
 
+    def stabilised(self, base: Tensor, response: Tensor) -> Tensor:
+        """Return (r − base)/√mean of both variances, then log(V(r)/V(base))/√2, (B, 2R).
+
+        The second is the distance, in Fisher information, of two variances about one mean.
+        """
+        variance = self._checked(response, self.variance(response))
+        at_base = self._checked(base, self.variance(base))
+        means = (response - base) * ((variance + at_base) / 2).rsqrt()
+        return torch.cat([means, (variance / at_base).log() / math.sqrt(2)], dim=1)
+
     def _weights(self, response: Tensor) -> tuple[Tensor, Tensor]:
         values, pullback = torch.func.vjp(self.variance, response)[:2]
+        self._checked(response, values)
+        # V is elementwise, so the sum over its rows is V' itself.
+        (slopes,) = pullback(torch.ones_like(values))
+        return values.rsqrt(), slopes / (math.sqrt(2) * values)
+
+    def _checked(self, response: Tensor, values: Tensor) -> Tensor:
         if values.shape != response.shape:
             raise InputError(
                 f"gives another shape than that of the responses, {tuple(response.shape)}",
@@ -268,15 +291,14 @@ class ResponseVariance:
                 allowed="one value for each response",
             )
         if not bool((values > 0).all()):
+            lowest = response.detach().flatten()[values.argmin()]
             raise InputError(
-                f"is out of range at the response {float(response[values.argmin()]):g}",
+                f"is out of range at the response {float(lowest):g}",
                 field="variance",
-                value=float(values.min()),
+                value=float(values.detach().min()),
                 allowed="above 0",
             )
-        # V is elementwise, so the sum over its rows is V' itself.
-        (slopes,) = pullback(torch.ones_like(values))
-        return values.rsqrt(), slopes / (math.sqrt(2) * values)
+        return values
 
 
 @dataclass(frozen=True, eq=False)
@@ -321,11 +343,20 @@ class Categorical:
         root = p.sqrt()
         return root * cotangents - (cotangents @ root)[:, None] * p
 
+    def stabilised(self, base: Tensor, response: Tensor) -> Tensor:
+        """Return 2√p − 2√base of probabilities p, (B, R), or of those of logits."""
+        if not self.logits:
+            return 2 * (self._root(response) - self._root(base))
+        # √p by its logarithm, whose derivative stays finite where a probability underflows.
+        roots = [(z.log_softmax(dim=-1) / 2).exp() for z in (response, base)]
+        return 2 * (roots[0] - roots[1])
+
     def _root(self, response: Tensor) -> Tensor:
         hint = "tap the layer behind the softmax, or set logits"
         _refuse_negative(response, "a probability of categorical noise", hint)
-        total = float(response.double().sum())
-        if abs(total - 1) > SUM_TOLERANCE:
+        totals = response.detach().double().sum(dim=-1).flatten()
+        total = float(totals[(totals - 1).abs().argmax()])
+        if not abs(total - 1) <= SUM_TOLERANCE:
             raise InputError(
                 "the probabilities of categorical noise do not sum to 1",
                 field="response",
@@ -339,8 +370,20 @@ class Categorical:
 CategoricalLogits = partial(Categorical, logits=True)
 
 
+def stabilised(noise: NoiseModel, base: Tensor, response: Tensor) -> Tensor:
+    """Return what sets responses (B, R) apart from a base (R,) where noise has unit variance.
+
+    (B, Q), whose length is D, the d′ of an ideal observer; it can be differentiated, and to first
+    order it is ``noise.whiten(base, response − base)``. That is all where noise does not depend on
+    the response, and of a noise model without ``stabilised``.
+    """
+    own = getattr(noise, "stabilised", None)
+    found = noise.whiten(base, response - base) if own is None else own(base, response)
+    return cast(Tensor, found)
+
+
 def _refuse_negative(response: Tensor, what: str, hint: str) -> None:
-    smallest = float(response.min())
+    smallest = float(response.detach().min())
     if not smallest >= 0:
         raise InputError(
             f"{what} is negative, or not a number",
