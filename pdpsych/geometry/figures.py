@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import cycle
+from typing import TYPE_CHECKING
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -12,6 +13,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from pdpsych.common.drawing import BLUE, GREY, MARKERS, SERIES, clean, mosaic, new_axes, saturated
+
+if TYPE_CHECKING:
+    from pdpsych.geometry.visible.certificate import VisibleCertificate
 
 Floats = NDArray[np.float64]
 
@@ -86,4 +90,43 @@ def linearity_panels(
     for ax in axes[1:]:
         ax.set_ylabel("")
     axes[-1].legend(frameon=False, fontsize="small", loc="upper left", bbox_to_anchor=(1, 1))
+    return figure
+
+
+def plot_visible(certificate: VisibleCertificate, ax: Axes | None = None) -> Axes:
+    """Draw F against amplitude, of a pair that was made for an amplitude and of the local one."""
+    ax = ax or new_axes(4.5, 3)
+    a = certificate.amplitude_rms
+    ax.axvspan(a / 2, 2 * a, color=GREY, alpha=0.2, linewidth=0)
+    shown = {"made for these amplitudes": certificate.objectives}
+    if certificate.stopped != "local suffices":
+        shown["local pair"] = certificate.objectives_before
+    looks = zip(SERIES, MARKERS, strict=False)
+    for (label, curve), (colour, marker) in zip(shown.items(), looks, strict=False):
+        ax.plot(
+            certificate.amplitudes_rms, curve, f"{marker}-", color=colour, markersize=4, label=label
+        )
+    ax.axhline(certificate.local_objective, color=GREY, linestyle=":", label="locally")
+    ax.set_xscale("log")
+    ax.set_ylim(bottom=0)
+    ax.set_xlabel("amplitude  [RMS]")
+    ax.set_ylabel("objective F")
+    ax.legend(frameon=False, fontsize="small")
+    return clean(ax)
+
+
+def visible_panels(
+    distortions: Tensor,
+    names: Sequence[str],
+    log_ratios: Floats,
+    certificate: VisibleCertificate,
+) -> Figure:
+    """Draw two distortions, (2, C, H, W), log ratios at the amplitude, and F against amplitude."""
+    height = max(2.7, 0.9 + 0.25 * len(names))
+    figure = Figure(figsize=(13, height), layout="constrained")
+    left, middle, right = figure.subplots(1, 3, width_ratios=(2, 1.5, 1.7))
+    plot_distortions(distortions, ("ε₁", "ε₂"), left)
+    plot_log_ratios(names, log_ratios, middle)
+    middle.set_xlabel(f"log D(ε₁)/D(ε₂) at RMS {certificate.amplitude_rms:g}  [nat]")
+    plot_visible(certificate, right)
     return figure
