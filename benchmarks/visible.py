@@ -1,7 +1,7 @@
-"""What a search at visible amplitudes gains: ``python benchmarks/visible.py [QUESTION/PICTURE ...]``.
+"""What a search at visible amplitudes gains: ``python benchmarks/visible.py [WHAT/PICTURE ...]``.
 
-Questions: ``early``, the four early visual models in grey; ``random`` and ``trained``, twelve layers
-of EfficientNet-Lite0 and -Lite1 with random weights and trained on ImageNet; ``trainings``, twelve
+What: ``early``, the four early visual models in grey; ``random`` and ``trained``, twelve layers of
+EfficientNet-Lite0 and -Lite1 with random weights and trained on ImageNet; ``trainings``, twelve
 layers of Lite0, six trained and six random. Pictures at 64 pixels: ``cat``, ``astronaut``,
 ``coffee``. Networks need the packages that ``benchmarks/networks.py`` names.
 
@@ -57,7 +57,9 @@ def row(name: str, picture: str) -> str:
     local = geometry.LocalGeometry(QUESTIONS[name](), image, floor=search.FLOOR)
     pair = geometry.principal_distortions_at(local, space=space, budget=budget)
     between = time.process_time()
-    found = geometry.visible_distortions_at(local, pair, AMPLITUDE, space=space, budget=budget)
+    found = geometry.visible_distortions_at(
+        local, AMPLITUDE, local=pair, space=space, budget=budget
+    )
     end = time.process_time()
     objective = Objective(local, contrast(range(len(local.names))), 1.0)
     old = Gamut.of(image, space, AMPLITUDE).nearest(pair.distortions)

@@ -12,7 +12,17 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from torch import Tensor
 
-from pdpsych.common.drawing import BLUE, GREY, MARKERS, SERIES, clean, mosaic, new_axes, saturated
+from pdpsych.common.drawing import (
+    BLUE,
+    GREY,
+    MARKERS,
+    SERIES,
+    clean,
+    mosaic,
+    new_axes,
+    objective_curves,
+    saturated,
+)
 
 if TYPE_CHECKING:
     from pdpsych.geometry.visible.certificate import VisibleCertificate
@@ -93,28 +103,6 @@ def linearity_panels(
     return figure
 
 
-def plot_visible(certificate: VisibleCertificate, ax: Axes | None = None) -> Axes:
-    """Draw F against amplitude, of a pair that was made for an amplitude and of the local one."""
-    ax = ax or new_axes(4.5, 3)
-    a = certificate.amplitude_rms
-    ax.axvspan(a / 2, 2 * a, color=GREY, alpha=0.2, linewidth=0)
-    shown = {"made for these amplitudes": certificate.objectives}
-    if certificate.stopped != "local suffices":
-        shown["local pair"] = certificate.objectives_before
-    looks = zip(SERIES, MARKERS, strict=False)
-    for (label, curve), (colour, marker) in zip(shown.items(), looks, strict=False):
-        ax.plot(
-            certificate.amplitudes_rms, curve, f"{marker}-", color=colour, markersize=4, label=label
-        )
-    ax.axhline(certificate.local_objective, color=GREY, linestyle=":", label="locally")
-    ax.set_xscale("log")
-    ax.set_ylim(bottom=0)
-    ax.set_xlabel("amplitude  [RMS]")
-    ax.set_ylabel("objective F")
-    ax.legend(frameon=False, fontsize="small")
-    return clean(ax)
-
-
 def visible_panels(
     distortions: Tensor,
     names: Sequence[str],
@@ -128,5 +116,12 @@ def visible_panels(
     plot_distortions(distortions, ("ε₁", "ε₂"), left)
     plot_log_ratios(names, log_ratios, middle)
     middle.set_xlabel(f"log D(ε₁)/D(ε₂) at RMS {certificate.amplitude_rms:g}  [nat]")
-    plot_visible(certificate, right)
+    objective_curves(
+        certificate.amplitudes_rms,
+        certificate.objectives,
+        None if certificate.stopped == "local suffices" else certificate.objectives_before,
+        asked=certificate.amplitude_rms,
+        limit=certificate.local_objective,
+        ax=right,
+    )
     return figure

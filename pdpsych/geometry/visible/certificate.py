@@ -28,8 +28,9 @@ class VisibleCertificate(SavedResult):
         norm is at most the tolerance; ``settled``, where ten steps raised the objective by less
         than 10⁻³; ``stalled``, where no step climbed; ``work``, where it had cost as much as the
         local search; or what of the budget ran out.
-    local_objective
-        F of the pair of the local search, as amplitudes tend to 0.
+    local_objective, inside
+        F as amplitudes tend to 0, of the pair of the local search, and of the local pair: what the
+        gamut alone takes away.
     objective, before
         The mean of F at half, one and two times the amplitude, of the pair, and of the local pair.
     amplitudes_rms, objectives, objectives_before
@@ -68,6 +69,7 @@ class VisibleCertificate(SavedResult):
     local_objective: float
     objective: float
     before: float
+    inside: float
     amplitudes_rms: tuple[float, ...]
     objectives: tuple[float, ...]
     objectives_before: tuple[float, ...]
@@ -94,8 +96,8 @@ class VisibleCertificate(SavedResult):
             lines = [f"{head}locally {self.local_objective:.4g}"]
         else:
             lines = [
-                f"objective {where}: {self.objective:.4g}; {self.before:.4g} of the local pair, "
-                f"which has {self.local_objective:.4g} locally",
+                f"objective {where}: {self.objective:.4g}; of the local pair {self.before:.4g}, "
+                f"locally {self.local_objective:.4g}, inside the gamut {self.inside:.4g}",
                 f"ended by: {self.stopped}; {self.iterations} iterations from the {self.start} "
                 f"start, {self.frames} frames and {self.operator_applications:g} directions "
                 f"through all representations; relative gradient {self.gradient_norm or 0:.2g}, "

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
@@ -15,9 +14,9 @@ from pdpsych.common.documents import Schema
 from pdpsych.common.errors import InputError
 from pdpsych.geometry.local import LocalGeometry, RepresentationLike
 from pdpsych.geometry.result_file import SavedResult, named
+from pdpsych.geometry.solvers import disagreement
 from pdpsych.geometry.solvers.budget import Budget, Clock
 from pdpsych.geometry.solvers.climb import Problem
-from pdpsych.geometry.solvers.disagreement import contrast
 from pdpsych.geometry.solvers.measured import deviant
 from pdpsych.geometry.solvers.principal import (
     PrincipalDistortions,
@@ -159,36 +158,39 @@ def visible_distortions(
     >>> found.certificate.objective > found.certificate.before
     True
     """
-    geometry = LocalGeometry(representations, image, floor=floor)
-    space = space or DistortionSpace(geometry.image)
-    Gamut.of(geometry.image, space, checked_amplitude(amplitude_rms))
-    local = principal_distortions_at(
-        geometry, separate=separate, space=space, seed=seed, restarts=restarts, budget=budget
-    )
     return visible_distortions_at(
-        geometry, local, amplitude_rms, space=space, seed=seed, budget=budget
+        LocalGeometry(representations, image, floor=floor),
+        amplitude_rms,
+        separate=separate,
+        space=space,
+        seed=seed,
+        restarts=restarts,
+        budget=budget,
     )
 
 
 def visible_distortions_at(
     geometry: LocalGeometry,
-    local: PrincipalDistortions,
     amplitude_rms: float,
     *,
+    local: PrincipalDistortions | None = None,
+    separate: Sequence[str] | None = None,
     space: DistortionSpace | None = None,
     seed: int = 0,
+    restarts: int = 1,
     budget: Budget = Budget(),
 ) -> VisibleDistortions:
-    """Go on from a local pair to the one that is principal at visible amplitudes.
+    """Find distortions that are principal at visible amplitudes where the local geometry is known.
 
     Parameters
     ----------
     geometry
         Image, representations and floor are its.
-    local
-        The principal distortions of the geometry; what they were asked for is asked here.
-    amplitude_rms, space, seed, budget
+    amplitude_rms, separate, space, seed, restarts, budget
         As for :func:`visible_distortions`.
+    local
+        Principal distortions of this geometry, to go on from without another local search; what
+        they were asked for is asked here.
 
     Raises
     ------
@@ -202,16 +204,20 @@ def visible_distortions_at(
     >>> image = 0.25 + torch.rand(1, 16, 16, generator=torch.Generator().manual_seed(0)) / 2
     >>> local = geometry.LocalGeometry(models.load(["LN", "LGN"]), image, floor=0.03)
     >>> pair = geometry.principal_distortions_at(local, budget=geometry.Budget(iterations=4))
-    >>> geometry.visible_distortions_at(local, pair, 0.001).certificate.stopped
+    >>> geometry.visible_distortions_at(local, 0.001, local=pair).certificate.stopped
     'local suffices'
     """
-    if local.names != tuple(geometry.names):
+    space = space or DistortionSpace(geometry.image)
+    gamut = Gamut.of(geometry.image, space, amplitude_rms)
+    if local is None:
+        local = principal_distortions_at(
+            geometry, separate=separate, space=space, seed=seed, restarts=restarts, budget=budget
+        )
+    elif local.names != tuple(geometry.names):
         raise InputError(
             "is of other representations", field="local", value=local.names, allowed=geometry.names
         )
-    space = space or DistortionSpace(geometry.image)
-    gamut = Gamut.of(geometry.image, space, checked_amplitude(amplitude_rms))
-    asked = contrast(local.separate or range(len(geometry.names)))
+    asked = disagreement.contrast(local.separate or range(len(geometry.names)))
     objective = Objective(geometry, asked, amplitude_rms)
     begun = geometry.products
     pair = gamut.nearest(local.distortions.to(geometry.image))
@@ -227,21 +233,6 @@ def visible_distortions_at(
 
     ended = _raced(ascents, is_spent, budget)
     return _result(objective, gamut, local, pair, seed, ended, geometry.products - begun)
-
-
-def checked_amplitude(amplitude_rms: float) -> float:
-    """Return an amplitude.
-
-    Raises
-    ------
-    InputError
-        If it is none.
-    """
-    if not 0 < amplitude_rms < math.inf:
-        raise InputError(
-            "is out of range", field="amplitude_rms", value=amplitude_rms, allowed="above 0"
-        )
-    return amplitude_rms
 
 
 @dataclass(frozen=True)
@@ -310,6 +301,7 @@ def _result(
         local_objective=local.objective,
         objective=reached,
         before=float(objective.values(before).mean()),
+        inside=disagreement.value(objective.contrast, log_ratios(objective.local(start))),
         amplitudes_rms=tuple(step * gamut.amplitude_rms for step in CURVE),
         objectives=tuple(curves[0]),
         objectives_before=tuple(curves[1]),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -14,7 +15,7 @@ from pdpsych.geometry.visible.objective import SPAN
 # Below its gamut by what float32 rounds a sum to.
 INSIDE = 1 - 1e-5
 # Share of its room from which on a pixel counts as at the limit.
-AT_LIMIT = 0.999
+AT_LIMIT = 0.99
 
 
 @dataclass(frozen=True)
@@ -35,8 +36,12 @@ class Gamut:
         Raises
         ------
         InputError
-            If pixels have no room for a distortion of so large an amplitude.
+            If it is none, or pixels have no room for a distortion of so large an amplitude.
         """
+        if not 0 < amplitude_rms < math.inf:
+            raise InputError(
+                "is out of range", field="amplitude_rms", value=amplitude_rms, allowed="above 0"
+            )
         room = torch.minimum(image, 1 - image)
         most = float(torch.where(space.support, room, 0.0).double().square().mean().sqrt())
         largest = SPAN[-1] * amplitude_rms
