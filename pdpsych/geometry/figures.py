@@ -110,8 +110,8 @@ def visible_panels(
     certificate: VisibleCertificate,
 ) -> Figure:
     """Draw two distortions, (2, C, H, W), log ratios at the amplitude, and F against amplitude."""
-    height = max(2.7, 0.9 + 0.25 * len(names))
-    figure = Figure(figsize=(13, height), layout="constrained")
+    height = max(3.3, 0.9 + 0.25 * len(names))
+    figure = Figure(figsize=(14, height), layout="constrained")
     left, middle, right = figure.subplots(1, 3, width_ratios=(2, 1.5, 1.7))
     plot_distortions(distortions, ("ε₁", "ε₂"), left)
     plot_log_ratios(names, log_ratios, middle)

@@ -12,15 +12,13 @@ from torch import Tensor
 
 from pdpsych.geometry.local import squared_norms
 from pdpsych.geometry.solvers.climb import SIGNS, Problem
-from pdpsych.geometry.visible.gamut import Gamut
+from pdpsych.geometry.visible.gamut import Free, Gamut
 from pdpsych.geometry.visible.objective import SPAN, Objective, log_ratios
 
 Floats = NDArray[np.float64]
 
-# Steps remembered, and inner steps of each division where several layers of a network are asked
-# about: of the early models, which the gamut limits first, one inner step is one too many
-# (benchmarks/visible.py).
-MEMORY, INNER = 8, 5
+# Steps remembered, and inner steps of each division.
+MEMORY, INNER = 8, 10
 # The longest step from a distortion of unit norm, and how often a step is shortened.
 LONGEST, SHORTENED = 0.5, 8
 # Share of the climb that the slope promises which a step must bring (Armijo's rule).
@@ -34,8 +32,8 @@ class Ascent:
     """Climbs the mean of F by preconditioned L-BFGS on the unit spheres, a step at a time.
 
     The slope of each distortion is divided by the local information of the representations that
-    it should not excite. A step goes to the nearest pair inside the gamut; pixels at its limit
-    that the slope pushes outwards wait.
+    it should not excite, some steps of conjugate gradients. A step goes to the nearest pair
+    inside the gamut; pixels at its limit that the slope pushes outwards wait.
 
     Attributes
     ----------
@@ -123,18 +121,21 @@ class Ascent:
         return found
 
     def _division(self) -> Callable[[Tensor], Tensor]:
-        """Return the division of both slopes by what resists u and v.
+        """Return the division of both slopes by what resists u and v in the pixels that are free.
 
-        Weights are those of D̄² in F, their mean over the amplitudes.
+        Weights are those of D̄² in F, their mean over the amplitudes. Without the pixels that wait:
+        to cut the quotient off there would add what other models see.
         """
         x = log_ratios(self.squares)
         slopes = 2 * self._problem.contrast @ (x - x.mean(axis=0)) / len(SPAN)
         weights = slopes[:, None] / self.squares * SIGNS[:, None]
         resisting = np.maximum(-weights, 0.0).sum(axis=2).T
-        sides = [self._problem.resisting(side) for side in resisting]
-        steps = INNER if self._problem.is_deep else 0
+        sides = [
+            self._problem.resisting(side, Free(self._gamut.space, mask))
+            for side, mask in zip(resisting, self._free, strict=True)
+        ]
         return lambda block: torch.stack(
-            [side.solve(slope, steps) for side, slope in zip(sides, block, strict=True)]
+            [side.solve(slope, INNER) for side, slope in zip(sides, block, strict=True)]
         )
 
 

@@ -67,6 +67,23 @@ class Gamut:
         return pair.abs() >= AT_LIMIT * self.room
 
 
+@dataclass(frozen=True)
+class Free:
+    """The part of a space in which some pixels, 0 in ``mask`` (C, H, W), do not change."""
+
+    space: DistortionSpace
+    mask: Tensor
+
+    @property
+    def is_projection(self) -> bool:
+        """As of the space."""
+        return self.space.is_projection
+
+    def project(self, distortions: Tensor) -> Tensor:
+        """Return what is left of distortions, (K, C, H, W)."""
+        return self.mask * self.space.project(self.mask * distortions)
+
+
 def _no_room(amplitude_rms: float, allowed: str = "") -> InputError:
     return InputError(
         "twice this amplitude leaves the gamut: too few pixels are far enough from black and white",
