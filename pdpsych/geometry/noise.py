@@ -215,7 +215,7 @@ class Poisson:
         return cotangents / self._root(response)
 
     def stabilised(self, base: Tensor, response: Tensor) -> Tensor:
-        """Return 2√r − 2√base of responses r, (B, R)."""
+        """Return 2√response − 2√base of each response, (B, R)."""
         return 2 * (self._root(response) - self._root(base))
 
     def _root(self, response: Tensor) -> Tensor:

@@ -32,7 +32,7 @@ def _frames(image, pair, rms):
     return torch.cat([image + alpha * pair, image - alpha * pair])
 
 
-@settings(max_examples=30)
+@settings(max_examples=20)
 @given(st.integers(0, 2**32 - 1), st.floats(0.001, 0.1), st.sampled_from([{}, {"window": 0.9}]))
 def test_frames_are_inside(seed, rms, options):
     image = _image()
