@@ -171,7 +171,9 @@ class DistortionSpace:
         """
         return self._nearest(distortions, NEAREST_STEPS)
 
-    def within_limit(self, distortions: Tensor, room: Tensor | None = None) -> Tensor:
+    def within_limit(
+        self, distortions: Tensor, room: Tensor | None = None, *, allowed: bool = False
+    ) -> Tensor:
         """Return the nearest allowed distortions of unit norm within the limit, (K, C, H, W).
 
         No |ε_p| is then above limit/√(C·H·W), nor above its room. Without either they are only
@@ -187,6 +189,9 @@ class DistortionSpace:
         room
             The largest |ε_p| of each pixel, (C, H, W). In a band, a basis or what
             :meth:`orthogonal_to` leaves, pixels without room keep up to 10⁻⁴ of the RMS.
+        allowed
+            Whether they are in the space: where P is no projection, looking for the nearest would
+            change them.
 
         Raises
         ------
@@ -204,7 +209,9 @@ class DistortionSpace:
         if self._band is None and self._basis is None and self._removed is None:
             limits.check_enough(self.support, peaks)
             return limits.clipped(self._allowed(distortions), self.support, peaks)
-        return limits.within(self.nearest(distortions), self._less, peaks.clamp_min(HARDLY * rms))
+        known = allowed and not self.is_projection
+        inside = distortions if known else self.nearest(distortions)
+        return limits.within(inside, self._less, peaks.clamp_min(HARDLY * rms))
 
     def orthogonal_to(self, directions: Tensor) -> DistortionSpace:
         """Return the space of the allowed distortions that are orthogonal to some.

@@ -35,6 +35,11 @@ class Ascent:
     it should not excite, some steps of conjugate gradients. A step goes to the nearest pair
     inside the gamut; pixels at its limit that the slope pushes outwards wait.
 
+    Parameters
+    ----------
+    pair
+        In the space, inside the gamut, of unit norm.
+
     Attributes
     ----------
     pair
@@ -58,7 +63,7 @@ class Ascent:
         self._history: list[float] = []
         self.gain = np.inf
         self.stopped: Literal["settled", "stalled"] | None = None
-        self.pair = gamut.nearest(pair)
+        self.pair = pair
         self._look(objective.climbing(self.pair))
 
     def advance(self) -> None:
@@ -83,7 +88,9 @@ class Ascent:
         self._history.append(self.objective)
         self._gradient = _tangent(self.pair, self._gamut.space.project(gradient))
         outwards = self._gamut.at_limit(self.pair) & (self._gradient * self.pair > 0)
-        self._free = (~outwards).to(gradient)
+        # Where P is no projection, a distortion of which pixels were left out is not in the space.
+        waits = outwards & self._gamut.space.is_projection
+        self._free = (~waits).to(gradient)
         free = _tangent(self.pair, self._free * self._gradient)
         steepness = float(np.sqrt(squared_norms(free.flatten(1))).max())
         self.gradient_norm = steepness / max(self.objective, TINY)
@@ -95,7 +102,7 @@ class Ascent:
         """Go along a direction as far as it climbs; return whether it does."""
         length = min(1.0, LONGEST / float(np.sqrt(squared_norms(direction.flatten(1))).max()))
         for _ in range(SHORTENED):
-            trial = self._gamut.nearest(self.pair + length * direction)
+            trial = self._gamut.nearest(self.pair + length * direction, allowed=True)
             seen = self._objective.climbing(trial)
             rise, expected = seen[0] - self.objective, _inner(self._gradient, trial - self.pair)
             if rise > 0 and rise >= SUFFICIENT * expected:

@@ -220,7 +220,7 @@ def visible_distortions_at(
     asked = disagreement.contrast(local.separate or range(len(geometry.names)))
     objective = Objective(geometry, asked, amplitude_rms)
     begun = geometry.products
-    pair = gamut.nearest(local.distortions.to(geometry.image))
+    pair = gamut.nearest(local.distortions.to(geometry.image), allowed=True)
     if _suffices(objective, pair, local):
         return _result(objective, gamut, local, pair, seed, _Ended(pair, "local suffices"))
     problem = Problem.at(geometry, space, asked)

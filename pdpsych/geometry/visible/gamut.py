@@ -49,8 +49,10 @@ class Gamut:
             raise _no_room(amplitude_rms, f"below {INSIDE * most / SPAN[-1]:.3g}")
         return cls(space, amplitude_rms, INSIDE * room / (largest * image.numel() ** 0.5))
 
-    def nearest(self, pair: Tensor) -> Tensor:
+    def nearest(self, pair: Tensor, *, allowed: bool = False) -> Tensor:
         """Return a pair of unit norm in the space and inside the gamut near one of any length.
+
+        One that is ``allowed`` is in the space already.
 
         Raises
         ------
@@ -58,7 +60,7 @@ class Gamut:
             If there is none near it.
         """
         try:
-            return self.space.within_limit(pair, self.room)
+            return self.space.within_limit(pair, self.room, allowed=allowed)
         except InputError:
             raise _no_room(self.amplitude_rms) from None
 

@@ -99,6 +99,23 @@ def test_it_stays_in_its_space_and_gamut(saturating):
     assert 0 < found.certificate.at_limit < 1
 
 
+@pytest.mark.parametrize("window", [None, 1.0])
+def test_it_stays_in_a_band(saturating, window):
+    """Behind a window the projection onto it is incomplete, and must not let the pair drift off."""
+    space = DistortionSpace(IMAGE, window=window, cycles_per_image=2.0)
+    found = geometry.visible_distortions(
+        saturating, IMAGE, 0.05, space=space, budget=Budget(iterations=8)
+    )
+    spanning = space.apply(torch.eye(64, dtype=torch.float64).reshape(64, *SHAPE)).flatten(1).T
+    pair = found.distortions.flatten(1).T
+    basis, sizes, _ = torch.linalg.svd(spanning)
+    inside = basis[:, : int((sizes > 1e-9).sum())]
+    torch.testing.assert_close(inside @ (inside.T @ pair), pair, atol=1e-6, rtol=0)
+    assert found.objective > found.certificate.before
+    alpha = 2 * 0.05 * 8
+    assert (IMAGE + alpha * found.distortions).max() <= 1 + 1e-5
+
+
 def test_local_suffices_for_linear_models():
     chosen = [_linear(0.3), _linear(-0.1), *models.load(["identity"], dtype=torch.float64)]
     found = geometry.visible_distortions(chosen, IMAGE, RMS, budget=Budget(iterations=20))
