@@ -86,6 +86,11 @@ def trained() -> list[Representation]:
     return [*_lite("lite0", trained=True), *_lite("lite1", trained=True)]
 
 
+def random_lites() -> list[Representation]:
+    """Return six layers each of EfficientNet-Lite0 and -Lite1, both with random weights."""
+    return [*_lite("lite0", trained=False), *_lite("lite1", trained=False)]
+
+
 SETS: dict[str, Callable[[], list[Representation]]] = {
     "early": early,
     "random": random_networks,

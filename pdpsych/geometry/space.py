@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -21,6 +22,9 @@ from pdpsych.geometry.weights import pixel_weights
 NEAREST_STEPS = 60
 # Of each projection while a limit is approached; the next goes on where it ends.
 LIMIT_STEPS = 10
+# Relative to the RMS: what pixels without room change by where others decide with them; a change of
+# RMS 0.02 by 2e-6 there, which no display shows.
+HARDLY = 1e-4
 # Keeps 0/0 away once a distortion is met exactly; squared lengths in float32 end at 1e-38.
 TINY = 1e-30
 # Waves of a band that overlap behind weights, up to which the projection is written out: in 10 s.
@@ -171,26 +175,47 @@ class DistortionSpace:
         """
         return self._nearest(distortions, NEAREST_STEPS)
 
-    def within_limit(self, distortions: Tensor) -> Tensor:
+    def within_limit(
+        self, distortions: Tensor, room: Tensor | None = None, *, allowed: bool = False
+    ) -> Tensor:
         """Return the nearest allowed distortions of unit norm within the limit, (K, C, H, W).
 
-        No |ε_p| is then above limit/√(C·H·W). Without a limit they are only projected and
-        normalised. The nearest is exact where pixels alone decide what is allowed. In a band, a
-        basis or what :meth:`orthogonal_to` leaves, alternating projections find one near the
-        nearest: some hundred, of which each is some steps of conjugate gradients where P is none.
+        No |ε_p| is then above limit/√(C·H·W), nor above its room. Without either they are only
+        projected and normalised. The nearest is exact where pixels alone decide what is allowed.
+        In a band, a basis or what :meth:`orthogonal_to` leaves, alternating projections find one
+        near the nearest: some hundred, of which each is some steps of conjugate gradients where P
+        is none.
+
+        Parameters
+        ----------
+        distortions
+            (K, C, H, W), of any length; in the space or not.
+        room
+            The largest |ε_p| of each pixel, (C, H, W). In a band, a basis or what
+            :meth:`orthogonal_to` leaves, pixels without room keep up to 10⁻⁴ of the RMS.
+        allowed
+            Whether they are in the space: where P is no projection, looking for the nearest would
+            change them.
 
         Raises
         ------
         InputError
-            If no allowed distortion near one of them is within the limit.
+            If no allowed distortion near one of them is within the limit and the room.
         """
-        if self.limit is None:
+        if self.limit is None and room is None:
             found = self.nearest(distortions)
             return found / _squares(found).sqrt().clamp_min(TINY)
-        peak = self.limit * self.support.numel() ** -0.5
+        rms = self.support.numel() ** -0.5
+        peaks = torch.full_like(distortions[0], (self.limit or math.inf) * rms)
+        if room is not None:
+            own = room.amin(dim=0, keepdim=True) if self._alike else room
+            peaks = peaks.minimum(own.to(peaks))
         if self._band is None and self._basis is None and self._removed is None:
-            return limits.clipped(self._allowed(distortions), self.support, peak)
-        return limits.within(self.nearest(distortions), self._less, peak)
+            limits.check_enough(self.support, peaks)
+            return limits.clipped(self._allowed(distortions), self.support, peaks)
+        known = allowed and not self.is_projection
+        inside = distortions if known else self.nearest(distortions)
+        return limits.within(inside, self._less, peaks.clamp_min(HARDLY * rms))
 
     def orthogonal_to(self, directions: Tensor) -> DistortionSpace:
         """Return the space of the allowed distortions that are orthogonal to some.

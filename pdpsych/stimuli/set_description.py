@@ -7,6 +7,7 @@ from pathlib import Path
 
 from pdpsych.stimuli.log_ratios import log_ratio
 from pdpsych.stimuli.manifest import SCREE, LinearityCheck, Manifest, PaddingCheck, Pair
+from pdpsych.stimuli.responses.objective_curve import ObjectiveCurve
 from pdpsych.stimuli.scree import scree_lines
 from pdpsych.stimuli.set_image import SetImage, SetPair
 
@@ -38,10 +39,11 @@ def description(manifest: Manifest, path: Path, sha256: str, images: Iterable[Se
     images = tuple(images)
     checks = [(f"{pair.image}/{pair.name}", pair.linearity) for image in images for pair in image]
     linear = _linearity_lines([(label, check) for label, check in checks if check])
+    curves = _curve_lines(pairs)
     padding = _padding_lines([(label, p.padding) for label, p in pairs if p.padding])
     head, tail = _head(manifest, path, sha256), _pictures(manifest, path)
     found = [*_ratio_lines(pairs), *rival_lines(images), *scree_lines(manifest.images)]
-    return "\n".join([*head, *found, *padding, *linear, tail])
+    return "\n".join([*head, *found, *curves, *padding, *linear, tail])
 
 
 def _labelled_pairs(manifest: Manifest) -> list[tuple[str, Pair]]:
@@ -143,6 +145,18 @@ def _rival(pair: SetPair, rival: SetPair) -> str:
         parts.insert(0, f"F {100 * (1 - other / best):.2g} % below")
     ratios = _ratios(rival.entry)
     return f"{rival.image}/{rival.name}  {'; '.join(parts)}{f'; {ratios}' if ratios else ''}"
+
+
+def _curve_lines(pairs: Sequence[tuple[str, Pair]]) -> list[str]:
+    """Say what was gained by making pairs for an amplitude, and F by amplitude."""
+    curves = [(label, ObjectiveCurve.of(pair.certificate, label)) for label, pair in pairs]
+    told = [f"  {label}  {curve.told()}" for label, curve in curves if curve]
+    if not told:
+        return []
+    return [
+        "objective F around the RMS contrast asked for, then at each (of the local pair):",
+        *told,
+    ]
 
 
 def _padding_lines(checks: Sequence[tuple[str, PaddingCheck]]) -> list[str]:

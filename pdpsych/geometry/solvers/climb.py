@@ -24,7 +24,7 @@ from pdpsych.geometry.solvers.budget import Stopped
 from pdpsych.geometry.solvers.depth import Chains, leading, of_networks
 from pdpsych.geometry.solvers.preconditioner import Preconditioner
 from pdpsych.geometry.solvers.subspace import Subspace, padded, resolved
-from pdpsych.geometry.solvers.weighted_information import WeightedInformation
+from pdpsych.geometry.solvers.weighted_information import Allowed, WeightedInformation
 from pdpsych.geometry.space import DistortionSpace
 
 Floats = NDArray[np.float64]
@@ -106,10 +106,13 @@ class Problem:
         """The contrast of networks as wholes, None where that is not another question."""
         return of_networks(self.contrast, self.chains)
 
-    def resisting(self, weights: Floats) -> WeightedInformation:
-        """Return N of weights (N,), and its inverse; the first layers stand for the later ones."""
+    def resisting(self, weights: Floats, allowed: Allowed | None = None) -> WeightedInformation:
+        """Return N of weights (N,), and its inverse; the first layers stand for the later ones.
+
+        On the space, or on a part of it that is ``allowed``.
+        """
         moved = leading(weights, self.chains)
-        return WeightedInformation(self.geometry, self.space, self.preconditioner, moved)
+        return WeightedInformation(self.geometry, allowed or self.space, self.preconditioner, moved)
 
 
 class Climb:

@@ -137,8 +137,8 @@ def sweep(contrast: Floats, grams: Floats, pair: Floats, most: int) -> Floats:
 def _top(grams: Floats, weights: Floats) -> Floats:
     """Return the unit vector that maximises Σ₊ w G relative to Σ₋ |w| G, (m,)."""
     excited, resisting = (np.tensordot(np.maximum(s * weights, 0), grams, 1) for s in SIGNS)
-    last = [grams.shape[1] - 1] * 2
-    top = scipy.linalg.eigh(excited, resisting, subset_by_index=last, check_finite=False)[1][:, 0]
+    # All of them: asked for the last alone LAPACK may give none where many are equal.
+    top = scipy.linalg.eigh(excited, resisting, check_finite=False)[1][:, -1]
     return np.asarray(top / np.linalg.norm(top))
 
 
