@@ -163,6 +163,7 @@ def _solved(question: Case, dense: Dense, best: Sequence[Optimum]) -> Record:
         "stopped": certificate.stopped,
         "told_gradient": certificate.gradient_norm,
         "unbounded": list(certificate.unbounded),
+        "unresolved": list(getattr(certificate, "unresolved", ())),
         "warnings": sorted({str(w.message) for w in heard}),
     }
     return told | _compared(told, question, dense, best, pair)
@@ -178,7 +179,7 @@ def _compared(
         x = dense.log_ratios(pair)
         errors = np.append(x - told["log_ratios"], np.var(x) - told["objective"])
     wrong = not bool(np.abs(errors).max() <= EXACT[question.dtype])
-    flagged = bool(told["unbounded"])
+    flagged = bool(told["unbounded"] or told["unresolved"])
     result: Record = {
         "true_objective": float(np.var(x)),
         "error": float(np.abs(errors).max()),

@@ -38,6 +38,8 @@ MOST_ITERATIONS = 10_000
 # Pixel values keep room for distortions, as in the recipes.
 DARKEST, BRIGHTEST = 0.05, 0.95
 ENLARGED = 8 / 7
+# Radius of the window that keeps the padding of early models out, from a side on and below it.
+WINDOWS, LARGE = (0.85, 0.7), 128
 LAYERS = {
     "alexnet": [f"features.{i}" for i in (1, 4, 7, 9, 11)] + ["classifier.2", "classifier.5"],
     "resnet50": ["relu", "layer1", "layer2", "layer3", "layer4", "avgpool"],
@@ -82,6 +84,11 @@ def trainings() -> list[Representation]:
 def trained() -> list[Representation]:
     """Return six layers each of EfficientNet-Lite0 and -Lite1, both trained on ImageNet."""
     return [*lite("lite0", trained=True), *lite("lite1", trained=True)]
+
+
+def random_lites() -> list[Representation]:
+    """Return six layers each of EfficientNet-Lite0 and -Lite1, both with random weights."""
+    return [*_lite("lite0", trained=False), *_lite("lite1", trained=False)]
 
 
 SETS: dict[str, Callable[[], list[Representation]]] = {
@@ -135,7 +142,8 @@ def main() -> None:
     torch.set_num_threads(1)
     image = photograph(picture, int(side), colour=name != "early")
     representations = SETS[name]()
-    space = geometry.DistortionSpace(image, window=1.0 if name == "early" else None)
+    window = WINDOWS[int(side) < LARGE] if name == "early" else None
+    space = geometry.DistortionSpace(image, window=window)
     with tempfile.TemporaryDirectory() as folder:
         begin = time.process_time()
         local = geometry.LocalGeometry(representations, image, floor=FLOOR)

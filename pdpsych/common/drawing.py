@@ -69,6 +69,34 @@ def saturated(distortion: NDArray[np.floating]) -> tuple[NDArray[np.floating], f
     return np.moveaxis(np.broadcast_to(picture, (3, *picture.shape[1:])), 0, -1), peak
 
 
+def objective_curves(
+    amplitudes: Sequence[float],
+    made: Sequence[float],
+    local: Sequence[float] | None,
+    *,
+    asked: float,
+    limit: float,
+    ax: Axes | None = None,
+) -> Axes:
+    """Draw F against amplitude of a pair that was made for one, and of the local pair if given.
+
+    The band is where the pair was to be good; ``limit`` is what F of the local pair tends to.
+    """
+    ax = ax or new_axes(4.5, 3)
+    ax.axvspan(asked / 2, 2 * asked, color=GREY, alpha=0.2, linewidth=0)
+    if local is not None:
+        ax.plot(amplitudes, local, "s-", color=ORANGE, markersize=4, label="local pair")
+    ax.plot(amplitudes, made, "o-", color=BLUE, markersize=4, label=f"made for RMS {asked:g}")
+    ax.axhline(limit, color=GREY, linestyle=":", label="local pair, small amplitudes")
+    ax.set_xscale("log")
+    ax.set_ylim(bottom=0)
+    ax.set_xlabel("amplitude  [RMS]")
+    ax.set_ylabel("objective F  [nat²]")
+    # Above, where no curve is.
+    ax.legend(frameon=False, fontsize="small", loc="lower left", bbox_to_anchor=(0, 1))
+    return clean(ax)
+
+
 def save(
     figure: Figure, path: str | Path, *, formats: Sequence[str] = (), dpi: float = 200
 ) -> list[Path]:

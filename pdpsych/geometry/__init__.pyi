@@ -28,6 +28,10 @@ from .solvers.principal import PrincipalDistortions as PrincipalDistortions
 from .solvers.principal import principal_distortions as principal_distortions
 from .solvers.principal import principal_distortions_at as principal_distortions_at
 from .space import DistortionSpace as DistortionSpace
+from .visible.certificate import VisibleCertificate as VisibleCertificate
+from .visible.distortions import VisibleDistortions as VisibleDistortions
+from .visible.distortions import visible_distortions as visible_distortions
+from .visible.distortions import visible_distortions_at as visible_distortions_at
 
 __all__ = [
     "AutogradLinearization",
@@ -48,6 +52,8 @@ __all__ = [
     "ResponseCurves",
     "ResponseVariance",
     "Rival",
+    "VisibleCertificate",
+    "VisibleDistortions",
     "eigen_distortions",
     "eigen_distortions_at",
     "finite_responses",
@@ -60,4 +66,6 @@ __all__ = [
     "principal_distortions",
     "principal_distortions_at",
     "sensitivity",
+    "visible_distortions",
+    "visible_distortions_at",
 ]

@@ -5,6 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+# Least share of the energy of what is in a band that weights must leave.
+KEPT = 0.01
+
 
 class CosineTransform:
     """Orthonormal DCT-II of images (…, H, W), as two matrices.
@@ -37,3 +40,83 @@ def _matrix(size: int) -> Tensor:
     matrix = torch.cos(torch.pi * frequency * position / size) * (2 / size) ** 0.5
     matrix[0] /= 2**0.5
     return matrix
+
+
+class WindowedBand:
+    """The orthogonal projection onto what weights leave of a band, w F z.
+
+    F are the waves of the band, orthonormal cosines. Of some z the weights leave next to nothing:
+    made unit again, such a distortion would be what the weights' edge makes of it, far out of the
+    band, and there would be the more of them the finer one looked. So those w F z count that keep
+    a share of KEPT of the energy of z or more: the span of w F V, V the eigenvectors of
+    K = Fᵀ w² F above KEPT, like the functions that are the most concentrated both in space and in
+    a band (Slepian 1964, Bell Syst. Tech. J. 43, 3009).
+
+    Parameters
+    ----------
+    weight
+        w, (H, W), in [0, 1].
+    band
+        Which coefficients of the cosine transform there are, (H, W).
+
+    Attributes
+    ----------
+    dimension
+        The rank of the projection.
+    """
+
+    def __init__(self, weight: Tensor, band: Tensor):
+        self._weight = weight.double()
+        self._transform = CosineTransform(self._weight)
+        self._sums = _cosine_sums(self._weight.square())
+        self._parts: list[tuple[Tensor, Tensor]] = []
+        for rows, columns in independent_waves(weight, band):
+            values, vectors = torch.linalg.eigh(self._overlaps(rows, columns))
+            kept = values >= KEPT
+            scaled = vectors[:, kept] / values[kept].sqrt()
+            self._parts.append((rows * band.shape[1] + columns, scaled))
+        self.dimension = sum(vectors.shape[1] for _, vectors in self._parts)
+
+    def project(self, images: Tensor) -> Tensor:
+        """Return the nearest that is left of the band, of images (K, H, W)."""
+        inside = self._transform.forward(self._weight * images.double()).flatten(1)
+        waves = torch.zeros_like(inside)
+        for numbers, vectors in self._parts:
+            waves[:, numbers] = (inside[:, numbers] @ vectors) @ vectors.T
+        return (self._weight * self._transform.inverse(waves.reshape(images.shape))).to(images)
+
+    def _overlaps(self, rows: Tensor, columns: Tensor) -> Tensor:
+        """Return K of waves: cos a cos b = ½[cos(a + b) + cos(a − b)] in both directions."""
+        total = torch.zeros((len(rows), len(rows))).to(self._sums)
+        for p in (rows[:, None] + rows, (rows[:, None] - rows).abs()):
+            for q in (columns[:, None] + columns, (columns[:, None] - columns).abs()):
+                total += self._sums[p, q]
+        doubled = (1 + (rows > 0).double()) * (1 + (columns > 0).double())
+        size = (doubled / self._weight.numel()).sqrt() / 2
+        return total * size[:, None] * size
+
+
+def independent_waves(weight: Tensor, band: Tensor) -> list[tuple[Tensor, Tensor]]:
+    """Return rows and columns of waves in parts that do not overlap behind weights, (H, W).
+
+    Behind symmetric weights these are the even and the odd ones.
+    """
+    rows, columns = torch.nonzero(band > 0).T
+    parity = torch.zeros_like(rows)
+    for axis, numbers in enumerate((rows, columns)):
+        if torch.equal(weight, weight.flip(axis)):
+            parity += (axis + 1) * (numbers % 2)
+    return [(rows[parity == p], columns[parity == p]) for p in parity.unique()]
+
+
+def _cosine_sums(image: Tensor) -> Tensor:
+    """Return Σ image · cos · cos of frequencies up to twice the highest, (2H, 2W)."""
+    height, width = image.shape
+    return _cosines(height).to(image) @ image @ _cosines(width).to(image).T
+
+
+def _cosines(size: int) -> Tensor:
+    """Return cos(π p (n + ½)/size) of p up to twice the highest frequency, (2 size, size)."""
+    frequency = torch.arange(2 * size, dtype=torch.float64)[:, None]
+    position = torch.arange(size, dtype=torch.float64) + 0.5
+    return torch.cos(torch.pi * frequency * position / size)

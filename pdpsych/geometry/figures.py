@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -10,7 +11,18 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from torch import Tensor
 
-from pdpsych.common.drawing import BLUE, GREY, clean, mosaic, new_axes, saturated
+from pdpsych.common.drawing import (
+    BLUE,
+    GREY,
+    clean,
+    mosaic,
+    new_axes,
+    objective_curves,
+    saturated,
+)
+
+if TYPE_CHECKING:
+    from pdpsych.geometry.visible.certificate import VisibleCertificate
 
 Floats = NDArray[np.float64]
 
@@ -44,4 +56,28 @@ def pair_panels(distortions: Tensor, names: Sequence[str], log_ratios: Floats) -
     left, right = figure.subplots(1, 2, width_ratios=(2, 1.5))
     plot_distortions(distortions, ("ε₁", "ε₂"), left)
     plot_log_ratios(names, log_ratios, right)
+    return figure
+
+
+def visible_panels(
+    distortions: Tensor,
+    names: Sequence[str],
+    log_ratios: Floats,
+    certificate: VisibleCertificate,
+) -> Figure:
+    """Draw two distortions, (2, C, H, W), log ratios at the amplitude, and F against amplitude."""
+    height = max(3.3, 0.9 + 0.25 * len(names))
+    figure = Figure(figsize=(14, height), layout="constrained")
+    left, middle, right = figure.subplots(1, 3, width_ratios=(2, 1.5, 1.7))
+    plot_distortions(distortions, ("ε₁", "ε₂"), left)
+    plot_log_ratios(names, log_ratios, middle)
+    middle.set_xlabel(f"log D(ε₁)/D(ε₂) at RMS {certificate.amplitude_rms:g}  [nat]")
+    objective_curves(
+        certificate.amplitudes_rms,
+        certificate.objectives,
+        None if certificate.stopped == "local suffices" else certificate.objectives_before,
+        asked=certificate.amplitude_rms,
+        limit=certificate.local_objective,
+        ax=right,
+    )
     return figure

@@ -37,33 +37,65 @@ def checked(limit: float, support: Tensor) -> float:
     return float(limit)
 
 
-def clipped(distortions: Tensor, support: Tensor, peak: float) -> Tensor:
-    """Return the nearest of unit norm with |ε| ≤ peak on the support, (K, C, H, W).
+def check_enough(support: Tensor, peaks: Tensor) -> None:
+    """Refuse peaks (C, H, W) within which no distortion on the support has unit norm."""
+    longest = float(torch.where(support, peaks, 0.0).double().norm())
+    if not longest > 1:
+        raise InputError(
+            "no distortion of unit norm has so little room",
+            field="room",
+            value=longest,
+            allowed="room for a norm above 1",
+        )
 
-    The nearest maximises ⟨ε, ε₀⟩, so it is clip(c ε₀, ±peak) with the c that makes the norm 1:
-    with the k largest clipped, c² = (1 − k peak²)/(the squares of the others). Where ε₀ is 0 at so
-    many pixels that no c does, these share what is missing.
+
+def clipped(distortions: Tensor, support: Tensor, peaks: Tensor) -> Tensor:
+    """Return the nearest of unit norm with |ε| ≤ peaks on the support, (K, C, H, W).
+
+    The nearest maximises ⟨ε, ε₀⟩, so it is clip(c ε₀, ±peaks) with the c that makes the norm 1.
+    Where ε₀ is 0 at so many pixels that no c does, these share what is missing.
+
+    Parameters
+    ----------
+    distortions
+        ε₀, (K, C, H, W).
+    support
+        Where a distortion may differ from 0, (C, H, W), bool.
+    peaks
+        Of each pixel, (C, H, W), or of all; on the support their squares sum to more than 1.
     """
     inside = torch.where(support, distortions.double(), 0.0)
     inside = (inside / _norm(inside).clamp_min(TINY)).flatten(1)
-    squares = inside.abs().sort(dim=1, descending=True).values.square()
-    # others[:, k]: the squares of all but the k largest.
-    others = squares.flip(1).cumsum(1).flip(1)
-    clipped_already = peak**2 * torch.arange(squares.shape[1]).to(squares)
-    scale = ((1 - clipped_already).clamp_min(0) / others.clamp_min(TINY)).sqrt()
-    fits = (scale * squares.sqrt() <= peak) & (others > TINY)
-    first = fits.int().argmax(dim=1, keepdim=True)
-    factor = torch.where(fits.any(dim=1, keepdim=True), scale.gather(1, first), math.inf)
-    found = torch.where(inside == 0, 0.0, inside * factor).clamp(-peak, peak)
+    bounds = torch.where(support, peaks.double(), 0.0).flatten().expand_as(inside)
+    found = _scaled(inside, bounds, torch.ones_like(inside[:, :1]))
     missing = (1 - found.square().sum(dim=1, keepdim=True)).clamp_min(0)
     free = support.flatten() & (inside == 0)
-    share = (missing / free.sum(dim=1, keepdim=True).clamp_min(1)).sqrt()
-    found = torch.where(free & factor.isinf(), share, found)
+    found = found + _scaled(free.to(inside), bounds, missing)
     return found.reshape(distortions.shape).to(distortions)
 
 
-def within(inside: Tensor, less: Callable[[Tensor, Tensor], Tensor], peak: float) -> Tensor:
-    """Return one of unit norm with |ε| ≤ peak in a subspace near one that is there, (K, C, H, W).
+def _scaled(rows: Tensor, bounds: Tensor, squares: Tensor) -> Tensor:
+    """Return clip(c rows, ±bounds) with squared lengths (K, 1), or as long as bounds allow.
+
+    With k values clipped, those of the smallest bounds/|rows|, c² = (squares − the squares of
+    their bounds)/(the squares of the other rows).
+    """
+    sizes = rows.abs()
+    reach = torch.where(sizes > 0, bounds / sizes, math.inf)
+    order = reach.argsort(dim=1)
+    sorted_bounds = bounds.gather(1, order).square()
+    before = sorted_bounds.cumsum(1) - sorted_bounds
+    # others[:, k]: the squares of all but the first k.
+    others = sizes.gather(1, order).square().flip(1).cumsum(1).flip(1)
+    scale = ((squares - before).clamp_min(0) / others.clamp_min(TINY)).sqrt()
+    fits = (scale <= reach.gather(1, order)) & (others > TINY)
+    first = fits.int().argmax(dim=1, keepdim=True)
+    factor = torch.where(fits.any(dim=1, keepdim=True), scale.gather(1, first), math.inf)
+    return torch.where(rows == 0, 0.0, rows * factor).clamp(-bounds, bounds)
+
+
+def within(inside: Tensor, less: Callable[[Tensor, Tensor], Tensor], peaks: Tensor) -> Tensor:
+    """Return one of unit norm with |ε| ≤ peaks in a subspace near one that is there, (K, C, H, W).
 
     What is cut off at the limit is projected on the subspace, and nearly twice of it taken away,
     until nothing is cut off.
@@ -75,6 +107,8 @@ def within(inside: Tensor, less: Callable[[Tensor, Tensor], Tensor], peak: float
     less
         Takes of a distortion in the subspace the projection of another away, and stays in it. The
         projection may be incomplete: the next goes on where it ends.
+    peaks
+        Of each pixel, (C, H, W), or of all.
 
     Raises
     ------
@@ -83,9 +117,9 @@ def within(inside: Tensor, less: Callable[[Tensor, Tensor], Tensor], peak: float
     """
     found = inside / _norm(inside).clamp_min(TINY)
     for _ in range(MOST_STEPS):
-        if bool((found.abs() <= peak).all()):
+        if bool((found.abs() <= peaks).all()):
             return found
-        aim = (1 - SLACK) * peak
+        aim = (1 - SLACK) * peaks
         found = less(found, RELAXATION * (found - found.clamp(-aim, aim)))
         found = found / _norm(found).clamp_min(TINY)
     raise InputError(

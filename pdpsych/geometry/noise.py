@@ -2,8 +2,8 @@
 
 A noise model turns response tangents J u into whitened tangents whose squared length is the
 Fisher information uᵀ I(s) u. All that is local needs only this linear map and its adjoint. Where
-changes are not small there is a distance D, D² = 8 times the Bhattacharyya distance of p(r|s) from
-p(r′|s): the d′ of an ideal observer where noise is Gaussian and fixed, and approximately so where
+changes are not small there is a distance D of responses on the scale on which their noise has unit
+variance: the d′ of an ideal observer where noise is Gaussian and fixed, and approximately so where
 many responses change, each little compared with its noise. Recipes know noise models by the names
 in :data:`pdpsych.models.registry.NOISE_MODELS`.
 """
@@ -14,7 +14,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Protocol
+from typing import Protocol, cast
 
 import torch
 from torch import Tensor
@@ -32,9 +32,8 @@ ASYMMETRY = 1e-6
 class NoiseModel(Protocol):
     """What the geometry asks of a noise model, at a base response r of shape (R,).
 
-    One may also have ``distance(response, others)``, the distances (K,) of other responses (K, R)
-    from r. Without, they are the lengths of the whitened differences, as of noise that is at each
-    response what it is at r.
+    One whose noise depends on the response may have ``stabilised(base, response)`` as
+    :class:`Poisson` has; without, the noise of the base response counts at all responses.
 
     Examples
     --------
@@ -218,9 +217,9 @@ class Poisson:
         """Divide by the square root of the mean."""
         return cotangents / self._root(response)
 
-    def distance(self, response: Tensor, others: Tensor) -> Tensor:
-        """Return ‖φ(others) − φ(response)‖, φ = 2√r, as exact as the differences of responses."""
-        return 2 * _lengths((others - response) / (self._root(others) + self._root(response)))
+    def stabilised(self, base: Tensor, response: Tensor) -> Tensor:
+        """Return 2√response − 2√base of each response, (B, R), as exact as their differences."""
+        return 2 * (response - base) / (self._root(response) + self._root(base))
 
     def _root(self, response: Tensor) -> Tensor:
         _refuse_negative(response, "a mean of Poisson noise", "tap a layer behind a rectifier")
@@ -269,41 +268,40 @@ class ResponseVariance:
         means, variances = cotangents.chunk(2, dim=1)
         return means * of_mean + variances * of_variance
 
-    def distance(self, response: Tensor, others: Tensor) -> Tensor:
-        """Return the root of Σ Δr²/V̄ + 4 log(V̄/√(V V₀)), with V̄ = (V + V₀)/2."""
-        first, second = self._values(response).double(), self._values(others).double()
-        middle, geometric = (first + second) / 2, (first * second).sqrt()
-        means = (others - response).double().square() / middle
-        spread = (second.sqrt() - first.sqrt()).square() / (2 * geometric)
-        return (means + 4 * spread.log1p()).sum(dim=1).sqrt()
+    def stabilised(self, base: Tensor, response: Tensor) -> Tensor:
+        """Return (r − base)/√mean of both variances, then log(V(r)/V(base))/√2, (B, 2R).
+
+        The second is the distance, in Fisher information, of two variances about one mean.
+        """
+        variance = self._checked(response, self.variance(response))
+        at_base = self._checked(base, self.variance(base))
+        means = (response - base) * ((variance + at_base) / 2).rsqrt()
+        return torch.cat([means, ((variance - at_base) / at_base).log1p() / math.sqrt(2)], dim=1)
 
     def _weights(self, response: Tensor) -> tuple[Tensor, Tensor]:
         values, pullback = torch.func.vjp(self.variance, response)[:2]
-        self._check(response, values)
+        self._checked(response, values)
         # V is elementwise, so the sum over its rows is V' itself.
         (slopes,) = pullback(torch.ones_like(values))
         return values.rsqrt(), slopes / (math.sqrt(2) * values)
 
-    def _values(self, responses: Tensor) -> Tensor:
-        values = self.variance(responses)
-        self._check(responses, values)
-        return values
-
-    def _check(self, responses: Tensor, values: Tensor) -> None:
-        if values.shape != responses.shape:
+    def _checked(self, response: Tensor, values: Tensor) -> Tensor:
+        if values.shape != response.shape:
             raise InputError(
-                f"gives another shape than that of the responses, {tuple(responses.shape)}",
+                f"gives another shape than that of the responses, {tuple(response.shape)}",
                 field="variance",
                 value=tuple(values.shape),
                 allowed="one value for each response",
             )
         if not bool((values > 0).all()):
+            lowest = response.detach().flatten()[values.argmin()]
             raise InputError(
-                f"is out of range at the response {float(responses.flatten()[values.argmin()]):g}",
+                f"is out of range at the response {float(lowest):g}",
                 field="variance",
-                value=float(values.min()),
+                value=float(values.detach().min()),
                 allowed="above 0",
             )
+        return values
 
 
 @dataclass(frozen=True, eq=False)
@@ -348,23 +346,24 @@ class Categorical:
         root = p.sqrt()
         return root * cotangents - (cotangents @ root)[:, None] * p
 
-    def distance(self, response: Tensor, others: Tensor) -> Tensor:
-        """Return ‖φ(others) − φ(response)‖, φ = 2√p."""
-        if self.logits:
-            logs = [(z.double().log_softmax(dim=-1) / 2) for z in (response, others)]
-            return 2 * _lengths(logs[0].exp() * (logs[1] - logs[0]).expm1())
-        return 2 * _lengths((others - response) / (self._root(others) + self._root(response)))
+    def stabilised(self, base: Tensor, response: Tensor) -> Tensor:
+        """Return 2√p − 2√base of probabilities p, (B, R), or of those of logits."""
+        if not self.logits:
+            return 2 * (response - base) / (self._root(response) + self._root(base))
+        # √p by its logarithm, whose derivative stays finite where a probability underflows.
+        first, others = (z.log_softmax(dim=-1) / 2 for z in (base, response))
+        return 2 * first.exp() * (others - first).expm1()
 
     def _root(self, response: Tensor) -> Tensor:
         hint = "tap the layer behind the softmax, or set logits"
         _refuse_negative(response, "a probability of categorical noise", hint)
-        totals = response.double().sum(dim=-1)
-        furthest = float(totals.flatten()[(totals - 1).abs().argmax()])
-        if abs(furthest - 1) > SUM_TOLERANCE:
+        totals = response.detach().double().sum(dim=-1).flatten()
+        total = float(totals[(totals - 1).abs().argmax()])
+        if not abs(total - 1) <= SUM_TOLERANCE:
             raise InputError(
                 "the probabilities of categorical noise do not sum to 1",
                 field="response",
-                value=furthest,
+                value=total,
                 remedy=hint,
             )
         # A probability of 0 cannot change to first order, as in Poisson.
@@ -374,13 +373,20 @@ class Categorical:
 CategoricalLogits = partial(Categorical, logits=True)
 
 
-def _lengths(rows: Tensor) -> Tensor:
-    """Return ‖row‖, summed in float64."""
-    return rows.double().square().sum(dim=1).sqrt()
+def stabilised(noise: NoiseModel, base: Tensor, response: Tensor) -> Tensor:
+    """Return what sets responses (B, R) apart from a base (R,) where noise has unit variance.
+
+    (B, Q), whose length is D, the d′ of an ideal observer; it can be differentiated, and to first
+    order it is ``noise.whiten(base, response − base)``. That is all where noise does not depend on
+    the response, and of a noise model without ``stabilised``.
+    """
+    own = getattr(noise, "stabilised", None)
+    found = noise.whiten(base, response - base) if own is None else own(base, response)
+    return cast(Tensor, found)
 
 
 def _refuse_negative(response: Tensor, what: str, hint: str) -> None:
-    smallest = float(response.min())
+    smallest = float(response.detach().min())
     if not smallest >= 0:
         raise InputError(
             f"{what} is negative, or not a number",

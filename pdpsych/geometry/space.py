@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -13,7 +14,7 @@ from torch import Tensor
 from pdpsych.common.errors import InputError
 from pdpsych.geometry import limit as limits
 from pdpsych.geometry.basis import RESOLVED, checked, of_full_rank, orthonormal, without
-from pdpsych.geometry.cosine import CosineTransform
+from pdpsych.geometry.cosine import CosineTransform, WindowedBand, independent_waves
 from pdpsych.geometry.weights import pixel_weights
 
 # White noise behind a soft window in a band is then met to 0.2 or 0.3 % of its length, with half
@@ -21,10 +22,13 @@ from pdpsych.geometry.weights import pixel_weights
 NEAREST_STEPS = 60
 # Of each projection while a limit is approached; the next goes on where it ends.
 LIMIT_STEPS = 10
+# Relative to the RMS: what pixels without room change by where others decide with them; a change of
+# RMS 0.02 by 2e-6 there, which no display shows.
+HARDLY = 1e-4
 # Keeps 0/0 away once a distortion is met exactly; squared lengths in float32 end at 1e-38.
 TINY = 1e-30
-# Pixels of an image up to which the rank of a band behind a window is computed, in 0.3 s at most.
-RANKED = 1024
+# Waves of a band that overlap behind weights, up to which the projection is written out: in 10 s.
+WRITTEN_OUT = 4096
 
 Cycles = float | Sequence[float]
 """The highest spatial frequency, or the lowest and the highest."""
@@ -33,11 +37,12 @@ Cycles = float | Sequence[float]
 class DistortionSpace:
     """All distortions of an image, or those that the options leave: the range of P.
 
-    P = weight · luminance · band, from right to left. Only its range counts. Where no band is
+    P is the orthogonal projection onto the range of weight · luminance · band. Where no band is
     limited the weight of a pixel is 1 where window, mask and headroom allow any change, and 0
-    elsewhere: P is an orthogonal projection. In a band the soft edges of all three remain, since a
-    hard edge would leave the band: what is allowed lies exactly inside them, and inside the band up
-    to the blur that they add.
+    elsewhere. In a band the soft edges of all three remain, since a hard edge would leave the band:
+    what is allowed lies exactly inside them, and inside the band up to the blur that they add. What
+    the weights take out nearly all of, 99 % of the energy and more, is not allowed: only by its
+    edges would it differ from nothing.
 
     Parameters
     ----------
@@ -68,13 +73,12 @@ class DistortionSpace:
     dimension
         The rank of P, or a bound above it.
     dimension_is_exact
-        Whether it is the rank. It is a bound only where a band meets a window, mask or headroom
-        that close pixels of an image of more than 1024.
+        Whether it is the rank: unless P is no projection.
     support
         Where a distortion may differ from 0, (C, H, W), bool.
     is_projection
-        Whether P is an orthogonal projection: always but where a band meets a window, mask or
-        headroom without a basis.
+        Whether P is an orthogonal projection. Where a band of more than 4096 waves that overlap
+        meets window, mask or headroom without a basis it is weight · luminance · band.
     limit
         As given; None for none.
 
@@ -120,11 +124,14 @@ class DistortionSpace:
         self._weight = soft if banded or soft is None else self.support.to(image)
         self._fading = None if banded or basis is not None else soft
         self._basis: Tensor | None = None
+        self._banded: list[WindowedBand] | None = None
         self._removed: Tensor | None = None
         self.dimension, self.dimension_is_exact = self._rank()
         if basis is not None:
             self._take(checked(basis, image))
-        self.is_projection = not banded or basis is not None
+        elif banded:
+            self._write_out()
+        self.is_projection = not banded or self._basis is not None or self._banded is not None
         _check_enough(
             self.dimension, "space", "allow more: a wider window, mask or band, less headroom"
         )
@@ -154,10 +161,11 @@ class DistortionSpace:
 
         It is allowed, too: for pictures of noise. Distortions of a basis have the edges they have.
         """
-        inside = self.apply(coefficients)
-        if self._fading is None:
-            return inside
-        return without(inside * self._fading, self._removed)
+        if self._fading is not None:
+            return without(self.apply(coefficients) * self._fading, self._removed)
+        if self._banded is not None:
+            coefficients = self._weighted(self._equal(self._limited(coefficients)))
+        return self.apply(coefficients)
 
     def nearest(self, distortions: Tensor) -> Tensor:
         """Return the nearest allowed distortions, (K, C, H, W).
@@ -167,26 +175,47 @@ class DistortionSpace:
         """
         return self._nearest(distortions, NEAREST_STEPS)
 
-    def within_limit(self, distortions: Tensor) -> Tensor:
+    def within_limit(
+        self, distortions: Tensor, room: Tensor | None = None, *, allowed: bool = False
+    ) -> Tensor:
         """Return the nearest allowed distortions of unit norm within the limit, (K, C, H, W).
 
-        No |ε_p| is then above limit/√(C·H·W). Without a limit they are only projected and
-        normalised. The nearest is exact where pixels alone decide what is allowed. In a band, a
-        basis or what :meth:`orthogonal_to` leaves, alternating projections find one near the
-        nearest: some hundred, of which each is some steps of conjugate gradients where P is none.
+        No |ε_p| is then above limit/√(C·H·W), nor above its room. Without either they are only
+        projected and normalised. The nearest is exact where pixels alone decide what is allowed.
+        In a band, a basis or what :meth:`orthogonal_to` leaves, alternating projections find one
+        near the nearest: some hundred, of which each is some steps of conjugate gradients where P
+        is none.
+
+        Parameters
+        ----------
+        distortions
+            (K, C, H, W), of any length; in the space or not.
+        room
+            The largest |ε_p| of each pixel, (C, H, W). In a band, a basis or what
+            :meth:`orthogonal_to` leaves, pixels without room keep up to 10⁻⁴ of the RMS.
+        allowed
+            Whether they are in the space: where P is no projection, looking for the nearest would
+            change them.
 
         Raises
         ------
         InputError
-            If no allowed distortion near one of them is within the limit.
+            If no allowed distortion near one of them is within the limit and the room.
         """
-        if self.limit is None:
+        if self.limit is None and room is None:
             found = self.nearest(distortions)
             return found / _squares(found).sqrt().clamp_min(TINY)
-        peak = self.limit * self.support.numel() ** -0.5
+        rms = self.support.numel() ** -0.5
+        peaks = torch.full_like(distortions[0], (self.limit or math.inf) * rms)
+        if room is not None:
+            own = room.amin(dim=0, keepdim=True) if self._alike else room
+            peaks = peaks.minimum(own.to(peaks))
         if self._band is None and self._basis is None and self._removed is None:
-            return limits.clipped(self._allowed(distortions), self.support, peak)
-        return limits.within(self.nearest(distortions), self._less, peak)
+            limits.check_enough(self.support, peaks)
+            return limits.clipped(self._allowed(distortions), self.support, peaks)
+        known = allowed and not self.is_projection
+        inside = distortions if known else self.nearest(distortions)
+        return limits.within(inside, self._less, peaks.clamp_min(HARDLY * rms))
 
     def orthogonal_to(self, directions: Tensor) -> DistortionSpace:
         """Return the space of the allowed distortions that are orthogonal to some.
@@ -263,27 +292,32 @@ class DistortionSpace:
         pixels = support.sum(dim=(1, 2))
         if self._band is None:
             return int(pixels.sum()), True
-        waves = int(self._band.sum())
-        closed = waves < self._band.numel() and not bool(support.all())
-        if not closed or self._weight is None:
-            return int(pixels.clamp_max(waves).sum()), True
-        if support[0].numel() > RANKED:
-            return int(pixels.clamp_max(waves).sum()), False
-        return sum(self._channel_rank(weight) for weight in self._weight[: len(support)]), True
+        return int(pixels.clamp_max(int(self._band.sum())).sum()), self._weight is None
 
-    def _channel_rank(self, weight: Tensor) -> int:
-        """Return the rank of a band, (H, W) coefficients, behind weights (H, W)."""
+    def _write_out(self) -> None:
+        """Find the projection onto what the weights leave of the band, unless it is too large."""
         assert self._band is not None
-        transform = CosineTransform(weight.double())
-        waves = torch.eye(weight.numel(), dtype=torch.float64).to(weight.device)
-        waves = waves[self._band.flatten() > 0].reshape(-1, *weight.shape)
-        return int(torch.linalg.matrix_rank((transform.inverse(waves) * weight).flatten(1)))
+        assert self._weight is not None
+        weights = self._weight[:1] if self._alike else self._weight
+        same = bool((weights == weights[0]).all())
+        parts = [p for w in weights for p in independent_waves(w, self._band)]
+        if max(len(rows) for rows, _ in parts) > WRITTEN_OUT:
+            return
+        first = WindowedBand(weights[0], self._band)
+        others = [first if same else WindowedBand(w, self._band) for w in weights[1:]]
+        self._banded = [first, *others] * (len(self._weight) if self._alike else 1)
+        self.dimension = sum(band.dimension for band in [first, *others])
+        self.dimension_is_exact = True
 
     def _allowed(self, block: Tensor) -> Tensor:
         """Return what all but what is taken out by :meth:`orthogonal_to` leaves of a block."""
         if self._basis is not None:
             flat = block.double().flatten(1)
             return ((flat @ self._basis.T) @ self._basis).reshape(block.shape).to(block)
+        if self._banded is not None:
+            channels = self._equal(block).unbind(1)
+            pairs = zip(self._banded, channels, strict=True)
+            return torch.stack([band.project(channel) for band, channel in pairs], dim=1)
         return self._weighted(self._equal(self._limited(block)))
 
     def _limited(self, block: Tensor) -> Tensor:

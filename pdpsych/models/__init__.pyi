@@ -1,3 +1,5 @@
+from .derivative import check_derivatives as check_derivatives
+from .derivative_check import DerivativeCheck as DerivativeCheck
 from .early_vision import CHANNELS as CHANNELS
 from .early_vision import Channel as Channel
 from .early_vision import EarlyVisualModel as EarlyVisualModel
@@ -20,6 +22,7 @@ from .representation import load as load
 __all__ = [
     "CHANNELS",
     "Channel",
+    "DerivativeCheck",
     "EarlyVisualModel",
     "FetchedNetwork",
     "FetchedNetworks",
@@ -31,6 +34,7 @@ __all__ = [
     "ModuleNetwork",
     "Origin",
     "Representation",
+    "check_derivatives",
     "fetch",
     "from_module",
     "known",

@@ -21,6 +21,8 @@ FORM = "source:model[@weights]/layer"
 
 Encoding = Literal["srgb", "linear"]
 
+Derivative = Literal["own", "surrogate"]
+
 Source = Annotated[str, one_of(SOURCES)]
 Noise = Annotated[str, one_of(NOISE_MODELS)]
 Side = Annotated[int, Field(gt=0)]
@@ -100,10 +102,15 @@ class NetworkAddress(Part):
 
 
 class Address(NetworkAddress):
-    """One network and the layers to read, as dotted names; one representation a layer."""
+    """One network and the layers to read, as dotted names; one representation a layer.
+
+    ``derivative: surrogate`` accepts a backward pass that is not the derivative of the network, as
+    that of spikes, which have none.
+    """
 
     layers: tuple[Annotated[str, Field(min_length=1)], ...] = Field(min_length=1)
     noise: Noise = "gaussian"
+    derivative: Derivative = "own"
 
     @property
     def names(self) -> tuple[str, ...]:

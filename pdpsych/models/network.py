@@ -27,6 +27,7 @@ from pdpsych.models.checks import (
     nearest,
     unchanged_buffers,
 )
+from pdpsych.models.float64 import in_float64
 
 
 @dataclass(frozen=True)
@@ -184,6 +185,12 @@ class ModuleNetwork:
         """
         other = copy.copy(self)
         other._mode = mode
+        return other
+
+    def in_float64(self) -> ModuleNetwork:
+        """Return a copy of the network with float64 parameters and buffers."""
+        other = copy.copy(self)
+        other.module, other.preprocessing = map(in_float64, (self.module, self.preprocessing))
         return other
 
     def layer(self, name: str) -> nn.Module:

@@ -13,7 +13,7 @@ from torch import nn
 from pdpsych.geometry.local import Network
 from pdpsych.geometry.noise import Gaussian, NoiseModel
 from pdpsych.models import address as addresses
-from pdpsych.models.address import Address, Encoding
+from pdpsych.models.address import Address, Derivative, Encoding
 from pdpsych.models.checks import enough_memory
 from pdpsych.models.early_vision import CHANNELS, EarlyVisualModel, Padding
 from pdpsych.models.network import ModuleNetwork
@@ -68,6 +68,8 @@ class Representation:
         Unit Gaussian when not given.
     origin
         Where it comes from, for the record.
+    derivative
+        ``own``, or ``surrogate`` where its backward pass need not be its derivative.
 
     Examples
     --------
@@ -82,6 +84,7 @@ class Representation:
     layer: str
     noise: NoiseModel = field(default_factory=Gaussian)
     origin: Origin = Origin()
+    derivative: Derivative = "own"
 
 
 def load(
@@ -222,6 +225,7 @@ def _one_network(
                 str(preprocessing),
                 sha256,
             ),
+            address.derivative,
         )
         for address in members
         for name, layer in zip(address.names, address.layers, strict=True)

@@ -56,7 +56,8 @@ class Principal(Section):
     ``models`` are names of representations, or of networks, which stand for all their layers.
     ``separate`` asks what separates groups of them: by a factor, ``architecture`` or ``training``,
     or in lists with names. Of several ``pairs`` each is orthogonal to those before. ``name`` is
-    that of the first pair, the second is ``NAME-2``.
+    that of the first pair, the second is ``NAME-2``. With ``amplitude_rms`` they are principal at
+    half, one and two times that RMS contrast, not in the limit of small ones.
     """
 
     kind: Literal["principal"]
@@ -70,6 +71,8 @@ class Principal(Section):
         | None
     ) = None
     pairs: int = Field(1, gt=0, le=1000)
+    # Twice of it is the most that both signs of a change of a pixel can be.
+    amplitude_rms: float | None = Field(None, gt=0, le=0.25)
     iterations: Iterations = 60
     restarts: int = Field(1, gt=0, le=1000)
 
@@ -97,7 +100,9 @@ class Principal(Section):
     def label(self) -> str:
         """What its pairs are called together: its name, or what it asks."""
         groups = (self.separate,) if isinstance(self.separate, str) else self.separate or ()
-        return self.name or "-".join(["principal", *(self.models or ()), *map(file_stem, groups)])
+        visible = [] if self.amplitude_rms is None else ["visible"]
+        parts = ["principal", *(self.models or ()), *map(file_stem, groups), *visible]
+        return self.name or "-".join(parts)
 
     @property
     def names(self) -> tuple[str, ...]:

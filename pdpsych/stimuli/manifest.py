@@ -17,6 +17,7 @@ from pdpsych.common.files.parsing import parse_json
 from pdpsych.common.files.reading import DOCUMENT, MissingFile, read_bytes, text_of
 from pdpsych.common.section import Section, validate
 from pdpsych.displays.encoding import Encoding
+from pdpsych.models.derivative_check import DerivativeCheck
 from pdpsych.stimuli.question import Question
 
 
@@ -178,7 +179,11 @@ class Pair(Section):
 
 
 class ImageEntry(Section):
-    """One base image of a set."""
+    """One base image of a set.
+
+    ``derivatives`` says of each model whether its derivative at the image is its own; it is empty
+    in older sets and handmade ones.
+    """
 
     name: str = Field(min_length=1, max_length=200)
     source: str
@@ -186,6 +191,7 @@ class ImageEntry(Section):
     shape: tuple[Side, Side, Side]
     encoding: Encoding
     pairs: tuple[Pair, ...] = Field(min_length=1)
+    derivatives: dict[str, DerivativeCheck] = Field(default_factory=dict)
 
     @field_validator("name")
     @classmethod

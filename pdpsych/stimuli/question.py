@@ -27,9 +27,12 @@ class Question(Section):
         Lists of them by name, empty where each counts for itself.
     number
         Of the pair, from 1; each is orthogonal to those before.
+    amplitude_rms
+        The RMS contrast that the pair was made for; None for the limit of small ones.
     objective
-        The variance over ``models`` of log d(u)/d(v), or of the means over ``groups``; None where
-        it is not finite.
+        The variance over ``models`` of log d(u)/d(v), or of the means over ``groups``; with
+        ``amplitude_rms`` that of log D(u)/D(v), its mean at half, one and two times that amplitude.
+        None where it is not finite.
 
     Examples
     --------
@@ -46,6 +49,7 @@ class Question(Section):
     models: tuple[str, ...]
     groups: dict[str, tuple[str, ...]] = Field(default_factory=dict)
     number: int = Field(1, gt=0)
+    amplitude_rms: float | None = Field(None, gt=0)
     objective: float | None = None
 
     @model_validator(mode="after")
@@ -58,7 +62,12 @@ class Question(Section):
         return self
 
     def answered(self, sensitivities: Mapping[str, tuple[float, float]]) -> Question:
-        """Return it with its objective for the sensitivities d(u), d(v) of models."""
+        """Return it with its objective for the sensitivities d(u), d(v) of models.
+
+        At an amplitude these say nothing of it, and it stays as it is.
+        """
+        if self.amplitude_rms is not None:
+            return self
         x = {model: log_ratio(*sensitivities[model]) for model in self.models}
         groups = self.groups.values() or [(model,) for model in self.models]
         means = np.array([np.mean([x[model] for model in group]) for group in groups])
@@ -67,10 +76,11 @@ class Question(Section):
 
     def describe(self) -> str:
         """Say what the objective is, as in ``variance over LN, LG``."""
+        at = "" if self.amplitude_rms is None else f" around RMS {self.amplitude_rms:g}"
         if not self.groups:
-            return f"variance over {_listed(self.models)}"
+            return f"variance over {_listed(self.models)}{at}"
         groups = [f"{name} ({_listed(models)})" for name, models in self.groups.items()]
-        return f"variance of the means of {', '.join(groups)}"
+        return f"variance of the means of {', '.join(groups)}{at}"
 
 
 def _listed(names: tuple[str, ...]) -> str:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from pdpsych.stimuli.log_ratios import log_ratio
 from pdpsych.stimuli.manifest import SCREE, LinearityCheck, Manifest, PaddingCheck, Pair
+from pdpsych.stimuli.responses.objective_curve import ObjectiveCurve
 from pdpsych.stimuli.scree import scree_lines
 from pdpsych.stimuli.set_image import SetImage, SetPair
 
@@ -38,10 +39,11 @@ def description(manifest: Manifest, path: Path, sha256: str, images: Iterable[Se
     images = tuple(images)
     checks = [(f"{pair.image}/{pair.name}", pair.linearity) for image in images for pair in image]
     linear = _linearity_lines([(label, check) for label, check in checks if check])
+    curves = _curve_lines(pairs)
     padding = _padding_lines([(label, p.padding) for label, p in pairs if p.padding])
     head, tail = _head(manifest, path, sha256), _pictures(manifest, path)
     found = [*_ratio_lines(pairs), *rival_lines(images), *scree_lines(manifest.images)]
-    return "\n".join([*head, *found, *padding, *linear, tail])
+    return "\n".join([*head, *found, *curves, *padding, *linear, tail])
 
 
 def _labelled_pairs(manifest: Manifest) -> list[tuple[str, Pair]]:
@@ -56,6 +58,7 @@ def _head(manifest: Manifest, path: Path, sha256: str) -> list[str]:
         *lines,
         f"{len(manifest.models)} models; floor {manifest.floor:g}",
         *_model_lines(manifest),
+        *_derivative_lines(manifest),
         f"SHA-256 {sha256}",
         f"log d(ε₁)/d(ε₂) of each pair{_which(manifest.models, 'lowest and highest')}:",
     ]
@@ -78,6 +81,22 @@ def _model_lines(manifest: Manifest) -> list[str]:
     others = [f"  {', '.join(m for m in manifest.models if m not in own)}"]
     lines = [f"{line}; layers {', '.join(named)}" for line, named in layers.items()]
     return (others if len(own) < len(manifest.models) else []) + lines
+
+
+def unusual_derivatives(manifest: Manifest) -> dict[str, str]:
+    """Say of each model whose derivative was not simply passed what it is, at its worst image."""
+    found = {}
+    for model in manifest.models:
+        checks = [e.derivatives[model] for e in manifest.images if model in e.derivatives]
+        worst = max(checks, key=lambda one: (one.verdict != "passed", one.difference), default=None)
+        if worst and worst.told():
+            found[model] = worst.told()
+    return found
+
+
+def _derivative_lines(manifest: Manifest) -> list[str]:
+    told = unusual_derivatives(manifest)
+    return ["derivatives of:", *(f"  {m}: {words}" for m, words in told.items())] if told else []
 
 
 def _ends(values: Mapping[str, float], lowest: int) -> list[str]:
@@ -126,6 +145,18 @@ def _rival(pair: SetPair, rival: SetPair) -> str:
         parts.insert(0, f"F {100 * (1 - other / best):.2g} % below")
     ratios = _ratios(rival.entry)
     return f"{rival.image}/{rival.name}  {'; '.join(parts)}{f'; {ratios}' if ratios else ''}"
+
+
+def _curve_lines(pairs: Sequence[tuple[str, Pair]]) -> list[str]:
+    """Say what was gained by making pairs for an amplitude, and F by amplitude."""
+    curves = [(label, ObjectiveCurve.of(pair.certificate, label)) for label, pair in pairs]
+    told = [f"  {label}  {curve.told()}" for label, curve in curves if curve]
+    if not told:
+        return []
+    return [
+        "objective F around the RMS contrast asked for, then at each (of the local pair):",
+        *told,
+    ]
 
 
 def _padding_lines(checks: Sequence[tuple[str, PaddingCheck]]) -> list[str]:

@@ -5,7 +5,7 @@ import pytest
 import scipy.fft
 import torch
 
-from pdpsych.geometry.cosine import CosineTransform
+from pdpsych.geometry.cosine import KEPT, CosineTransform, WindowedBand
 
 SHAPES = [(1, 1), (1, 6), (7, 4), (16, 16)]
 
@@ -49,3 +49,24 @@ def test_single_precision_stays_single():
     assert coefficients.dtype == torch.float32
     expected = scipy.fft.dctn(block.double().numpy(), axes=(-2, -1), norm="ortho")
     np.testing.assert_allclose(coefficients.numpy(), expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("weights", ["even", "odd", "one side"])
+def test_what_weights_leave_of_a_band_is_that_of_a_singular_value_decomposition(weights):
+    height, width = 9, 12
+    rng = np.random.default_rng(3)
+    weight = rng.uniform(0, 1, (height, width)) ** 8
+    if weights != "odd":
+        weight = (weight + weight[::-1]) / 2
+    if weights == "even":
+        weight = (weight + weight[:, ::-1]) / 2
+    band = rng.uniform(size=(height, width)) > 0.5
+    found = WindowedBand(torch.from_numpy(weight), torch.from_numpy(band).double())
+    waves = np.eye(height * width)[band.ravel()].reshape(-1, height, width)
+    pictures = scipy.fft.idctn(waves, axes=(1, 2), norm="ortho") * weight
+    lengths, right = np.linalg.svd(pictures.reshape(len(waves), -1), full_matrices=False)[1:]
+    span = right[lengths**2 >= KEPT]
+    assert 0 < len(span) < len(lengths)
+    assert found.dimension == len(span)
+    eye = torch.eye(height * width, dtype=torch.float64).reshape(-1, height, width)
+    np.testing.assert_allclose(found.project(eye).flatten(1).numpy(), span.T @ span, atol=1e-12)

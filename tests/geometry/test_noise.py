@@ -11,6 +11,7 @@ from refusals import refused
 from torch.distributions import Categorical, MultivariateNormal, Normal, Poisson
 
 from pdpsych import geometry, models
+from pdpsych.geometry.noise import stabilised
 
 PIXELS, RESPONSES, SAMPLES = 6, 4, 200_000
 GENERATOR = torch.Generator().manual_seed(5)
@@ -268,3 +269,64 @@ def test_responses_that_do_not_fit_are_refused(noise, response, expected):
             apply(
                 response, torch.zeros((1, 4 if isinstance(noise, geometry.ResponseVariance) else 2))
             )
+
+
+@EVERY
+def test_differences_of_responses_are_whitened_to_first_order(noise, network, distribution):
+    base, step = network(IMAGE), 1e-6
+    change = torch.func.jacrev(network)(IMAGE).sum(dim=1)
+    moved = network(IMAGE + step)
+    found = stabilised(noise, base, moved[None]) / step
+    torch.testing.assert_close(found, noise.whiten(base, change[None]), rtol=1e-4, atol=1e-4)
+
+
+@EVERY
+def test_differences_of_responses_can_be_differentiated(noise, network, distribution):
+    base = network(IMAGE)
+    images = torch.stack([IMAGE, IMAGE.flip(0)]).requires_grad_()
+    assert torch.autograd.gradcheck(lambda s: stabilised(noise, base, network(s)), images)
+    # A block is its rows.
+    both = stabilised(noise, base, network(images))
+    torch.testing.assert_close(stabilised(noise, base, network(images[:1])), both[:1])
+
+
+def test_the_scale_on_which_noise_has_unit_variance():
+    base, response = torch.tensor([0.25, 0.75]), torch.tensor([[1.0, 0.0]])
+    halves = torch.tensor([[1.0, -math.sqrt(3)]])
+    for noise in (geometry.Poisson(smallest=1e-30), geometry.Categorical()):
+        torch.testing.assert_close(stabilised(noise, base, response), halves)
+    variance = geometry.ResponseVariance(lambda r: r)
+    found = stabilised(variance, torch.tensor([1.0]), torch.tensor([[4.0]]))
+    expected = [3 / math.sqrt(2.5), math.log(4) / math.sqrt(2)]
+    torch.testing.assert_close(found, torch.tensor([expected]))
+
+
+@pytest.mark.parametrize("noise", [geometry.Poisson(), geometry.Categorical()], ids=str)
+def test_responses_of_zero_have_a_derivative(noise):
+    response = torch.tensor([[1.0, 0.0]], requires_grad=True)
+    stabilised(noise, torch.tensor([0.0, 1.0]), response).sum().backward()
+    torch.testing.assert_close(response.grad, torch.tensor([[1.0, 2.0]]), rtol=3e-3, atol=0)
+
+
+def test_underflowing_probabilities_have_a_derivative():
+    logits = torch.tensor([[0.0, -500.0]], requires_grad=True)
+    noise = geometry.Categorical(logits=True)
+    stabilised(noise, torch.zeros(2), logits).sum().backward()
+    assert logits.grad.isfinite().all()
+
+
+@pytest.mark.parametrize(
+    ("noise", "response", "field", "value"),
+    [
+        (geometry.Poisson(), [1.0, -0.5], "response", -0.5),
+        (geometry.Categorical(), [0.75, 0.75], "response", 1.5),
+        (geometry.Categorical(), [math.nan, 0.5], "response", math.nan),
+        (geometry.ResponseVariance(lambda r: r), [1.0, 0.0], "variance", 0.0),
+    ],
+    ids=["negative", "sum", "no number", "variance"],
+)
+def test_a_response_that_noise_is_not_defined_at(noise, response, field, value):
+    responses = torch.tensor([[0.5, 0.5], response], requires_grad=True)
+    with refused(field=field) as error:
+        stabilised(noise, torch.tensor([0.5, 0.5]), responses)
+    assert error.value.value == pytest.approx(value, nan_ok=True)

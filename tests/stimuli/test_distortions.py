@@ -41,6 +41,12 @@ def _recipe(tmp_path, distortions, models=FOUR, more=""):
         ),
         ("{kind: principal, separate: {p q: [a], r: [LN, b]}}", MODELS, ["principal-p-q-r"]),
         ("{kind: principal, separate: training, name: t, pairs: 2}", NETWORKS, ["t", "t-2"]),
+        ("{kind: principal, amplitude_rms: 0.01}", FOUR, ["principal-visible"]),
+        (
+            "{kind: principal, amplitude_rms: 0.01, models: [LN, LG], pairs: 2}",
+            FOUR,
+            ["principal-LN-LG-visible", "principal-LN-LG-visible-2"],
+        ),
         ("{kind: random, pairs: 2}", FOUR, ["random-1", "random-2"]),
         ("{kind: eigen, model: LN}", FOUR, ["eigen-LN"]),
         ("{kind: generalized, models: [LN, LG]}", FOUR, ["generalised-LN-LG"]),
@@ -118,6 +124,10 @@ def test_what_cannot_be_asked_is_refused_by_its_key(tmp_path, distortion, models
         ("separate: 3", 3),
         ("separate: [LN]", ["LN"]),
         ("pairs: 0", 0),
+        ("amplitude_rms: 0", 0),
+        ("amplitude_rms: 0.3", 0.3),
+        ("amplitude_rms: [0.01]", [0.01]),
+        ("amplitude_rms: true", True),
     ],
 )
 def test_names_and_keys_of_the_wrong_kind_are_refused(tmp_path, distortion, value):

@@ -23,6 +23,17 @@ SIDE = 16
 # Log sensitivity ratios of each model to each image's principal pair; all are near 0 for random.
 RATIOS = {"LN": (-1.6, -1.2, -1.4), "LG": (0.1, -0.2, 0.3), "LGN": (1.5, 1.3, 1.7)}
 IMAGES = ("camel", "einstein", "parrot")
+# What a certificate says of a search at an amplitude.
+VISIBLE = {
+    "amplitude_rms": 0.01,
+    "stopped": "settled",
+    "objective": 8.25,
+    "before": 3.5,
+    "local_objective": 20.0,
+    "amplitudes_rms": [0.005, 0.01, 0.02],
+    "objectives": [9.5, 8.25, 7.0],
+    "objectives_before": [5.0, 3.5, 2.0],
+}
 
 
 def adaptive(
@@ -92,7 +103,9 @@ def write_set(folder: Path, blind: str = "") -> StimulusSet:
             m: (0.0 if m == blind else float(np.exp(0.05 * x[number])), 1.0)
             for m, x in RATIOS.items()
         }
-        solved = {"converged": True, "gradient_norm": 1.5e-4}
+        solved: dict[str, Any] = {"converged": True, "gradient_norm": 1.5e-4}
+        if number == 0:
+            solved["visible"] = VISIBLE
         pairs = [
             pair("principal", principal) | {"certificate": solved, "linearity": _linearity()},
             pair("random", random),

@@ -15,6 +15,7 @@ from pdpsych.analysis.fitting.trials import Trials
 from pdpsych.analysis.scoring.questions import in_words
 from pdpsych.analysis.scoring.scores import Scores
 from pdpsych.analysis.words import counted
+from pdpsych.stimuli.set_description import unusual_derivatives
 from pdpsych.stimuli.stimulus_set import StimulusSet
 
 _BIBTEX = """@inproceedings{feather2025,
@@ -99,6 +100,7 @@ def methods(trials: Trials, fit: Fit, scores: Scores) -> str:
     sentences = [
         _people(fit),
         _stimuli(trials, fit),
+        _derivatives(trials.stimulus_set, scores.source["models"]),
         _procedure(config),
         display_sentence(config.get("display") or {}),
         _data(trials, fit),
@@ -139,6 +141,16 @@ def _stimuli(trials: Trials, fit: Fit) -> str:
         f"2025){_others(opened, set(shown))}, with a floor of η = {opened.manifest.floor:g} on "
         "sensitivities."
     )
+
+
+def _derivatives(opened: StimulusSet, scored: dict[str, dict[str, Any]]) -> str:
+    """Name the models whose derivatives are not simply their own."""
+    told = unusual_derivatives(opened.manifest)
+    told |= {m: "that of a surrogate" for m, s in scored.items() if "derivative" in s}
+    if not told:
+        return ""
+    listed = "; ".join(f"of {escape(model)}: {words}" for model, words in told.items())
+    return f"Not all derivatives are confirmed as those of their models: {listed}."
 
 
 def _others(opened: StimulusSet, shown: set[str]) -> str:

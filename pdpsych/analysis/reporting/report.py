@@ -35,6 +35,7 @@ SECTIONS: dict[str, Callable[[Findings], str]] = {
     "Data quality": sections.quality,
     "Methods": sections.method,
     "How far the models are linear": set_sections.linearity,
+    "Disagreement at visible amplitudes": set_sections.visible,
     "Certificates of the solver": set_sections.certificates,
     "Settings": sections.provenance,
 }

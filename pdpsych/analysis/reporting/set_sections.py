@@ -10,6 +10,7 @@ from pdpsych.analysis.reporting.findings import Findings
 from pdpsych.analysis.reporting.markup import html_table, short
 from pdpsych.stimuli.log_ratios import log_ratio
 from pdpsych.stimuli.manifest import KINDS, Pair
+from pdpsych.stimuli.responses.objective_curve import ObjectiveCurve
 from pdpsych.stimuli.set_description import tried_contrasts
 
 if TYPE_CHECKING:
@@ -65,6 +66,39 @@ def linearity(found: Findings) -> str:
         "where the models keep the order of their log sensitivity ratios. Checked at "
         f"{tried_contrasts([check for _, _, check in checks])}, both signs.",
     )
+
+
+def visible(found: Findings) -> str:
+    """Show the objective against amplitude of pairs that were made for one."""
+    labelled = [(f"{image}, {pair.name}", pair) for image, pair in _listed(found)]
+    curves = [(label, ObjectiveCurve.of(pair.certificate, label)) for label, pair in labelled]
+    rows = [
+        {
+            "pair": label,
+            "RMS": f"{curve.amplitude_rms:g}",
+            "F": f"{curve.objective:.3g}",
+            "F of the local pair": f"{curve.before:.3g}",
+            "ended by": curve.stopped,
+        }
+        for label, curve in curves
+        if curve
+    ]
+    if not rows:
+        return ""
+    table = html_table(
+        pd.DataFrame(rows),
+        "Distortions that were made for an amplitude: the objective F there, the mean at half, one "
+        "and two times that RMS contrast, and what it is of the distortions that are principal "
+        "for small amplitudes, kept inside the gamut.",
+    )
+    drawn = [
+        found.gallery.show(
+            cast("Figure", curve.plot().figure), f"objective-{n}", f"F by amplitude, {label}", label
+        )
+        for n, (label, curve) in enumerate([c for c in curves if c[1]][:_MOST_STIMULI], start=1)
+        if curve
+    ]
+    return "\n".join([table, *drawn])
 
 
 def certificates(found: Findings) -> str:

@@ -133,9 +133,10 @@ class AddedModels(Result):
         return found
 
     def models(self) -> dict[str, dict[str, Any]]:
-        """Return, for each model, that it took no part, and the SHA-256 of its weights."""
+        """Return what is known of each model: no part taken, its weights, surrogates if any."""
         return {
             model.name: {"took_part": False, "weights_sha256": model.record["weights_sha256"]}
+            | _surrogate(model.record)
             for model in self.added
         }
 
@@ -167,8 +168,8 @@ def add_models(
     Raises
     ------
     InputError
-        If a model cannot be read, does not take the images, or is in the set already; or if the
-        ``models`` extra is missing.
+        If a model cannot be read, does not take the images, has a derivative that is not its own,
+        or is in the set already; or if the ``models`` extra is missing.
 
     Examples
     --------
@@ -271,7 +272,12 @@ def _record(model: Representation, stimulus_set: StimulusSet) -> dict[str, Any]:
         "stimulus_set_sha256": stimulus_set.sha256,
         "floor": stimulus_set.manifest.floor,
         "precision": _precision(stimulus_set),
+        "derivative": model.derivative,
     }
+
+
+def _surrogate(record: Mapping[str, Any]) -> dict[str, str]:
+    return {"derivative": "surrogate"} if record["derivative"] == "surrogate" else {}
 
 
 def _file(cache: Path, record: dict[str, Any]) -> Path:
@@ -347,6 +353,7 @@ def _at_image(
     import torch
 
     from pdpsych.geometry import LocalGeometry, finite_responses_at
+    from pdpsych.models import check_derivatives
     from pdpsych.stimuli.calibration.shown_responses import shown_responses_of
     from pdpsych.stimuli.generation.image_responses import responses_of
 
@@ -358,6 +365,7 @@ def _at_image(
     try:
         local = LocalGeometry(models, base, floor=stimulus_set.manifest.floor)
         block = local.block(distortions)
+        check_derivatives(models, base, distortions=block[:2])
         if frames is None:
             found = finite_responses_at(local, block)
             values = found.sensitivities

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from pdpsych.common.errors import InputError
 from pdpsych.geometry.local import LocalGeometry, random_signs, squared_norms
+from pdpsych.geometry.noise import stabilised
 
 Floats = NDArray[np.float64]
 
@@ -151,10 +152,7 @@ class Distances:
 
     def _from_base(self, number: int, responses: Tensor) -> Floats:
         noise, base = self._geometry.representations[number].noise, self._base[number]
-        own = getattr(noise, "distance", None)
-        if own is None:
-            return np.sqrt(squared_norms(noise.whiten(base, responses - base)))
-        return np.asarray(own(base, responses).double().cpu().numpy())
+        return np.sqrt(squared_norms(stabilised(noise, base, responses)))
 
     @torch.no_grad()
     def _responses(self, members: Sequence[int], images: Tensor) -> list[Tensor]:

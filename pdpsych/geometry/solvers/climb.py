@@ -24,12 +24,10 @@ from pdpsych.geometry.solvers.budget import Stopped
 from pdpsych.geometry.solvers.depth import Chains, leading, of_networks
 from pdpsych.geometry.solvers.preconditioner import Preconditioner
 from pdpsych.geometry.solvers.subspace import Subspace, padded, resolved
-from pdpsych.geometry.solvers.weighted_information import WeightedInformation
+from pdpsych.geometry.solvers.weighted_information import Allowed, WeightedInformation
 from pdpsych.geometry.space import DistortionSpace
 
 Floats = NDArray[np.float64]
-
-SIGNS = np.array([1.0, -1.0])
 
 
 @dataclass(frozen=True)
@@ -63,9 +61,6 @@ class ClimbSettings:
     first_deep, most_deep
         Inner steps after the opening, and at most, where only the first layers that resist are run:
         as many cost about as much as the rest of an iteration, and five times as much.
-    same
-        F below which models are the same: x equal to ten digits, which logarithms of squares
-        in float64 resolve. No matter of speed.
     """
 
     largest_subspace: int = 64
@@ -76,7 +71,6 @@ class ClimbSettings:
     opening: int = 3
     first_deep: int = 20
     most_deep: int = 100
-    same: float = 1e-20
 
 
 SETTINGS = ClimbSettings()
@@ -112,10 +106,13 @@ class Problem:
         """The contrast of networks as wholes, None where that is not another question."""
         return of_networks(self.contrast, self.chains)
 
-    def resisting(self, weights: Floats) -> WeightedInformation:
-        """Return N of weights (N,), and its inverse; the first layers stand for the later ones."""
+    def resisting(self, weights: Floats, allowed: Allowed | None = None) -> WeightedInformation:
+        """Return N of weights (N,), and its inverse; the first layers stand for the later ones.
+
+        On the space, or on a part of it that is ``allowed``.
+        """
         moved = leading(weights, self.chains)
-        return WeightedInformation(self.geometry, self.space, self.preconditioner, moved)
+        return WeightedInformation(self.geometry, allowed or self.space, self.preconditioner, moved)
 
 
 class Climb:
@@ -170,7 +167,7 @@ class Climb:
         if self._opening:
             self._opening -= 1
             return None
-        if self.objective < SETTINGS.same or self.gradient_norm <= tolerance:
+        if self.objective < disagreement.SAME or self.gradient_norm <= tolerance:
             return "converged"
         # While cheap steps still climb fast, longer inner solves are not worth their price.
         if self.problem.is_deep:
@@ -209,7 +206,7 @@ class Climb:
         self.pair = disagreement.maximize(asked, grams, known)
         x, squares = disagreement.log_ratios(grams, self.pair)
         self.log_ratios, self.objective = x, disagreement.value(problem.contrast, x)
-        self._weights = disagreement.slopes(asked, x)[:, None] / squares * SIGNS
+        self._weights = disagreement.slopes(asked, x)[:, None] / squares * disagreement.SIGNS
         self._gradients = self._gradient()
         steepness = float(np.sqrt(squared_norms(self._gradients.flatten(1))).max())
         self.gradient_norm = steepness / max(self.objective, np.finfo(float).tiny)
@@ -276,7 +273,7 @@ class Climb:
         """Return the largest values and vectors, rows, of a side's pencil in the subspace."""
         excited, resisting = (
             np.tensordot(np.maximum(sign * self._weights[:, side], 0.0), self.subspace.grams, 1)
-            for sign in SIGNS
+            for sign in disagreement.SIGNS
         )
         if not (excited.any() and resisting.any()):
             return np.zeros(0), np.zeros((0, len(self.subspace)))

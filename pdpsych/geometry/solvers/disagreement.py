@@ -28,6 +28,12 @@ SUFFICIENT = 1e-4
 # Below the rounding of a variance of logarithms: slopes relative to it, steps, curvatures
 # relative to the largest, and the relative gain of a step.
 FLAT, SHORTEST, LEAST_CURVATURE, LEAST_GAIN = 1e-10, 1e-10, 1e-10, 1e-12
+# A sweep that brings less is the last: what is left is for Newton's method.
+LEAST_RISE = 1e-3
+SIGNS = np.array([1.0, -1.0])
+# F below which models are the same: x equal to ten digits, which logarithms of squares in float64
+# resolve.
+SAME = 1e-20
 
 
 def log_ratios(grams: Floats, pair: Floats) -> tuple[Floats, Floats]:
@@ -102,6 +108,38 @@ def maximize(contrast: Floats, grams: Floats, pair: Floats, steps: int = MAX_STE
             break
         pair, size = trial, reached
     return pair
+
+
+def sweep(contrast: Floats, grams: Floats, pair: Floats, most: int) -> Floats:
+    """Climb F from coefficients (2, m) by steps that can leave a basin, ``most`` at most.
+
+    A maximum is at the top of each side's pencil (Σ_{c>0} c G/q, Σ_{c<0} |c| G/q), c = ∂F/∂x: each
+    step takes one distortion, or both, from there, whichever makes F the largest.
+    """
+    pair = _normalized(pair)
+    x, squares = log_ratios(grams, pair)
+    size = value(contrast, x)
+    for _ in range(most):
+        if size < SAME:
+            break
+        weights = slopes(contrast, x)[:, None] / squares * SIGNS
+        u, v = (_top(grams, side) for side in weights.T)
+        trials = [np.array(rows) for rows in ((u, v), (u, pair[1]), (pair[0], v))]
+        reached = [value(contrast, log_ratios(grams, trial)[0]) for trial in trials]
+        best = int(np.argmax(reached))
+        if reached[best] <= size * (1 + LEAST_RISE):
+            break
+        pair, size = trials[best], reached[best]
+        x, squares = log_ratios(grams, pair)
+    return pair
+
+
+def _top(grams: Floats, weights: Floats) -> Floats:
+    """Return the unit vector that maximises Σ₊ w G relative to Σ₋ |w| G, (m,)."""
+    excited, resisting = (np.tensordot(np.maximum(s * weights, 0), grams, 1) for s in SIGNS)
+    # All of them: asked for the last alone LAPACK may give none where many are equal.
+    top = scipy.linalg.eigh(excited, resisting, check_finite=False)[1][:, -1]
+    return np.asarray(top / np.linalg.norm(top))
 
 
 def _climbing_step(gradient: Floats, hessian: Floats, pair: Floats) -> Floats:

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from pdpsych.geometry.solvers import disagreement
-from pdpsych.geometry.solvers.climb import SIGNS, Problem
+from pdpsych.geometry.solvers.climb import Problem
 
 Floats = NDArray[np.float64]
 
@@ -55,7 +55,7 @@ def _measured(problem: Problem, pair: Tensor) -> tuple[Floats, Floats]:
 def _direction(problem: Problem, pair: Tensor, x: Floats, squares: Floats) -> Tensor:
     """Return the gradients divided by what resists them, (2, C, H, W)."""
     geometry = problem.geometry
-    weights = disagreement.slopes(problem.contrast, x)[:, None] / squares * SIGNS
+    weights = disagreement.slopes(problem.contrast, x)[:, None] / squares * disagreement.SIGNS
     scaled = [
         torch.from_numpy(w).to(t)[:, None] * t
         for w, t in zip(weights, geometry.push(pair), strict=True)

@@ -18,8 +18,8 @@ from pdpsych.geometry.space import DistortionSpace
 
 Floats = NDArray[np.float64]
 
-# A squared response this often above its rounding counts as seen, and is right to a percent.
-BLIND, LOST = 100.0, 1e4
+# A squared response this often above its rounding counts as seen, or is right to a thousandth.
+BLIND, LOST = 100.0, 1e6
 
 
 # Log ratios that are printed: what fits on a screen.
@@ -84,7 +84,7 @@ class Measured:
         with np.errstate(divide="ignore", invalid="ignore"):
             x = 0.5 * (np.log(squares[:, 0]) - np.log(squares[:, 1]))
         finite = bool(np.isfinite(x).all())
-        turned = finite and _deviant(x) < 0
+        turned = finite and deviant(x) < 0
         if turned:
             pair, x, squares = pair.flip(0), -x, squares[:, ::-1]
         objective = value(problem.contrast, x) if finite else math.inf
@@ -106,7 +106,7 @@ class Measured:
         return tuple(n for n, b in zip(geometry.names, blind | few, strict=True) if b)
 
 
-def _deviant(x: Floats) -> float:
+def deviant(x: Floats) -> float:
     """Return the largest deviation from the mean; of those within 1 % of it, the first."""
     deviations = x - x.mean()
     near = np.abs(deviations) >= 0.99 * np.abs(deviations).max()

@@ -250,7 +250,7 @@ def principal_distortions_at(
     space = space or DistortionSpace(geometry.image)
     groups = _checked_groups(geometry, separate)
     problem = Problem.at(geometry, space, contrast(groups or range(len(geometry.names))))
-    pairs = [_noise(geometry, space, seed + number) for number in range(restarts)]
+    pairs = [white_pair(geometry, space, seed + number) for number in range(restarts)]
     if start is not None:
         pairs[0] = _from(start, geometry, space)
     found = Search(problem, budget).run(pairs, survey=start is None)
@@ -289,7 +289,7 @@ def _checked_groups(
     return groups
 
 
-def _noise(geometry: LocalGeometry, space: DistortionSpace, seed: int) -> Tensor:
+def white_pair(geometry: LocalGeometry, space: DistortionSpace, seed: int) -> Tensor:
     """Return two distortions inside the space, (2, C, H, W), from white noise."""
     generator = torch.Generator().manual_seed(seed)
     shape = (2, *geometry.image.shape)

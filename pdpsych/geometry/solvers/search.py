@@ -56,7 +56,7 @@ class SearchSettings:
     live: int = 12
     trial: int = 4
     hope: float = 2.0
-    finalists: int = 6
+    finalists: int = 3
 
 
 SETTINGS = SearchSettings()

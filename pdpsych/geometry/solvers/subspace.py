@@ -21,6 +21,8 @@ CHUNK = 1 << 14
 # What is left of a direction after it was made orthogonal twice, which is enough (Giraud et al.
 # 2005), is rounding below 1e-5 of its length: 80 times what float32 resolves.
 INSIDE = 1e-5
+# Length that what is left, made unit, has when projected: what has less was rounding.
+REAL = 0.1
 # Coefficients come from float64 Gram matrices; what QR leaves below this is rounding.
 DEPENDENT = 1e-10
 # A response is known to a few rounding errors of a typical response, a quadratic form to a few of
@@ -164,19 +166,20 @@ def _mix(coefficients: Floats, blocks: Sequence[Tensor]) -> Tensor:
 def _orthonormalized(directions: Tensor, basis: Tensor, space: DistortionSpace) -> Tensor:
     """Gram–Schmidt, twice, against the basis and among themselves, inside the space.
 
-    What is left of a direction may be little, and rounding much of that: it is projected between.
+    What is left of a direction may be little, and rounding much of that: it is projected between,
+    and left out where that was nearly all of it.
     """
     kept = basis.flatten(1)
     first = len(kept)
     for direction in directions:
         rest = (direction / direction.norm()).flatten()
-        for last in (False, True):
+        for least in (INSIDE, REAL):
             rest = rest - kept.T @ (kept @ rest)
             length = rest.norm()
-            if not length > INSIDE:
+            if not length > least:
                 break
             rest = rest / length
-            if not last:
+            if least == INSIDE:
                 rest = space.project(rest.reshape(1, *direction.shape)).flatten()
         else:
             kept = torch.cat([kept, rest[None]])

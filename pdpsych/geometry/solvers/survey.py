@@ -45,6 +45,9 @@ class SurveySettings:
         Pairs of ends that starts are climbed to from, and Newton steps of the latter at most.
     most_steps
         Inner steps at most; two more are taken in each round (961 and 968 products).
+    swept, sweeps
+        Pairs of random coefficients that starts are swept to from, in steps that leave basins, and
+        sweeps at most: in small cases, 2 of 100, no pair of ends leads to the best optimum.
     """
 
     few: int = 15
@@ -54,6 +57,8 @@ class SurveySettings:
     tried: int = 48
     polish: int = 8
     most_steps: int = 8
+    swept: int = 24
+    sweeps: int = 12
 
 
 SETTINGS = SurveySettings()
@@ -115,7 +120,7 @@ class Survey:
     def starts(self, others: Sequence[Floats]) -> list[Floats]:
         """Return the best pairs in the subspace, unlike each other, as coefficients (2, m).
 
-        Each is climbed to from two ends, or from one of the ``others``, (2, m).
+        Each is climbed to from two ends, from noise, or from one of the ``others``, (2, m).
         """
         grams, contrast = self.subspace.grams, self.problem.contrast
         ends = np.array([end.row for pair in self._ends() for end in pair])
@@ -132,7 +137,10 @@ class Survey:
         small = np.einsum("la,nlm,mb->nab", span, grams, span)
         near = [disagreement.maximize(contrast, small, pair @ span) for pair in [*pairs, *known]]
         count = SETTINGS.starts if self.is_complete else SETTINGS.chosen_starts
-        chosen = [pair @ span.T for _, pair in _unlike(contrast, small, near)[:count]]
+        noise = np.random.default_rng(0).standard_normal((SETTINGS.swept, 2, len(self.subspace)))
+        swept = [disagreement.sweep(contrast, grams, pair, SETTINGS.sweeps) for pair in noise]
+        inside = [pair @ span.T for _, pair in _unlike(contrast, small, near)[:count]]
+        chosen = [pair for _, pair in _unlike(contrast, grams, [*inside, *swept])[:count]]
         polished = [disagreement.maximize(contrast, grams, p, SETTINGS.polish) for p in chosen]
         best = _unlike(contrast, grams, polished)
         # A pair of the same distortion twice is the worst there is, and stationary.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Protocol
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -9,7 +11,6 @@ from torch import Tensor
 
 from pdpsych.geometry.local import LocalGeometry
 from pdpsych.geometry.solvers.preconditioner import Preconditioner
-from pdpsych.geometry.space import DistortionSpace
 
 Floats = NDArray[np.float64]
 
@@ -24,6 +25,19 @@ MAX_STEPS = 100
 NEGLIGIBLE = 0.05
 # Pixel values up to which a projection by conjugate gradients is worth an inner step.
 SMALL = 4096
+
+
+class Allowed(Protocol):
+    """What may change: a :class:`DistortionSpace`, or a part of one."""
+
+    @property
+    def is_projection(self) -> bool:
+        """Whether projections are cheap."""
+        ...
+
+    def project(self, distortions: Tensor) -> Tensor:
+        """Return the projection onto it, (K, C, H, W)."""
+        ...
 
 
 class WeightedInformation:
@@ -42,7 +56,7 @@ class WeightedInformation:
     def __init__(
         self,
         geometry: LocalGeometry,
-        space: DistortionSpace,
+        space: Allowed,
         preconditioner: Preconditioner,
         weights: Floats,
     ):

@@ -22,6 +22,7 @@ from pdpsych.common.section import load
 from pdpsych.common.terminal import progress_bar
 from pdpsych.common.versions import versions
 from pdpsych.geometry.memory import is_out_of_memory
+from pdpsych.stimuli.distortions import Distortion
 from pdpsych.stimuli.generation import workers
 from pdpsych.stimuli.generation.pairs import allowed_distortions, asked_of
 from pdpsych.stimuli.generation.unit import (
@@ -231,7 +232,10 @@ def _try_models(
     images: Sequence[BaseImage],
     device: str,
 ) -> None:
-    """Linearise the models at the first image; what fails there alone is left to its unit."""
+    """Linearise the models at the first image; what fails there alone is left to its unit.
+
+    A derivative that is not its model's is none elsewhere either.
+    """
     faults = []
     for image in images:
         try:
@@ -241,20 +245,28 @@ def _try_models(
         try:
             geometry.LocalGeometry(loaded, tensor)
             allowed_distortions(recipe, tensor, space_digests(recipe))
-            return
         except InputError as error:
             faults.append(error)
-        if len(faults) == 2:
-            break
+            if len(faults) == 2:
+                break
+            continue
+        models.check_derivatives(loaded, tensor)
+        return
     if faults:
         raise faults[0]
+
+
+def _effort(distortion: Distortion) -> int:
+    """Return how many steps the solver takes at most, of an entry of the recipe."""
+    searches = 1 if getattr(distortion, "amplitude_rms", None) is None else 2
+    return len(distortion.names) * searches * int(getattr(distortion, "iterations", 1))
 
 
 def _make(
     plan: _Plan, share: Sequence[Unit], chosen: workers.Workers, progress: bool
 ) -> dict[str, str]:
     """Make the units of a share that are not there; return why any failed, by image."""
-    effort = sum(len(d.names) * getattr(d, "iterations", 1) for d in plan.recipe.distortions)
+    effort = sum(map(_effort, plan.recipe.distortions))
     wanted = [unit for unit in share if find_unit(plan.folder, unit) is None]
     there = len(share) - len(wanted)
     make = Maker(plan.recipe, plan.folder, plan.recipe.device)

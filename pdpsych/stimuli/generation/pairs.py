@@ -13,6 +13,7 @@ from torch import Tensor
 from pdpsych import geometry, models
 from pdpsych.common.errors import InputError
 from pdpsych.geometry.solvers.budget import Progress
+from pdpsych.geometry.visible.gamut import Gamut
 from pdpsych.stimuli.distortions import (
     FACTORS,
     MOST_RIVALS,
@@ -28,6 +29,7 @@ from pdpsych.stimuli.distortions import (
 )
 from pdpsych.stimuli.question import Question
 from pdpsych.stimuli.recipe import Recipe
+from pdpsych.stimuli.responses.objective_curve import VISIBLE
 from pdpsych.stimuli.space_files import SpaceDigests, read_space
 
 
@@ -78,7 +80,8 @@ def allowed_distortions(
     Raises
     ------
     InputError
-        If its space does not fit the image or is too small for the pairs, or its files changed.
+        If its space does not fit the image or is too small for the pairs, its files changed, or
+        distortions are wanted at an amplitude that leaves the gamut.
     """
     wanted, arrays = recipe.space, read_space(recipe, files)
     try:
@@ -95,6 +98,12 @@ def allowed_distortions(
     except InputError as error:
         raise error if error.field == "space" else error.within(field="space") from None
     recipe.check_pairs(space.dimension)
+    for number, distortion in enumerate(recipe.distortions):
+        if isinstance(distortion, Principal) and distortion.amplitude_rms is not None:
+            try:
+                Gamut.of(image, space, distortion.amplitude_rms)
+            except InputError as error:
+                raise error.within(field=f"distortions[{number}]") from None
     return space
 
 
@@ -122,36 +131,79 @@ class PairMaker:
         return [self._extreme(distortion)]
 
     def _principal(self, wanted: Principal) -> list[MadePair]:
-        question = self._questions[wanted]
-        local, space, pairs = self._of(question.models), self._space, []
+        question, space, pairs = self._questions[wanted], self._space, []
         for number, name in enumerate(wanted.names, start=1):
-            found = geometry.principal_distortions_at(
-                local,
+            answers = Question(
+                name=wanted.label,
+                models=question.models,
+                groups=question.groups,
+                number=number,
+                amplitude_rms=wanted.amplitude_rms,
+            )
+            make = self._local_pairs if wanted.amplitude_rms is None else self._visible_pair
+            pairs += make(name, wanted, question, answers, space)
+            if number < wanted.pairs:
+                own = next(pair for pair in pairs if pair.name == name)
+                space = self._without(space, own.distortions, wanted)
+        return pairs
+
+    def _local_pairs(
+        self,
+        name: str,
+        wanted: Principal,
+        question: Asked,
+        answers: Question,
+        space: geometry.DistortionSpace,
+    ) -> list[MadePair]:
+        """Return a pair and its rivals."""
+        found = geometry.principal_distortions_at(
+            self._of(question.models),
+            separate=question.group_of,
+            space=space,
+            seed=self._seed(name),
+            restarts=wanted.restarts,
+            budget=self._budget(wanted.iterations),
+        )
+        certificate = found.certificate.to_dict()
+        rivals = [
+            MadePair(
+                rival_name(name, place),
+                wanted.kind,
+                rival.distortions,
+                question=answers,
+                rival_of=name,
+            )
+            for place, rival in enumerate(found.rivals[:MOST_RIVALS], start=1)
+        ]
+        return [MadePair(name, wanted.kind, found.distortions, certificate, answers), *rivals]
+
+    def _visible_pair(
+        self,
+        name: str,
+        wanted: Principal,
+        question: Asked,
+        answers: Question,
+        space: geometry.DistortionSpace,
+    ) -> list[MadePair]:
+        """Return a pair for an amplitude; what rivals the local one says nothing of it."""
+        assert wanted.amplitude_rms is not None
+        try:
+            found = geometry.visible_distortions_at(
+                self._of(question.models),
+                wanted.amplitude_rms,
                 separate=question.group_of,
                 space=space,
                 seed=self._seed(name),
                 restarts=wanted.restarts,
                 budget=self._budget(wanted.iterations),
             )
-            answers = Question(
-                name=wanted.label, models=question.models, groups=question.groups, number=number
-            )
-            pairs.append(
-                MadePair(name, wanted.kind, found.distortions, found.certificate.to_dict(), answers)
-            )
-            pairs += [
-                MadePair(
-                    rival_name(name, place),
-                    wanted.kind,
-                    rival.distortions,
-                    question=answers,
-                    rival_of=name,
-                )
-                for place, rival in enumerate(found.rivals[:MOST_RIVALS], start=1)
-            ]
-            if number < wanted.pairs:
-                space = self._without(space, found.distortions, wanted)
-        return pairs
+        except InputError as error:
+            number = self._recipe.distortions.index(wanted)
+            raise error.within(field=f"distortions[{number}]") from None
+        certificate = found.local.certificate.to_dict()
+        certificate[VISIBLE] = found.certificate.to_dict()
+        answered = answers.model_copy(update={"objective": found.objective})
+        return [MadePair(name, wanted.kind, found.distortions, certificate, answered)]
 
     def _without(
         self, space: geometry.DistortionSpace, pair: Tensor, wanted: Principal

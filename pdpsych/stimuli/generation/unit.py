@@ -222,8 +222,12 @@ def _make_image(part: Path, recipe: Recipe, device: str, unit: Unit, step: OnSte
     finite = None if recipe.linearity is None else geometry.finite_responses_at(local, block)
     values = finite.sensitivities if finite else local.sensitivities(block)
     paddings = _padding(local, made, stored)
+    # The memory of the linearisations is given back before that in float64 is asked for.
+    names = local.names
+    del local, maker
+    derivatives = _derivatives(loaded, tensor, made, stored)
     pairs = tuple(
-        _entry(pair, dict(zip(local.names, both.tolist(), strict=True)), padding)
+        _entry(pair, dict(zip(names, both.tolist(), strict=True)), padding)
         for pair, both, padding in zip(
             made, np.split(values, len(made), axis=1), paddings, strict=True
         )
@@ -241,6 +245,7 @@ def _make_image(part: Path, recipe: Recipe, device: str, unit: Unit, step: OnSte
         shape=(channels, height, width),
         encoding=encoding,
         pairs=pairs,
+        derivatives=derivatives,
     )
     if finite:
         responses_of(entry, file_sha256(arrays), finite).write(part)
@@ -263,6 +268,18 @@ def _entry(
         certificate=made.certificate,
         padding=padding,
     )
+
+
+def _derivatives(
+    loaded: Sequence[models.Representation],
+    image: Tensor,
+    made: Sequence[MadePair],
+    stored: Tensor,
+) -> dict[str, models.DerivativeCheck]:
+    """Return the check of each model's derivative, also along the pairs that were searched for."""
+    searched = [p for p, pair in enumerate(made) if pair.kind != "random" and not pair.rival_of]
+    directions = stored[searched].flatten(0, 1) if searched else None
+    return models.check_derivatives(loaded, image, distortions=directions)
 
 
 def _padding(

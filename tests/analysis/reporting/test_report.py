@@ -166,6 +166,14 @@ def test_it_says_how_far_the_models_are_linear(page):
     assert text.count("kept at 0.01; pairs of models reversed: 1 at 0.04") == 3
 
 
+def test_it_shows_the_objective_at_the_amplitude_asked_for(folder, page):
+    text = " ".join(" ".join(Tags(page).text).split())
+    assert "Disagreement at visible amplitudes" in text
+    assert re.search(r"principal 0\.01 8\.25 3\.5 settled", text)
+    assert (folder / "figures" / "objective-1.png").stat().st_size
+    assert not (folder / "figures" / "objective-2.png").exists()
+
+
 def test_simulated_observers_are_said_to_be_simulated(page):
     text = " ".join(Tags(page).text)
     assert "All sessions are simulated." in text

@@ -127,6 +127,26 @@ def test_what_cannot_be_added_is_said(fresh, name, problem):
     assert not (fresh / "analysis/results").exists()
 
 
+def test_a_model_with_the_derivative_of_another_is_refused_or_asked_for(
+    fresh, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    text = MODULE.format(weight=0.1)
+    text = text.replace("return self.weighted(x)", "return self.weighted(2 * x - x.detach())")
+    (tmp_path / "added_net_d.py").write_text(text)
+    address = {"source": "python", "name": "added_net_d:Net", "layers": ["weighted"]}
+    with refused(value=0.5, remedy="derivative: surrogate") as told:
+        add_models(fresh, [address])
+    assert told.value.field.startswith("models.images.camel")
+    assert not kept(fresh)
+    added = add_models(fresh, [address | {"derivative": "surrogate"}])
+    assert added.models()["python:added_net_d:Net/weighted"]["derivative"] == "surrogate"
+    assert "derivative" not in add_models(fresh, ["LGG"], write=False).models()["LGG"]
+    assert len(kept(fresh)) == 1
+    with refused(value=0.5):
+        add_models(fresh, [address])
+
+
 def test_a_model_that_does_not_take_the_images_names_the_image(fresh, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "added_net_c.py").write_text(MODULE.format(weight=0.1).replace("(1, 2", "(3, 2"))

@@ -1,0 +1,1 @@
+"""Principal distortions at amplitudes that people can see."""
