@@ -88,7 +88,7 @@ def trained() -> list[Representation]:
 
 def random_lites() -> list[Representation]:
     """Return six layers each of EfficientNet-Lite0 and -Lite1, both with random weights."""
-    return [*_lite("lite0", trained=False), *_lite("lite1", trained=False)]
+    return [*lite("lite0", trained=False), *lite("lite1", trained=False)]
 
 
 SETS: dict[str, Callable[[], list[Representation]]] = {
