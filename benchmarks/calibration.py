@@ -126,7 +126,7 @@ def study(case: Case, size: Size, number: int) -> Result:
     scores = score_ratios(fitted, ratio_table(models, images), Evidence(table, responses))
     # The mean of |N(0, s)|: the score over all images that these stand for.
     expected = {m: sd * np.sqrt(2 / np.pi) for m, sd in zip(models, spreads, strict=True) if sd}
-    means = dict(zip(images, human, strict=True))
+    means = dict(zip(images, drawn.ratios(), strict=True))
     verdicts = [declared(rows) for rows in (scores.deciding, scores.ranking)]
     right = [name == "model-0" and not case.equal for name in verdicts]
     wrong = [name != "" and not hit for name, hit in zip(verdicts, right, strict=True)]
@@ -159,6 +159,11 @@ class People:
     def log_thresholds(self, ratios: np.ndarray) -> np.ndarray:
         """Return log thresholds with these log ratios, if all were linear."""
         return np.stack([self.common - ratios / 2, self.common + ratios / 2], axis=1).ravel()
+
+    def ratios(self) -> np.ndarray:
+        """Return the log ratios of the thresholds of a typical participant."""
+        own = np.log([self.seen[condition].first_crossing(1.0) for condition in self.conditions])
+        return own[1::2] - own[::2]
 
     def responses(
         self, models: dict[str, np.ndarray], finite: bool, rng: np.random.Generator
