@@ -7,11 +7,11 @@ import dataclasses
 import numpy as np
 import pytest
 import torch
+from amplitudes import log_ratios_at
 from refusals import refused
 
 from pdpsych import geometry, models
 from pdpsych.geometry import Budget, DistortionSpace
-from pdpsych.geometry.finite.distances import Change, Distances
 
 SHAPE = (1, 8, 8)
 IMAGE = 0.3 + 0.4 * torch.rand(
@@ -75,13 +75,8 @@ def test_a_pixel_that_saturates_gives_way_to_one_that_does_not(found):
 def test_its_numbers_are_those_of_its_pair(saturating, found):
     alphas = np.array([0.5, 1, 2]) * RMS * 8
     local = geometry.LocalGeometry(saturating, IMAGE, floor=0.03)
-    signed = [s * alpha for alpha in alphas for s in (1, -1)]
-    distances = [
-        Distances(local)([Change(distortion, alpha) for alpha in signed])
-        for distortion in found.distortions
-    ]
-    u, v = (np.square([one.values for one in own]).reshape(3, 2, -1).mean(1) for own in distances)
-    np.testing.assert_allclose(np.log(u / v).T / 2, found.log_ratios, atol=1e-9)
+    ratios = log_ratios_at(local, found.distortions, alphas)
+    np.testing.assert_allclose(ratios, found.log_ratios, atol=1e-9)
     assert found.objective == pytest.approx(found.log_ratios.var(axis=0).mean())
     curve = dict(zip(found.certificate.amplitudes_rms, found.certificate.objectives, strict=True))
     at = [curve[step * RMS] for step in (0.5, 1.0, 2.0)]

@@ -8,6 +8,7 @@ import shutil
 import numpy as np
 import pytest
 import torch
+from amplitudes import log_ratios_at
 from refusals import refused
 
 from pdpsych import geometry, models, stimuli
@@ -47,8 +48,8 @@ def test_a_set_has_the_pair_and_says_what_it_was_made_for(made):
         floor=0.03,
     )
     both = torch.tensor(np.stack([pair.u, pair.v]), dtype=torch.float64)
-    check = geometry.linearity_at(local, both, np.array([0.5, 1, 2]) * RMS * SIDE)
-    assert pair.question.objective == pytest.approx(check.log_ratios().var(axis=1).mean(), rel=1e-3)
+    ratios = log_ratios_at(local, both, np.array([0.5, 1, 2]) * RMS * SIDE)
+    assert pair.question.objective == pytest.approx(ratios.var(axis=0).mean(), rel=1e-3)
     frames = made["cat"].base + 2 * RMS * SIDE * np.stack([pair.u, -pair.u, pair.v, -pair.v])
     assert frames.min() >= 0
     assert frames.max() <= 1
