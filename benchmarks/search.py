@@ -78,17 +78,17 @@ def random_networks() -> list[Representation]:
 
 def trainings() -> list[Representation]:
     """Return six layers of EfficientNet-Lite0, trained, and with random weights."""
-    return [*_lite("lite0", trained=True), *_lite("lite0", trained=False)]
+    return [*lite("lite0", trained=True), *lite("lite0", trained=False)]
 
 
 def trained() -> list[Representation]:
     """Return six layers each of EfficientNet-Lite0 and -Lite1, both trained on ImageNet."""
-    return [*_lite("lite0", trained=True), *_lite("lite1", trained=True)]
+    return [*lite("lite0", trained=True), *lite("lite1", trained=True)]
 
 
 def random_lites() -> list[Representation]:
     """Return six layers each of EfficientNet-Lite0 and -Lite1, both with random weights."""
-    return [*_lite("lite0", trained=False), *_lite("lite1", trained=False)]
+    return [*lite("lite0", trained=False), *lite("lite1", trained=False)]
 
 
 SETS: dict[str, Callable[[], list[Representation]]] = {
@@ -180,7 +180,8 @@ def _pixels(name: str) -> Floats:
     return np.asarray(pixels if pixels.ndim == 3 else pixels[..., None])
 
 
-def _lite(name: str, trained: bool) -> list[Representation]:
+def lite(name: str, trained: bool) -> list[Representation]:
+    """Return six layers of an EfficientNet-Lite, with trained or random weights."""
     from efficientnet_lite_pytorch import EfficientNet
 
     torch.manual_seed(0)

@@ -99,7 +99,10 @@ def _write_study(folder: Path, size: Size, observer: str) -> dict[str, Path]:
         display=Display(),
         trials_per_condition=size.trials,
     )
-    spec = experiments.ObserverSpec(model=observer, lapse=0.02, spread=0.1)
+    # As high as can be shown of most distortions.
+    spec = experiments.ObserverSpec(
+        model=observer, median_threshold_rms=0.004, lapse=0.02, spread=0.1
+    )
     sections: dict[str, tuple[str, Section]] = {
         "recipe": (f"stimuli/{NAME}.yaml", recipe),
         "experiment": (f"experiments/{NAME}.yaml", experiment),

@@ -3,12 +3,14 @@ from .definition import open_analyses as open_analyses
 from .definition import open_analysis as open_analysis
 from .figures.comparisons import plot_differences as plot_differences
 from .figures.comparisons import plot_threshold_map as plot_threshold_map
+from .figures.predictions import plot_predicted as plot_predicted
+from .figures.predictions import plot_predictive as plot_predictive
+from .figures.psychometric import plot_psychometric as plot_psychometric
 from .figures.quality import plot_dropped_frames as plot_dropped_frames
 from .figures.quality import plot_residuals_by_order as plot_residuals_by_order
 from .figures.quality import plot_residuals_by_signal as plot_residuals_by_signal
 from .figures.quality import plot_response_times as plot_response_times
 from .figures.scores import plot_log_ratios as plot_log_ratios
-from .figures.scores import plot_psychometric as plot_psychometric
 from .figures.scores import plot_scores as plot_scores
 from .fitting.fit import Fit as Fit
 from .fitting.fit import fit as fit
@@ -27,8 +29,8 @@ from .scoring.added_models import AddedModels as AddedModels
 from .scoring.added_models import add_models as add_models
 from .scoring.leaderboard import add_to_leaderboard as add_to_leaderboard
 from .scoring.leaderboard import read_leaderboard as read_leaderboard
-from .scoring.score import Scores as Scores
 from .scoring.score import score as score
+from .scoring.scores import Scores as Scores
 
 __all__ = [
     "AddedModels",
@@ -50,6 +52,8 @@ __all__ = [
     "plot_dropped_frames",
     "plot_layers",
     "plot_log_ratios",
+    "plot_predicted",
+    "plot_predictive",
     "plot_psychometric",
     "plot_residuals_by_order",
     "plot_residuals_by_signal",

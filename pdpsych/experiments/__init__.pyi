@@ -5,6 +5,7 @@ from .logs.figures import plot_session as plot_session
 from .logs.session_log import SessionLog as SessionLog
 from .logs.session_log import read_log as read_log
 from .logs.timing import TimingSummary as TimingSummary
+from .observers.model_observer import ModelObserver as ModelObserver
 from .observers.observer import SessionStopped as SessionStopped
 from .observers.simulated import SimulatedObserver as SimulatedObserver
 from .observers.spec import ObserverSpec as ObserverSpec
@@ -21,6 +22,7 @@ from .sessions.session import run as run
 
 __all__ = [
     "Experiment",
+    "ModelObserver",
     "ObserverSpec",
     "Outline",
     "SessionLog",

@@ -12,7 +12,7 @@ from pydantic import ConfigDict, Field
 from pdpsych.analysis.definition import Analysis
 from pdpsych.analysis.fitting.fit import SCHEMA as FIT
 from pdpsych.analysis.fitting.trials import Trials, read_trials
-from pdpsych.analysis.scoring.score import SCHEMA as SCORE
+from pdpsych.analysis.scoring.scores import SCHEMA as SCORE
 from pdpsych.common.errors import InputError
 from pdpsych.common.section import Part, validate
 from pdpsych.experiments.logs.records import Header

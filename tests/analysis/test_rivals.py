@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from observers import LGN
 from rival_set import RATIOS, write_rival_set
 
 from pdpsych import analysis, experiments
@@ -26,7 +27,7 @@ def study(tmp_path_factory):
     (study / "analysis" / "main.yaml").write_text(
         "experiment: ../experiments/taken.yaml\nsamples: 500\nbootstrap: 0\n"
     )
-    experiments.run(experiment, "01", observer="LGN")
+    experiments.run(experiment, "01", observer=LGN)
     return study / "analysis" / "main.yaml"
 
 
@@ -80,10 +81,9 @@ def test_models_added_later_are_scored_on_the_rival_too(study):
 def test_plans_are_drawn_from_the_rival_that_is_measured(study):
     from pdpsych.analysis.definition import open_analysis
     from pdpsych.analysis.planning.world import build_world
-    from pdpsych.experiments import ObserverSpec
 
     opened = open_analysis(study)
-    world = build_world(opened, opened.open_experiment().open_set(), ObserverSpec(model="LGN"))
+    world = build_world(opened, opened.open_experiment().open_set(), LGN)
     shown = set(zip(world.ratios["image"], world.ratios["pair"], strict=True))
     assert ("camel", TAKEN) in shown
     assert ("camel", "principal") not in shown

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from observers import LGN
 from refusals import refused
 from rival_set import SIDE, write_rival_set
 
@@ -100,7 +101,7 @@ def test_a_session_logs_which_rival_was_shown(rival_set, tmp_path):
         f"rivals: [{TAKEN}]\n"
     )
     stimuli.calibrate(rival_set, Display())
-    log = experiments.run(path, "01", observer="LGN")
+    log = experiments.run(path, "01", observer=LGN)
     assert log.complete
     assert log.header.calibration is not None
     shown = log.trials.groupby("image")["pair"].unique().map(list).to_dict()
@@ -110,7 +111,7 @@ def test_a_session_logs_which_rival_was_shown(rival_set, tmp_path):
         "parrot": ["principal"],
     }
     # It goes on as what it was begun as.
-    assert experiments.run(path, "01", observer="LGN").trials.equals(log.trials)
+    assert experiments.run(path, "01", observer=LGN).trials.equals(log.trials)
     path.write_text(path.read_text().replace("rival-2", "rival-1"))
     with refused(field="config.rivals"):
-        experiments.run(path, "01", observer="LGN")
+        experiments.run(path, "01", observer=LGN)

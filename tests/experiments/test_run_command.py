@@ -14,8 +14,11 @@ from pdpsych.experiments.logs.labels import Labels
 def pdpsych_run(write_experiment):
     """Return a function that runs the command on a small experiment."""
     path = write_experiment("small", trials_per_condition=2)
+    local = path.with_name("local.yaml")
+    local.write_text("model: LGN\nlocal: true\n")
 
     def call(*options: str):
+        options = tuple(str(local) if option == "LOCAL" else option for option in options)
         done = CliRunner().invoke(app, ["run", str(path), *options])
         if isinstance(done.exception, InputError):
             raise done.exception
@@ -33,7 +36,7 @@ def test_a_dry_run_says_what_will_be_and_writes_nothing(pdpsych_run):
 
 
 def test_a_simulated_session_needs_no_participant(pdpsych_run):
-    out, logs = pdpsych_run("--simulate", "LGN")
+    out, logs = pdpsych_run("--simulate", "LOCAL")
     assert f"{logs / 'sub-01_ses-01.jsonl'}: complete, 16 trials" in out
 
 
@@ -59,6 +62,7 @@ def test_a_person_is_asked_for_what_was_not_given(pdpsych_run, monkeypatch):
         (("--participant", "01", "--run", "x"), {"field": "run", "value": "x"}),
         (("--participant", "01"), {"file": "small.yaml", "field": "display"}),
         (("--simulate", "LGM"), {"field": "observer", "allowed": "LGN"}),
+        (("--simulate", "LGN"), {"field": "images.camel", "remedy": "local: true"}),
     ],
 )
 def test_what_cannot_be_run_is_refused(pdpsych_run, options, told):
@@ -68,7 +72,7 @@ def test_what_cannot_be_run_is_refused(pdpsych_run, options, told):
 
 def test_runs_have_logs_of_their_own(pdpsych_run):
     for number in ("1", "2"):
-        _, logs = pdpsych_run("--simulate", "LGN", "--run", number)
+        _, logs = pdpsych_run("--simulate", "LOCAL", "--run", number)
     found = [read_log(path) for path in sorted(logs.glob("*.jsonl"))]
     assert [log.header.run for log in found] == ["1", "2"]
     assert found[0].header.design != found[1].header.design

@@ -20,7 +20,8 @@ from PyQt6 import QtCore, QtTest, QtWidgets
 from psychopy import gui
 from pdpsych import experiments
 
-experiments.run = functools.partial(experiments.run, observer="LGN")
+local = experiments.ObserverSpec(model="LGN", local=True)
+experiments.run = functools.partial(experiments.run, observer=local)
 script, todo = sys.argv[1], json.loads(sys.argv[2])
 gui.qtgui.ensureQtApp()
 

@@ -43,7 +43,6 @@ def study(tmp_path_factory):
             preprocess={"size": 32, "colour": "rgb", "range": [0.05, 0.95]},
             models=models,
             distortions=[{"kind": "principal", "iterations": 1}, {"kind": "random"}],
-            linearity=None,
         )
         _change(root / "experiments" / f"{name}.yaml", trials_per_condition=10)
         _change(root / "analysis" / f"{name}.yaml", samples=200)

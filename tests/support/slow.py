@@ -52,6 +52,7 @@ SLOW = {
     "stimuli/generation/test_rivals.py": ("made",),
     "analysis/test_rivals.py": ("test_a_report_lists", "test_models_added"),
     "analysis/planning/test_plan.py": ("planned", "test_a_study_is_the_same"),
+    "analysis/prediction/test_predicted_report.py": ("page", "test_without_responses"),
     "analysis/test_calibration.py": ("",),
     "analysis/test_digits.py": ("done", "test_damaged_weights"),
     "analysis/reporting/test_report.py": (

@@ -219,7 +219,7 @@ class Fit(Result):
         ax
             Axes to draw on, new ones by default.
         """
-        from pdpsych.analysis.figures.scores import plot_psychometric
+        from pdpsych.analysis.figures.psychometric import plot_psychometric
 
         curves, level = self.curves(condition), self.level
         return plot_psychometric(trials, curves, condition, dimension=dimension, level=level, ax=ax)

@@ -31,7 +31,10 @@ COLUMNS = [
     "response",
     "correct",
     "response_time",
+    "sign",
 ]
+# What the digest of trials is of, as in version 0.1.0.
+_HASHED = [name for name in COLUMNS if name != "sign"]
 # Settings that may differ between sessions: the set is known by its SHA-256, the others change
 # nothing that is measured.
 _MAY_DIFFER = {
@@ -54,7 +57,7 @@ class Trials(Result):
     table
         One row a trial that is not excluded: participant, session, order (over all trials of the
         participant, from 0), image, pair, distortion, amplitude (realised, in model units), easy,
-        response (1 or 2), correct, response_time (s).
+        response (1 or 2), correct, response_time (s), sign (1 or −1).
     stimulus_set
         The set that was shown.
     sessions
@@ -97,7 +100,7 @@ class Trials(Result):
     @property
     def sha256(self) -> str:
         """SHA-256 of the table: other for other answers to the same trials."""
-        return table_sha256(self.table)
+        return table_sha256(self.table[_HASHED])
 
     @property
     def source(self) -> dict[str, Any]:

@@ -184,8 +184,9 @@ def plan(
     """Simulate an experiment whose participants see like a model, and analyse it.
 
     Design, placement, fit, score and the rule of the conclusion are those of real studies; no
-    frames are made. Images are those of the set in random order, over again with other
-    participants' deviations where more are asked for.
+    frames are made. Where the set does not say what models see at visible amplitudes, participants
+    see as though models were linear, and scores are local. Images are those of the set in random
+    order, over again with other participants' deviations where more are asked for.
 
     Parameters
     ----------
@@ -235,6 +236,7 @@ def plan(
     outcomes = simulate_studies(world, todo, sizes, jobs, progress)
     found = pd.DataFrame(outcomes, columns=Outcome._fields)
     observer = spec.model_dump(exclude_none=True) | {"model": ", ".join(truths)}
+    observer["local"] = not world.responses
     per_image = len(world.placements) / len({c.image for c in world.placements})
     kind = str(world.ratios["kind"].iloc[0])
     planned = Plan(opened.stem, kind, observer, found, size_table(found, per_image))

@@ -20,12 +20,13 @@ from pdpsych.analysis.fitting.posterior import Posterior
 from pdpsych.analysis.fitting.trials import COLUMNS
 from pdpsych.analysis.names import CONDITION, EVERYONE
 from pdpsych.analysis.planning.world import World
+from pdpsych.analysis.prediction.evidence import Evidence
+from pdpsych.analysis.prediction.predictive_score import predictive_score
 from pdpsych.analysis.scoring.conclusion import possibly_closest
 from pdpsych.analysis.scoring.score import score_ratios
 from pdpsych.common.errors import InputError
 from pdpsych.common.files.digests import seed_of
 from pdpsych.experiments.design import Condition, PlannedTrial, arrange
-from pdpsych.experiments.observers.simulated import SimulatedObserver
 from pdpsych.experiments.placement.placement import Placement
 from pdpsych.experiments.tasks.task import Position
 
@@ -78,11 +79,13 @@ def simulate_study(world: World, truth: str, number: int, sizes: Sequence[Size])
     outcomes = []
     for count, trials in dict.fromkeys((size.images, size.trials) for size in sizes):
         chosen = dict(list(images.items())[:count])
-        fitted = _fit(world, first_passes(table[table["image"].isin(chosen)], trials), number)
-        ratios = _ratios(world, chosen)
+        shown = first_passes(table[table["image"].isin(chosen)], trials)
+        fitted = _fit(world, shown, number)
+        ratios, evidence = _ratios(world, chosen), _evidence(world, chosen, shown)
         for size in sizes:
             if size[1:] == (count, trials):
-                found = _score(_first_participants(fitted, size.participants), ratios, truth)
+                few = _first_participants(fitted, size.participants)
+                found = _score(few, ratios, evidence, truth)
                 outcomes.append(Outcome(number, truth, *size, *found))
     return outcomes
 
@@ -109,18 +112,12 @@ def _sessions(
         if condition.image == image
     }
     placements = {c: world.placements[original] for c, original in of_set.items()}
-    typical = np.array([world.thresholds[truth][original] for original in of_set.values()])
     tables, spec = [], world.observer
     for person in range(size.participants):
         rng = np.random.default_rng(seed_of(spec.seed, number, person, "person"))
-        own = typical * np.exp(spec.spread * rng.standard_normal(len(typical)))
-        observer = SimulatedObserver(
-            dict(zip(of_set, own.tolist(), strict=True)),
-            exponent=spec.exponent,
-            lapse=spec.lapse,
-            bias=spec.bias,
-            seed=seed_of(spec.seed, number, person, "answers"),
-        )
+        deviation = np.exp(spec.spread * rng.standard_normal(len(of_set)))
+        seed = seed_of(spec.seed, number, person, "answers")
+        observer = world.person(truth, of_set, deviation, seed)
         trials = arrange(list(of_set), experiment, rng)
         tables.append(simulate_session(trials, placements, observer, f"{person + 1:03d}"))
     return pd.concat(tables, ignore_index=True)
@@ -155,7 +152,8 @@ def simulate_session(
             correct = answer == planned.position
             placement.update(amplitude, correct, planned.easy)
             where = participant, "01", planned.number - 1, *condition
-            rows.append((*where, amplitude, planned.easy, answer, correct, np.nan))
+            drawn = amplitude, planned.easy, answer, correct, np.nan, planned.sign
+            rows.append((*where, *drawn))
     return pd.DataFrame(rows, columns=COLUMNS).sort_values("order", ignore_index=True)
 
 
@@ -198,14 +196,33 @@ def _ratios(world: World, images: dict[str, str]) -> pd.DataFrame:
     return pd.concat(tables, ignore_index=True)
 
 
-def _score(fit: Fit, ratios: pd.DataFrame, truth: str) -> tuple[str, float, float]:
+def _evidence(world: World, images: dict[str, str], trials: pd.DataFrame) -> Evidence | None:
+    """Return what models see of the trials; None where that is not known."""
+    responses = {
+        (name, *condition[1:]): of
+        for condition, of in world.responses.items()
+        for name, image in images.items()
+        if condition[0] == image
+    }
+    return Evidence(trials, responses) if responses else None
+
+
+def _score(
+    fit: Fit, ratios: pd.DataFrame, evidence: Evidence | None, truth: str
+) -> tuple[str, float, float]:
     """Return who is declared the closest, and the widths of intervals."""
     try:
         scores = score_ratios(fit, ratios)
     except InputError:
         # Too few trials to determine any ratio: nothing is declared.
         return "", np.nan, np.nan
-    closest = possibly_closest(scores.ranking)
+    ranking = scores.ranking
+    if evidence:
+        own = evidence.trials[evidence.trials["participant"].isin(fit.posteriors)]
+        evidence = replace(evidence, trials=own)
+        predicted = predictive_score(fit, evidence, ratios.assign(took_part=True)).ranking
+        ranking = predicted if len(predicted) else ranking
+    closest = possibly_closest(ranking)
     right = scores.ranking.set_index("model").loc[truth]
     human = scores.human[scores.human["participant"] == EVERYONE]
     ratio_width = float((human["high"] - human["low"]).mean())

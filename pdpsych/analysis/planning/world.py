@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
+import numpy as np
 import pandas as pd
 
 from pdpsych.analysis.definition import Analysis
+from pdpsych.analysis.names import Floats
+from pdpsych.analysis.prediction.seen import Responses, known_models, known_responses
 from pdpsych.analysis.scoring.conclusion import deciding_kind
 from pdpsych.experiments.design import Condition, conditions
 from pdpsych.experiments.experiment import Experiment
 from pdpsych.experiments.logs.labels import Labels
+from pdpsych.experiments.observers.model_observer import ModelObserver
+from pdpsych.experiments.observers.simulated import SimulatedObserver
 from pdpsych.experiments.observers.spec import ObserverSpec
 from pdpsych.experiments.placement.placement import Placement
 from pdpsych.experiments.sessions.placements import begin_placements
 from pdpsych.experiments.sessions.preparation import Preparation
 from pdpsych.stimuli.calibration.calibration import Calibration
 from pdpsych.stimuli.stimulus_set import StimulusSet
-from pdpsych.stimuli.thresholds import expected_thresholds
+from pdpsych.stimuli.thresholds import efficiency, expected_thresholds
 
 
 @dataclass(frozen=True)
@@ -32,11 +37,16 @@ class World:
     observer
         Exponent, lapse, bias, seed of the participants, and the spread of their log thresholds.
     thresholds
-        Of each model, the thresholds of people who see like it, in model units.
+        Of each model, the thresholds of people who see as though it were linear, in model units.
     ratios
         image, pair, kind, model, log_ratio of the models, on one kind of distortion.
     placements
         Of each condition before the first trial.
+    responses
+        Of each model in each condition; people see like that. Empty where it is not known: they
+        are then local.
+    efficiencies
+        k of people who see like each model.
     """
 
     analysis: Analysis
@@ -45,6 +55,40 @@ class World:
     thresholds: dict[str, dict[Condition, float]]
     ratios: pd.DataFrame
     placements: dict[Condition, Placement]
+    responses: Responses = field(default_factory=dict)
+    efficiencies: Mapping[str, float] = field(default_factory=dict)
+
+    def person(
+        self, truth: str, shown: Mapping[Condition, Condition], deviation: Floats, seed: int
+    ) -> SimulatedObserver | ModelObserver:
+        """Return somebody who sees like a model.
+
+        Parameters
+        ----------
+        shown
+            Conditions of the study, each with that of the set which it shows.
+        deviation
+            Factor of each threshold.
+        """
+        spec = self.observer
+        if self.responses:
+            k = self.efficiencies[truth] / deviation
+            return ModelObserver(
+                {c: self.responses[original][truth] for c, original in shown.items()},
+                dict(zip(shown, k.tolist(), strict=True)),
+                exponent=spec.exponent,
+                lapse=spec.lapse,
+                bias=spec.bias,
+                seed=seed,
+            )
+        typical = np.array([self.thresholds[truth][original] for original in shown.values()])
+        return SimulatedObserver(
+            dict(zip(shown, (typical * deviation).tolist(), strict=True)),
+            exponent=spec.exponent,
+            lapse=spec.lapse,
+            bias=spec.bias,
+            seed=seed,
+        )
 
 
 def build_world(opened: Analysis, stimulus_set: StimulusSet, spec: ObserverSpec) -> World:
@@ -58,28 +102,39 @@ def build_world(opened: Analysis, stimulus_set: StimulusSet, spec: ObserverSpec)
     ratios = ratios[ratios["kind"] == deciding_kind(ratios["kind"])]
     deciding = set(zip(ratios["image"], ratios["pair"], strict=True))
     measured = tuple(c for c in measured if (c.image, c.pair) in deciding)
+    calibration = Calibration.of(stimulus_set, experiment.screen())
+    responses = {} if spec.local else _responses(stimulus_set, calibration, measured)
+    models, rms = stimulus_set.models, spec.median_threshold_rms
+    prepared = Preparation(
+        experiment, stimulus_set, experiment.screen(), calibration, Labels("plan"),
+        {c: min(responses[c][m].largest for m in models) for c in measured} if responses else None,
+    )  # fmt: skip
     return World(
         opened,
         experiment,
         spec,
-        {model: _thresholds(stimulus_set, model, spec) for model in stimulus_set.models},
+        {model: _thresholds(stimulus_set, model, rms) for model in models},
         ratios,
-        _placements(experiment, stimulus_set, measured),
+        begin_placements(prepared, measured),
+        responses,
+        {
+            m: efficiency(
+                stimulus_set, {key: of[m] for key, of in responses.items() if m in of}, rms
+            )
+            for m in (models if responses else ())
+        },
     )
 
 
-def _thresholds(
-    stimulus_set: StimulusSet, model: str, spec: ObserverSpec
-) -> dict[Condition, float]:
-    found = expected_thresholds(stimulus_set, model, spec.median_threshold_rms)
+def _responses(
+    stimulus_set: StimulusSet, calibration: Calibration | None, measured: Sequence[Condition]
+) -> Responses:
+    """Return all known responses; none where those of some model to what is measured are not."""
+    known = known_responses(stimulus_set, calibration)
+    every = known_models(known, measured, stimulus_set.models)
+    return known if len(every) == len(stimulus_set.models) else {}
+
+
+def _thresholds(stimulus_set: StimulusSet, model: str, median_rms: float) -> dict[Condition, float]:
+    found = expected_thresholds(stimulus_set, model, median_rms)
     return {Condition(*key): value for key, value in found.items()}
-
-
-def _placements(
-    experiment: Experiment, stimulus_set: StimulusSet, measured: Sequence[Condition]
-) -> dict[Condition, Placement]:
-    """Return the placement of each condition as a session begins."""
-    display = experiment.screen()
-    calibration = Calibration.of(stimulus_set, display)
-    prepared = Preparation(experiment, stimulus_set, display, calibration, Labels("plan"))
-    return begin_placements(prepared, measured)

@@ -7,8 +7,11 @@ from dataclasses import dataclass
 
 from pdpsych.analysis.fitting.fit import Fit
 from pdpsych.analysis.fitting.trials import Trials
+from pdpsych.analysis.prediction.evidence import Evidence
+from pdpsych.analysis.prediction.seen import known_responses
 from pdpsych.analysis.reporting.markup import Gallery
-from pdpsych.analysis.scoring.score import Scores
+from pdpsych.analysis.scoring.score import calibration_shown
+from pdpsych.analysis.scoring.scores import Scores
 from pdpsych.experiments.logs.session_log import SessionLog
 from pdpsych.stimuli.stimulus_set import StimulusSet
 
@@ -30,6 +33,13 @@ class Findings:
     fit: Fit
     scores: Scores
     gallery: Gallery
+
+    @property
+    def evidence(self) -> Evidence | None:
+        """The trials, and what the models of the set see of them; None where that is not known."""
+        shown = calibration_shown(self.fit, self.opened)
+        responses = known_responses(self.opened, shown)
+        return Evidence(self.trials.table, responses) if responses else None
 
     @property
     def opened(self) -> StimulusSet:

@@ -13,7 +13,7 @@ from pdpsych.analysis.fitting.exclusion import describe_excluded
 from pdpsych.analysis.fitting.fit import Fit
 from pdpsych.analysis.fitting.trials import Trials
 from pdpsych.analysis.scoring.questions import in_words
-from pdpsych.analysis.scoring.score import Scores
+from pdpsych.analysis.scoring.scores import Scores
 from pdpsych.analysis.words import counted
 from pdpsych.stimuli.set_description import unusual_derivatives
 from pdpsych.stimuli.stimulus_set import StimulusSet
@@ -105,6 +105,7 @@ def methods(trials: Trials, fit: Fit, scores: Scores) -> str:
         display_sentence(config.get("display") or {}),
         _data(trials, fit),
         _model(fit),
+        _predictive(scores),
         _score(fit, scores),
         f"The analysis was run with pdpsych {__version__}.",
     ]
@@ -244,6 +245,24 @@ def _score(fit: Fit, scores: Scores) -> str:
         f"and images ({settings['samples']} draws, seed {settings['seed']}); differences between "
         "models have simultaneous intervals over all pairs of models (max-t; Hothorn, Bretz &amp; "
         "Westfall 2008)." + _ceiling(scores)
+    )
+
+
+def _predictive(scores: Scores) -> str:
+    if scores.predictive_ranking.empty:
+        return ""
+    return (
+        "For each model, D(ε, ±α), the d′ of an ideal observer of its responses to the image and "
+        "to the image with distortion ε at amplitude α and either sign, was computed up to the "
+        "largest amplitude that could be shown. The predictive score is the mean over images of "
+        "the log probability per trial of the answers, P(correct) = λ + (1 − 2λ) Φ((k eᵋ D)ᵇ/√2), "
+        "D at the realised amplitude and sign of the trial: for each image with the exponent b, "
+        "the mean and the standard deviation over images of log k and the standard deviation of ε "
+        "(normal, of each distortion and image) integrated over what the other images leave open, "
+        "and the lapse rate and learning of the fit. The "
+        "score at threshold is the local score below with the thresholds that models predict in "
+        "place of the inverse sensitivities: the first amplitude at which ½ Σ± Φ(k D±/√2) is "
+        "Φ(1/√2), k the median of what a participant’s thresholds ask for."
     )
 
 

@@ -12,16 +12,19 @@ from pdpsych.analysis.definition import Analysis, open_analysis
 from pdpsych.analysis.fitting.fit import Fit
 from pdpsych.analysis.fitting.fit import fit as fit_analysis
 from pdpsych.analysis.fitting.trials import read_trials
-from pdpsych.analysis.reporting import sections, set_sections
+from pdpsych.analysis.reporting import prediction_sections, sections, set_sections
 from pdpsych.analysis.reporting.findings import Findings
 from pdpsych.analysis.reporting.markup import Gallery, PageSection, page
-from pdpsych.analysis.scoring.score import Scores
 from pdpsych.analysis.scoring.score import score as score_analysis
+from pdpsych.analysis.scoring.scores import Scores
 from pdpsych.common.files.atomic import sync_folder, unfinished, unwritable, write_text
 from pdpsych.common.files.locks import locked
 from pdpsych.experiments.logs.collected import read_logs
 
 SECTIONS: dict[str, Callable[[Findings], str]] = {
+    "Predictive score": prediction_sections.predictive,
+    "Predicted curves": prediction_sections.curves,
+    "Score at threshold": prediction_sections.at_threshold,
     "Scores": sections.ranking,
     "Differences between models": sections.differences,
     "Log sensitivity ratios": sections.ratios,

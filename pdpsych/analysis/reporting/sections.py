@@ -17,7 +17,7 @@ from pdpsych.analysis.reporting.findings import Findings
 from pdpsych.analysis.reporting.markup import Gallery, html_table, p_text, with_interval
 from pdpsych.analysis.reporting.methods import methods
 from pdpsych.analysis.scoring.questions import NO_PART
-from pdpsych.analysis.scoring.score import Scores
+from pdpsych.analysis.scoring.scores import Scores
 from pdpsych.analysis.scoring.separation import gain_over_random
 from pdpsych.analysis.words import capitalised
 from pdpsych.experiments.logs.session_log import SessionLog
@@ -58,8 +58,11 @@ def ranking(found: Findings) -> str:
 def _ranking_caption(scores: Scores, kind: str, first: pd.Series) -> str:
     asked = scores.source.get("questions", {})
     about = f", {asked[kind]}" if kind in asked else ""
+    local = ""
+    if len(scores.predictive_ranking):
+        local = "By local sensitivities, as though models were linear up to thresholds. "
     text = (
-        f"{capitalised(kind)} distortions{about}; images: {first['images']}; "
+        f"{local}{capitalised(kind)} distortions{about}; images: {first['images']}; "
         f"{100 * scores.level:g} % intervals. With data as noisy as these a perfect model "
         f"would score about {first['expected_perfect']:.2f}."
     )

@@ -10,7 +10,7 @@ from scipy.special import stdtrit
 from pdpsych.analysis.names import Floats
 from pdpsych.analysis.scoring.columns import CEILING
 from pdpsych.analysis.scoring.human import HumanRatios
-from pdpsych.analysis.scoring.mean_score import average_by_image
+from pdpsych.analysis.scoring.mean_score import Distances, average_by_image
 
 
 def ceiling(ratios: HumanRatios, level: float) -> pd.DataFrame:
@@ -42,10 +42,10 @@ def ceiling(ratios: HumanRatios, level: float) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=list(CEILING))
 
 
-def individual_distance(log_ratios: Floats, estimate: Floats, images: np.ndarray) -> Floats:
-    """Return the mean distance of models (M, K) to single participants (P, K), (M,)."""
-    distances = np.nanmean(np.abs(log_ratios[:, None] - estimate), axis=1)
-    return np.asarray((distances @ average_by_image(images).T).mean(axis=1))
+def individual_distance(distances: Distances, estimate: Floats) -> Floats:
+    """Return the mean distance of models to single participants (P, K), (M,)."""
+    each = np.nanmean(distances.distance(estimate[:, None]), axis=0)
+    return np.asarray((each @ average_by_image(distances.images).T).mean(axis=1))
 
 
 def _bounds(ratios: Floats) -> Floats:

@@ -7,42 +7,134 @@ from collections.abc import Iterable
 import pandas as pd
 
 from pdpsych.analysis.scoring.differences import NEGLIGIBLE
+from pdpsych.analysis.words import counted
 from pdpsych.stimuli.manifest import KINDS
+from pdpsych.stimuli.stimulus_set import StimulusSet
 
 _MOST_NAMES = 6
 
 
-def conclude(ranking: pd.DataFrame, level: float) -> str:
-    """Say in a sentence or two which model is closest, and whether the data can tell.
+def conclude(
+    ranking: pd.DataFrame, predictive: pd.DataFrame, at_threshold: pd.DataFrame, level: float
+) -> str:
+    """Say in some sentences which model is closest, and whether the data can tell.
 
     On principal distortions where there are any, else on the first kind. Models are told apart
-    by intervals that are simultaneous over all pairs of models.
+    by intervals that are simultaneous over all pairs of models. Where the predictive score is
+    known it decides, and what the others say is told after it.
+
+    Parameters
+    ----------
+    ranking, predictive, at_threshold
+        By the local score, by the predictive one and by that at threshold; the last two may be
+        empty.
+    level
+        Probability of the intervals.
     """
     kind = deciding_kind(ranking["kind"])
-    rows = ranking[ranking["kind"] == kind].reset_index(drop=True)
+    local, predicted, thresholds = (
+        table[table["kind"] == kind].reset_index(drop=True)
+        for table in (ranking, predictive, at_threshold)
+    )
+    if predicted.empty:
+        return _local(local, kind, level)
+    return _predictive(predicted, kind, level) + _others(predicted, thresholds, local)
+
+
+def _local(rows: pd.DataFrame, kind: str, level: float) -> str:
     best = rows.iloc[0]
-    images = f"{best['images']} image{'s' if best['images'] > 1 else ''}"
     scored = (
         f"mean score {best['score']:.2f} [{best['low']:.2f}, {best['high']:.2f}] nats over "
-        f"{images} of {kind} distortions; a perfect model would score about "
-        f"{best['expected_perfect']:.2f}"
+        f"{counted(best['images'], 'image')} of {kind} distortions; a perfect model would score "
+        f"about {best['expected_perfect']:.2f}"
     )
     if len(rows) < 2:
         return f"{best['model']} is the only model: {scored}."
-    others = possibly_closest(rows)[1:]
-    next_ = rows[rows["model"] == others[0]].iloc[0] if others else rows.iloc[1]
-    apart = (
-        f"{next_['model']} is further away by {next_['difference']:.2f} "
-        f"[{next_['difference_low']:.2f}, {next_['difference_high']:.2f}] nats, "
-        f"{100 * level:g} % interval"
-        + (" simultaneous over all pairs of models" if len(rows) > 2 else "")
-    )
+    others, next_ = _tied(rows)
+    apart = f"{next_['model']} is further away by {_apart(rows, next_, level, 2)}"
     if others:
         return (
             f"{best['model']} has the lowest score ({scored}), but with these data it cannot be "
             f"separated from {_listed(others)}: {apart}, which includes 0."
         )
     return f"{best['model']} is closest to the human: {scored}. The next, {apart}."
+
+
+def _predictive(rows: pd.DataFrame, kind: str, level: float) -> str:
+    best = rows.iloc[0]
+    scored = (
+        f"log probability {best['log_probability']:.4f} nats a trial over "
+        f"{counted(best['images'], 'image')} of {kind} distortions, each predicted from the others"
+    )
+    if len(rows) < 2:
+        return f"{best['model']} is the only model: {scored}."
+    others, next_ = _tied(rows)
+    apart = f"{next_['model']} predicts them worse by {_apart(rows, next_, level, 4)}"
+    if others:
+        return (
+            f"{best['model']} predicts people's answers best ({scored}), but with these data it "
+            f"cannot be separated from {_listed(others)}: {apart}, which includes 0."
+        )
+    return f"{best['model']} predicts people's answers best: {scored}. The next, {apart}."
+
+
+def _tied(rows: pd.DataFrame) -> tuple[list[str], pd.Series]:
+    """Return who is not separated from the best, and the one to name beside it."""
+    others = possibly_closest(rows)[1:]
+    return others, rows[rows["model"] == others[0]].iloc[0] if others else rows.iloc[1]
+
+
+def _apart(rows: pd.DataFrame, next_: pd.Series, level: float, digits: int) -> str:
+    ends = ("difference", "difference_low", "difference_high")
+    middle, low, high = (f"{next_[name]:.{digits}f}" for name in ends)
+    unit = "nats" if digits == 2 else "nats a trial"
+    over = " simultaneous over all pairs of models" if len(rows) > 2 else ""
+    return f"{middle} [{low}, {high}] {unit}, {100 * level:g} % interval{over}"
+
+
+def _others(predicted: pd.DataFrame, thresholds: pd.DataFrame, local: pd.DataFrame) -> str:
+    """Say whether the scores that are trusted less order the models differently."""
+    told = [
+        _ordered(rows, name)
+        for rows, name in (
+            (thresholds, "the thresholds that models predict"),
+            (local, "their local sensitivities (equation 1)"),
+        )
+        if len(rows)
+    ]
+    names = [list(rows["model"]) for rows in (predicted, thresholds, local) if len(rows)]
+    same = all(order == [m for m in names[0] if m in order] for order in names[1:])
+    if same:
+        return " The other two scores have the models in the same order."
+    return (
+        f" The scores order the models differently: by {' and by '.join(told)}. Trust the "
+        "first, then that at threshold: a local score takes models to be linear up to thresholds."
+    )
+
+
+def _ordered(rows: pd.DataFrame, name: str) -> str:
+    first = rows.iloc[0]
+    at_least = "at least " if first.get("bounds", 0) else ""
+    return f"{name} {first['model']} is first ({at_least}{first['score']:.2f} nats)"
+
+
+def not_predicted(ranking: pd.DataFrame, predictive: pd.DataFrame, set_: StimulusSet) -> str:
+    """Say which models are not known at visible amplitudes, and the command that adds a set's."""
+    models = list(dict.fromkeys(ranking["model"]))
+    missing = [model for model in models if model not in set(predictive["model"])]
+    if not missing:
+        return ""
+    if len(missing) < len(models):
+        return (
+            f" Scored locally alone, because it is not known what they see at visible amplitudes: "
+            f"{_listed(missing)}."
+        )
+    if set_.has_finite_responses:
+        return ""
+    return (
+        " These scores are local: they take models to be linear up to thresholds. What models see "
+        f"at visible amplitudes is added by: pdpsych respond {set_.path}"
+    )
 
 
 def deciding_kind(kinds: Iterable[str]) -> str:

@@ -7,14 +7,14 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from pdpsych.analysis.names import Floats
-from pdpsych.analysis.scoring.mean_score import MeanScores
+from pdpsych.analysis.scoring.mean_score import ImageMeans
 
 # Sensitivities are computed in single precision: what differs by less is equal.
 NEGLIGIBLE = 1e-5
 
 
 def differences(
-    models: list[str], kind: str, means: MeanScores, level: float, rng: np.random.Generator
+    models: list[str], kind: str, means: ImageMeans, level: float, rng: np.random.Generator
 ) -> pd.DataFrame:
     """Return one row a pair of models, the closer one first: how much further the other is.
 
@@ -63,7 +63,7 @@ def _chance(draws: int) -> Floats:
 
 
 def _studentised(
-    means: MeanScores, a: NDArray[np.intp], b: NDArray[np.intp], rng: np.random.Generator
+    means: ImageMeans, a: NDArray[np.intp], b: NDArray[np.intp], rng: np.random.Generator
 ) -> tuple[Floats, Floats]:
     """Return the standard errors of differences, and the largest studentised one of each draw."""
     columns = [np.ascontiguousarray(source.draws.T) for source in means.sources]

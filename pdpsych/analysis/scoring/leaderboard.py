@@ -10,16 +10,17 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from pdpsych.analysis.definition import Analysis, open_analysis
 from pdpsych.analysis.digests import json_sha256
-from pdpsych.analysis.scoring.score import Scores
+from pdpsych.analysis.scoring.scores import Scores
 from pdpsych.common.errors import InputError
 from pdpsych.common.files.append_only import AppendOnlyFile
 from pdpsych.common.files.reading import LOG, MissingFile, read_bytes
@@ -50,10 +51,21 @@ COLUMNS: Columns = {
     "expected_perfect": Column("expected score of a perfect model with these data", "nat"),
     "probability_closest": Column("share of draws in which the model is the closest"),
     "images": Column("number of base images", "count"),
+    "predictive_rank": Column("1 predicts people's answers best; empty where that is not known"),
+    "log_probability": Column(
+        "mean over images of the log probability of an answer, the predictive score", "nat"
+    ),
+    "score_at_threshold": Column(
+        "mean over images of the score by predicted thresholds; of bounds, at least", "nat"
+    ),
+    "bounds": Column("log ratios by predicted thresholds that are no more than bounds", "count"),
     "level": Column("probability of the interval"),
     "versions": Column("of what scored"),
     "row_sha256": Column("of the other columns, and of row_sha256 of the row above"),
 }
+_PREDICTED = ("predictive_rank", "log_probability", "score_at_threshold", "bounds")
+# A leaderboard that version 0.1.0 began goes on with its columns.
+_FIRST = [name for name in COLUMNS if name not in _PREDICTED]
 _KEY = ("entry", "kind", "model")
 # Others add some lines and are done.
 _WAIT = 30.0  # s
@@ -68,6 +80,7 @@ _NUMBERS = (
     "expected_perfect",
     "probability_closest",
     "level",
+    *_PREDICTED,
 )
 
 
@@ -144,7 +157,10 @@ def read_leaderboard(folder: str | Path) -> pd.DataFrame:
     except MissingFile:
         rows = []
     table = pd.DataFrame(rows, columns=list(COLUMNS), dtype=object)
-    table = table.assign(**{name: table[name] == "True" for name in _FLAGS})
+    table = table.assign(
+        **{name: table[name] == "True" for name in _FLAGS},
+        **{name: table[name].replace("", np.nan) for name in _PREDICTED},
+    )
     try:
         return table.astype(dict.fromkeys(_COUNTS, int) | dict.fromkeys(_NUMBERS, float))
     except ValueError as error:
@@ -172,7 +188,30 @@ def _rows(analysis: Analysis, scores: Scores) -> list[dict[str, str]]:
     ]
     now = datetime.now(timezone.utc).isoformat(timespec="seconds")
     marks = {"entry": json_sha256(table)[:16], "added": now}
-    return [{n: _cell(value) for n, value in (row | marks).items()} for row in table]
+    predicted = _predicted(scores)
+    return [
+        {n: _cell(v) for n, v in (row | marks | predicted[row["kind"], row["model"]]).items()}
+        for row in table
+    ]
+
+
+def _predicted(scores: Scores) -> dict[tuple[str, str], dict[str, Any]]:
+    """Return what is predicted by each model on each kind of distortions, empty where nothing."""
+    rows = zip(scores.ranking["kind"], scores.ranking["model"], strict=True)
+    found: dict[tuple[str, str], dict[str, Any]] = {
+        key: dict.fromkeys(_PREDICTED, "") for key in rows
+    }
+    for row in scores.predictive_ranking.to_dict("records"):
+        found[row["kind"], row["model"]] |= {
+            "predictive_rank": row["rank"],
+            "log_probability": row["log_probability"],
+        }
+    for row in scores.at_threshold_ranking.to_dict("records"):
+        found[row["kind"], row["model"]] |= {
+            "score_at_threshold": row["score"],
+            "bounds": row["bounds"],
+        }
+    return found
 
 
 def _cell(value: Any) -> str:
@@ -186,44 +225,51 @@ def _weights(source: dict[str, Any], row: dict[Any, Any]) -> dict[str, str]:
 def _add(file: AppendOnlyFile, rows: list[dict[str, str]]) -> None:
     """Append those rows that are not there."""
     text = file.contents
-    before = _read(file.path, text)
+    names, before = _columns(file.path, text), _read(file.path, text)
     there = {tuple(row[k] for k in _KEY) for row in before}
     missing = [row for row in rows if tuple(row[k] for k in _KEY) not in there]
     whole = text.rfind(b"\n") + 1
     file.cut(whole)
     last = before[-1]["row_sha256"] if before else ""
-    lines = (b"" if whole else _lines([list(COLUMNS)])) + _lines(_sealed(missing, last))
+    lines = (b"" if whole else _lines([names])) + _lines(_sealed(missing, names, last))
     if lines:
         file.append(lines.decode().removesuffix("\n"), "the entry")
 
 
-def _sealed(rows: Iterable[dict[str, str]], last: str) -> Iterator[list[str]]:
+def _sealed(rows: Iterable[dict[str, str]], names: Sequence[str], last: str) -> Iterator[list[str]]:
     """Yield the cells of rows that follow one with the hash ``last``, each with its own."""
     for row in rows:
-        cells = [row[name] for name in COLUMNS if name != "row_sha256"]
+        cells = [row[name] for name in names if name != "row_sha256"]
         last = json_sha256([last, *cells])
         yield [*cells, last]
+
+
+def _columns(path: Path, text: bytes) -> list[str]:
+    """Return the columns that a leaderboard has; InputError if the file is something else."""
+    text = text.replace(b"\r\n", b"\n")
+    for names in (list(COLUMNS), _FIRST):
+        header = _lines([names])
+        if text.startswith(header[: len(text)]):
+            return names
+    raise InputError(
+        "begins otherwise than a leaderboard of this pdpsych",
+        file=path,
+        value=text[:40].decode(errors="replace").partition("\n")[0],
+        remedy="choose another folder",
+    )
 
 
 def _read(path: Path, text: bytes) -> list[dict[str, str]]:
     """Return the rows whose line is whole; InputError if the file is something else or changed."""
     # Git may have given it other line ends; cells have none.
     text = text.replace(b"\r\n", b"\n")
-    header = _lines([list(COLUMNS)])
-    if not text.startswith(header[: len(text)]):
-        start = text[:40].decode(errors="replace").partition("\n")[0]
-        raise InputError(
-            "begins otherwise than a leaderboard of this pdpsych",
-            file=path,
-            value=start,
-            remedy="choose another folder",
-        )
+    names = _columns(path, text)
     rows: list[dict[str, str]] = []
-    lines = text[len(header) : text.rfind(b"\n") + 1].splitlines(keepends=True)
-    for number, line in enumerate(lines, start=2):
-        row = _row(line)
+    body = text[len(_lines([names])) : text.rfind(b"\n") + 1]
+    for number, line in enumerate(body.splitlines(keepends=True), start=2):
+        row = _row(line, names)
         last = rows[-1]["row_sha256"] if rows else ""
-        if row is None or _lines(_sealed([row], last)) != line:
+        if row is None or _lines(_sealed([row], names, last)) != line:
             raise InputError(
                 "is not as it was written, or lines above it are missing",
                 file=path,
@@ -234,13 +280,13 @@ def _read(path: Path, text: bytes) -> list[dict[str, str]]:
     return rows
 
 
-def _row(line: bytes) -> dict[str, str] | None:
+def _row(line: bytes, names: Sequence[str]) -> dict[str, str] | None:
     """Return the cells of a line; None if there are others than a leaderboard has."""
     try:
         (cells,) = csv.reader([line.decode()])
     except (csv.Error, ValueError):
         return None
-    return dict(zip(COLUMNS, cells, strict=True)) if len(cells) == len(COLUMNS) else None
+    return dict(zip(names, cells, strict=True)) if len(cells) == len(names) else None
 
 
 def _lines(rows: Iterable[Iterable[str]]) -> bytes:

@@ -25,22 +25,33 @@ class Distances:
         Of the models, (M, K).
     human
         Log ratios of people, K pairs.
+    most
+        Where a log ratio of a model is only known to lie between two, ``log_ratios`` are the
+        lower and these the upper ends, (M, K); the same by default. Scores are then at least.
     """
 
     models: list[str]
     images: NDArray[np.object_]
     log_ratios: Floats
     human: Pooled
+    most: Floats | None = None
 
     def select(self, numbers: NDArray[np.intp]) -> Distances:
         """Return the distances on some pairs."""
         ratios, human = self.log_ratios[:, numbers], self.human.select(numbers)
-        return Distances(self.models, self.images[numbers], ratios, human)
+        most = None if self.most is None else self.most[:, numbers]
+        return Distances(self.models, self.images[numbers], ratios, human, most)
+
+    def distance(self, human: Floats) -> Floats:
+        """Return |x_model − x_human|, at least, of log ratios of people that broadcast."""
+        if self.most is None:
+            return np.asarray(np.abs(self.log_ratios - human))
+        return np.maximum(np.maximum(self.log_ratios - human, human - self.most), 0.0)
 
     @cached_property
     def score(self) -> Floats:
         """|x_model − x_human|, (M, K)."""
-        return np.asarray(np.abs(self.log_ratios - self.human.estimate))
+        return self.distance(self.human.estimate)
 
     @cached_property
     def trials(self) -> Floats:
@@ -49,19 +60,19 @@ class Distances:
         The score holds the noise of the human ratio once, draws around it twice: so they are
         centred on what is reported.
         """
-        moved = np.abs(self.log_ratios - (self.human.estimate + self.human.trials)[:, None])
+        moved = self.distance((self.human.estimate + self.human.trials)[:, None])
         return np.asarray(moved - moved.mean(axis=0))
 
     @cached_property
     def participants(self) -> Floats:
         """Draws of what participants add to that, (samples, M, K)."""
-        moved = np.abs(self.log_ratios - self.human.samples[:, None])
+        moved = self.distance(self.human.samples[:, None])
         return np.asarray(moved - moved.mean(axis=0) - self.trials)
 
     @property
     def spread(self) -> Floats:
         """Draws of the error by how far participants lie apart, trials included."""
-        moved = np.abs(self.log_ratios - (self.human.estimate + self.human.spread)[:, None])
+        moved = self.distance((self.human.estimate + self.human.spread)[:, None])
         return np.asarray(moved - moved.mean(axis=0))
 
     @property
@@ -97,8 +108,8 @@ class ErrorSource:
 
 
 @dataclass(frozen=True)
-class MeanScores:
-    """Scores averaged over images; pairs of one image count as one.
+class ImageMeans:
+    """What is averaged over images, less being better, with what makes up its error.
 
     Attributes
     ----------
@@ -108,14 +119,11 @@ class MeanScores:
         What makes up the error of the mean: what images share, and what they do not.
     wide
         Draws of each source for intervals, (samples, M).
-    medians
-        Draws of the median, (samples, M).
     """
 
     by_image: Floats
     sources: tuple[ErrorSource, ErrorSource]
     wide: tuple[Floats, Floats]
-    medians: Floats
 
     @property
     def wide_draws(self) -> Floats:
@@ -126,6 +134,19 @@ class MeanScores:
     def mean(self) -> Floats:
         """Mean over images, (M,)."""
         return np.asarray(self.by_image.mean(axis=1))
+
+
+@dataclass(frozen=True)
+class MeanScores(ImageMeans):
+    """Scores averaged over images; pairs of one image count as one.
+
+    Attributes
+    ----------
+    medians
+        Draws of the median, (samples, M).
+    """
+
+    medians: Floats
 
     @property
     def median(self) -> Floats:
@@ -158,18 +179,22 @@ def mean_scores(distances: Distances, rng: np.random.Generator) -> MeanScores:
         sources = ErrorSource(others[..., 0], people), ErrorSource(own[..., 0], Stretch(0))
     else:
         shared = distances.spread if people.freedom else distances.trials
-        deviation = by_image - by_image.mean(axis=1, keepdims=True)
-        multipliers = rng.standard_normal((len(draws), number))
-        drawn = multipliers @ deviation.T / np.sqrt(number * (number - 1))
-        sources = (
-            ErrorSource(_common(shared @ average, rng), people),
-            ErrorSource(drawn, Stretch(number - 1)),
-        )
+        of_images = over_images(by_image, len(draws), rng)
+        sources = ErrorSource(common_error(shared @ average, rng), people), of_images
     wide = sources[0].wide(sources[0].draws, rng), sources[1].wide(sources[1].draws, rng)
     return MeanScores(by_image, sources, wide, _medians(draws, rng))
 
 
-def _common(draws: Floats, rng: np.random.Generator) -> Floats:
+def over_images(by_image: Floats, size: int, rng: np.random.Generator) -> ErrorSource:
+    """Return what the variance over images, (M, I), makes of the error of their mean."""
+    number = by_image.shape[1]
+    deviation = by_image - by_image.mean(axis=1, keepdims=True)
+    multipliers = rng.standard_normal((size, number))
+    drawn = multipliers @ deviation.T / np.sqrt(number * (number - 1))
+    return ErrorSource(drawn, Stretch(number - 1))
+
+
+def common_error(draws: Floats, rng: np.random.Generator) -> Floats:
     """Draw what the errors (samples, M, I) of images have in common, (samples, M)."""
     size, models, images = draws.shape
     mean = draws.mean(axis=2)
@@ -203,6 +228,8 @@ def mean_interval(means: MeanScores, level: float) -> tuple[Floats, Floats]:
     instead of 95 %. Logarithms would come nearer still, with intervals too wide to be of use.
     """
     shared, own = means.wide
-    middle = np.maximum(means.mean, np.finfo(float).tiny)
+    # A score that is 0, as of a bound that is kept, has no scale of its own.
+    least = np.maximum(0.1 * own.std(axis=0), np.finfo(float).tiny)
+    middle = np.maximum(means.mean, least)
     root = np.maximum(1 + own / (2 * middle), 0.0)
     return nonnegative_interval(middle * root**2 + shared, level)

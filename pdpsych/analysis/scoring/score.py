@@ -1,11 +1,11 @@
-"""How far each model is from the human, by equation 1."""
+"""How far each model is from the human, scored."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,174 +13,27 @@ import pandas as pd
 from pdpsych.analysis.definition import Analysis, open_analysis
 from pdpsych.analysis.fitting.fit import Fit
 from pdpsych.analysis.fitting.fit import fit as fit_analysis
+from pdpsych.analysis.fitting.trials import read_trials
 from pdpsych.analysis.names import PAIR, Floats
+from pdpsych.analysis.prediction import predictive_score, threshold_score
+from pdpsych.analysis.prediction.evidence import Evidence
+from pdpsych.analysis.prediction.seen import known_responses
 from pdpsych.analysis.scoring.added_models import AddedModels, ModelName, add_to
 from pdpsych.analysis.scoring.ceiling import ceiling, individual_distance
-from pdpsych.analysis.scoring.columns import SCORE
-from pdpsych.analysis.scoring.conclusion import basis, caution, conclude, deciding_kind
+from pdpsych.analysis.scoring.conclusion import basis, caution, conclude, not_predicted
 from pdpsych.analysis.scoring.differences import differences
 from pdpsych.analysis.scoring.human import HumanRatios, human_ratios, ratio_table
 from pdpsych.analysis.scoring.mean_score import Distances, mean_scores
 from pdpsych.analysis.scoring.pooling import pool
-from pdpsych.analysis.scoring.questions import NO_PART, chosen_by, in_words, took_part
+from pdpsych.analysis.scoring.questions import chosen_by, in_words, took_part
 from pdpsych.analysis.scoring.ranking import rank
 from pdpsych.analysis.scoring.score_tables import score_table
-from pdpsych.analysis.scoring.separation import gain_over_random, separation
-from pdpsych.analysis.words import counted
-from pdpsych.common import tables
-from pdpsych.common.documents import Schema
+from pdpsych.analysis.scoring.scores import Scores
+from pdpsych.analysis.scoring.separation import separation
 from pdpsych.common.errors import InputError
 from pdpsych.common.files.locks import locked
-from pdpsych.common.results import Result
 from pdpsych.stimuli.calibration.calibration import Calibration
 from pdpsych.stimuli.stimulus_set import StimulusSet
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-
-_MOST_LINES = 18
-SCHEMA = Schema("score", 3, "score again: pdpsych score ANALYSIS.yaml")
-
-
-@dataclass(frozen=True, eq=False, repr=False)
-class Scores(Result):
-    """Distance of each model to the human.
-
-    The score of a pair is |x_model − x_human| with x the log sensitivity ratio. Noise in x_human
-    makes it larger on average, never smaller: the score of a model that is right is not 0 but
-    about ``expected_perfect``. Scores are reported as they are, beside that number.
-
-    Attributes
-    ----------
-    level
-        Probability of the intervals.
-    source
-        As in :class:`Fit`; with ``models``: of each, whether it took part in choosing the
-        distortions, and the SHA-256 of its weights ("" if it has none).
-    human
-        Log sensitivity ratio per participant, image and pair, with sd and interval; the rows of
-        participant "all" are the mean over participants, with the uncertainty of trials and
-        participants.
-    scores
-        Score and signed error per image, pair and model, with intervals.
-    ranking
-        Per kind of distortion: mean and median score over images with intervals that carry
-        trials, participants and images; rank; paired difference to the best model; probability
-        that each is the closest.
-    differences
-        Of all pairs of models, intervals and p-values adjusted for all pairs (max-t).
-    ceiling
-        Noise ceiling: participants against each other.
-    separation
-        How far apart, and how surely, each kind of distortions puts the models.
-    conclusion
-        The ranking on principal distortions in words.
-
-    Examples
-    --------
-    >>> from pdpsych import analysis
-    >>> scores = analysis.score("study", write=False)
-    >>> scores
-    <Scores: LGN first of 3 models on 3 images>
-    >>> principal = scores.ranking.query("kind == 'principal'")
-    >>> principal[["rank", "model", "score"]].round(1)
-       rank model  score
-    0     1   LGN    0.2
-    1     2    LG    1.6
-    2     3    LN    3.1
-    >>> scores == analysis.Scores.from_json(scores.to_json("copy.json"))
-    True
-    """
-
-    level: float
-    source: dict[str, Any]
-    human: pd.DataFrame
-    scores: pd.DataFrame
-    ranking: pd.DataFrame
-    differences: pd.DataFrame
-    ceiling: pd.DataFrame
-    separation: pd.DataFrame
-    conclusion: str
-
-    def describe(self) -> str:
-        """Give the ranking of each kind of distortion and the conclusion."""
-        parts, asked = [], self.source.get("questions", {})
-        for kind, rows in self.ranking.groupby("kind", sort=False):
-            first = rows.iloc[0]
-            about = f" ({asked[kind]})" if kind in asked else ""
-            parts.append(
-                f"mean score on {kind} distortions{about}, {100 * self.level:g} % interval, nats "
-                f"(a perfect model: {first['expected_perfect']:.2f})"
-            )
-            width = rows["model"].str.len().max()
-            listed = max(4, _MOST_LINES // self.ranking["kind"].nunique())
-            parts += [
-                f"  {row['rank']}. {row['model']:<{width}}  {row['score']:.2f} "
-                f"[{row['low']:.2f}, {row['high']:.2f}]" + ("" if row["took_part"] else NO_PART)
-                for _, row in rows.head(listed).iterrows()
-            ]
-            if len(rows) > listed:
-                parts.append(f"  and {len(rows) - listed} more, in ranking.csv")
-        if not self.ranking["took_part"].all():
-            parts.append(f"{NO_PART.strip()}: the distortions were chosen by other models")
-        gain = gain_over_random(self.separation)
-        return "\n".join([*parts, *filter(None, [gain]), self.conclusion])
-
-    def _line(self) -> str:
-        rows = self.ranking[self.ranking["kind"] == deciding_kind(self.ranking["kind"])]
-        first = rows.iloc[0]
-        images = counted(first["images"], "image")
-        return f"{first['model']} first of {counted(len(rows), 'model')} on {images}"
-
-    def plot(self, *, kind: str | None = None, ax: Axes | None = None) -> Axes:
-        """Draw each model's score on one kind of distortions.
-
-        Parameters
-        ----------
-        kind
-            Kind of distortions, by default the one that decides.
-        ax
-            Axes to draw on, new ones by default.
-        """
-        from pdpsych.analysis.figures.scores import plot_scores
-
-        kind = kind or deciding_kind(self.ranking["kind"])
-        return plot_scores(self.ranking, self.ceiling, kind=kind, level=self.level, ax=ax)
-
-    def to_json(self, path: str | Path) -> Path:
-        """Write the scores.
-
-        Parameters
-        ----------
-        path
-            File to write.
-        """
-        frames = {name: tables.to_plain(getattr(self, name)) for name in SCORE}
-        return SCHEMA.write(path, vars(self) | frames)
-
-    @classmethod
-    def from_json(cls, path: str | Path) -> Scores:
-        """Read scores written by :meth:`to_json`.
-
-        Parameters
-        ----------
-        path
-            File to read.
-        """
-        with SCHEMA.reading(path) as data:
-            del data["schema_version"]
-            return cls(**data | {name: tables.from_plain(data[name]) for name in SCORE})
-
-    def put_into(self, folder: Path) -> list[Path]:
-        """Write score.json, and each table as .csv with a data dictionary .json beside it.
-
-        The lock of the folder is to be held meanwhile.
-        """
-        written = [
-            tables.write_table(folder, name, getattr(self, name), columns)
-            for name, columns in SCORE.items()
-        ]
-        return [self.to_json(folder / "score.json"), *written]
 
 
 def score(
@@ -193,9 +46,9 @@ def score(
 ) -> Scores:
     """Score the models of an analysis's stimulus set against people.
 
-    Sensitivities are to the distortions as shown where the calibration that the sessions were
-    run with has them. Added models are known by those to the distortions of the set: with them,
-    all models are scored by these.
+    What models see is that of the distortions as shown where the calibration that the sessions
+    were run with has it. Added models are known by the distortions of the set: with them, all
+    models are scored by these.
 
     Parameters
     ----------
@@ -231,7 +84,7 @@ def score(
     else:
         others = add_to(opened, added, "added", write, progress) if added else None
     fitted = fit or fit_analysis(opened, write=False, progress=progress)
-    scored = _score_set(fitted, opened.open_experiment().open_set(), others)
+    scored = _score_set(opened, fitted, others)
     if write:
         # Both: another command may have written another fit meanwhile.
         with locked(opened.results, doing="fit and scores are written"):
@@ -240,8 +93,9 @@ def score(
     return scored
 
 
-def _score_set(fit: Fit, stimulus_set: StimulusSet, added: AddedModels | None) -> Scores:
-    """Score the models of a set, and others."""
+def _score_set(analysis: Analysis, fit: Fit, added: AddedModels | None) -> Scores:
+    """Score the models of the set of an analysis, and others."""
+    stimulus_set = analysis.open_experiment().open_set()
     shown = None if added else calibration_shown(fit, stimulus_set)
     # Of rivals too: which of all pairs are scored is known by what was measured.
     if shown:
@@ -253,13 +107,40 @@ def _score_set(fit: Fit, stimulus_set: StimulusSet, added: AddedModels | None) -
     if added:
         ratios = pd.concat([ratios, added.log_ratios()], ignore_index=True)
         models |= added.models()
-    scored = score_ratios(fit, ratios)
+    scored = score_ratios(fit, ratios, _evidence(analysis, fit, stimulus_set, shown, added))
     return replace(
         scored,
         source=fit.source
         | {"analysis": fit.analysis, "models": models, "questions": in_words(stimulus_set)},
-        conclusion=scored.conclusion + basis(shown.display if shown else None),
+        conclusion=scored.conclusion
+        + basis(shown.display if shown else None)
+        + not_predicted(scored.ranking, scored.predictive_ranking, stimulus_set),
     )
+
+
+def _evidence(
+    analysis: Analysis,
+    fit: Fit,
+    stimulus_set: StimulusSet,
+    shown: Calibration | None,
+    added: AddedModels | None,
+) -> Evidence | None:
+    """Return the trials of a fit, and what models see of them; None where that is not known."""
+    responses = known_responses(stimulus_set, shown)
+    if added:
+        also = added.finite_responses()
+        responses = {key: {**of, **also.get(key, {})} for key, of in responses.items()}
+    if not responses:
+        return None
+    trials = read_trials(analysis)
+    if trials.sha256 != fit.source["trials_sha256"]:
+        raise InputError(
+            "the fit is of other trials than the logs have now",
+            file=analysis.label,
+            field="fit",
+            remedy="fit again: pdpsych fit ANALYSIS.yaml",
+        )
+    return Evidence(trials.table, responses)
 
 
 def calibration_shown(fit: Fit, stimulus_set: StimulusSet) -> Calibration | None:
@@ -283,13 +164,16 @@ def _models(stimulus_set: StimulusSet) -> dict[str, dict[str, Any]]:
     }
 
 
-def score_ratios(fit: Fit, ratios: pd.DataFrame) -> Scores:
-    """Score models given their log ratios.
+def score_ratios(fit: Fit, ratios: pd.DataFrame, evidence: Evidence | None = None) -> Scores:
+    """Score models given their log ratios, and what they see at visible amplitudes.
 
     Parameters
     ----------
     ratios
         Columns image, pair, kind, model, log_ratio, and took_part, which is true where missing.
+    evidence
+        The trials, and the responses of models to what they showed; without, models are scored by
+        their log ratios alone.
 
     Raises
     ------
@@ -314,6 +198,13 @@ def score_ratios(fit: Fit, ratios: pd.DataFrame) -> Scores:
     table = score_table(human.pairs, whole, taken, fit.level)
     part = table.groupby(["kind", "model"])["took_part"].all()
     ranking.insert(2, "took_part", ranking.join(part, on=["kind", "model"])["took_part"])
+    by_answers, by_thresholds = predictive_score.empty(), threshold_score.empty()
+    if evidence:
+        named = ratios.assign(took_part=ratios.get("took_part", True))
+        by_answers = predictive_score.predictive_score(fit, evidence, named)
+        by_thresholds = threshold_score.threshold_score(
+            fit, evidence.responses, named, human, everyone
+        )
     return Scores(
         fit.level,
         fit.source,
@@ -323,7 +214,10 @@ def score_ratios(fit: Fit, ratios: pd.DataFrame) -> Scores:
         apart,
         ceiling(human, fit.level),
         separations,
-        conclude(ranking, fit.level) + _caution(fit, human),
+        *by_answers,
+        *by_thresholds,
+        conclusion=conclude(ranking, by_answers.ranking, by_thresholds.ranking, fit.level)
+        + _caution(fit, human),
     )
 
 
@@ -333,7 +227,7 @@ def _by_kind(
     """Return ranking, differences and separation on one kind; ``estimate`` is each person's."""
     means = mean_scores(distances, rng)
     apart = differences(distances.models, kind, means, fit.level, rng)
-    individual = individual_distance(distances.log_ratios, estimate, distances.images)
+    individual = individual_distance(distances, estimate)
     ranked = rank(distances, kind, means, apart, individual, fit.level)
     return ranked, apart, separation(distances, kind, apart)
 

@@ -55,6 +55,7 @@ def export(experiment: str | Path | Experiment, out: str | Path, *, layout: Layo
     >>> from pathlib import Path
     >>> import numpy as np
     >>> from pdpsych import experiments, stimuli
+    >>> local = experiments.ObserverSpec(model="LGN", local=True)
     >>> u, v = np.eye(64).reshape(64, 1, 8, 8)[:2]
     >>> pair = stimuli.NewPair(u, v, sensitivities={"LN": (2.0, 8.0), "LGN": (9.0, 3.0)})
     >>> image = stimuli.NewImage(np.full((1, 8, 8), 0.5), {"dots": pair})
@@ -62,7 +63,7 @@ def export(experiment: str | Path | Experiment, out: str | Path, *, layout: Layo
     ...     made = stimuli.StimulusSet.create(f"{folder}/dots", {"grey": image})
     ...     path = Path(folder, "early.yaml")
     ...     _ = path.write_text("{stimulus_set: dots, display: {}, trials_per_condition: 8}")
-    ...     log = experiments.run(path, "01", observer="LGN")
+    ...     log = experiments.run(path, "01", observer=local)
     ...     out = experiments.export(path, f"{folder}/shared", layout="psych-ds")
     ...     print(*(table.name for table in out.glob("data/*")))
     study-early_sub-01_ses-01_data.csv

@@ -40,6 +40,7 @@ def read_logs(experiment: str | Path | Experiment) -> list[SessionLog]:
     >>> from pathlib import Path
     >>> import numpy as np
     >>> from pdpsych import experiments, stimuli
+    >>> local = experiments.ObserverSpec(model="LGN", local=True)
     >>> u, v = np.eye(64).reshape(64, 1, 8, 8)[:2]
     >>> pair = stimuli.NewPair(u, v, sensitivities={"LN": (2.0, 8.0), "LGN": (9.0, 3.0)})
     >>> image = stimuli.NewImage(np.full((1, 8, 8), 0.5), {"dots": pair})
@@ -48,7 +49,7 @@ def read_logs(experiment: str | Path | Experiment) -> list[SessionLog]:
     ...     path = Path(folder, "early.yaml")
     ...     _ = path.write_text("{stimulus_set: dots, display: {}, trials_per_condition: 8}")
     ...     for participant in ("01", "02"):
-    ...         log = experiments.run(path, participant, observer="LGN")
+    ...         log = experiments.run(path, participant, observer=local)
     ...     found = experiments.read_logs(path)
     >>> [log.header.participant for log in found]
     ['01', '02']

@@ -46,6 +46,7 @@ class SessionLog(Result):
     >>> from pathlib import Path
     >>> import numpy as np
     >>> from pdpsych import experiments, stimuli
+    >>> local = experiments.ObserverSpec(model="LGN", local=True)
     >>> u, v = np.eye(64).reshape(64, 1, 8, 8)[:2]
     >>> pair = stimuli.NewPair(u, v, sensitivities={"LN": (2.0, 8.0), "LGN": (9.0, 3.0)})
     >>> image = stimuli.NewImage(np.full((1, 8, 8), 0.5), {"dots": pair})
@@ -53,7 +54,7 @@ class SessionLog(Result):
     ...     made = stimuli.StimulusSet.create(f"{folder}/dots", {"grey": image})
     ...     path = Path(folder, "early.yaml")
     ...     _ = path.write_text("{stimulus_set: dots, display: {}, trials_per_condition: 8}")
-    ...     log = experiments.run(path, "01", observer="LGN")
+    ...     log = experiments.run(path, "01", observer=local)
     >>> log.trials.groupby("distortion").size().tolist()
     [8, 8]
     """
@@ -111,6 +112,7 @@ def read_log(path: str | Path) -> SessionLog:
     >>> from pathlib import Path
     >>> import numpy as np
     >>> from pdpsych import experiments, stimuli
+    >>> local = experiments.ObserverSpec(model="LGN", local=True)
     >>> u, v = np.eye(64).reshape(64, 1, 8, 8)[:2]
     >>> pair = stimuli.NewPair(u, v, sensitivities={"LN": (2.0, 8.0), "LGN": (9.0, 3.0)})
     >>> image = stimuli.NewImage(np.full((1, 8, 8), 0.5), {"dots": pair})
@@ -118,7 +120,7 @@ def read_log(path: str | Path) -> SessionLog:
     ...     made = stimuli.StimulusSet.create(f"{folder}/dots", {"grey": image})
     ...     path = Path(folder, "early.yaml")
     ...     _ = path.write_text("{stimulus_set: dots, display: {}, trials_per_condition: 8}")
-    ...     _ = experiments.run(path, "01", observer="LGN")
+    ...     _ = experiments.run(path, "01", observer=local)
     ...     log = experiments.read_log(f"{folder}/data/early/sub-01_ses-01.jsonl")
     >>> log.header.stimulus_set, log.complete
     ('dots', True)

@@ -6,11 +6,9 @@ from collections.abc import Mapping
 from dataclasses import KW_ONLY, dataclass
 from typing import cast
 
-import numpy as np
-
 from pdpsych.common.errors import InputError
-from pdpsych.common.files.digests import seed_of
 from pdpsych.experiments.design import Condition, PlannedTrial
+from pdpsych.experiments.observers.decision import decide
 from pdpsych.experiments.observers.presentation import Presentation, Response
 from pdpsych.experiments.tasks.task import Position
 
@@ -60,15 +58,8 @@ class SimulatedObserver:
 
     def answer(self, planned: PlannedTrial, realised: float) -> Position:
         """Draw the answer to a planned trial of a realised amplitude, which needs no frames."""
-        rng = np.random.default_rng(seed_of(self.seed, "answer", planned.number))
-        noise = rng.standard_normal(2)
-        if rng.random() < 2 * self.lapse:
-            return cast(Position, int(rng.integers(1, 3)))
         ratio = max(realised, 0.0) / self._threshold(planned.condition)
-        signal = np.zeros(2)
-        signal[planned.position - 1] = ratio**self.exponent
-        first, second = signal + noise
-        return 1 if first - second + self.bias > 0 else 2
+        return decide(self, planned, ratio)
 
     def _threshold(self, condition: Condition) -> float:
         try:

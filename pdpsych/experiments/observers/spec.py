@@ -12,9 +12,13 @@ from pdpsych.common.errors import InputError
 from pdpsych.common.files.digests import seed_of
 from pdpsych.common.section import Section, load
 from pdpsych.experiments.design import Condition
+from pdpsych.experiments.observers.model_observer import ModelObserver
 from pdpsych.experiments.observers.simulated import SimulatedObserver
+from pdpsych.stimuli.calibration.calibration import Calibration
+from pdpsych.stimuli.responses.finite_response import FiniteResponse
+from pdpsych.stimuli.responses.shown import shown_responses
 from pdpsych.stimuli.stimulus_set import StimulusSet
-from pdpsych.stimuli.thresholds import expected_thresholds
+from pdpsych.stimuli.thresholds import efficiency, expected_thresholds
 
 Thresholds = dict[Condition, float]
 # No display shows the least; nobody who is given the most sees anything.
@@ -27,7 +31,10 @@ class ObserverSpec(Section):
     Attributes
     ----------
     model
-        A model of the set; thresholds are inverse to its sensitivities.
+        A model of the set, which the observer sees like at the amplitudes and signs shown.
+    local
+        Whether thresholds are inverse to the sensitivities of the model instead, as though it
+        were linear.
     thresholds_rms
         Image → pair → (τ₁, τ₂) in RMS contrast, in place of a model.
     median_threshold_rms
@@ -49,6 +56,7 @@ class ObserverSpec(Section):
 
     known_as: ClassVar[str] = "an observer, experiments/observers/NAME.yaml"
     model: str | None = None
+    local: bool = False
     thresholds_rms: dict[str, dict[str, tuple[float, float]]] | None = None
     median_threshold_rms: float = Field(0.01, ge=_LEAST_RMS, le=1)
     exponent: float = Field(1.0, gt=0, le=10)
@@ -61,7 +69,16 @@ class ObserverSpec(Section):
     def _exactly_one(self) -> ObserverSpec:
         if (self.model is None) == (self.thresholds_rms is None):
             raise InputError("give exactly one of model, thresholds_rms")
+        if self.local and self.model is None:
+            raise InputError("goes with a model", field="local", value=self.local)
         return self
+
+    @property
+    def description(self) -> str:
+        """Who it is, as recorded in the trial log: of local observers as in version 0.1.0."""
+        fields = self.model_dump(exclude_none=True, exclude={"local"}).items()
+        how = "" if self.local or self.model is None else " at the amplitudes shown"
+        return f"simulated{how}: {', '.join(f'{name} {value}' for name, value in fields)}"
 
 
 def observer_from(
@@ -70,7 +87,8 @@ def observer_from(
     participant: str = "01",
     *,
     session: str = "01",
-) -> SimulatedObserver:
+    calibration: Calibration | None = None,
+) -> SimulatedObserver | ModelObserver:
     """Return the simulated observer of a specification.
 
     Parameters
@@ -84,11 +102,15 @@ def observer_from(
         their own random draws.
     session
         Sessions have their own random draws too; with several runs, session and run.
+    calibration
+        What a display shows of the set: the observer then sees the frames of that display, if the
+        models were asked what they see of them.
 
     Raises
     ------
     InputError
-        If the set has no such model, or a threshold is missing or not above zero.
+        If the set has no such model, or does not say what it sees at visible amplitudes, or a
+        threshold is missing or not above zero.
 
     Examples
     --------
@@ -100,37 +122,70 @@ def observer_from(
     >>> image = stimuli.NewImage(np.full((1, 8, 8), 0.5), {"dots": pair})
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     made = stimuli.StimulusSet.create(f"{folder}/dots", {"grey": image})
-    >>> observer = experiments.observer_from("LGN", made)
+    >>> spec = experiments.ObserverSpec(model="LGN", local=True)
+    >>> observer = experiments.observer_from(spec, made)
     >>> u, v = observer.thresholds.values()
     >>> round(v / u, 1)
     3.0
     """
-    is_name = isinstance(source, str) and not source.endswith((".yaml", ".yml"))
-    spec = ObserverSpec(model=cast(str, source)) if is_name else load(source, ObserverSpec)
+    spec = spec_from(source, stimulus_set)
+    seed = seed_of(spec.seed, participant, session)
     if spec.model is None:
         thresholds = _given_thresholds(spec, stimulus_set)
-    else:
-        if spec.model not in stimulus_set.models:
-            raise InputError(
-                f"is neither a model of {stimulus_set.path} nor a YAML file"
-                if is_name
-                else f"is no model of {stimulus_set.path}",
-                file=None if is_name else spec.label,
-                field="observer" if is_name else "model",
-                value=spec.model,
-                allowed=stimulus_set.models,
-            )
+    elif spec.local:
         found = expected_thresholds(stimulus_set, spec.model, spec.median_threshold_rms)
         thresholds = {Condition(*key): value for key, value in found.items()}
-    fields = spec.model_dump(exclude_none=True).items()
+    else:
+        responses = _responses(spec.model, stimulus_set, calibration)
+        typical = efficiency(stimulus_set, responses, spec.median_threshold_rms)
+        return ModelObserver(
+            responses,
+            {c: typical / _deviation(spec, participant, c) for c in responses},
+            exponent=spec.exponent,
+            lapse=spec.lapse,
+            bias=spec.bias,
+            seed=seed,
+            description=spec.description,
+        )
     return SimulatedObserver(
         {c: t * _deviation(spec, participant, c) for c, t in thresholds.items()},
         exponent=spec.exponent,
         lapse=spec.lapse,
         bias=spec.bias,
-        seed=seed_of(spec.seed, participant, session),
-        description=f"simulated: {', '.join(f'{name} {value}' for name, value in fields)}",
+        seed=seed,
+        description=spec.description,
     )
+
+
+def spec_from(source: str | Path | ObserverSpec, stimulus_set: StimulusSet) -> ObserverSpec:
+    """Return a specification, given by itself, its file or a model's name, whose model is known."""
+    is_name = isinstance(source, str) and not source.endswith((".yaml", ".yml"))
+    spec = ObserverSpec(model=cast(str, source)) if is_name else load(source, ObserverSpec)
+    if spec.model is not None and spec.model not in stimulus_set.models:
+        raise InputError(
+            f"is neither a model of {stimulus_set.path} nor a YAML file"
+            if is_name
+            else f"is no model of {stimulus_set.path}",
+            file=None if is_name else spec.label,
+            field="observer" if is_name else "model",
+            value=spec.model,
+            allowed=stimulus_set.models,
+        )
+    return spec
+
+
+def _responses(
+    model: str, stimulus_set: StimulusSet, calibration: Calibration | None
+) -> dict[Condition, FiniteResponse]:
+    """Return D of a model in all conditions of the set."""
+    try:
+        known = shown_responses(stimulus_set, calibration)
+    except InputError as error:
+        raise error.within(
+            remedy="give an observer's file with local: true, who sees as though the model were "
+            "linear"
+        ) from None
+    return {Condition(*key): of[model] for key, of in known.items() if model in of}
 
 
 def _given_thresholds(spec: ObserverSpec, opened: StimulusSet) -> Thresholds:

@@ -49,6 +49,15 @@ def _showable(prepared: Preparation, condition: Condition) -> Showable:
     if prepared.calibration is not None:
         least, largest = prepared.calibration.condition(*condition).range or (0.0, 0.0)
         most = min(most, largest)
+    if prepared.known is not None:
+        most = min(most, prepared.known.get(condition, 0.0))
+        if most <= least:
+            raise InputError(
+                "the simulated observer's model is known at no amplitude that is shown",
+                file=prepared.stimulus_set.path,
+                field=condition.name,
+                remedy="ask the models for what the display shows: pdpsych calibrate --models",
+            )
     if most <= least:
         raise InputError(
             f"no amplitude of {condition.name} clips at most so much of its pixel values and is "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from functools import cached_property
@@ -12,7 +13,7 @@ from pdpsych.common.files.reading import LOG, read_bytes
 from pdpsych.common.section import load
 from pdpsych.common.versions import versions
 from pdpsych.displays.display import Display
-from pdpsych.experiments.design import PlannedTrial, design_sha256, group_of, trials_of
+from pdpsych.experiments.design import Condition, PlannedTrial, design_sha256, group_of, trials_of
 from pdpsych.experiments.experiment import Experiment
 from pdpsych.experiments.logs.labels import Labels, log_path
 from pdpsych.experiments.logs.parsing import parse
@@ -33,6 +34,9 @@ class Preparation:
         What the display shows of the set; without one amplitudes are limited by the gamut alone.
     labels
         Whose session it is.
+    known
+        Of a simulated observer, the largest amplitude of each condition that its model is known
+        at; none larger is shown to it.
     """
 
     experiment: Experiment
@@ -40,6 +44,7 @@ class Preparation:
     display: Display
     calibration: Calibration | None
     labels: Labels
+    known: Mapping[Condition, float] | None = None
 
     @cached_property
     def trials(self) -> tuple[PlannedTrial, ...]:
@@ -88,12 +93,16 @@ class Preparation:
             started=now(),
         )
 
+    @property
+    def begun(self) -> Header | None:
+        """First line of the log that is there, None where there is none."""
+        return parse(read_bytes(self.log, LOG), self.log).header if self.log.is_file() else None
+
     def _recorded_as(self) -> str:
         """Return the identity of the set, as the log has it where it began with an earlier one."""
-        if self.log.is_file():
-            header = parse(read_bytes(self.log, LOG), self.log).header
-            if header is not None and self.stimulus_set.is_known_as(header.stimulus_set_sha256):
-                return header.stimulus_set_sha256
+        begun = self.begun
+        if begun is not None and self.stimulus_set.is_known_as(begun.stimulus_set_sha256):
+            return begun.stimulus_set_sha256
         return self.stimulus_set.sha256
 
 

@@ -14,9 +14,11 @@ from pdpsych.experiments.logs.labels import Labels
 from pdpsych.experiments.logs.records import Trial
 from pdpsych.experiments.logs.session_log import SessionLog, read_log
 from pdpsych.experiments.logs.trial_log import TrialLog
+from pdpsych.experiments.observers.model_observer import ModelObserver
 from pdpsych.experiments.observers.observer import Observer, SessionStopped
 from pdpsych.experiments.observers.presentation import Presentation, Response
-from pdpsych.experiments.observers.spec import ObserverSpec, observer_from
+from pdpsych.experiments.observers.simulated import SimulatedObserver
+from pdpsych.experiments.observers.spec import ObserverSpec, observer_from, spec_from
 from pdpsych.experiments.sessions.preparation import Preparation, now, prepare
 from pdpsych.experiments.sessions.stage import Stage
 
@@ -79,6 +81,7 @@ def run(
     >>> from pathlib import Path
     >>> import numpy as np
     >>> from pdpsych import experiments, stimuli
+    >>> local = experiments.ObserverSpec(model="LGN", local=True)
     >>> u, v = np.eye(64).reshape(64, 1, 8, 8)[:2]
     >>> pair = stimuli.NewPair(u, v, sensitivities={"LN": (2.0, 8.0), "LGN": (9.0, 3.0)})
     >>> image = stimuli.NewImage(np.full((1, 8, 8), 0.5), {"dots": pair})
@@ -86,16 +89,16 @@ def run(
     ...     made = stimuli.StimulusSet.create(f"{folder}/dots", {"grey": image})
     ...     path = Path(folder, "early.yaml")
     ...     _ = path.write_text("{stimulus_set: dots, display: {}, trials_per_condition: 8}")
-    ...     log = experiments.run(path, "01", observer="LGN")
+    ...     log = experiments.run(path, "01", observer=local)
     >>> log.complete, len(log.trials)
     (True, 16)
     """
     labels = Labels(participant, session, run)
     prepared = prepare(experiment, labels, uncalibrated=uncalibrated, for_person=observer is None)
     if isinstance(observer, str | Path | ObserverSpec):
-        observer = observer_from(
-            observer, prepared.stimulus_set, participant, session=labels.occasion
-        )
+        observer = _simulated(observer, prepared)
+        if isinstance(observer, ModelObserver):
+            prepared = replace(prepared, known=observer.largest)
     stage = Stage(prepared)
     header = prepared.header(observer.description if observer else "person", windowed)
     log = TrialLog.open(prepared.log, header)
@@ -111,6 +114,23 @@ def run(
         raise SessionStopped("; ".join([str(stopped), *log.events])) from None
     found = read_log(log.path)
     return replace(found, notes=(*found.notes, *log.events, *[_FINISHED] * finished))
+
+
+def _simulated(
+    source: str | Path | ObserverSpec, prepared: Preparation
+) -> SimulatedObserver | ModelObserver:
+    """Return who answers; a session that a local observer began goes on with it."""
+    spec, begun = spec_from(source, prepared.stimulus_set), prepared.begun
+    if spec.model is not None and begun is not None:
+        local = spec.model_copy(update={"local": True})
+        spec = local if begun.observer == local.description else spec
+    return observer_from(
+        spec,
+        prepared.stimulus_set,
+        prepared.labels.participant,
+        session=prepared.labels.occasion,
+        calibration=prepared.calibration,
+    )
 
 
 def _replay(prepared: Preparation, stage: Stage, log: TrialLog) -> None:

@@ -24,7 +24,7 @@ def test_all_trials_in_one_table_practice_left_out_and_counted(write_study):
     ]
     assert list(trials.table.columns) == [
         "participant", "session", "order", "image", "pair", "distortion", "amplitude", "easy",
-        "response", "correct", "response_time",
+        "response", "correct", "response_time", "sign",
     ]  # fmt: skip
     assert trials.table["participant"].unique().tolist() == ["01", "02"]
     assert trials.table["correct"].dtype == bool

@@ -8,6 +8,8 @@ from hypothesis import strategies as st
 
 from pdpsych.analysis.scoring.ceiling import ceiling, individual_distance
 from pdpsych.analysis.scoring.human import HumanRatios
+from pdpsych.analysis.scoring.mean_score import Distances
+from pdpsych.analysis.scoring.pooling import pool
 
 
 def ratios(estimate, images=None, kinds=None):
@@ -51,7 +53,9 @@ def test_a_model_that_is_the_mean_of_people_is_at_the_bound():
     estimate = np.random.default_rng(1).normal(0, 1, (4, 6))
     row = ceiling(ratios(estimate), 0.95).iloc[0]
     names = np.array([f"i{k}" for k in range(6)], dtype=object)
-    distance = individual_distance(estimate.mean(axis=0)[None], estimate, names)
+    human = pool(estimate[None], np.random.default_rng(0))
+    mean = Distances(["mean"], names, estimate.mean(axis=0)[None], human)
+    distance = individual_distance(mean, estimate)
     assert distance[0] == pytest.approx(row["everyone"])
 
 

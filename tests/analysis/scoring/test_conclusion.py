@@ -15,28 +15,57 @@ def ranking(low, models=("A", "B", "C"), kind="principal"):
     return pd.DataFrame(rows)
 
 
+def local(rows, level):
+    """Conclude where nothing is known at visible amplitudes."""
+    nothing = pd.DataFrame(columns=["kind", "model"])
+    return conclude(rows, nothing, nothing, level)
+
+
+def predicted(low, models=("A", "B", "C")):
+    rows = ranking(low, models).assign(log_probability=[-0.5 - 0.1 * k for k in range(len(models))])
+    return rows.drop(columns=["score", "expected_perfect"])
+
+
+def test_where_answers_are_predicted_that_decides():
+    rows = ranking([0, 0.1, 0.2]).assign(bounds=0)
+    won = conclude(rows, predicted([0, 0.1, 0.2]), rows, 0.95)
+    assert won.startswith("A predicts people's answers best: log probability -0.5000 nats a trial")
+    assert "The next, B predicts them worse by 1.0000 [0.1000, 9.0000] nats a trial" in won
+    assert won.endswith("The other two scores have the models in the same order.")
+    tied = conclude(rows, predicted([0, -0.1, 0.2]), rows, 0.95)
+    assert "with these data it cannot be separated from B: B predicts them worse" in tied
+
+
+def test_other_orders_by_the_scores_that_are_trusted_less_are_said():
+    other = ranking([0, 0.1, 0.2], ("B", "A", "C"))
+    text = conclude(other, predicted([0, 0.1, 0.2]), other.assign(bounds=2), 0.95)
+    assert "The scores order the models differently" in text
+    assert "by the thresholds that models predict B is first (at least 0.20 nats)" in text
+    assert "by their local sensitivities (equation 1) B is first (0.20 nats)" in text
+
+
 def test_the_winner_is_named_only_if_all_others_are_separated():
-    won = conclude(ranking([0, 0.1, 0.2]), 0.95)
+    won = local(ranking([0, 0.1, 0.2]), 0.95)
     assert won.startswith("A is closest to the human: mean score 0.20 [0.10, 0.30] nats")
     assert "95 % interval simultaneous over all pairs of models" in won
-    tied = conclude(ranking([0, 0.1, -0.2]), 0.95)
+    tied = local(ranking([0, 0.1, -0.2]), 0.95)
     assert "but with these data it cannot be separated from C: C is further away by 2.00" in tied
     assert "[-0.20, 9.00] nats" in tied
     assert tied.endswith("which includes 0.")
 
 
 def test_a_difference_of_rounding_is_none():
-    assert "cannot be separated" in conclude(ranking([0, 1e-9, 0.2]), 0.95)
+    assert "cannot be separated" in local(ranking([0, 1e-9, 0.2]), 0.95)
 
 
 def test_two_models_need_no_allowance_for_others():
-    assert "simultaneous" not in conclude(ranking([0, 0.1], ("A", "B")), 0.95)
-    assert conclude(ranking([0], ("A",)), 0.95).startswith("A is the only model")
+    assert "simultaneous" not in local(ranking([0, 0.1], ("A", "B")), 0.95)
+    assert local(ranking([0], ("A",)), 0.95).startswith("A is the only model")
 
 
 def test_many_tied_models_are_counted():
     names = [f"m{k}" for k in range(9)]
-    text = conclude(ranking([0.0] * 9, names), 0.95)
+    text = local(ranking([0.0] * 9, names), 0.95)
     assert "it cannot be separated from m1, m2, m3, m4, m5 and 3 others: m1 is" in text
 
 

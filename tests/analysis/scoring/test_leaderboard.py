@@ -178,3 +178,29 @@ def test_digests_are_those_of_version_0_1_0():
     assert digests.json_sha256({"b": [1.5, None], "a": "é"}).startswith("be94d3921aebe4cd")
     table = pd.DataFrame({"participant": ["01"], "amplitude": [0.25], "correct": [True]})
     assert digests.table_sha256(table).startswith("9c1e3a1ea1667cbb")
+
+
+def test_a_leaderboard_of_0_1_0_goes_on_with_its_columns(study, scores, tmp_path, monkeypatch):
+    first = [n for n in leaderboard.COLUMNS if n not in leaderboard._PREDICTED]
+    with monkeypatch.context() as old:
+        old.setattr(leaderboard, "COLUMNS", {n: leaderboard.COLUMNS[n] for n in first})
+        path = add_to_leaderboard(study, scores, tmp_path)
+    before = path.read_bytes()
+    assert before.splitlines()[0] == ",".join(first).encode()
+    assert add_to_leaderboard(study, scores, tmp_path).read_bytes() == before
+    add_to_leaderboard(study, replace(scores, level=0.9), tmp_path)
+    found = read_leaderboard(tmp_path)
+    assert len(found) == 2 * len(scores.ranking)
+    assert found["log_probability"].isna().all()
+
+
+def test_what_models_predict_is_there(study, scores, tmp_path):
+    rows = scores.ranking[["kind", "model", "rank"]]
+    predicted = rows.assign(log_probability=-0.5, score=0.25, bounds=1)
+    known = replace(scores, predictive_ranking=predicted, at_threshold_ranking=predicted)
+    add_to_leaderboard(study, known, tmp_path)
+    found = read_leaderboard(tmp_path)
+    assert found["predictive_rank"].tolist() == scores.ranking["rank"].tolist()
+    assert set(found["log_probability"]) == {-0.5}
+    assert set(found["score_at_threshold"]) == {0.25}
+    assert set(found["bounds"]) == {1}

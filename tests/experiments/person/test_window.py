@@ -12,6 +12,7 @@ import time
 import numpy as np
 import pytest
 
+from pdpsych.common.section import dump
 from pdpsych.displays import Display, show
 from pdpsych.displays.rendering import quantize
 from pdpsych.experiments import read_log, run
@@ -20,6 +21,7 @@ from pdpsych.experiments.logs.timing import TrialTiming, summarize
 if sys.platform != "linux":
     pytest.skip("keys are pressed through X", allow_module_level=True)
 
+from observers import LGN
 from person import ARRIVAL, Person
 from screens import virtual_screen
 
@@ -192,12 +194,14 @@ def test_an_observer_answers_in_the_window_as_without_one(person, short):
             person.press("space")
 
     paused = []
-    watched = ("run", str(path), "--simulate", "LGN", "--show", "--windowed")
+    file = path.with_name("lgn.yaml")
+    dump(LGN, file)
+    watched = ("run", str(path), "--simulate", str(file), "--show", "--windowed")
     sitting = person.sit(*watched, react=pause)
     assert sitting.status == 0, sitting.said
     texts = {moment.text for moment in sitting.moments if moment.text}
     assert {text.partition(" ")[0] for text in texts} == {"1", "Interrupted"}
-    log, expected = read_log(log_of(path)), run(unseen, observer="LGN")
+    log, expected = read_log(log_of(path)), run(unseen, observer=LGN)
     assert log.header.observer == expected.header.observer
     assert log.header.system["window"] == "windowed"
     assert log.timing.timed == len(log.trials) == 10

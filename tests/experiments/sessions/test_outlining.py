@@ -1,4 +1,5 @@
 import pytest
+from observers import LGN
 from refusals import refused
 
 from pdpsych.experiments import outline, run
@@ -37,7 +38,7 @@ def test_it_is_what_the_session_then_is(write_experiment):
     path = write_experiment(**FIELDS, groups=2)
     found = outline(path, "02", run="3")
     assert not found.log.parent.exists()
-    log = run(path, "02", run="3", observer="LGN")
+    log = run(path, "02", run="3", observer=LGN)
     assert found.log == log.path
     assert (found.trials, found.design) == (log.header.planned, log.header.design)
     assert found.group == (log.header.group, 2) == (2, 2)

@@ -1,4 +1,5 @@
 import pytest
+from observers import LGN
 from refusals import refused
 
 from pdpsych.experiments import Experiment, outline, run
@@ -10,7 +11,7 @@ def test_outline_and_run_are_of_the_same_preparation(write_experiment):
     path = write_experiment(trials_per_condition=3, practice_trials=2, groups=2)
     prepared = prepare(path, Labels("02", "B", "1"))
     planned = outline(path, "02", session="B", run="1")
-    log = run(path, "02", session="B", run="1", observer="LGN")
+    log = run(path, "02", session="B", run="1", observer=LGN)
     assert prepared.log == planned.log == log.path
     assert prepared.design == planned.design == log.header.design
     assert len(prepared.trials) == planned.trials == log.header.planned
@@ -24,7 +25,7 @@ def test_the_display_is_read_once(write_experiment, tmp_path, monkeypatch):
     read = []
     screen = Experiment.screen
     monkeypatch.setattr(Experiment, "screen", lambda self: read.append(self) or screen(self))
-    run(write_experiment(display="lab.yaml", trials_per_condition=1), observer="LGN")
+    run(write_experiment(display="lab.yaml", trials_per_condition=1), observer=LGN)
     assert len(read) == 1
 
 

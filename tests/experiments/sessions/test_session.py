@@ -11,14 +11,17 @@ import pytest
 import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from observers import LGN, LN
 from refusals import refused
 
 from pdpsych.displays import Display, show
 from pdpsych.displays.rendering import quantize
 from pdpsych.experiments import SessionStopped, observer_from, read_log, run
 from pdpsych.experiments.design import Condition
+from pdpsych.experiments.observers import spec
 from pdpsych.experiments.sessions.preparation import Preparation
 from pdpsych.stimuli import SetImage, SetPair, calibrate
+from pdpsych.stimuli.responses.finite_response import FiniteResponse
 
 COUNT = 8 * 12
 
@@ -50,7 +53,7 @@ def log_file(path):
 
 
 def test_a_session_is_run_and_logged(early, small_set):
-    log = run(early, observer="LGN")
+    log = run(early, observer=LGN)
     assert log.complete
     assert log.path == log_file(early)
     assert (log.header.experiment, log.header.planned) == ("early", COUNT)
@@ -69,7 +72,7 @@ def test_a_session_is_run_and_logged(early, small_set):
 
 
 def test_every_frame_can_be_made_again_from_the_log(early, small_set):
-    log = run(early, observer="LGN")
+    log = run(early, observer=LGN)
     for row in log.trials.iloc[::17].itertuples():
         shown = show(
             small_set[row.image].base,
@@ -96,7 +99,7 @@ def log_display(log):
     ],
 )
 def test_a_resumed_session_equals_an_undisturbed_one(early, write_experiment, small_set, at, error):
-    observer = observer_from("LGN", small_set)
+    observer = observer_from(LGN, small_set)
     with pytest.raises(type(error)):
         run(early, observer=Leaves(observer, at, error))
     assert list(read_log(log_file(early)).trials["trial"]) == list(range(1, at))
@@ -110,7 +113,7 @@ def test_a_resumed_session_equals_an_undisturbed_one(early, write_experiment, sm
 def test_a_session_begun_by_version_0_1_0_goes_on(early, small_set, monkeypatch):
     """Its log knows the set by the SHA-256 of the bytes of the manifest."""
     bytes_sha256 = hashlib.sha256((small_set.path / "manifest.json").read_bytes()).hexdigest()
-    observer = observer_from("LGN", small_set)
+    observer = observer_from(LGN, small_set)
     with monkeypatch.context() as then:
         then.setattr(Preparation, "_recorded_as", lambda self: bytes_sha256)
         with pytest.raises(SessionStopped):
@@ -133,12 +136,12 @@ def append_and_die(self, trial):
     if trial.trial == 20:
         os.kill(os.getpid(), signal.SIGKILL)
 trial_log.TrialLog.append = append_and_die
-experiments.run({str(early)!r}, observer="LGN")
+experiments.run({str(early)!r}, observer=experiments.ObserverSpec(model="LGN", local=True))
 """
     assert subprocess.run([sys.executable, "-c", code]).returncode == -9
     assert len(read_log(log_file(early)).trials) == 20
-    resumed = run(early, observer="LGN")
-    whole = run(write_experiment("whole", trials_per_condition=12), observer="LGN")
+    resumed = run(early, observer=LGN)
+    whole = run(write_experiment("whole", trials_per_condition=12), observer=LGN)
     assert without_time(resumed).equals(without_time(whole))
 
 
@@ -157,7 +160,7 @@ class Meddles:
 
 @pytest.mark.parametrize("at", [1, 30, COUNT])
 def test_a_log_deleted_meanwhile_costs_nothing_and_is_told(early, write_experiment, small_set, at):
-    observer = observer_from("LGN", small_set)
+    observer = observer_from(LGN, small_set)
     log = run(early, observer=Meddles(observer, at, log_file(early).unlink))
     assert log.complete
     assert "was deleted while it was open; all its lines were saved there anew" in log.describe()
@@ -171,7 +174,7 @@ def test_a_log_replaced_meanwhile_ends_the_session_with_all_trials_saved(early, 
         log_file(early).unlink()
         log_file(early).write_text("mine")
 
-    observer = Meddles(observer_from("LGN", small_set), 30, replace_it)
+    observer = Meddles(observer_from(LGN, small_set), 30, replace_it)
     with refused(file=log_file(early)) as told:
         run(early, observer=observer)
     saved = log_file(early).with_name("sub-01_ses-01.jsonl.saved")
@@ -181,16 +184,16 @@ def test_a_log_replaced_meanwhile_ends_the_session_with_all_trials_saved(early, 
 
 
 def test_a_session_that_is_stopped_says_what_happened_to_its_log(early, small_set):
-    leaves = Leaves(observer_from("LGN", small_set), 5, SessionStopped("stopped after 4"))
+    leaves = Leaves(observer_from(LGN, small_set), 5, SessionStopped("stopped after 4"))
     with pytest.raises(SessionStopped, match=r"^stopped after 4; .* was deleted while it was open"):
         run(early, observer=Meddles(leaves, 5, log_file(early).unlink))
     assert len(read_log(log_file(early)).trials) == 4
 
 
 def test_a_finished_session_is_left_as_it_is(early, small_set):
-    first = run(early, observer="LGN")
+    first = run(early, observer=LGN)
     before = log_file(early).read_bytes()
-    observer = observer_from("LGN", small_set)
+    observer = observer_from(LGN, small_set)
     again = run(early, observer=Leaves(observer, 1, AssertionError("asked again")))
     assert again.complete
     assert again.trials.equals(first.trials)
@@ -201,7 +204,7 @@ def test_a_finished_session_is_left_as_it_is(early, small_set):
 
 def test_participants_and_sessions_differ(early):
     logs = [
-        run(early, participant, session=session, observer="LGN").trials
+        run(early, participant, session=session, observer=LGN).trials
         for participant, session in [("01", "01"), ("02", "01"), ("01", "02")]
     ]
     for a, b in [(0, 1), (0, 2), (1, 2)]:
@@ -210,21 +213,21 @@ def test_participants_and_sessions_differ(early):
 
 
 def test_another_experiment_does_not_go_on_with_the_log(early, write_experiment):
-    run(early, observer="LGN")
+    run(early, observer=LGN)
     before = log_file(early).read_bytes()
     write_experiment("early", trials_per_condition=13)
     with refused(file=log_file(early), field="config.trials_per_condition", value=13):
-        run(early, observer="LGN")
+        run(early, observer=LGN)
     write_experiment("early", trials_per_condition=12)
     with refused(file=log_file(early), field="observer") as told:
-        run(early, observer="LN")
+        run(early, observer=LN)
     assert "model LN," in told.value.value
     assert "model LGN," in told.value.problem
     assert log_file(early).read_bytes() == before
 
 
 def test_a_log_edited_by_hand_is_named(early, small_set):
-    observer = observer_from("LGN", small_set)
+    observer = observer_from(LGN, small_set)
     with pytest.raises(SessionStopped):
         run(early, observer=Leaves(observer, 5, SessionStopped()))
     text = log_file(early).read_text()
@@ -253,7 +256,7 @@ def test_nothing_is_written_for_bad_arguments(early, arguments, told):
 
 def test_the_answers_find_the_thresholds(write_experiment, small_set):
     """Placement converges on the thresholds of the observer, at realised amplitudes."""
-    observer = observer_from("LGN", small_set)
+    observer = observer_from(LGN, small_set)
     log = run(write_experiment("long", trials_per_condition=100), observer=observer)
     late = log.trials[~log.trials["easy"]].groupby(["image", "pair", "distortion"]).tail(40)
     centre = np.log(late["amplitude"]).groupby([late[c] for c in ("image", "pair", "distortion")])
@@ -267,8 +270,8 @@ def test_the_answers_find_the_thresholds(write_experiment, small_set):
 
 def test_practice_does_not_move_the_placement(write_experiment):
     fields = {"trials_per_condition": 3, "easy_share": 0.0}
-    plain = run(write_experiment("plain", **fields), observer="LGN").trials
-    practised = run(write_experiment("more", practice_trials=9, **fields), observer="LGN").trials
+    plain = run(write_experiment("plain", **fields), observer=LGN).trials
+    practised = run(write_experiment("more", practice_trials=9, **fields), observer=LGN).trials
     assert practised["practice"].sum() == 9
     first = practised[~practised["practice"]].groupby(["image", "pair", "distortion"]).first()
     expected = plain.groupby(["image", "pair", "distortion"]).first()
@@ -276,7 +279,7 @@ def test_practice_does_not_move_the_placement(write_experiment):
 
 
 def test_amplitudes_keep_within_the_gamut(write_experiment, small_set):
-    observer = replace(observer_from("LGN", small_set), lapse=0.49)
+    observer = replace(observer_from(LGN, small_set), lapse=0.49)
     path = write_experiment("tight", trials_per_condition=20, max_clipped=0.0)
     assert run(path, observer=observer).trials["clipped"].max() == 0.0
 
@@ -296,7 +299,7 @@ class Looks:
 
 def test_colour_images_are_shown_in_colour(write_experiment, colour_set):
     path = write_experiment("colour", stimulus_set=str(colour_set.path), trials_per_condition=2)
-    looks = Looks(observer_from("LN", colour_set))
+    looks = Looks(observer_from(LN, colour_set))
     assert run(path, observer=looks).complete
     frames = [f for p in looks.presented for phase in p.phases for f in phase.images.values()]
     assert len(frames) == 2 * len(looks.presented)
@@ -305,7 +308,7 @@ def test_colour_images_are_shown_in_colour(write_experiment, colour_set):
 
 def test_the_reference_comes_first_with_a_dither_of_its_own(write_experiment, small_set):
     path = write_experiment("shown", task="spatial", reference=True, trials_per_condition=2)
-    looks = Looks(observer_from("LN", small_set))
+    looks = Looks(observer_from(LN, small_set))
     run(path, observer=looks)
     for presented in looks.presented:
         images = {phase.name: phase.images for phase in presented.phases if phase.images}
@@ -339,7 +342,7 @@ def whole(tmp_path_factory, small_set):
         fields = {"trials_per_condition": 5, "easy_share": 0.2, "practice_trials": 3}
         data = {"stimulus_set": str(small_set.path), "display": {}, "method": method, **fields}
         path.write_text(yaml.safe_dump(data))
-        found[kind] = path, without_time(run(path, observer="LGN"))
+        found[kind] = path, without_time(run(path, observer=LGN))
     return found
 
 
@@ -350,9 +353,9 @@ def test_any_method_goes_on_from_any_trial_bit_for_bit(whole, small_set, at, kin
     log = log_file(path)
     log.unlink(missing_ok=True)
     with pytest.raises(SessionStopped):
-        run(path, observer=Leaves(observer_from("LGN", small_set), at, SessionStopped()))
+        run(path, observer=Leaves(observer_from(LGN, small_set), at, SessionStopped()))
     assert len(read_log(log).trials) == at - 1
-    assert without_time(run(path, observer="LGN")).equals(undisturbed)
+    assert without_time(run(path, observer=LGN)).equals(undisturbed)
 
 
 def test_constant_stimuli_are_balanced_and_staircases_move(whole):
@@ -369,7 +372,7 @@ def test_constant_stimuli_are_balanced_and_staircases_move(whole):
 
 def test_practice_goes_from_easy_to_harder_and_is_counted(write_experiment, small_set):
     path = write_experiment(practice_trials=6, trials_per_condition=1)
-    looks = Looks(observer_from("LGN", small_set))
+    looks = Looks(observer_from(LGN, small_set))
     log = run(path, observer=looks)
     practice = log.trials[log.trials["practice"]]
     # From 5 to 1.5 times the threshold that is guessed, RMS contrast 0.01.
@@ -382,7 +385,7 @@ def test_practice_goes_from_easy_to_harder_and_is_counted(write_experiment, smal
 
 
 def test_runs_of_a_session_differ(early):
-    runs = [run(early, run=label, observer="LGN") for label in (None, "1", "2")]
+    runs = [run(early, run=label, observer=LGN) for label in (None, "1", "2")]
     assert [log.path.name for log in runs] == [
         "sub-01_ses-01.jsonl",
         "sub-01_ses-01_run-1.jsonl",
@@ -406,12 +409,12 @@ def calibrated(small_set, tmp_path, write_experiment):
 
 def test_amplitudes_are_those_that_the_calibration_shows(calibrated):
     calibration, path = calibrated
-    log = run(path, observer="LGN")
+    log = run(path, observer=LGN)
     assert log.header.calibration == calibration.sha256
     for row in log.trials.itertuples():
         least, most = calibration.condition(row.image, row.pair, row.distortion).range
         assert least * (1 - 1e-9) <= row.amplitude <= most * (1 + 1e-9)
-    assert run(path, "02", observer="LGN", uncalibrated=True).header.calibration is None
+    assert run(path, "02", observer=LGN, uncalibrated=True).header.calibration is None
 
 
 def test_what_cannot_be_shown_is_refused_by_name_unless_left_out(calibrated):
@@ -422,10 +425,10 @@ def test_what_cannot_be_shown_is_refused_by_name_unless_left_out(calibrated):
     with refused(
         file=path, field="camel/random-1/1", remedy="leave_out: [camel/random-1/1]"
     ) as told:
-        run(path, observer="LGN")
+        run(path, observer=LGN)
     assert "too fine for 8 bits" in told.value.problem
     path.write_text(path.read_text() + "leave_out: [camel/random-1/1]\n")
-    log = run(path, observer="LGN")
+    log = run(path, observer=LGN)
     assert log.complete
     camel = log.trials.query("image == 'camel' and pair == 'random-1'")
     assert set(camel["distortion"]) == {2}
@@ -445,7 +448,7 @@ def test_a_person_needs_the_calibration_of_this_set_and_display(calibrated, earl
 def test_an_image_at_the_ends_of_the_gamut_is_refused(early, monkeypatch):
     monkeypatch.setattr(SetImage, "base", np.ones((1, 32, 32)))
     with refused(file=early, field="max_clipped", value=0.05, remedy="image camel"):
-        run(early, observer="LGN")
+        run(early, observer=LGN)
     assert not (early.parent / "data").exists()
 
 
@@ -453,11 +456,11 @@ def test_a_local_distortion_has_a_largest_amplitude(early, monkeypatch, small_se
     spot = np.zeros((1, 32, 32), np.float32)
     spot[0, 3, 4] = 1.0
     monkeypatch.setattr(SetPair, "distortion", lambda self, number: spot)
-    trials = run(early, observer="LGN").trials
+    trials = run(early, observer=LGN).trials
     assert trials["amplitude"].max() <= 1.0
     assert (
         Condition(*trials.loc[0, ["image", "pair", "distortion"]])
-        in observer_from("LGN", small_set).thresholds
+        in observer_from(LGN, small_set).thresholds
     )
 
 
@@ -465,8 +468,41 @@ def test_neither_torch_nor_psychopy_nor_matplotlib_is_imported(early):
     code = f"""
 import sys
 from pdpsych import experiments
-experiments.run({str(early)!r}, observer="LGN")
+experiments.run({str(early)!r}, observer=experiments.ObserverSpec(model="LGN", local=True))
 print(sorted({{"torch", "psychopy", "matplotlib"}} & sys.modules.keys()))
 """
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert out.stdout.strip() == "[]"
+
+
+@pytest.fixture
+def responses(small_set, monkeypatch):
+    """Responses of LGN, which the set has not."""
+    amplitudes = np.geomspace(1e-3, 0.6, 17)
+    known = {
+        (row.image, row.pair, row.distortion): {
+            "LGN": FiniteResponse(amplitudes, np.tile(row.sensitivity * amplitudes, (2, 1)))
+        }
+        for row in small_set.sensitivities().query("model == 'LGN'").itertuples()
+    }
+    monkeypatch.setattr(spec, "shown_responses", lambda *_: known)
+
+
+def test_a_model_is_shown_nothing_beyond_what_it_is_known_at(early, responses):
+    log = run(early, observer="LGN")
+    assert log.complete
+    assert "at the amplitudes shown" in log.header.observer
+    assert log.trials["amplitude"].max() <= 0.6 * (1 + 1e-9)
+    local = run(early, "02", observer=LGN)
+    assert local.trials["amplitude"].max() > 0.61
+
+
+def test_a_session_of_a_local_observer_goes_on_with_it(
+    early, write_experiment, small_set, responses
+):
+    with pytest.raises(SessionStopped):
+        run(early, observer=Leaves(observer_from(LGN, small_set), 5, SessionStopped()))
+    resumed = run(early, observer="LGN")
+    whole = run(write_experiment("whole", trials_per_condition=12), observer=LGN)
+    assert resumed.header.observer == whole.header.observer
+    assert without_time(resumed).equals(without_time(whole))

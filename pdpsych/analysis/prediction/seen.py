@@ -1,0 +1,94 @@
+"""What models see of the trials that people were shown."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from pdpsych.analysis.names import Floats
+from pdpsych.stimuli.calibration.calibration import Calibration
+from pdpsych.stimuli.responses.finite_response import FiniteResponse
+from pdpsych.stimuli.responses.realised import seen
+from pdpsych.stimuli.responses.shown import shown_responses
+from pdpsych.stimuli.stimulus_set import StimulusSet
+
+Responses = Mapping[tuple[str, str, int], Mapping[str, FiniteResponse]]
+"""D of each model by image, pair and number of the distortion."""
+
+_CONDITION = ["image", "pair", "distortion"]
+
+
+@dataclass(frozen=True)
+class Seen:
+    """Trials, and the logarithm of each model's D at their amplitude and sign.
+
+    Attributes
+    ----------
+    models
+        Those that are known at all conditions of the trials.
+    trials
+        Those that all of the models are known at.
+    log_response
+        log D, (M, trials); minus infinity where nothing is seen.
+    beyond
+        Number of trials left out: above the largest amplitude at which some model is known.
+    """
+
+    models: list[str]
+    trials: pd.DataFrame
+    log_response: Floats
+    beyond: int
+
+    def select(self, chosen: NDArray[np.bool_]) -> Seen:
+        """Return what is seen of some of the trials."""
+        trials = self.trials[chosen].reset_index(drop=True)
+        return Seen(self.models, trials, self.log_response[:, chosen], self.beyond)
+
+
+def known_responses(stimulus_set: StimulusSet, calibration: Calibration | None) -> Responses:
+    """Return what models see of what was shown, see :func:`shown_responses`; empty if not known."""
+    there = calibration is not None and calibration.has_finite_responses(stimulus_set)
+    if there or stimulus_set.has_finite_responses:
+        return shown_responses(stimulus_set, calibration)
+    return {}
+
+
+def known_models(
+    responses: Responses, conditions: Sequence[tuple[str, str, int]], models: Sequence[str]
+) -> list[str]:
+    """Return those of ``models`` whose responses to all ``conditions`` are known."""
+    there = [responses.get(condition, {}) for condition in conditions]
+    return [model for model in models if all(model in known for known in there)]
+
+
+def seen_by(trials: pd.DataFrame, responses: Responses, models: Sequence[str]) -> Seen:
+    """Return what models see of trials at their realised amplitude and sign.
+
+    Trials above the largest amplitude at which some model is known are left out, see
+    :func:`pdpsych.stimuli.responses.realised.seen`.
+
+    Parameters
+    ----------
+    trials
+        Columns image, pair, distortion, sign, amplitude.
+    """
+    rows: dict[tuple[str, str, int], dict[int, list[int]]] = {}
+    columns = trials[[*_CONDITION, "sign"]].itertuples(index=False, name=None)
+    for row, (image, pair, number, sign) in enumerate(columns):
+        rows.setdefault((image, pair, number), {}).setdefault(sign, []).append(row)
+    known = known_models(responses, list(rows), models)
+    amplitude = trials["amplitude"].to_numpy(dtype=float)
+    response = np.full((len(known), len(trials)), np.nan)
+    for condition, by_sign in rows.items():
+        for m, model in enumerate(known):
+            for sign, own in by_sign.items():
+                response[m, own] = seen(responses[condition][model], amplitude[own], sign)
+    with np.errstate(divide="ignore"):
+        log_response = np.log(response)
+    inside = ~np.isnan(log_response).any(axis=0)
+    every = Seen(known, trials.reset_index(drop=True), log_response, int((~inside).sum()))
+    return every.select(inside)
