@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.ticker import FixedLocator, LogLocator, NullFormatter
+from matplotlib.ticker import FixedLocator, LogLocator, MaxNLocator, NullFormatter
 
 from pdpsych.analysis.fitting.binomial import wilson
 from pdpsych.analysis.names import CONDITION, Floats
@@ -118,12 +118,17 @@ def _matches(table: pd.DataFrame, columns: list[str], values: Sequence[str | int
 
 
 def _log_ticks(ax: Axes) -> None:
-    """Label 1, 2, 5 of each decade in plain numbers, every decade only over more than two."""
+    """Label 1, 2, 5 of each decade in plain numbers, every decade only over more than two.
+
+    Where the axis holds no two of them, round numbers.
+    """
     low, high = ax.get_xlim()
     steps: Sequence[float] = (1.0, 2.0, 5.0) if high / low < 50 else (1.0,)
     decades = range(int(np.floor(np.log10(low))), int(np.ceil(np.log10(high))) + 1)
     ticks = [step * 10.0**decade for decade in decades for step in steps]
     shown = [tick for tick in ticks if low <= tick <= high]
+    if len(shown) < 2:
+        shown = [t for t in MaxNLocator(3).tick_values(low, high) if low <= t <= high]
     ax.xaxis.set_major_locator(FixedLocator(shown))
     ax.set_xticks(shown, [f"{tick:.3g}" for tick in shown])
     ax.xaxis.set_minor_locator(LogLocator(subs="all"))
