@@ -65,6 +65,7 @@ def test_a_report_lists_rivals_and_which_was_measured(study):
         assert f"<td>{measured}</td>" in row
         assert f"{RATIOS['camel', name]['LGN']:+.2f}" in row
     assert "3 of 3 pairs of the set" in text
+    assert "of 1 pair another optimum nearly as good took the place" in text
 
 
 def test_models_added_later_are_scored_on_the_rival_too(study):

@@ -138,9 +138,18 @@ def _stimuli(trials: Trials, fit: Fit) -> str:
         f"Stimuli were {counted(pairs['image'].nunique(), 'image')} ({sizes} pixels), each with "
         f"pairs of distortions ({listed} in all); principal distortions maximise the variance of "
         f"the log sensitivity ratio over {counted(len(opened.models), 'model')} (Feather et al. "
-        f"2025){_others(opened, set(shown))}, with a floor of η = {opened.manifest.floor:g} on "
+        f"2025){_others(opened, set(shown))}{_rivals(opened, pairs)}, with a floor of η = {opened.manifest.floor:g} on "
         "sensitivities."
     )
+
+
+def _rivals(opened: StimulusSet, pairs: pd.DataFrame) -> str:
+    """Say of how many images another optimum was shown than the best that was found."""
+    measured = pairs.itertuples(index=False, name=None)
+    count = sum(opened[image][pair].rival_of is not None for image, pair in measured)
+    if not count:
+        return ""
+    return f" (of {counted(count, 'pair')} another optimum nearly as good took the place)"
 
 
 def _derivatives(opened: StimulusSet, scored: dict[str, dict[str, Any]]) -> str:

@@ -36,6 +36,7 @@ SECTIONS: dict[str, Callable[[Findings], str]] = {
     "Methods": sections.method,
     "How far the models are linear": set_sections.linearity,
     "Disagreement at visible amplitudes": set_sections.visible,
+    "Objective of further pairs": set_sections.scree,
     "Certificates of the solver": set_sections.certificates,
     "Settings": sections.provenance,
 }

@@ -101,11 +101,23 @@ def visible(found: Findings) -> str:
     return "\n".join([table, *drawn])
 
 
+def scree(found: Findings) -> str:
+    """Draw the objective of the first and the further pairs of each question."""
+    table = found.opened.scree()
+    if not (table["number"] > 1).any():
+        return ""
+    from pdpsych.stimuli.set_figures import plot_scree
+
+    drawn = cast("Figure", plot_scree(table).figure)
+    return found.gallery.show(drawn, "scree", "F of each pair", "what further pairs are worth")
+
+
 def certificates(found: Findings) -> str:
-    """List how the solver ended at each pair."""
+    """List how the solver ended at each pair, and what lies where padding enters."""
     rows = [
         {"image": image, "pair": pair.name}
         | {k: short(v) for k, v in pair.certificate.items() if not isinstance(v, dict | list)}
+        | _at_padding(pair)
         for image, pair in _listed(found)
         if pair.certificate
     ]
@@ -114,6 +126,16 @@ def certificates(found: Findings) -> str:
         return rivals
     shown = pd.DataFrame(rows).fillna("–").rename(columns=lambda name: name.replace("_", " "))
     return html_table(shown, f"Floor η = {found.opened.manifest.floor:g}.") + rivals
+
+
+def _at_padding(pair: Pair) -> dict[str, str]:
+    """Return the share of energy where padding enters, and what the latter changes at most."""
+    if pair.padding is None:
+        return {}
+    energy = " / ".join("?" if e is None else f"{100 * e:.0f} %" for e in pair.padding.energy)
+    largest = pair.padding.largest
+    change = "?" if largest is None else f"{largest[0]:.1g}"
+    return {"energy at padding": energy, "log ratios change by": change}
 
 
 def _listed(found: Findings) -> list[tuple[str, Pair]]:
