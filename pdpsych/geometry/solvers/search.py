@@ -48,6 +48,10 @@ class SearchSettings:
         of its latest rise.
     finalists
         Ascents that are not given up before they have had twice ``trial`` iterations.
+    looks
+        Iterations of a second look at the best optimum at most.
+    overtaken
+        Rise of F, relative, from which on a second look has found a way up.
     """
 
     survey_rounds: int = 12
@@ -57,6 +61,8 @@ class SearchSettings:
     trial: int = 4
     hope: float = 2.0
     finalists: int = 3
+    looks: int = 4
+    overtaken: float = 1e-6
 
 
 SETTINGS = SearchSettings()
@@ -144,6 +150,8 @@ class Search:
             if not (live or waiting):
                 waiting = self._unvisited()
             if not (live or waiting):
+                live, stopped = self._overtaken()
+            if stopped or not (live or waiting):
                 break
             count = max(SETTINGS.live - len(live), 0)
             live, waiting = live + waiting[:count], waiting[count:]
@@ -233,6 +241,24 @@ class Search:
                 same.reached_by += runner.reached_by
         self._ended = unlike
         return kept
+
+    def _overtaken(self) -> tuple[list[Runner], Stopped | None]:
+        """Look again at the best optimum; return it where that leads higher, and what ran out."""
+        best, stopped = self._best([]), None
+        same = best.objective < disagreement.SAME
+        if same or best.stopped != "converged" or not best.climb.look_aside():
+            return [], None
+        reached = (1 + SETTINGS.overtaken) * best.objective
+        for _ in range(SETTINGS.looks):
+            best.climb.look_again()
+            stopped = self._spent(best.objective)
+            if stopped or best.objective > reached:
+                break
+        if best.objective <= reached:
+            return [], stopped
+        self._ended.remove(best)
+        best.stopped = None
+        return [best], stopped
 
     def _unvisited(self) -> list[Runner]:
         """Return ascents from rivals that the best one's subspace holds and none was at."""
