@@ -63,6 +63,8 @@ class ClimbSettings:
         as many cost about as much as the rest of an iteration, and five times as much.
     looked_at, look_steps
         Ritz vectors of each side that a second look improves, and inner steps that each is given.
+    overtaken
+        Rise of F, relative, from which on a second look has found a way up.
     """
 
     largest_subspace: int = 64
@@ -75,6 +77,7 @@ class ClimbSettings:
     most_deep: int = 100
     looked_at: int = 2
     look_steps: int = 4
+    overtaken: float = 1e-6
 
 
 SETTINGS = ClimbSettings()
@@ -190,8 +193,8 @@ class Climb:
         )
         return self._grow(list(self.problem.space.project(forth - back)))
 
-    def look_again(self) -> None:
-        """Improve the rivals of both sides, and go over to one of them where it leads higher.
+    def look_again(self) -> bool:
+        """Improve the rivals of both sides; go over to one, and return True, if it leads higher.
 
         Where an ascent has converged a distortion is the top of its side's pencil as far as the
         subspace goes; outside of it there may be a higher one.
@@ -204,12 +207,17 @@ class Climb:
             directions += [resisting.solve(residual, SETTINGS.look_steps) for residual in residuals]
         self._grow(directions)
         grams, contrast = self.subspace.grams, self.problem.contrast
-        tops = [disagreement.maximize(contrast, grams, pair) for pair in self.rivals(1.0)]
-        self.pair = max(
-            [self.pair, *tops],
-            key=lambda p: disagreement.value(contrast, disagreement.log_ratios(grams, p)[0]),
-        )
+        tops = [
+            disagreement.maximize(contrast, grams, pair) for pair in [self.pair, *self.rivals(1.0)]
+        ]
+        reached = [
+            disagreement.value(contrast, disagreement.log_ratios(grams, top)[0]) for top in tops
+        ]
+        if max(reached) <= (1 + SETTINGS.overtaken) * self.objective:
+            return False
+        self.pair = tops[int(np.argmax(reached))]
         self._solve()
+        return True
 
     def gaps(self) -> tuple[float, ...]:
         """Return 1 − θ of the best rival in each side's pencil Σ₊ w G − θ Σ₋ |w| G."""

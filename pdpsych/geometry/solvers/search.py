@@ -50,8 +50,6 @@ class SearchSettings:
         Ascents that are not given up before they have had twice ``trial`` iterations.
     looks
         Iterations of a second look at the best optimum at most.
-    overtaken
-        Rise of F, relative, from which on a second look has found a way up.
     """
 
     survey_rounds: int = 12
@@ -62,7 +60,6 @@ class SearchSettings:
     hope: float = 2.0
     finalists: int = 3
     looks: int = 4
-    overtaken: float = 1e-6
 
 
 SETTINGS = SearchSettings()
@@ -248,13 +245,12 @@ class Search:
         same = best.objective < disagreement.SAME
         if same or best.stopped != "converged" or not best.climb.look_aside():
             return [], None
-        reached = (1 + SETTINGS.overtaken) * best.objective
         for _ in range(SETTINGS.looks):
-            best.climb.look_again()
+            rose = best.climb.look_again()
             stopped = self._spent(best.objective)
-            if stopped or best.objective > reached:
+            if stopped or rose:
                 break
-        if best.objective <= reached:
+        if not rose:
             return [], stopped
         self._ended.remove(best)
         best.stopped = None
