@@ -63,8 +63,11 @@ class ClimbSettings:
         as many cost about as much as the rest of an iteration, and five times as much.
     looked_at, look_steps
         Ritz vectors of each side that a second look improves, and inner steps that each is given.
+        At a saddle of "camera", 224 pixels, the way up was found after 78 products in three
+        iterations (half and twice: 78 in six and 150 in three; 70 in four and 86 in two).
     overtaken
-        Rise of F, relative, from which on a second look has found a way up.
+        Rise of F, relative, from which on a second look has found a way up (78 twice); where it
+        finds none F rises by about 1e-9.
     """
 
     largest_subspace: int = 64
