@@ -196,11 +196,12 @@ class Climb:
         )
         return self._grow(list(self.problem.space.project(forth - back)))
 
-    def look_again(self) -> bool:
+    def look_again(self, tolerance: float) -> bool:
         """Improve the rivals of both sides; go over to one, and return True, if it leads higher.
 
         Where an ascent has converged a distortion is the top of its side's pencil as far as the
-        subspace goes; outside of it there may be a higher one.
+        subspace goes; outside of it there may be a higher one. A rise below the square of the
+        tolerance is what converging has left.
         """
         weights, directions = self._weights, []
         for side, resisting in enumerate(self._resisting()):
@@ -216,7 +217,7 @@ class Climb:
         reached = [
             disagreement.value(contrast, disagreement.log_ratios(grams, top)[0]) for top in tops
         ]
-        if max(reached) <= (1 + SETTINGS.overtaken) * self.objective:
+        if max(reached) <= (1 + max(SETTINGS.overtaken, tolerance**2)) * self.objective:
             return False
         self.pair = tops[int(np.argmax(reached))]
         self._solve()

@@ -249,7 +249,7 @@ class Search:
         if same or best.stopped != "converged" or not best.climb.look_aside():
             return [], None
         for _ in range(SETTINGS.looks):
-            rose = best.climb.look_again()
+            rose = best.climb.look_again(self._budget.tolerance)
             stopped = self._spent(best.objective)
             if stopped or rose:
                 break
