@@ -1,4 +1,4 @@
-"""The search for the best pair: a survey, then a race of ascents from what it found."""
+"""The search for the best pair: a survey, a race of ascents from what it found, a second look."""
 
 from __future__ import annotations
 
@@ -29,7 +29,8 @@ class SearchSettings:
     In brackets, with half and twice the constant, the products of a search of the early models at
     64 pixels, 968 as it is (989 and 956 from other seeds), or F of seven layers of a network after
     200 products, 4.52 (4.57 and 4.59): ``sweep`` of ``benchmarks/solver_constants.py``. With the
-    three starts of that photograph ``live``, ``hope`` and ``finalists`` decide nothing.
+    three starts of that photograph ``live``, ``hope`` and ``finalists`` decide nothing. The second
+    look is not in these products.
 
     Attributes
     ----------
@@ -48,6 +49,9 @@ class SearchSettings:
         of its latest rise.
     finalists
         Ascents that are not given up before they have had twice ``trial`` iterations.
+    looks
+        Iterations of a second look at the best optimum at most. Where one found a way up it took
+        one, and three (:class:`ClimbSettings`); none is found in about 25 products each.
     """
 
     survey_rounds: int = 12
@@ -57,6 +61,7 @@ class SearchSettings:
     trial: int = 4
     hope: float = 2.0
     finalists: int = 3
+    looks: int = 4
 
 
 SETTINGS = SearchSettings()
@@ -144,6 +149,8 @@ class Search:
             if not (live or waiting):
                 waiting = self._unvisited()
             if not (live or waiting):
+                live, stopped = self._second_look()
+            if stopped or not (live or waiting):
                 break
             count = max(SETTINGS.live - len(live), 0)
             live, waiting = live + waiting[:count], waiting[count:]
@@ -214,7 +221,8 @@ class Search:
         for runner in ranked:
             if runner.stopped:
                 continue
-            same = next((o for o in [*kept, *self._ended] if runner.is_at(o)), None)
+            ahead = [o for o in [*kept, *self._ended] if o.objective >= runner.objective]
+            same = next((other for other in ahead if runner.is_at(other)), None)
             late = len(kept) >= SETTINGS.finalists and len(runner.history) >= 2 * SETTINGS.trial
             if same is not None:
                 same.reached_by += runner.reached_by
@@ -233,6 +241,23 @@ class Search:
                 same.reached_by += runner.reached_by
         self._ended = unlike
         return kept
+
+    def _second_look(self) -> tuple[list[Runner], Stopped | None]:
+        """Look again at the best optimum; return it where that leads higher, and what ran out."""
+        best, stopped = self._best([]), None
+        same = best.objective < disagreement.SAME
+        if same or best.stopped != "converged" or not best.climb.look_aside():
+            return [], None
+        for _ in range(SETTINGS.looks):
+            rose = best.climb.look_again(self._budget.tolerance)
+            stopped = self._spent(best.objective)
+            if stopped or rose:
+                break
+        if not rose:
+            return [], stopped
+        self._ended.remove(best)
+        best.stopped = None
+        return [best], stopped
 
     def _unvisited(self) -> list[Runner]:
         """Return ascents from rivals that the best one's subspace holds and none was at."""

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from skimage import data
 
 from pdpsych import geometry, models
 from pdpsych.geometry.solvers.certificate import WELL_DETERMINED
+from pdpsych.geometry.solvers.search import SETTINGS
 from pdpsych.models.early_vision import blur_matrix
 
 
@@ -268,6 +270,23 @@ def test_of_two_equally_good_distortions_the_gap_is_none(matrix_representations)
     assert determined > 0.5
 
 
+@pytest.mark.parametrize("count", [3, 5])
+def test_a_second_look_leaves_a_saddle(count, matrix_representations):
+    """All models have the same eigenvectors: any pair of these is stationary.
+
+    Each of these has one of the two best, and another.
+    """
+    matrices, basis = _planted(high=4.0, low=0.25, middle=1.5, count=count)
+    representations, image = matrix_representations(*matrices), _flat_image(1, 3, 4)
+    best = geometry.principal_distortions(representations, image, floor=0.1)
+    for columns in ([0, 6], [6, 1]):
+        saddle = torch.from_numpy(basis[:, columns].T.copy()).reshape(best.distortions.shape)
+        found = geometry.principal_distortions(
+            representations, image, floor=0.1, start=replace(best, distortions=saddle)
+        )
+        assert found.objective == pytest.approx(best.objective, rel=1e-6)
+
+
 @pytest.fixture
 def problem(matrix_representations):
     """Return the representations of four random matrices on 12 pixels, and the image."""
@@ -395,7 +414,7 @@ def test_a_start_is_gone_on_from(options, photograph):
     assert on.certificate.operator_applications < cold.certificate.operator_applications
     again, objectives = solve(1000, on)
     assert again.certificate.stopped == "converged"
-    assert again.certificate.iterations <= 2
+    assert again.certificate.iterations <= 2 + SETTINGS.looks
     assert objectives[0] >= on.objective * (1 - 1e-4)
 
 
