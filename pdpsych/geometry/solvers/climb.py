@@ -329,11 +329,9 @@ class Climb:
         )
         if not (excited.any() and resisting.any()):
             return np.zeros(0), np.zeros((0, len(self.subspace)))
-        last = len(self.subspace) - 1
-        chosen = (max(last - count + 1, 0), last)
-        values, vectors = scipy.linalg.eigh(excited, resisting, subset_by_index=chosen)
-        rows = vectors.T[::-1]
-        return values[::-1], rows / np.linalg.norm(rows, axis=1, keepdims=True)
+        values, vectors = scipy.linalg.eigh(excited, resisting)
+        values, rows = values[::-1][:count], vectors.T[::-1][:count]
+        return values, rows / np.linalg.norm(rows, axis=1, keepdims=True)
 
 
 def _inner(a: Tensor, b: Tensor) -> float:
