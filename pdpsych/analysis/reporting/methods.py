@@ -138,8 +138,8 @@ def _stimuli(trials: Trials, fit: Fit) -> str:
         f"Stimuli were {counted(pairs['image'].nunique(), 'image')} ({sizes} pixels), each with "
         f"pairs of distortions ({listed} in all); principal distortions maximise the variance of "
         f"the log sensitivity ratio over {counted(len(opened.models), 'model')} (Feather et al. "
-        f"2025){_others(opened, set(shown))}{_rivals(opened, pairs)}, with a floor of η = {opened.manifest.floor:g} on "
-        "sensitivities."
+        f"2025){_others(opened, set(shown))}{_rivals(opened, pairs)}, with a floor of η = "
+        f"{opened.manifest.floor:g} on sensitivities."
     )
 
 
