@@ -122,10 +122,11 @@ def test_what_a_reader_cannot_use_is_damaged(tmp_path):
 
 
 def test_the_page_on_upgrading_names_the_present_versions():
-    from pdpsych.analysis import fit, plan, score
+    from pdpsych.analysis import Scores, fit, plan
     from pdpsych.experiments.logs import records
     from pdpsych.stimuli import manifest
     from pdpsych.stimuli.calibration import calibration
+    from pdpsych.stimuli.responses import response_file
 
     page = (Path(__file__).parents[2] / "docs" / "upgrading.md").read_text(encoding="utf-8")
     table = page.partition("\n\n**Sets")[0]
@@ -135,8 +136,9 @@ def test_the_page_on_upgrading_names_the_present_versions():
         "stimulus set, `manifest.json`": manifest,
         "trial log, `sub-*_ses-*.jsonl`": records,
         "calibration, `calibration.json`": calibration,
+        "responses by amplitude, `responses/IMAGE.json`": response_file,
         "fit, `fit.json`": sys.modules[fit.__module__],
-        "scores, `score.json`": sys.modules[score.__module__],
+        "scores, `score.json`": sys.modules[Scores.__module__],
         "plan, `planned.json`": sys.modules[plan.__module__],
         "principal and eigen-distortions, by `to_json`": PrincipalDistortions,
     }

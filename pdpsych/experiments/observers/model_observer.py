@@ -62,7 +62,7 @@ class ModelObserver:
         }
 
     @property
-    def largest(self) -> dict[Condition, float]:
+    def known_up_to(self) -> dict[Condition, float]:
         """Largest amplitude of each condition at which the model is known."""
         return {condition: response.largest for condition, response in self.responses.items()}
 

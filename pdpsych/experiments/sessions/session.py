@@ -98,7 +98,7 @@ def run(
     if isinstance(observer, str | Path | ObserverSpec):
         observer = _simulated(observer, prepared)
         if isinstance(observer, ModelObserver):
-            prepared = replace(prepared, known=observer.largest)
+            prepared = replace(prepared, known=observer.known_up_to)
     stage = Stage(prepared)
     header = prepared.header(observer.description if observer else "person", windowed)
     log = TrialLog.open(prepared.log, header)

@@ -117,7 +117,7 @@ def test_a_model_sees_as_it_does_at_the_amplitudes_shown(small_set, responses):
     local = observer_from(LGN, small_set)
     assert isinstance(local, SimulatedObserver)
     assert observer.description != local.description
-    assert list(observer.largest.values()) == pytest.approx([3.0] * 8)
+    assert list(observer.known_up_to.values()) == pytest.approx([3.0] * 8)
 
 
 def test_thresholds_that_are_not_reached_count_as_though_d_went_on(small_set, responses):
