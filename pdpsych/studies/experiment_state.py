@@ -158,7 +158,7 @@ def _changes(
     if opened is not None:
         if not opened.is_known_as(header.stimulus_set_sha256):
             changed.append("the stimulus set")
-        elif header.calibration != (calibration.sha256 if calibration else None):
+        elif display and header.calibration != (calibration.sha256 if calibration else None):
             # A finished session that did without depends on none.
             changed += ["the calibration"] if header.calibration or not log.complete else []
     return changed
