@@ -92,7 +92,6 @@ def test_what_a_changed_file_makes_out_of_date(done, edit, file, change, reasons
 def test_a_display_that_cannot_be_read_makes_no_session_out_of_date(done, edit):
     edit(done / "experiments/displays/srgb-8bit.yaml", ("distance_cm: 57.0", "distance_cm: far"))
     state = studies.status(done).state
-    assert state.problems
     assert not [line for line in state.outdated if "calibration" in line]
 
 
