@@ -37,7 +37,7 @@ def plot_gains(curves: dict[str, Curve], ax: Axes | None = None) -> Axes:
         ax.set_xlim(1e-4, 1)
         ax.set_xscale("log")
     ax.set_xlabel("RMS contrast α/√D")
-    ax.set_ylabel("D/α")
+    ax.set_ylabel("D/α  (−ε dashed)")
     return clean(ax)
 
 
