@@ -44,7 +44,7 @@ def gain_over_random(separations: pd.DataFrame) -> str:
     principal, random = rows.loc[kind], rows.loc["random"]
     return (
         f"{capitalised(kind)} distortions put models {principal['difference']:.2f} nats apart in "
-        f"score, with a standard error of {principal['standard_error']:.2f}, random ones "
+        f"local score, with a standard error of {principal['standard_error']:.2f}, random ones "
         f"{random['difference']:.2f} with {random['standard_error']:.2f}; they separate "
         f"{principal['separated']:.0f} of {principal['comparisons']:.0f} pairs of models, "
         f"random ones {random['separated']:.0f}."
