@@ -143,10 +143,12 @@ def predicted_panels(
     axes = figure.subplots(rows, columns, squeeze=False).ravel()
     for ax in axes[len(conditions) :]:
         ax.set_axis_off()
-    index = curves.set_index(["participant", "image", "pair", "distortion"]).sort_index()
+    known = dict(list(curves.groupby(["participant", "image", "pair", "distortion"])))
     for ax, (condition, dimension) in zip(axes, conditions, strict=False):
-        own = index.loc[[condition]].reset_index(drop=True)
+        # Nothing is predicted of what has no room in the gamut.
+        own = known.get(condition, curves[:0])
         plot_predicted(trials, own, condition, dimension=dimension, level=level, ax=ax)
-    handles, labels = axes[0].get_legend_handles_labels()
+    found = [ax.get_legend_handles_labels() for ax in axes]
+    handles, labels = max(found, key=lambda both: len(both[1]))
     figure.legend(handles, labels, loc="outside upper center", ncols=6, frameon=False)
     return figure

@@ -33,7 +33,12 @@ def predicted_lines(scores: Predicted, kind: str, listed: int) -> list[str]:
     lines = []
     rows = scores.predictive_ranking[scores.predictive_ranking["kind"] == kind]
     if len(rows):
-        lines.append(f"predictive score on {kind} distortions, log probability per trial, nats")
+        first = rows.iloc[0]
+        some = f" ({first['trials']} of {first['trials'] + first['beyond']})"
+        lines.append(
+            f"predictive score on {kind} distortions, log probability per trial"
+            f"{some if first['beyond'] else ''}, nats"
+        )
         texts = [_predictive(row) for _, row in rows.iterrows()]
         lines += ranked_lines(rows, texts, listed, "predictive_ranking.csv")
     rows = scores.at_threshold_ranking[scores.at_threshold_ranking["kind"] == kind]

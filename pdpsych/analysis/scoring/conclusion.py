@@ -12,6 +12,9 @@ from pdpsych.stimuli.manifest import KINDS
 from pdpsych.stimuli.stimulus_set import StimulusSet
 
 _MOST_NAMES = 6
+# Share of the trials that have to be known to all models for their answers to decide, and of a
+# model's ratios that may be bounds where its score at threshold has a place in the order.
+LEAST_KNOWN, MOST_BOUNDS = 0.5, 0.5
 
 
 def conclude(
@@ -21,7 +24,7 @@ def conclude(
 
     On principal distortions where there are any, else on the first kind. Models are told apart
     by intervals that are simultaneous over all pairs of models. Where the predictive score is
-    known it decides, and what the others say is told after it.
+    known, for most trials, it decides, and what the others say is told after it.
 
     Parameters
     ----------
@@ -36,9 +39,35 @@ def conclude(
         table[table["kind"] == kind].reset_index(drop=True)
         for table in (ranking, predictive, at_threshold)
     )
-    if predicted.empty:
-        return _local(local, kind, level)
-    return _predictive(predicted, kind, level) + _others(predicted, thresholds, local)
+    if not predicts(predicted):
+        return _local(local, kind, level) + _left_out(predicted)
+    return (
+        _predictive(predicted, kind, level)
+        + _others(predicted, thresholds, local)
+        + _left_out(predicted)
+    )
+
+
+def predicts(predictive: pd.DataFrame) -> bool:
+    """Return whether the predictive score of a kind, (M) rows, is of enough trials to decide."""
+    if predictive.empty:
+        return False
+    first = predictive.iloc[0]
+    return bool(first["trials"] >= LEAST_KNOWN * (first["trials"] + first["beyond"]))
+
+
+def _left_out(predicted: pd.DataFrame) -> str:
+    """Say how many answers have no part in the predictive score, if any."""
+    if predicted.empty or not predicted["beyond"].iloc[0]:
+        return ""
+    known, beyond = (int(predicted[name].iloc[0]) for name in ("trials", "beyond"))
+    decides = "" if predicts(predicted) else ", which is why it does not decide"
+    return (
+        f" The predictive score is of {known} of {known + beyond} trials{decides}: the others "
+        "showed more than all models are known at. What a display shows of more is known after "
+        "pdpsych calibrate --models; more room at the ends of the gamut (preprocess.range, "
+        "space.headroom) helps a new set."
+    )
 
 
 def _local(rows: pd.DataFrame, kind: str, level: float) -> str:
@@ -94,6 +123,14 @@ def _apart(rows: pd.DataFrame, next_: pd.Series, level: float, digits: int) -> s
 
 def _others(predicted: pd.DataFrame, thresholds: pd.DataFrame, local: pd.DataFrame) -> str:
     """Say whether the scores that are trusted less order the models differently."""
+    bounded = thresholds["bounds"] > MOST_BOUNDS * thresholds["images"]
+    nowhere = list(thresholds["model"][bounded])
+    thresholds = thresholds[~bounded.astype(bool)]
+    unplaced = ""
+    if nowhere:
+        unplaced = (
+            f" At threshold most ratios of {_listed(nowhere)} are bounds, without a place there."
+        )
     told = [
         _ordered(rows, name)
         for rows, name in (
@@ -105,10 +142,12 @@ def _others(predicted: pd.DataFrame, thresholds: pd.DataFrame, local: pd.DataFra
     names = [list(rows["model"]) for rows in (predicted, thresholds, local) if len(rows)]
     same = all(order == [m for m in names[0] if m in order] for order in names[1:])
     if same:
-        return " The other two scores have the models in the same order."
+        others = "local score has" if len(told) == 1 else "other two scores have"
+        return f" The {others} the models in the same order." + unplaced
     return (
         f" The scores order the models differently: by {' and by '.join(told)}. Trust the "
         "first, then that at threshold: a local score takes models to be linear up to thresholds."
+        + unplaced
     )
 
 

@@ -11,7 +11,7 @@ import pandas as pd
 from pdpsych.analysis.prediction.columns import PREDICTION
 from pdpsych.analysis.prediction.lines import predicted_lines, ranked_lines
 from pdpsych.analysis.scoring.columns import SCORE
-from pdpsych.analysis.scoring.conclusion import deciding_kind
+from pdpsych.analysis.scoring.conclusion import deciding_kind, predicts
 from pdpsych.analysis.scoring.questions import NO_PART
 from pdpsych.analysis.scoring.separation import gain_over_random
 from pdpsych.analysis.words import counted
@@ -128,7 +128,7 @@ class Scores(Result):
         """Ranking by the score that is trusted most, on the kind of distortions that decides."""
         kind = deciding_kind(self.ranking["kind"])
         rows = self.predictive_ranking[self.predictive_ranking["kind"] == kind]
-        rows = rows if len(rows) else self.ranking[self.ranking["kind"] == kind]
+        rows = rows if predicts(rows) else self.ranking[self.ranking["kind"] == kind]
         return rows.reset_index(drop=True)
 
     def describe(self) -> str:

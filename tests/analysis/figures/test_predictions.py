@@ -47,3 +47,12 @@ def test_panels_have_one_legend():
     assert [ax.get_title()[-1] for ax in figure.axes] == ["u", "v"]
     (legend,) = figure.legends
     assert [text.get_text() for text in legend.get_texts()] == ["A", "B"]
+
+
+def test_a_condition_of_which_no_model_is_known_has_its_answers_alone():
+    shown = pd.concat([trials().assign(distortion=2), trials()])
+    conditions = [((*CONDITION[:3], 2), 100), (CONDITION, 100)]
+    figure = predicted_panels(shown, curves(**WHERE), conditions, 0.95)
+    assert [len(ax.get_legend_handles_labels()[1]) for ax in figure.axes] == [0, 2]
+    (legend,) = figure.legends
+    assert [text.get_text() for text in legend.get_texts()] == ["A", "B"]

@@ -23,7 +23,7 @@ def local(rows, level):
 
 def predicted(low, models=("A", "B", "C")):
     rows = ranking(low, models).assign(log_probability=[-0.5 - 0.1 * k for k in range(len(models))])
-    return rows.drop(columns=["score", "expected_perfect"])
+    return rows.drop(columns=["score", "expected_perfect"]).assign(trials=100, beyond=0)
 
 
 def test_where_answers_are_predicted_that_decides():
@@ -42,6 +42,28 @@ def test_other_orders_by_the_scores_that_are_trusted_less_are_said():
     assert "The scores order the models differently" in text
     assert "by the thresholds that models predict B is first (at least 0.20 nats)" in text
     assert "by their local sensitivities (equation 1) B is first (0.20 nats)" in text
+
+
+def test_answers_of_which_too_few_are_known_do_not_decide():
+    rows = ranking([0, 0.1, 0.2]).assign(bounds=0)
+    few = predicted([0, 0.1, 0.2], ("B", "A", "C")).assign(beyond=[101] * 3)
+    text = conclude(rows, few, rows, 0.95)
+    assert text.startswith("A is closest to the human: mean score 0.20")
+    assert "The predictive score is of 100 of 201 trials, which is why it does not decide" in text
+    many = conclude(rows, few.assign(beyond=100), rows, 0.95)
+    assert many.startswith("B predicts people's answers best")
+    assert "The predictive score is of 100 of 200 trials: the others showed more" in many
+
+
+def test_models_of_which_most_thresholds_are_bounds_have_no_place_in_their_order():
+    other = ranking([0, 0.1, 0.2], ("B", "A", "C")).assign(bounds=[3, 0, 0])
+    same = ranking([0, 0.1, 0.2])
+    text = conclude(same, predicted([0, 0.1, 0.2]), other, 0.95)
+    assert "The other two scores have the models in the same order" in text
+    assert "At threshold most ratios of B are bounds" in text
+    assert "B is first" in conclude(same, predicted([0, 0.1, 0.2]), other.assign(bounds=2), 0.95)
+    none = conclude(same, predicted([0, 0.1, 0.2]), other.assign(bounds=4), 0.95)
+    assert "The local score has the models in the same order" in none
 
 
 def test_the_winner_is_named_only_if_all_others_are_separated():
