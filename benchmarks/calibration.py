@@ -330,8 +330,8 @@ def main() -> None:
     with ProcessPoolExecutor(options.jobs, get_context("spawn")) as pool:
         for number, case in enumerate(CASES):
             count = options.studies if number < 4 else options.wrong
-            results = list(pool.map(partial(study, case, SIZE), range(count)))
-            print(summary(case, results), flush=True)
+            if results := list(pool.map(partial(study, case, SIZE), range(count))):
+                print(summary(case, results), flush=True)
     print(f"{time.perf_counter() - start:.0f} s")
 
 
