@@ -316,8 +316,10 @@ class Climb:
             return "whole space"
         if self._fresh:
             return "stalled"
-        self.subspace = Subspace(self.problem.geometry, self.problem.space, self.distortions)
-        self.pair, self._before, self._fresh = np.eye(2), np.eye(2), True
+        pair = self.distortions
+        self.subspace = Subspace(self.problem.geometry, self.problem.space, pair)
+        self.pair = self._before = self.subspace.coefficients(pair)
+        self._fresh = True
         self._solve()
         return None
 

@@ -173,7 +173,8 @@ class Search:
             # The same distortion twice, or nearly: any other direction will do as the second.
             noise = random_signs((1, *pair.shape[1:]), seed=0).to(pair)
             subspace.extend(self._problem.space.apply(noise))
-        return Climb(self._problem, subspace, np.eye(2), from_noise)
+            return Climb(self._problem, subspace, np.eye(2), from_noise)
+        return Climb(self._problem, subspace, subspace.coefficients(pair), from_noise)
 
     def _survey(self, noise: Climb) -> tuple[list[Runner], float | None, Stopped | None]:
         """Return ascents from the best pairs of the survey, the bound, and what ran out."""

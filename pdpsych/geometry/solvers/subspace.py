@@ -110,6 +110,11 @@ class Subspace:
         """Return the directions of coefficient rows (K, m)."""
         return _mix(coefficients, [self.basis])
 
+    def coefficients(self, directions: Tensor) -> Floats:
+        """Return the coefficient rows, (K, m), of directions (K, C, H, W) inside it."""
+        rows = directions.flatten(1).double() @ self.basis.flatten(1).double().T
+        return np.asarray(rows.cpu().numpy())
+
     def pushed(self, coefficients: Floats) -> list[Tensor]:
         """Return A_i of the directions of coefficient rows (K, m), without a new product."""
         return [_mix(coefficients, blocks) for blocks in self._pushed]
