@@ -11,8 +11,10 @@ from refusals import refused
 from skimage import data
 
 from pdpsych import geometry, models
+from pdpsych.geometry.solvers import disagreement
 from pdpsych.geometry.solvers.certificate import WELL_DETERMINED
-from pdpsych.geometry.solvers.search import SETTINGS
+from pdpsych.geometry.solvers.climb import Problem
+from pdpsych.geometry.solvers.search import SETTINGS, Search
 from pdpsych.models.early_vision import blur_matrix
 
 
@@ -576,3 +578,20 @@ def test_groups_that_cannot_be_are_refused(groups, problem):
     representations, image = problem
     with refused(field="separate"):
         geometry.principal_distortions(representations, image, separate=groups)
+
+
+def test_an_ascent_begins_at_a_pair_that_is_not_orthogonal(photograph):
+    """Made orthogonal, a good start would be another, and end elsewhere."""
+    image = photograph(12)
+    local = geometry.LocalGeometry(models.load(["LN", "LGG", "LGN"]), image, floor=0.1)
+    space = geometry.DistortionSpace(image, window=1.0)
+    u, v = space.apply(torch.randn((2, *image.shape), generator=torch.Generator().manual_seed(0)))
+    pair = torch.stack([u, u + 0.2 * v])
+    problem = Problem.at(local, space, disagreement.contrast(range(3)))
+    begun = Search(problem, geometry.Budget())._climb(pair)
+    unit = pair / pair.flatten(1).norm(dim=1).view(2, 1, 1, 1)
+    found = begun.distortions / begun.distortions.flatten(1).norm(dim=1).view(2, 1, 1, 1)
+    torch.testing.assert_close(found, unit, atol=1e-5, rtol=0)
+    x, _ = disagreement.log_ratios(begun.subspace.grams, begun.pair)
+    begun.advance(1e-3)
+    assert begun.objective >= disagreement.value(problem.contrast, x)
