@@ -325,10 +325,7 @@ class Climb:
 
     def _ritz(self, side: int, count: int) -> tuple[Floats, Floats]:
         """Return the largest values and vectors, rows, of a side's pencil in the subspace."""
-        excited, resisting = (
-            np.tensordot(np.maximum(sign * self._weights[:, side], 0.0), self.subspace.grams, 1)
-            for sign in disagreement.SIGNS
-        )
+        excited, resisting = disagreement.pencil(self.subspace.grams, self._weights[:, side])
         if not (excited.any() and resisting.any()):
             return np.zeros(0), np.zeros((0, len(self.subspace)))
         values, vectors = scipy.linalg.eigh(excited, resisting)

@@ -134,9 +134,15 @@ def sweep(contrast: Floats, grams: Floats, pair: Floats, most: int) -> Floats:
     return pair
 
 
+def pencil(grams: Floats, weights: Floats) -> tuple[Floats, Floats]:
+    """Return Σ₊ w G and Σ₋ |w| G, (m, m), of weights (N,): what excites a side, and resists it."""
+    excited, resisting = (np.tensordot(np.maximum(s * weights, 0), grams, 1) for s in SIGNS)
+    return excited, resisting
+
+
 def _top(grams: Floats, weights: Floats) -> Floats:
     """Return the unit vector that maximises Σ₊ w G relative to Σ₋ |w| G, (m,)."""
-    excited, resisting = (np.tensordot(np.maximum(s * weights, 0), grams, 1) for s in SIGNS)
+    excited, resisting = pencil(grams, weights)
     # All of them: asked for the last alone LAPACK may give none where many are equal.
     top = scipy.linalg.eigh(excited, resisting, check_finite=False)[1][:, -1]
     return np.asarray(top / np.linalg.norm(top))
