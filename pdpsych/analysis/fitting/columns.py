@@ -21,6 +21,21 @@ THRESHOLD_COLUMNS: Columns = {
     "sd": Column("posterior standard deviation of log_threshold", "nat"),
     "trials": Column("trials the threshold rests on, practice left out", "count"),
     "measured": Column("whether the trials alone determine the threshold, to an sd of 1 nat"),
+    "bound": Column(
+        "whether the trials alone bound the threshold from both sides",
+        levels={
+            "exact": "they do",
+            "at least": "only from below: trials_low",
+            "at most": "only from above: trials_high",
+            "unknown": "from neither",
+        },
+    ),
+    "trials_low": Column(
+        "lower end of the interval of the threshold by its trials alone, without what other "
+        "conditions say; empty where there is none",
+        "model units (L2 norm)",
+    ),
+    "trials_high": Column("upper end of that interval", "model units (L2 norm)"),
     "outside_range": Column(
         "whether the threshold lies more than 0.3 nat outside the amplitudes shown"
     ),

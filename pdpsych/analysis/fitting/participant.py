@@ -10,6 +10,7 @@ from scipy.special import ndtr, ndtri
 
 from pdpsych.analysis.definition import Analysis
 from pdpsych.analysis.fitting.bootstrap import bootstrap, bootstrap_interval
+from pdpsych.analysis.fitting.bounds import trial_bounds
 from pdpsych.analysis.fitting.flags import flags
 from pdpsych.analysis.fitting.goodness import Goodness, goodness
 from pdpsych.analysis.fitting.hierarchy import solve
@@ -80,7 +81,8 @@ def estimate(rows: pd.DataFrame, level: float) -> Estimate:
         rows["order"],
     )
     posterior = solve(built)
-    return Estimate(built, posterior, _with_estimates(table, posterior, _normal(level)))
+    estimates = _with_estimates(table, posterior, _normal(level))
+    return Estimate(built, posterior, estimates.assign(**trial_bounds(built, posterior, level)))
 
 
 def _normal(level: float) -> float:
