@@ -13,6 +13,8 @@ from pdpsych.stimuli.set_image import SetImage, SetPair
 
 # Of more models than these, the ones at the ends are listed.
 SHOWN = 6
+# Below this share of the objective no log ratio that matters to a threshold will move.
+_LITTLE_GAIN = 1e-3
 _MOST_PAIRS = 10
 
 
@@ -115,10 +117,19 @@ def _which(models: Sequence[str], what: str) -> str:
 def _ratio_lines(pairs: Sequence[tuple[str, Pair]]) -> list[str]:
     lines, width = [], max((len(label) for label, _ in pairs), default=0)
     for label, pair in pairs:
-        converged = pair.certificate.get("converged")
-        note = "" if converged in (None, True) else "  (not converged)"
-        lines.append(f"  {label:<{width}}  {_ratios(pair)}{note}".rstrip())
+        lines.append(f"  {label:<{width}}  {_ratios(pair)}{_unfinished(pair)}".rstrip())
     return lines
+
+
+def _unfinished(pair: Pair) -> str:
+    """Say that a search was stopped before its end, and by how much it was still rising."""
+    if pair.certificate.get("converged") in (None, True):
+        return ""
+    gain = pair.certificate.get("predicted_gain")
+    if gain is None:
+        return "  (not converged)"
+    state = "stopped early" if gain < _LITTLE_GAIN else "not converged"
+    return f"  ({state}, next step {gain:+.1g} of F)"
 
 
 def _ratios(pair: Pair) -> str:
