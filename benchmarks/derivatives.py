@@ -74,7 +74,7 @@ def photograph(sample: str = "cat", colour: str = "rgb", side: int = SIDE) -> Te
         preprocess={"size": side, "colour": colour},
         models=["LN", "LG"],
     )
-    return torch.from_numpy(base_images(recipe)[0].pixels(recipe.preprocess))
+    return torch.from_numpy(base_images(recipe)[0].prepare(recipe.preprocess).pixels)
 
 
 def read_at(module: nn.Module, image: Tensor, name: str, count: int = 3) -> list:

@@ -3,32 +3,41 @@
 from __future__ import annotations
 
 import hashlib
-import io
-import warnings
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from pdpsych.common.errors import InputError
 from pdpsych.common.files.arrays import read_array, read_head
 from pdpsych.common.files.digests import file_sha256
 from pdpsych.common.files.reading import PHOTOGRAPH, open_regular, read_bytes
-from pdpsych.displays.encoding import Array, linear_from_srgb, srgb_from_linear
 from pdpsych.stimuli.manifest import file_stem
+from pdpsych.stimuli.photographs.colour_space import LINEAR, SRGB
+from pdpsych.stimuli.photographs.folder import PhotographFolder
+from pdpsych.stimuli.photographs.photograph import (
+    ENDINGS,
+    Photograph,
+    in_light,
+    read_photograph,
+    upright_size,
+)
+from pdpsych.stimuli.photographs.preparation import prepared
+from pdpsych.stimuli.photographs.samples import Samples
 from pdpsych.stimuli.recipe import Preprocess, Recipe, Source
 
 SAMPLES = ("astronaut", "brick", "camera", "cat", "coffee", "grass", "gravel", "rocket")
-ENDINGS = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".npy")
-REC709 = np.array([0.2126, 0.7152, 0.0722])
-# Pillow knows forty more, and starts other programs for some.
-_FORMATS = ("PNG", "JPEG", "TIFF", "BMP")
-_DEPTHS = {"L": 255, "RGB": 255, "I;16": 65535, "I;16B": 65535, "I;16L": 65535}
+_ARRAY = ".npy"
+
+
+class PreparedImage(NamedTuple):
+    """A base image: (C, H, W), float32 in [0, 1], and what was done to its photograph."""
+
+    pixels: NDArray[np.float32]
+    told: str
 
 
 @dataclass(frozen=True)
@@ -52,28 +61,8 @@ class BaseImage:
     sha256: str
     file: Path | None = None
 
-    def check(self, preprocess: Preprocess) -> None:
-        """Refuse a photograph whose head tells that it cannot be used.
-
-        Raises
-        ------
-        InputError
-            If it is no image, has colours that are not read, or is too small.
-        """
-        if self.file is not None and self.file.suffix.lower() != ".npy":
-            with (
-                open_regular(self.file, PHOTOGRAPH) as file,
-                _photograph(file, self.file) as photograph,
-            ):
-                width, height = photograph.size
-                try:
-                    _sizes(height, width, preprocess, str(self.file))
-                except InputError:
-                    # To see how it is held, a PNG is decoded: only where that decides.
-                    _sizes(*_upright(photograph), preprocess, str(self.file))
-
-    def pixels(self, preprocess: Preprocess) -> NDArray[np.float32]:
-        """Read the image, (C, H, W), float32 in [0, 1].
+    def prepare(self, preprocess: Preprocess) -> PreparedImage:
+        """Read the image and make a base image of it.
 
         Raises
         ------
@@ -81,8 +70,8 @@ class BaseImage:
             If it cannot be used (see :func:`load_image`), or changed since it was listed.
         """
         if self.file is None:
-            linear = linear_from_srgb(_sample(self.name) / 255)
-            return _prepared(linear, preprocess, self.name)
+            photograph = in_light(_samples_of(_sample(self.name), 8), preprocess.colour)
+            return _prepared(photograph, preprocess, self.name)
         data = read_bytes(self.file, PHOTOGRAPH)
         if hashlib.sha256(data).hexdigest() != self.sha256:
             raise InputError(
@@ -132,9 +121,9 @@ def base_images(recipe: Recipe) -> list[BaseImage]:
 def load_image(path: str | Path, preprocess: Preprocess | None = None) -> NDArray[np.float32]:
     """Read a photograph as a base image (C, H, W), float32 in [0, 1].
 
-    PNG, JPEG, TIFF and BMP hold sRGB values and are decoded to luminance; ``.npy`` holds float
-    values (H, W) or (H, W, 3) already in the encoding of ``preprocess``. Grey is Rec. 709
-    luminance; resizing (antialiased bilinear) happens in linear light.
+    Its numbers mean what the file says (see :func:`read_photograph`); ``.npy`` holds float values
+    (H, W) or (H, W, 3) already in the encoding of ``preprocess``. Grey is Rec. 709 luminance;
+    resizing (antialiased bilinear) happens in linear light.
 
     Parameters
     ----------
@@ -147,8 +136,8 @@ def load_image(path: str | Path, preprocess: Preprocess | None = None) -> NDArra
     Raises
     ------
     InputError
-        If the file is missing, unreadable, not grey or RGB, has values that are not finite or
-        lie outside [0, 1], or is smaller than asked for.
+        If the file is missing, cannot be used, has values that are not finite or lie outside
+        [0, 1], or is smaller than asked for.
 
     Examples
     --------
@@ -163,7 +152,7 @@ def load_image(path: str | Path, preprocess: Preprocess | None = None) -> NDArra
     file = Path(path)
     return _decoded(
         read_bytes(file, PHOTOGRAPH, "a photograph"), file, preprocess or Preprocess(size=None)
-    )
+    ).pixels
 
 
 def _from_source(source: Source, recipe: Recipe) -> Iterator[BaseImage]:
@@ -202,11 +191,8 @@ def _own_size(image: BaseImage) -> tuple[int, int] | None:
             with open_regular(image.file, PHOTOGRAPH) as file:
                 height, width = read_head(file).shape[:2]
         else:
-            with (
-                open_regular(image.file, PHOTOGRAPH) as file,
-                Image.open(file, formats=_FORMATS) as photograph,
-            ):
-                height, width = _upright(photograph)
+            with open_regular(image.file, PHOTOGRAPH) as file:
+                height, width = upright_size(file)
     except Exception:  # a damaged file fails in any way
         return None
     return height - height % 2, width - width % 2
@@ -216,16 +202,16 @@ def _files_in(source: Source, recipe: Recipe) -> list[Path]:
     folder = recipe.resolve(source.folder or "")
     if not folder.is_dir():
         raise InputError("no such folder", file=recipe.label, field="images", value=str(folder))
-    files = sorted(f for f in folder.iterdir() if f.suffix.lower() in ENDINGS)
+    files = PhotographFolder.of(folder).used
     if not files:
         raise InputError(
             "holds no image",
             file=recipe.label,
             field="images",
             value=str(folder),
-            allowed=f"files that end in {', '.join(ENDINGS)}",
+            allowed=f"files that end in {', '.join((*ENDINGS, _ARRAY))}",
         )
-    return files
+    return list(files)
 
 
 def _sample(name: str, label: str = "samples") -> NDArray[np.uint8]:
@@ -244,57 +230,26 @@ def _sample(name: str, label: str = "samples") -> NDArray[np.uint8]:
     return np.ascontiguousarray(getattr(data, name)())
 
 
-def _decoded(data: bytes, file: Path, preprocess: Preprocess) -> NDArray[np.float32]:
-    if file.suffix.lower() == ".npy":
-        linear = _linear_from_array(data, file, preprocess)
+def _decoded(data: bytes, file: Path, preprocess: Preprocess) -> PreparedImage:
+    if file.suffix.lower() == _ARRAY:
+        photograph = in_light(_array(data, file, preprocess), preprocess.colour)
     else:
-        linear = _linear_from_photograph(data, file)
-    return _prepared(linear, preprocess, str(file))
+        photograph = read_photograph(data, file, preprocess.colour)
+    return _prepared(photograph, preprocess, str(file))
 
 
-def _linear_from_photograph(data: bytes, file: Path) -> Array:
-    with _photograph(io.BytesIO(data), file) as photograph:
-        top = _DEPTHS[photograph.mode]
-        pixels = np.asarray(ImageOps.exif_transpose(photograph), dtype=np.float64)
-    return linear_from_srgb(pixels / top)
+def _prepared(photograph: Photograph, preprocess: Preprocess, label: str) -> PreparedImage:
+    return PreparedImage(prepared(photograph, preprocess, label), photograph.told)
 
 
-@contextmanager
-def _photograph(source: BinaryIO, file: Path) -> Iterator[Image.Image]:
-    """Open a photograph; what fails with it inside the block names the file, too."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(source, formats=_FORMATS) as photograph:
-                if photograph.mode not in _DEPTHS:
-                    raise InputError(
-                        "not a mode that is read",
-                        file=file,
-                        field="mode",
-                        value=photograph.mode,
-                        allowed="grey or RGB without transparency (8 bits, or 16 bits grey)",
-                    )
-                yield photograph
-    except UnidentifiedImageError:
-        raise InputError(
-            "is not an image", file=file, allowed=f"files that end in {', '.join(ENDINGS)}"
-        ) from None
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise InputError(f"too large: {error}", file=file) from None
-    except InputError:
-        raise
-    except Exception as error:  # a damaged file fails in any way
-        raise InputError(f"damaged or not an image: {error}", file=file) from None
+def _samples_of(values: NDArray[Any], bits: int, encoding: str = "srgb") -> Samples:
+    """Return values (H, W[, 3]) in an encoding."""
+    grey = values.ndim == 2
+    space = SRGB if encoding == "srgb" else LINEAR
+    return Samples(values[..., None] if grey else values, bits, "grey" if grey else "rgb", space)
 
 
-def _upright(photograph: Image.Image) -> tuple[int, int]:
-    """Return height and width of a photograph the way it is held."""
-    width, height = photograph.size
-    turned = photograph.getexif().get(ExifTags.Base.Orientation, 1) > 4
-    return (width, height) if turned else (height, width)
-
-
-def _linear_from_array(data: bytes, file: Path, preprocess: Preprocess) -> Array:
+def _array(data: bytes, file: Path, preprocess: Preprocess) -> Samples:
     try:
         pixels = read_array(data)
     except Exception as error:  # a damaged file fails in any way
@@ -321,60 +276,4 @@ def _linear_from_array(data: bytes, file: Path, preprocess: Preprocess) -> Array
             file=file,
             allowed="values in [0, 1]",
         )
-    pixels = pixels.astype(np.float64)
-    return linear_from_srgb(pixels) if preprocess.encoding == "srgb" else pixels
-
-
-def _prepared(linear: Array, preprocess: Preprocess, label: str) -> NDArray[np.float32]:
-    """Colour, resize, crop, encode, range: from (H, W[, 3]) in linear light to (C, H, W)."""
-    channels = linear[None] if linear.ndim == 2 else np.moveaxis(linear, 2, 0)
-    if preprocess.colour == "grey" and len(channels) == 3:
-        channels = np.tensordot(REC709, channels, 1)[None]
-    if preprocess.colour == "rgb" and len(channels) == 1:
-        channels = np.repeat(channels, 3, axis=0)
-    cropped = _cropped(channels, preprocess, label)
-    encoded = srgb_from_linear(cropped) if preprocess.encoding == "srgb" else cropped
-    low, high = preprocess.range
-    inside = np.clip(low + (high - low) * encoded, low, high)
-    return np.ascontiguousarray(inside, dtype=np.float32)
-
-
-def _cropped(channels: Array, preprocess: Preprocess, label: str) -> Array:
-    height, width = channels.shape[1:]
-    resized, target = _sizes(height, width, preprocess, label)
-    if resized != (height, width):
-        channels = np.stack([_resized(channel, resized) for channel in channels])
-    top, left = ((a - b) // 2 for a, b in zip(resized, target, strict=True))
-    return channels[:, top : top + target[0], left : left + target[1]]
-
-
-def _sizes(
-    height: int, width: int, preprocess: Preprocess, label: str
-) -> tuple[tuple[int, int], tuple[int, int]]:
-    """Return height and width after resizing and after cutting; nothing is enlarged."""
-    size = preprocess.size
-    if size is None:
-        # Displays place images of even size on whole pixels.
-        target = (height - height % 2, width - width % 2)
-    else:
-        target = (size, size) if isinstance(size, int) else size
-    if preprocess.resize is not None:
-        scale = preprocess.resize / min(height, width)
-    elif size is not None:
-        scale = max(target[0] / height, target[1] / width)
-    else:
-        scale = 1.0
-    resized = (round(height * scale), round(width * scale))
-    if scale > 1 or resized[0] < target[0] or resized[1] < target[1] or min(target) < 8:
-        raise InputError(
-            f"{height}×{width} pixels are too small for preprocess (size {size}, resize "
-            f"{preprocess.resize})",
-            file=label,
-            remedy="images are never enlarged: give larger ones, or a smaller size",
-        )
-    return resized, target
-
-
-def _resized(channel: Array, size: tuple[int, int]) -> Array:
-    image = Image.fromarray(channel.astype(np.float32))
-    return np.asarray(image.resize(size[::-1], Image.Resampling.BILINEAR), dtype=np.float64)
+    return _samples_of(pixels, 0, preprocess.encoding)

@@ -181,13 +181,15 @@ class Pair(Section):
 class ImageEntry(Section):
     """One base image of a set.
 
-    ``derivatives`` says of each model whether its derivative at the image is its own; it is empty
-    in older sets and handmade ones.
+    ``photograph`` says what its file was and what was done to it; empty in older sets and of
+    samples. ``derivatives`` says of each model whether its derivative at the image is its own; it
+    is empty in older sets and handmade ones.
     """
 
     name: str = Field(min_length=1, max_length=200)
     source: str
     source_sha256: str
+    photograph: str = ""
     shape: tuple[Side, Side, Side]
     encoding: Encoding
     pairs: tuple[Pair, ...] = Field(min_length=1)

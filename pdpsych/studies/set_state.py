@@ -91,7 +91,7 @@ def _to_generate(study: StudyFiles, recipe: Recipe, kept: int) -> tuple[NextStep
         return (NextStep(put, str(error)), generate)
     for image in images:
         with study.collecting():
-            image.check(recipe.preprocess)
+            image.prepare(recipe.preprocess)
     with study.collecting():
         read_space(recipe)
     return (generate,)

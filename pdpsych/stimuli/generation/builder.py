@@ -239,7 +239,7 @@ def _try_models(
     faults = []
     for image in images:
         try:
-            tensor = to_tensor(image.pixels(recipe.preprocess), recipe, device)
+            tensor = to_tensor(image.prepare(recipe.preprocess).pixels, recipe, device)
         except InputError:
             continue
         try:

@@ -209,7 +209,7 @@ def reason(error: Exception) -> str:
 def _make_image(part: Path, recipe: Recipe, device: str, unit: Unit, step: OnStep) -> ImageEntry:
     """Write the files of an image and return its entry."""
     image = unit.image
-    pixels = image.pixels(recipe.preprocess)
+    pixels, told = image.prepare(recipe.preprocess)
     tensor = to_tensor(pixels, recipe, device)
     loaded = representations(recipe, device)
     local = geometry.LocalGeometry(loaded, tensor, floor=recipe.floor)
@@ -242,6 +242,7 @@ def _make_image(part: Path, recipe: Recipe, device: str, unit: Unit, step: OnSte
         name=image.name,
         source=image.source,
         source_sha256=image.sha256,
+        photograph=told,
         shape=(channels, height, width),
         encoding=encoding,
         pairs=pairs,

@@ -108,7 +108,7 @@ def test_processes_make_what_one_process_makes(alone, tmp_path):
 def test_a_process_that_is_killed_fails_its_unit_only(tmp_path):
     recipe = _recipe(tmp_path, ("cat", "rocket", "coffee"), "identity, python:deadly_net:build/0")
     loaded = load(recipe, Recipe)
-    means = {i.name: float(i.pixels(loaded.preprocess).mean()) for i in base_images(loaded)}
+    means = {i.name: float(i.prepare(loaded.preprocess).pixels.mean()) for i in base_images(loaded)}
     *_, second, brightest = sorted(means, key=means.__getitem__)
     assert means[brightest] > means[second] + 0.01
     (tmp_path / "deadly_net.py").write_text(DEADLY.format(above=means[second] + 0.005))

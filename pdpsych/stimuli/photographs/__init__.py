@@ -1,0 +1,1 @@
+"""Photographs of any kind, as linear light."""

@@ -1,0 +1,104 @@
+"""AVIF, HEIC and JPEG 2000 files, in all of their bits."""
+
+from __future__ import annotations
+
+import io
+import struct
+
+import numpy as np
+from PIL import ExifTags
+
+from pdpsych.common.errors import InputError
+from pdpsych.stimuli.photographs import common_formats
+from pdpsych.stimuli.photographs.boxes import boxes
+from pdpsych.stimuli.photographs.coded import coded_space
+from pdpsych.stimuli.photographs.colour_space import SRGB, ColourSpace
+from pdpsych.stimuli.photographs.profile import Model, image_codecs
+from pdpsych.stimuli.photographs.samples import Samples, check_size, opaque, opened, single, spaced
+
+_SRGB, _GREY, _SYCC = 16, 17, 18
+
+
+def read_avif(data: bytes) -> Samples:
+    """Read an AVIF file."""
+    found = list(boxes(data))
+    bits = _av1_bits(dict(found))
+    profile, told = _colours(found)
+    if bits == 8 and told is None:
+        return common_formats.read(data, "AVIF")
+    with opened(data, "AVIF") as photograph:
+        single(getattr(photograph, "n_frames", 1), "frames")
+        orientation = photograph.getexif().get(ExifTags.Base.Orientation, 1)
+        decoded = np.asarray(photograph if bits == 8 else image_codecs().avif_decode(data))
+    return _samples(decoded, bits, profile, told, "AVIF").turned(orientation)
+
+
+def read_heic(data: bytes) -> Samples:
+    """Read a HEIC file the way it is held."""
+    try:
+        import pillow_heif
+    except ImportError:
+        raise InputError(
+            "is a HEIC file", remedy="pip install 'pdpsych[heic]', or save it as PNG"
+        ) from None
+    file = pillow_heif.open_heif(io.BytesIO(data), convert_hdr_to_8bit=False)
+    single(len(file), "pictures")
+    profile, told = _colours(list(boxes(data)))
+    values = np.asarray(file[0])
+    bits = 8 if values.dtype.itemsize == 1 else 16
+    return _samples(values, bits, profile, told, "HEIC")
+
+
+def read_jpeg_2000(data: bytes) -> Samples:
+    """Read a JPEG 2000 file, or a codestream by itself."""
+    found = list(boxes(data))
+    kinds = dict(found)
+    told, profile = None, None
+    if b"ihdr" in kinds:
+        check_size(*struct.unpack(">II", kinds[b"ihdr"][:8]))
+    for kind, content in found:
+        if kind == b"colr" and content[0] == 2:
+            profile = content[3:]
+        elif kind == b"colr":
+            (code,) = struct.unpack(">I", content[3:7])
+            if code not in (_SRGB, _GREY, _SYCC):
+                raise InputError(
+                    "colours that are not read",
+                    field="enumerated colour space",
+                    value=code,
+                    allowed=f"{_SRGB} (sRGB), {_GREY} (grey), {_SYCC} (sYCC)",
+                    remedy="save it as sRGB",
+                )
+            told = SRGB
+    values = np.asarray(image_codecs().jpeg2k_decode(data))
+    bits = (kinds[b"ihdr"][10] & 0x7F) + 1 if b"ihdr" in kinds else 8 * values.dtype.itemsize
+    return _samples(values, bits, profile, told, "JPEG 2000")
+
+
+def _samples(
+    values: np.ndarray, bits: int, profile: bytes | None, told: ColourSpace | None, kind: str
+) -> Samples:
+    values = values if values.ndim == 3 else values[..., None]
+    if values.shape[2] in (2, 4):
+        values = opaque(values, values.shape[2] - 1, 2**bits - 1)
+    model: Model = "rgb" if values.shape[2] == 3 else "grey"
+    space, words = spaced(profile, told)
+    return Samples(values, bits, model, space, (f"{kind}, {model} of {bits} bits", words))
+
+
+def _av1_bits(kinds: dict[bytes, bytes]) -> int:
+    """Return the bits of a value by the configuration of the codec (AV1-ISOBMFF, av1C)."""
+    flags = kinds[b"av1C"][2] if b"av1C" in kinds else 0
+    high, twelve = flags & 0x40, flags & 0x20
+    return (12 if twelve else 10) if high else 8
+
+
+def _colours(found: list[tuple[bytes, bytes]]) -> tuple[bytes | None, ColourSpace | None]:
+    """Return the profile, or else the space of code points, of the boxes ``colr``."""
+    told = None
+    for kind, content in found:
+        if kind == b"colr" and content[:4] in (b"prof", b"rICC"):
+            return content[4:], None
+        if kind == b"colr" and content[:4] == b"nclx":
+            told = coded_space(*struct.unpack(">HH", content[4:8]))
+    return None, told
