@@ -43,11 +43,15 @@ def check(
     path: Annotated[
         Path, typer.Argument(metavar="DIR|FILE", help="A study, or one of its files.")
     ] = Path("."),
+    contact_sheet: Annotated[
+        Path | None,
+        typer.Option(metavar="PNG", help="Draw the base images that are not in a set yet."),
+    ] = None,
 ) -> None:
     """Check a study and say what it needs next; status 2 if something is wrong."""
     from pdpsych import studies
 
-    found = studies.check(path)
+    found = studies.check(path, contact_sheet=contact_sheet)
     say(found.describe())
     if found.problems:
         raise typer.Exit(2)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,6 +32,8 @@ from pdpsych.stimuli.recipe import Preprocess, Recipe, Source
 
 SAMPLES = ("astronaut", "brick", "camera", "cat", "coffee", "grass", "gravel", "rocket")
 _ARRAY = ".npy"
+_LONGEST_NAME = 60
+_TAKEN = re.compile("(con|prn|aux|nul|com[0-9]|lpt[0-9])", re.IGNORECASE)
 
 
 class PreparedImage(NamedTuple):
@@ -104,18 +107,29 @@ def base_images(recipe: Recipe) -> list[BaseImage]:
     images = [image for source in recipe.images for image in _from_source(source, recipe)]
     seen: dict[str, str] = {}
     for image in images:
-        if image.name in seen:
+        # Some systems do not tell capitals apart.
+        key = image.name.casefold()
+        if key in seen:
             raise InputError(
-                f"{seen[image.name]} and {image.source} have one name",
+                f"{seen[key]} and {image.source} have one name",
                 file=recipe.label,
                 field="images",
                 value=image.name,
                 remedy="rename one",
             )
-        seen[image.name] = image.source
+        seen[key] = image.source
     if recipe.preprocess.size is None and not recipe.mixed_sizes:
         _check_sizes(images, recipe.label)
     return images
+
+
+def folders_described(recipe: Recipe) -> Iterator[str]:
+    """Say of each folder of a recipe how many of its files are used, where that is not all."""
+    for source in recipe.images:
+        if source.folder is not None:
+            folder = recipe.resolve(source.folder)
+            if told := PhotographFolder.of(folder).describe():
+                yield f"{folder}: {told}"
 
 
 def load_image(path: str | Path, preprocess: Preprocess | None = None) -> NDArray[np.float32]:
@@ -162,7 +176,15 @@ def _from_source(source: Source, recipe: Recipe) -> Iterator[BaseImage]:
         return
     files = [recipe.resolve(source.file)] if source.file else _files_in(source, recipe)
     for file in files:
-        yield BaseImage(file_stem(file.stem), file.name, file_sha256(file), file.absolute())
+        yield BaseImage(_plain_name(file.stem), file.name, file_sha256(file), file.absolute())
+
+
+def _plain_name(stem: str) -> str:
+    """Return a name that all systems hold: short, and not one that Windows has taken."""
+    name = file_stem(stem)
+    if len(name) > _LONGEST_NAME:
+        name = f"{name[: _LONGEST_NAME - 9]}-{hashlib.sha256(stem.encode()).hexdigest()[:8]}"
+    return f"{name}-image" if _TAKEN.fullmatch(name) else name
 
 
 def _check_sizes(images: Sequence[BaseImage], label: str) -> None:

@@ -11,6 +11,8 @@ from pdpsych.common.results import Result
 from pdpsych.studies.next_step import NextStep, from_here
 from pdpsych.studies.study_state import study_state
 
+_MOST_LINES = 40
+
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Check(Result):
@@ -26,6 +28,8 @@ class Check(Result):
         What was made before something changed that it depends on.
     steps
         What is to be done next.
+    photographs
+        What the images of sets that are not made yet are, and what will be done to them.
 
     Examples
     --------
@@ -43,6 +47,7 @@ class Check(Result):
     problems: tuple[InputError, ...]
     outdated: tuple[str, ...]
     steps: tuple[NextStep, ...]
+    photographs: tuple[str, ...] = ()
 
     def _line(self) -> str:
         wrong = len(self.problems)
@@ -54,14 +59,15 @@ class Check(Result):
         parts = [
             self._line(),
             *_listed("problems", [clipped(str(problem), 2000) for problem in self.problems]),
+            *_listed("photographs", _some(self.photographs)),
             *_listed("out of date", self.outdated),
             *_listed("next", [str(step) for step in self.steps]),
         ]
         return from_here("\n".join(parts))
 
 
-def check(path: str | Path = ".") -> Check:
-    """Check a study, or one file of it with those it names; nothing is written.
+def check(path: str | Path = ".", *, contact_sheet: str | Path | None = None) -> Check:
+    """Check a study, or one file of it with those it names; nothing else is written.
 
     Every file is read, names are looked up in the files and sets they refer to, sets are compared
     with recipes and images, calibrations with sets and displays, logs with experiments.
@@ -70,11 +76,14 @@ def check(path: str | Path = ".") -> Check:
     ----------
     path
         Folder of a study, or a file of one.
+    contact_sheet
+        Where to draw the base images of sets that are not made yet, a PNG.
 
     Raises
     ------
     InputError
-        If ``path`` is neither a study nor a file of one. What is wrong in it is in the result.
+        If ``path`` is neither a study nor a file of one, or there is nothing to draw. What is
+        wrong in it is in the result.
 
     Examples
     --------
@@ -90,7 +99,18 @@ def check(path: str | Path = ".") -> Check:
     study = state.study
     what = f"{len(study.files)} files" if len(study.files) > 1 else str(next(iter(study.files)))
     checked = f"{study.root}, {what}" if len(study.files) > 1 else what
-    return Check(checked, tuple(study.problems), state.outdated, state.steps)
+    told = tuple(line for one in state.sets for line in one.photographs)
+    if contact_sheet is not None:
+        from pdpsych.stimuli.photographs.contact_sheet import write_contact_sheet
+
+        prepared = {name: p for one in state.sets for name, p in one.prepared.items()}
+        write_contact_sheet(contact_sheet, prepared)
+    return Check(checked, tuple(study.problems), state.outdated, state.steps, told)
+
+
+def _some(lines: tuple[str, ...]) -> list[str]:
+    more = len(lines) - _MOST_LINES
+    return [*lines[:_MOST_LINES], *([f"and {more} more"] if more > 0 else [])]
 
 
 def _listed(title: str, texts: Sequence[str]) -> list[str]:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from pdpsych.common.errors import InputError
-from pdpsych.stimuli.images import BaseImage, base_images, sample_names
+from pdpsych.stimuli.images import BaseImage, base_images, folders_described, sample_names
 from pdpsych.stimuli.recipe import Recipe
 from pdpsych.stimuli.space_files import read_space, space_digests
 from pdpsych.stimuli.stimulus_set import StimulusSet
@@ -28,6 +32,11 @@ class SetState:
         Why the set is not that of the recipe as it is now.
     steps
         What is to be done next.
+    photographs
+        Before the set is made: what folders hold beside photographs, and what each photograph is
+        and what will be done to it, in words.
+    prepared
+        The base images by their names, as they will be.
     """
 
     recipe: Recipe
@@ -35,6 +44,8 @@ class SetState:
     kept: int = 0
     outdated: tuple[str, ...] = ()
     steps: tuple[NextStep, ...] = ()
+    photographs: tuple[str, ...] = ()
+    prepared: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
 
 
 def set_state(study: StudyFiles, recipe: Recipe) -> SetState:
@@ -43,7 +54,7 @@ def set_state(study: StudyFiles, recipe: Recipe) -> SetState:
     path = recipe.resolve(Path("sets", recipe.stem))
     if not path.is_dir():
         kept = len(list(path.parent.glob(f".{path.name}.units/[!.]*/unit.json")))
-        return SetState(recipe, kept=kept, steps=_to_generate(study, recipe, kept))
+        return _to_generate(study, recipe, kept)
     opened = study.stimulus_set(path)
     if opened and opened.has_finite_responses:
         for image in opened.images:
@@ -77,7 +88,7 @@ def _check_samples(study: StudyFiles, recipe: Recipe) -> None:
             )
 
 
-def _to_generate(study: StudyFiles, recipe: Recipe, kept: int) -> tuple[NextStep, ...]:
+def _to_generate(study: StudyFiles, recipe: Recipe, kept: int) -> SetState:
     why = f"interrupted; {kept} images are made" if kept else f"the set {recipe.stem} is not made"
     generate = NextStep(f"pdpsych generate {recipe.label}", why)
     try:
@@ -86,15 +97,17 @@ def _to_generate(study: StudyFiles, recipe: Recipe, kept: int) -> tuple[NextStep
         absent = [path for path in _own_paths(recipe) if not _holds_something(path)]
         if not absent:
             study.add_problem(error)
-            return ()
+            return SetState(recipe, kept=kept)
         put = f"put your images where the recipe looks for them: {some([str(p) for p in absent])}"
-        return (NextStep(put, str(error)), generate)
+        return SetState(recipe, kept=kept, steps=(NextStep(put, str(error)), generate))
+    told, prepared = list(folders_described(recipe)), {}
     for image in images:
         with study.collecting():
-            image.prepare(recipe.preprocess)
+            prepared[image.name], words = image.prepare(recipe.preprocess)
+            told.append(f"{image.source}: {words}")
     with study.collecting():
         read_space(recipe)
-    return (generate,)
+    return SetState(recipe, None, kept, (), (generate,), tuple(told), prepared)
 
 
 def _own_images(recipe: Recipe) -> list[BaseImage]:

@@ -121,7 +121,7 @@ def test_listing_decodes_nothing(tmp_path):
     damaged, good = base_images(_recipe(Source(folder=tmp_path), preprocess=OWN))
     assert good.prepare(OWN).pixels.shape == (1, 64, 64)
     with refused(file="damaged.png"):
-        damaged.prepare(OWN).pixels
+        damaged.prepare(OWN)
 
 
 def test_a_file_that_changes_after_it_was_listed_is_refused(tmp_path):
@@ -129,7 +129,7 @@ def test_a_file_that_changes_after_it_was_listed_is_refused(tmp_path):
     (image,) = base_images(_recipe(Source(folder=tmp_path), preprocess=OWN))
     _save(tmp_path, data.camera()[64:128, :64])
     with refused(file="photo.png", remedy="run again"):
-        image.prepare(OWN).pixels
+        image.prepare(OWN)
 
 
 def test_all_that_cannot_be_used_is_told(tmp_path):
@@ -247,3 +247,14 @@ def test_an_unknown_sample_and_an_empty_folder_are_refused(tmp_path):
         base_images(_recipe(Source(folder=tmp_path)))
     with refused(field="images", value=str(tmp_path / "x")):
         base_images(_recipe(Source(folder=tmp_path / "x")))
+
+
+def test_names_are_made_safe_and_told_apart(tmp_path):
+    for name in ("con.png", "a name of.dots..png", f"{'long' * 40}.png"):
+        _save(tmp_path, data.camera()[:32, :32], name)
+    names = [image.name for image in base_images(_recipe(Source(folder=tmp_path)))]
+    assert names[:2] == ["a-name-of-dots-", "con-image"]
+    assert len(names[2]) == 60
+    _save(tmp_path, data.camera()[:32, :32], "Con.jpg")
+    with refused(field="images", remedy="rename one"):
+        base_images(_recipe(Source(folder=tmp_path)))

@@ -80,7 +80,7 @@ def test_photographs_that_cannot_be_used_are_named_before_they_are_needed(new):
         "images: [{folder: photographs}]\nmodels: [LN, LG]\n"
     )
     ink, small = studies.check(new / "stimuli" / "mine.yaml").problems
-    assert tells(ink, file=photographs / "ink.jpg", value="CMYK")
+    assert tells(ink, file=photographs / "ink.jpg", field="ICC profile")
     assert tells(small, file=photographs / "small.jpg", remedy="give larger ones")
 
 

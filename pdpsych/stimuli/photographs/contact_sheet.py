@@ -1,0 +1,47 @@
+"""Base images side by side, to look at before a set is made of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pdpsych.common.errors import InputError
+from pdpsych.common.files.atomic import replacing
+
+_COLUMNS = 6
+# Inches of an image.
+_SIDE = 1.6
+_LONGEST_NAME = 22
+
+
+def write_contact_sheet(path: str | Path, images: Mapping[str, NDArray[np.float32]]) -> None:
+    """Draw images, (C, H, W) in [0, 1] each, with their names, into a PNG.
+
+    Raises
+    ------
+    InputError
+        If there are none, or the file cannot be written.
+    """
+    from matplotlib.figure import Figure
+
+    if not images:
+        raise InputError(
+            "no image that is not in a set already, or can be used",
+            file=path,
+            remedy="look at the previews of the set",
+        )
+    columns = min(_COLUMNS, len(images))
+    rows = -(-len(images) // columns)
+    figure = Figure(figsize=(_SIDE * columns, (_SIDE + 0.25) * rows), layout="constrained")
+    grid = figure.subplots(rows, columns, squeeze=False)
+    for axes in grid.ravel():
+        axes.set_axis_off()
+    for axes, (name, image) in zip(grid.ravel(), images.items(), strict=False):
+        axes.imshow(np.moveaxis(image, 0, 2).squeeze(), cmap="gray", vmin=0, vmax=1)
+        short = name if len(name) <= _LONGEST_NAME else f"{name[: _LONGEST_NAME - 1]}…"
+        axes.set_title(short, fontsize=7)
+    with replacing(path) as file:
+        figure.savefig(file, format="png", dpi=150)
