@@ -26,7 +26,7 @@ from torch.nn.utils import parametrizations
 from pdpsych import geometry, models, stimuli
 from pdpsych.common.errors import InputError
 from pdpsych.stimuli.generation import unit
-from pdpsych.stimuli.images import base_images
+from pdpsych.stimuli.photographs.images import base_images
 from pdpsych.stimuli.recipe import Recipe
 
 SIDE = 64

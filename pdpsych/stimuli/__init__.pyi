@@ -5,8 +5,8 @@ from .creation import NewPair as NewPair
 from .generation.builder import SetUnfinished as SetUnfinished
 from .generation.builder import generate as generate
 from .generation.responding import add_finite_responses as add_finite_responses
-from .images import load_image as load_image
-from .images import sample_names as sample_names
+from .photographs.images import load_image as load_image
+from .photographs.images import sample_names as sample_names
 from .question import Question as Question
 from .recipe import Preprocess as Preprocess
 from .recipe import Recipe as Recipe

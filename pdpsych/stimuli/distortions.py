@@ -10,11 +10,10 @@ from pydantic import BeforeValidator, Discriminator, Field, Tag, field_validator
 from pdpsych.common.errors import InputError
 from pdpsych.common.section import Section
 from pdpsych.models.address import Address, read
+from pdpsych.stimuli.baselines import LONGEST_NAME, Degraded, Given
 from pdpsych.stimuli.manifest import KINDS, check_plain, file_stem
 
 FACTORS = ("architecture", "training")
-# Part of the names of files.
-_LONGEST = 60
 # Of more other optima that are nearly as good, the best are pairs of a set.
 MOST_RIVALS = 3
 
@@ -61,7 +60,7 @@ class Principal(Section):
     """
 
     kind: Literal["principal"]
-    name: str | None = Field(None, min_length=1, max_length=_LONGEST)
+    name: str | None = Field(None, min_length=1, max_length=LONGEST_NAME)
     models: tuple[str, ...] | None = None
     separate: (
         Annotated[
@@ -157,7 +156,9 @@ def _one_spelling(distortion: Any) -> Any:
 
 
 Distortion = Annotated[
-    Annotated[Principal | Eigen | Generalized | Random, Field(discriminator="kind")],
+    Annotated[
+        Principal | Eigen | Generalized | Random | Degraded | Given, Field(discriminator="kind")
+    ],
     BeforeValidator(_one_spelling),
 ]
 
@@ -193,12 +194,12 @@ def check_distinct(distortions: Sequence[Distortion]) -> None:
                     remedy="random takes pairs" if random else "give principal ones a name",
                 )
             seen.add(name.casefold())
-        if isinstance(distortion, Principal) and len(distortion.label) > _LONGEST:
+        if isinstance(distortion, Principal) and len(distortion.label) > LONGEST_NAME:
             raise InputError(
                 "the name made of its models and groups is too long",
                 field=f"[{number}].name",
                 value=distortion.label,
-                allowed=f"at most {_LONGEST} characters",
+                allowed=f"at most {LONGEST_NAME} characters",
                 remedy="give it a name",
             )
 

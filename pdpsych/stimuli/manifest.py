@@ -42,7 +42,7 @@ SCREE = "scree.png"
 # By how much the norm of a stored distortion may differ from 1.
 UNIT = 1e-3
 # What recipes ask for, and what was made elsewhere.
-KINDS = ("principal", "eigen", "generalised", "random", "handmade")
+KINDS = ("principal", "eigen", "generalised", "random", "degraded", "file", "handmade")
 Sensitivity = Annotated[float, Field(ge=0)]
 Change = Annotated[float, Field(ge=0)]
 Share = Annotated[float, Field(ge=0, le=1)]

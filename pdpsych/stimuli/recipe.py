@@ -257,7 +257,8 @@ class Recipe(Section):
 
     @model_validator(mode="after")
     def _limit_is_for_principal(self) -> Recipe:
-        other = [d.kind for d in self.distortions if isinstance(d, Eigen | Generalized)]
+        limited = Principal | Random
+        other = [d.kind for d in self.distortions if not isinstance(d, limited)]
         if self.space.limit is not None and other:
             raise InputError(
                 f"is for principal and random distortions, not for {other[0]} ones",

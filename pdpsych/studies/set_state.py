@@ -10,7 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pdpsych.common.errors import InputError
-from pdpsych.stimuli.images import BaseImage, base_images, folders_described, sample_names
+from pdpsych.stimuli.photographs.images import (
+    BaseImage,
+    base_images,
+    folders_described,
+    sample_names,
+)
 from pdpsych.stimuli.recipe import Recipe
 from pdpsych.stimuli.space_files import read_space, space_digests
 from pdpsych.stimuli.stimulus_set import StimulusSet

@@ -103,7 +103,7 @@ def read_arrays(root: Path) -> None:
 
 
 def _load_image(root: Path) -> None:
-    from pdpsych.stimuli.images import load_image
+    from pdpsych.stimuli.photographs.images import load_image
 
     for path in sorted(root.glob("stimuli/[io]*s/?.*")):
         load_image(path)

@@ -36,13 +36,13 @@ from pdpsych.stimuli.generation.unit import (
     to_tensor,
     units_of,
 )
-from pdpsych.stimuli.images import BaseImage, base_images
 from pdpsych.stimuli.manifest import (
     SCHEMA,
     Manifest,
     RepresentationRecord,
     write_manifest,
 )
+from pdpsych.stimuli.photographs.images import BaseImage, base_images
 from pdpsych.stimuli.recipe import Recipe
 from pdpsych.stimuli.responses.response_file import FOLDER
 from pdpsych.stimuli.scree import draw_scree

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -14,6 +15,7 @@ from pdpsych import geometry, models
 from pdpsych.common.errors import InputError
 from pdpsych.geometry.solvers.budget import Progress
 from pdpsych.geometry.visible.gamut import Gamut
+from pdpsych.stimuli.baselines import Degraded, Given
 from pdpsych.stimuli.distortions import (
     FACTORS,
     MOST_RIVALS,
@@ -27,10 +29,15 @@ from pdpsych.stimuli.distortions import (
     members_of,
     rival_name,
 )
+from pdpsych.stimuli.generation.degrading import change_of
+from pdpsych.stimuli.generation.given import read_given
 from pdpsych.stimuli.question import Question
 from pdpsych.stimuli.recipe import Recipe
 from pdpsych.stimuli.responses.objective_curve import VISIBLE
 from pdpsych.stimuli.space_files import SpaceDigests, read_space
+
+# The norm of a change that is rounding.
+_NOTHING = 1e-6
 
 
 @dataclass(frozen=True)
@@ -128,6 +135,10 @@ class PairMaker:
             return self._principal(distortion)
         if isinstance(distortion, Random):
             return [self._white(name) for name in distortion.names]
+        if isinstance(distortion, Degraded):
+            return [self._degraded(distortion)]
+        if isinstance(distortion, Given):
+            return [self._given(distortion)]
         return [self._extreme(distortion)]
 
     def _principal(self, wanted: Principal) -> list[MadePair]:
@@ -238,6 +249,32 @@ class PairMaker:
         )
         both = torch.cat([found.largest, found.smallest])
         return MadePair(label, wanted.kind, both, found.certificate.to_dict())
+
+    def _degraded(self, wanted: Degraded) -> MadePair:
+        (name,) = wanted.names
+        image = self._local.image.double().cpu().numpy()
+        encoding, seed = self._recipe.preprocess.encoding, self._seed(name)
+        changes = [
+            change_of(image, degradation, encoding, np.random.default_rng([seed, number]))
+            for number, degradation in enumerate((wanted.first, wanted.second))
+        ]
+        inside = self._space.soft(torch.from_numpy(np.stack(changes)).to(self._local.image))
+        return MadePair(name, wanted.kind, self._unit(inside, wanted))
+
+    def _given(self, wanted: Given) -> MadePair:
+        arrays, digests = read_given(self._recipe, wanted, self._name, self._local.image)
+        both = torch.from_numpy(np.stack(arrays)).to(self._local.image)
+        return MadePair(wanted.name, wanted.kind, self._unit(both, wanted), {"files": digests})
+
+    def _unit(self, both: Tensor, wanted: Degraded | Given) -> Tensor:
+        norms = both.double().flatten(1).norm(dim=1)
+        if not (torch.isfinite(norms).all() and (norms > _NOTHING).all()):
+            raise InputError(
+                f"changes nothing of image {self._name} that the space allows",
+                field=f"distortions[{self._recipe.distortions.index(wanted)}]",
+                remedy="ask for a stronger one, or allow more in space",
+            )
+        return both / norms.to(both).view(2, 1, 1, 1)
 
     def _white(self, name: str) -> MadePair:
         generator = torch.Generator().manual_seed(self._seed(name))

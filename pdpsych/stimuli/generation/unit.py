@@ -29,7 +29,6 @@ from pdpsych.common.section import Section, validate
 from pdpsych.geometry.memory import is_out_of_memory
 from pdpsych.stimuli.generation.image_responses import responses_of
 from pdpsych.stimuli.generation.pairs import MadePair, PairMaker, allowed_distortions, asked_of
-from pdpsych.stimuli.images import BaseImage
 from pdpsych.stimuli.manifest import (
     ImageEntry,
     PaddingCheck,
@@ -38,6 +37,7 @@ from pdpsych.stimuli.manifest import (
     array_file,
     place_in,
 )
+from pdpsych.stimuli.photographs.images import BaseImage
 from pdpsych.stimuli.previews import write_previews
 from pdpsych.stimuli.recipe import Recipe
 from pdpsych.stimuli.space_files import NO_FILES, SpaceDigests, space_digests

@@ -14,7 +14,7 @@ from pdpsych.common.section import load
 from pdpsych.stimuli import Recipe, SetUnfinished
 from pdpsych.stimuli.generation.pairs import PairMaker, allowed_distortions
 from pdpsych.stimuli.generation.unit import units_of
-from pdpsych.stimuli.images import base_images
+from pdpsych.stimuli.photographs.images import base_images
 from pdpsych.stimuli.space_files import space_digests
 
 SIDE = 24

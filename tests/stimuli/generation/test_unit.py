@@ -11,8 +11,8 @@ from pdpsych.common.files.digests import file_sha256
 from pdpsych.stimuli import Recipe
 from pdpsych.stimuli.generation import unit
 from pdpsych.stimuli.generation.unit import Maker, UnitRecord, find_unit, units_of
-from pdpsych.stimuli.images import base_images
 from pdpsych.stimuli.manifest import ImageEntry, RepresentationRecord
+from pdpsych.stimuli.photographs.images import base_images
 from pdpsych.stimuli.recipe import Preprocess, Random, Source
 
 RECORD = RepresentationRecord(

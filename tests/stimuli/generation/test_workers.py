@@ -18,7 +18,7 @@ from pdpsych.stimuli import Recipe
 from pdpsych.stimuli.generation import workers
 from pdpsych.stimuli.generation.unit import Maker
 from pdpsych.stimuli.generation.workers import InProcess, OnScheduler, Processes, choose
-from pdpsych.stimuli.images import base_images
+from pdpsych.stimuli.photographs.images import base_images
 from pdpsych.stimuli.recipe import Source
 
 IMAGES = ("astronaut", "camera", "cat", "coffee", "rocket")

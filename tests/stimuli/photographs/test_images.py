@@ -11,7 +11,7 @@ from skimage import data
 from pdpsych.common.errors import InputError
 from pdpsych.displays.encoding import linear_from_srgb
 from pdpsych.stimuli import Recipe, load_image, sample_names
-from pdpsych.stimuli.images import base_images
+from pdpsych.stimuli.photographs.images import base_images
 from pdpsych.stimuli.recipe import Preprocess, Source
 
 OWN = Preprocess(size=None)
