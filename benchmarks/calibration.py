@@ -10,8 +10,8 @@ answers, as in a session.
   ``bounds`` is the share of thresholds of which the trials give no more.
 - Of each panel of models, how often one was declared the closest that is so, and one that is not,
   with a Wilson interval of the latter.
-- How far log ratios are off, away from 0, in nats; the share of studies in which a participant is
-  flagged, and of participants.
+- How far log ratios are off, v above u and away from 0, in nats; the share of studies in which a
+  participant is flagged, and of participants.
 
 A row ends with what it refutes: a coverage surely outside .93 to .97 (of the score that is 0,
 surely below) where fewer than 80 % of studies have a flag, or wrong verdicts surely more often than
@@ -69,8 +69,8 @@ class Result(NamedTuple):
         Model of each panel that was declared the closest, "" where none was.
     bounds
         Share of thresholds that the trials bound from one side, or none.
-    bias
-        Mean error of log ratios away from 0, in nats.
+    bias, away
+        Mean error of participants' log ratios, and how much of it is away from 0, in nats.
     flagged
         Share of participants with a flag.
     """
@@ -79,6 +79,7 @@ class Result(NamedTuple):
     declared: tuple[str, ...]
     bounds: float
     bias: float
+    away: float
     flagged: float
 
 
@@ -104,7 +105,7 @@ def study(case: Case, asked: Size, number: int) -> Result:
         (thresholds, *of_ratios(found, truth, world), *of_scores(scored[0], case)),
         tuple(declared(scores) if scores else "" for scores in scored),
         float((rows["bound"] != "exact").mean()),
-        bias(found, truth),
+        *biases(found, truth),
         float((fitted.participants["flags"] != "").mean()),
     )
 
@@ -222,14 +223,16 @@ def expected_by(case: Case) -> dict[str, float]:
     return expected_scores(case.sight, case.panels[0])
 
 
-def bias(human: pd.DataFrame, truth: pd.Series) -> float:
-    """Return the mean error of log ratios away from 0; bounds do not count."""
+def biases(human: pd.DataFrame, truth: pd.Series) -> tuple[float, float]:
+    """Return the mean error of log ratios, and of it what is away from 0; bounds do not count."""
     if human.empty:
-        return np.nan
+        return np.nan, np.nan
     known = human["low"].notna() & human["high"].notna() & (human["participant"] != EVERYONE)
-    own = human[known]
-    right = true_ratios(own, truth)
-    return float(np.mean(np.sign(right) * (own["log_ratio"] - right))) if len(own) else np.nan
+    if not known.any():
+        return np.nan, np.nan
+    right = true_ratios(human[known], truth)
+    error = human[known]["log_ratio"].to_numpy() - right
+    return float(error.mean()), float((np.sign(right) * error).mean())
 
 
 class Row:
@@ -239,7 +242,7 @@ class Row:
         self.case, self.size = case, size
         self.coverage = np.array([one.coverage for one in results], dtype=float)
         self.declared = np.array([one.declared for one in results])
-        self.rest = pd.DataFrame(results)[["bounds", "bias", "flagged"]].mean()
+        self.rest = pd.DataFrame(results)[["bounds", "bias", "away", "flagged"]].mean()
         self.flagged = float(np.mean([one.flagged > 0 for one in results]))
 
     def wrong(self, number: int) -> np.ndarray:
@@ -275,10 +278,11 @@ class Row:
         covered = " ".join(f"{value:>11.3f}" for value in mean)
         verdicts = "; ".join(map(self._verdict, range(len(self.case.panels))))
         marks = ", ".join(self.refuted())
-        bounds, bias, people = self.rest
+        bounds, bias, away, people = self.rest
         return (
-            f"{self.case.name:<20} {covered} {bounds:>7.2f} {bias:>+6.2f} {self.flagged:>8.2f} "
-            f"{people:>7.2f}  {verdicts}" + (f"  REFUTED: {marks}" if marks else "")
+            f"{self.case.name:<20} {covered} {bounds:>7.2f} {bias:>+6.2f} {away:>+6.2f} "
+            f"{self.flagged:>8.2f} {people:>7.2f}  {verdicts}"
+            + (f"  REFUTED: {marks}" if marks else "")
         )
 
     def _verdict(self, number: int) -> str:
@@ -313,7 +317,8 @@ def main() -> None:
     asked = Size(options.people, options.images, options.trials)
     print(f"{asked}, {options.studies} studies a row; intervals of 95 %")
     names = " ".join(f"{name:>11}" for name in COVERAGES)
-    print(f"{'':<20} {names} {'bounds':>7} {'bias':>6} {'flagged:':>8} {'people':>7}  verdicts")
+    others = f"{'bounds':>7} {'bias':>6} {'away':>6} {'flagged:':>8} {'people':>7}"
+    print(f"{'':<20} {names} {others}  verdicts")
     for case in chosen(options.rows):
         start, results = time.perf_counter(), []
         with progress_bar(options.studies, "study", True, description=case.name) as bar:
