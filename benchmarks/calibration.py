@@ -24,17 +24,16 @@ import argparse
 import time
 from functools import lru_cache, partial
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 from cases import CASES, Case, Size
 from people import Person
 from placements import begin, run_session
-from worlds import Models, Panel, World, expected_scores
+from rows import HEADER, Result, Row
+from worlds import Models, World, expected_scores
 
 from pdpsych.analysis import Analysis, Fit, Scores
-from pdpsych.analysis.fitting.binomial import wilson
 from pdpsych.analysis.fitting.fit import fit_table
 from pdpsych.analysis.names import CONDITION, EVERYONE
 from pdpsych.analysis.prediction.evidence import Evidence
@@ -49,38 +48,6 @@ from pdpsych.experiments.design import Condition, arrange
 
 ANALYSIS = Analysis(experiment=Path("none"), samples=1000)
 EXPERIMENT = Experiment(stimulus_set=Path("none"), display=Display())
-# What intervals of 95 % are to cover, and how often studies that do not are to be flagged.
-COVERED, FLAGGED = (0.93, 0.97), 0.8
-# How often a wrong model may be declared the closest: by several participants, and by one.
-WRONG, WRONG_ALONE = 0.06, 0.08
-# A score that is 0 but for rounding.
-TINY = 1e-9
-COVERAGES = ("thresholds", "own ratios", "mean ratios", "scores", "right's")
-
-
-class Result(NamedTuple):
-    """What one study found.
-
-    Attributes
-    ----------
-    coverage
-        Shares of intervals that hold the truth, as ``COVERAGES``; not a number without any.
-    declared
-        Model of each panel that was declared the closest, "" where none was.
-    bounds
-        Share of thresholds that the trials bound from one side, or none.
-    bias, away
-        Mean error of participants' log ratios, and how much of it is away from 0, in nats.
-    flagged
-        Share of participants with a flag.
-    """
-
-    coverage: tuple[float, ...]
-    declared: tuple[str, ...]
-    bounds: float
-    bias: float
-    away: float
-    flagged: float
 
 
 def declared(scores: Scores) -> str:
@@ -99,7 +66,8 @@ def study(case: Case, asked: Size, number: int) -> Result:
     fitted = fit_table(table, ANALYSIS.model_copy(update={"seed": number}))
     scored = [scores_of(fitted, table, world, models, rng) for models in panels]
     rows = fitted.thresholds
-    found = scored[0].human.dropna(subset="log_ratio") if scored[0] else pd.DataFrame()
+    found = scored[0].human if scored[0] else pd.DataFrame(columns=["participant"])
+    found = found[found.reindex(columns=["low", "high"]).notna().any(axis=1)]
     thresholds = inside(by_trials(rows), np.exp(truth[pd.MultiIndex.from_frame(rows[CONDITION])]))
     return Result(
         (thresholds, *of_ratios(found, truth, world), *of_scores(scored[0], case)),
@@ -214,7 +182,8 @@ def of_scores(scores: Scores | None, case: Case) -> tuple[float, float]:
         return np.nan, np.nan
     expected = expected_by(case)
     ranking = scores.ranking.set_index("model")
-    groups = [[m for m, s in expected.items() if (s > TINY) == off] for off in (True, False)]
+    # A score that is 0 may be a little more by rounding.
+    groups = [[m for m, s in expected.items() if (s > 1e-9) == off] for off in (True, False)]
     return tuple(inside(ranking.loc[g], np.array([expected[m] for m in g])) for g in groups)
 
 
@@ -235,71 +204,6 @@ def biases(human: pd.DataFrame, truth: pd.Series) -> tuple[float, float]:
     return float(error.mean()), float((np.sign(right) * error).mean())
 
 
-class Row:
-    """What the studies of a case found together."""
-
-    def __init__(self, case: Case, size: Size, results: list[Result]) -> None:
-        self.case, self.size = case, size
-        self.coverage = np.array([one.coverage for one in results], dtype=float)
-        self.declared = np.array([one.declared for one in results])
-        self.rest = pd.DataFrame(results)[["bounds", "bias", "away", "flagged"]].mean()
-        self.flagged = float(np.mean([one.flagged > 0 for one in results]))
-
-    def wrong(self, number: int) -> np.ndarray:
-        """Return in which studies a model of a panel was declared the closest that is not."""
-        found = self.declared[:, number]
-        return (found != "") & (found != self.case.panels[number].closest)
-
-    def refuted(self) -> list[str]:
-        """Name what does not hold."""
-        most = WRONG_ALONE if self.size.people == 1 else WRONG
-        found = [
-            f"verdict: {panel.name}"
-            for number, panel in enumerate(self.case.panels)
-            if interval(self.wrong(number))[0] > most
-        ]
-        if self.flagged < FLAGGED:
-            found += [name for name in COVERAGES if self._misses(name)]
-        return found
-
-    def _misses(self, name: str) -> bool:
-        """Return whether a mean coverage is outside what it should be by two standard errors."""
-        values = self.coverage[:, COVERAGES.index(name)]
-        values = values[~np.isnan(values)]
-        if len(values) < 2:
-            return False
-        reach = 2 * values.std(ddof=1) / np.sqrt(len(values))
-        above = name != "right's" and values.mean() - reach > COVERED[1]
-        return bool(values.mean() + reach < COVERED[0] or above)
-
-    def __str__(self) -> str:
-        count = (~np.isnan(self.coverage)).sum(axis=0)
-        mean = np.nansum(self.coverage, axis=0) / np.where(count, count, np.nan)
-        covered = " ".join(f"{value:>11.3f}" for value in mean)
-        verdicts = "; ".join(map(self._verdict, range(len(self.case.panels))))
-        marks = ", ".join(self.refuted())
-        bounds, bias, away, people = self.rest
-        return (
-            f"{self.case.name:<20} {covered} {bounds:>7.2f} {bias:>+6.2f} {away:>+6.2f} "
-            f"{self.flagged:>8.2f} {people:>7.2f}  {verdicts}"
-            + (f"  REFUTED: {marks}" if marks else "")
-        )
-
-    def _verdict(self, number: int) -> str:
-        panel: Panel = self.case.panels[number]
-        wrong = self.wrong(number)
-        low, high = interval(wrong)
-        right = ""
-        if panel.closest:
-            right = f"right {(self.declared[:, number] == panel.closest).mean():.2f}, "
-        return f"{panel.name}: {right}wrong {wrong.mean():.3f} ({low:.3f}, {high:.3f})"
-
-
-def interval(wrong: np.ndarray) -> tuple[float, float]:
-    low, high = wilson(wrong.sum(), len(wrong), 0.95)
-    return float(low), float(high)
-
-
 def chosen(words: list[str]) -> list[Case]:
     """Return the cases whose names have one of the words; all where there are none."""
     return [case for case in CASES if not words or any(word in case.name for word in words)]
@@ -316,9 +220,7 @@ def main() -> None:
     options = parser.parse_args()
     asked = Size(options.people, options.images, options.trials)
     print(f"{asked}, {options.studies} studies a row; intervals of 95 %")
-    names = " ".join(f"{name:>11}" for name in COVERAGES)
-    others = f"{'bounds':>7} {'bias':>6} {'away':>6} {'flagged:':>8} {'people':>7}"
-    print(f"{'':<20} {names} {others}  verdicts")
+    print(HEADER)
     for case in chosen(options.rows):
         start, results = time.perf_counter(), []
         with progress_bar(options.studies, "study", True, description=case.name) as bar:

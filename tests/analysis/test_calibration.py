@@ -13,7 +13,7 @@ from pdpsych.experiments import Experiment
 from pdpsych.experiments.design import arrange
 
 FOLDER = Path(__file__).parents[2] / "benchmarks"
-NAMES = ("calibration", "cases", "people", "placements", "worlds")
+NAMES = ("calibration", "cases", "people", "placements", "rows", "worlds")
 
 
 @pytest.fixture(scope="module")
@@ -35,13 +35,13 @@ def row(bench):
         case = replace(case, **changed)
         size = bench["cases"].Size(people, images, trials)
         results = [bench["calibration"].study(case, size, n) for n in range(studies)]
-        return bench["calibration"].Row(case, case.size(size), results)
+        return bench["rows"].Row(case, case.size(size), results)
 
     return run
 
 
 def covered(row, bench, name):
-    return np.nanmean(row.coverage[:, bench["calibration"].COVERAGES.index(name)])
+    return np.nanmean(row.coverage[:, bench["rows"].COVERAGES.index(name)])
 
 
 def sight(bench, **fields):
