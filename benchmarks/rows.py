@@ -15,10 +15,8 @@ COVERED, FLAGGED = (0.93, 0.97), 0.8
 # How often a wrong model may be declared the closest: by several participants, and by one.
 WRONG, WRONG_ALONE = 0.06, 0.08
 COVERAGES = ("thresholds", "own ratios", "mean ratios", "scores", "right's")
-HEADER = " ".join(
-    [f"{'':<20}", *(f"{name:>11}" for name in COVERAGES), f"{'bounds':>7} {'bias':>6} {'away':>6}"]
-    + [f"{'flagged:':>8} {'people':>7}  verdicts"]
-)
+_OTHERS = f"{'bounds':>7} {'bias':>6} {'away':>6} {'flagged:':>8} {'people':>7}  verdicts"
+HEADER = " ".join([f"{'':<20}", *(f"{name:>11}" for name in COVERAGES), _OTHERS])
 
 
 class Result(NamedTuple):
