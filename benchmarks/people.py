@@ -45,16 +45,16 @@ class Observer:
         """Return d′ of strengths z."""
         return strength**exponent
 
-    def change(self, progress: Floats) -> Floats:
-        """Return by how much log thresholds are off at each trial, of which 0 to 1 is done."""
-        return self.learning * (progress - 0.5)
+    def change(self, trials: int) -> Floats:
+        """Return by how much log thresholds are off at each trial of a session."""
+        return self.learning * (_progress(trials) - 0.5)
 
-    def criterion(self, progress: Floats, rng: np.random.Generator) -> Floats:
-        """Return the preference for the first position at each trial, in d′."""
-        return np.full(progress.size, self.bias)
+    def criterion(self, trials: int, rng: np.random.Generator) -> Floats:
+        """Return the preference for the first position at each trial of a session, in d′."""
+        return np.full(trials, self.bias)
 
     def guesses(self, trials: int, rng: np.random.Generator) -> np.ndarray:
-        """Return which trials are answered without looking."""
+        """Return which trials of a session are answered without looking."""
         return rng.random(trials) < 2 * self.lapse
 
 
@@ -87,9 +87,9 @@ class Drifting(Observer):
 
     reach: float = 1.2
 
-    def criterion(self, progress: Floats, rng: np.random.Generator) -> Floats:
+    def criterion(self, trials: int, rng: np.random.Generator) -> Floats:
         """Swing, from wherever it begins."""
-        return self.reach * np.sin(2 * np.pi * (2 * progress + rng.random()))
+        return self.reach * np.sin(2 * np.pi * (2 * _progress(trials) + rng.random()))
 
 
 @dataclass(frozen=True)
@@ -131,15 +131,14 @@ class Uncertain(Observer):
 
 @dataclass(frozen=True)
 class Warming(Observer):
-    """Log thresholds begin ``by`` nats too high and fall exponentially over 100 trials or so."""
+    """Log thresholds begin ``by`` nats too high and fall by the factor e in ``pace`` trials."""
 
     by: float = 1.0
-    trials: int = 35
-    session: int = 960
+    pace: float = 35.0
 
-    def change(self, progress: Floats) -> Floats:
-        """Fall by the factor e in ``trials`` of ``session`` trials."""
-        return self.by * np.exp(-progress * self.session / self.trials)
+    def change(self, trials: int) -> Floats:
+        """Fall exponentially to what thresholds are in the end."""
+        return self.by * np.exp(-np.arange(trials) / self.pace)
 
 
 @dataclass(frozen=True)
@@ -176,11 +175,10 @@ class Person:
     def __init__(
         self, observer: Observer, distortion: Floats, trials: int, rng: np.random.Generator
     ) -> None:
-        progress = np.arange(trials) / max(trials - 1, 1)
         self._observer = observer
         self._exponent = observer.exponents(distortion, rng)
-        self._change = observer.change(progress)
-        self._criterion = observer.criterion(progress, rng)
+        self._change = observer.change(trials)
+        self._criterion = observer.criterion(trials, rng)
         self._guessed = np.where(observer.guesses(trials, rng), rng.choice([-1, 1], trials), 0)
         self._noise = np.sqrt(2) * rng.standard_normal(trials)
         self._last = 0
@@ -206,3 +204,8 @@ class Person:
             self._last = 1 if leaning > 0 else -1
             chosen[number] = 1 if leaning > 0 else 2
         return chosen
+
+
+def _progress(trials: int) -> Floats:
+    """Return how much of a session is done at each trial, 0 to 1."""
+    return np.arange(trials) / max(trials - 1, 1)
