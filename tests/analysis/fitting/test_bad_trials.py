@@ -1,15 +1,18 @@
 """Trials that cannot have been, in logs as a careless lab leaves them and in tables."""
 
 import json
+from contextlib import closing
 
 import numpy as np
 import pandas as pd
 import pytest
+from logged import header, trial
 from refusals import refused
 
 from pdpsych.analysis import fit, open_analysis, read_trials
 from pdpsych.analysis.fitting.fit import fit_table
 from pdpsych.analysis.fitting.trials import check_table
+from pdpsych.experiments.logs.trial_log import TrialLog
 
 LOG = "experiments/data/early/sub-{}_ses-01.jsonl"
 LINE = 30
@@ -126,6 +129,48 @@ def test_line_ends_of_other_editors_are_read_or_refused(write_study, ending):
     else:
         with refused(file=path, line=2):
             read_trials(study)
+
+
+@pytest.fixture(scope="module")
+def written(write_study):
+    """The bytes of a log as a session writes it, and the study that it is of."""
+    study = write_study(participants=(), trials=4)
+    sha256 = open_analysis(study).open_experiment().open_set().sha256
+    path = study / LOG.format("01")
+    path.parent.mkdir(parents=True)
+    first = header(stimulus_set_sha256=sha256, planned=8)
+    with closing(TrialLog.open(path, first)) as log:
+        for number in range(1, 9):
+            fields = {"distortion": 1 + number % 2, "sign": 1, "timing": None}
+            log.append(trial(number, **fields))
+    path.chmod(0o644)
+    return study, path, path.read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("damage", "line"),
+    [
+        (lambda data: data + data, 10),
+        (lambda data: data.replace(b'"', b'""'), 1),
+        (lambda data: data.decode().encode("utf-16"), None),
+        (lambda data: data[:-40] + 40 * b"\0" + b"\n", None),
+        (lambda data: data.split(b"\n", 1)[1], 1),
+        (lambda data: data.replace(b'"realised": 0.3', b'"realised": 0,3'), 2),
+        (lambda data: data.replace(b'"correct": true', b'"correct": True'), 2),
+        (lambda data: data.replace(b'"correct": true', b'"correct": 0', 1), 2),
+        (lambda data: data.replace(b'"response": 2', b'"response": 1', 1), 2),
+    ],
+    ids=["pasted twice", "quotes doubled", "UTF-16", "zeros at the end", "first line lost",
+         "decimal commas", "capitals", "0 and 1", "another key"],
+)  # fmt: skip
+def test_logs_that_other_programs_saved_are_refused(written, damage, line):
+    study, path, data = written
+    path.write_bytes(data)
+    assert len(read_trials(study).table) == 8
+    path.write_bytes(damage(data))
+    with refused(file=path) as told:
+        read_trials(study)
+    assert line is None or told.value.line == line
 
 
 def test_lines_that_are_lost_twice_or_exchanged_are_refused(write_study):
