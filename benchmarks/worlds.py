@@ -27,8 +27,6 @@ MEDIAN = 0.01
 TAILS = 3
 # How far towards either model people are spread, where they are: 1 is at the model.
 TOWARDS_SD = 0.7
-# A distortion that is never seen has a threshold of so many times what can be shown.
-UNSEEN = 10.0
 
 
 class Panel(NamedTuple):
@@ -90,8 +88,8 @@ class Sight:
     finite
         Whether what is seen grows as √α from about the thresholds of people up, in people and in
         each model from elsewhere; else it grows as α.
-    unseen
-        Share of the images in which v is never seen.
+    unseen, beyond
+        Share of the images in which the threshold of v is so many times what can be shown.
     most
         Largest amplitude that can be shown, RMS contrast.
     heavy
@@ -100,6 +98,7 @@ class Sight:
 
     finite: bool = False
     unseen: float = 0.0
+    beyond: float = 1.0
     most: float = 0.5
     heavy: bool = False
 
@@ -128,7 +127,7 @@ class World:
         ratio = rng.normal(0, RATIO_SD, images)
         self._common = np.log(MEDIAN) + rng.normal(0, IMAGE_SD, images)
         u, v = self._common - ratio / 2, self._common + ratio / 2
-        v[: round(sight.unseen * images)] = np.log(UNSEEN * sight.most)
+        v[: round(sight.unseen * images)] = np.log(sight.beyond * sight.most)
         self.human, self._common = v - u, (u + v) / 2
         self._local = self._split(self.human)
         self._knee = self._knees(rng)

@@ -117,7 +117,7 @@ def test_answers_do_not_depend_on_how_trials_are_cut_into_passes(bench):
 @pytest.mark.parametrize("finite", [False, True])
 def test_thresholds_are_where_people_see_as_much_as_they_need(bench, finite):
     rng = np.random.default_rng(4)
-    world = bench["worlds"].World(sight(bench, finite=finite, unseen=0.2), 10, rng)
+    world = bench["worlds"].World(sight(bench, finite=finite, unseen=0.2, beyond=10.0), 10, rng)
     deviation = rng.normal(0, 0.5, 20)
     thresholds = np.exp(world.log_thresholds(deviation))
     seen = world.strength(thresholds, np.arange(20))
