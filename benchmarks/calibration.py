@@ -65,9 +65,7 @@ def study(case: Case, asked: Size, number: int) -> Result:
     table, truth = sessions(case, size, world, panels[0], rng)
     fitted = fit_table(table, ANALYSIS.model_copy(update={"seed": number}))
     scored = [scores_of(fitted, table, world, models, rng) for models in panels]
-    rows = fitted.thresholds
-    found = scored[0].human if scored[0] else pd.DataFrame(columns=["participant"])
-    found = found[found.reindex(columns=["low", "high"]).notna().any(axis=1)]
+    rows, found = fitted.thresholds, ratios_of(scored[0])
     thresholds = inside(by_trials(rows), np.exp(truth[pd.MultiIndex.from_frame(rows[CONDITION])]))
     return Result(
         (thresholds, *of_ratios(found, truth, world), *of_scores(scored[0], case)),
@@ -84,25 +82,30 @@ def sessions(
     """Return trials, and the true log thresholds by condition."""
     tables, truths = [], []
     for number in range(size.people):
-        seen, trials = np.arange(len(world.conditions)), size.trials
-        if case.unbalanced:
-            images = rng.permutation(size.images)[: -(-2 * size.images // 3)]
-            seen = np.sort(np.concatenate([2 * images, 2 * images + 1]))
-            trials = round(trials * rng.uniform(0.5, 1.5))
+        name = f"{number:02d}"
+        seen, trials = attended(case, size, rng)
         conditions = [world.conditions[c] for c in seen]
-        design = EXPERIMENT.model_copy(update={"trials_per_condition": trials})
-        planned = arrange(conditions, design, rng)
         apart = case.sight.deviations(len(world.conditions), rng)
         apart += world.towards(models, rng) if case.towards else 0.0
-        distortion = np.array([c.distortion for c in conditions])
+        design = EXPERIMENT.model_copy(update={"trials_per_condition": trials})
+        planned = arrange(conditions, design, rng)
+        distortion = np.array([condition.distortion for condition in conditions])
         person = Person(case.observer, distortion, len(planned), rng)
         placements = begin(case.method, case.sight.most, len(conditions))
         strength = partial(own_strength, world, seen, np.exp(-apart))
-        name = f"{number:02d}"
         tables.append(run_session(planned, conditions, placements, strength, person, name))
         keys = pd.MultiIndex.from_tuples([(name, *c) for c in conditions], names=CONDITION)
         truths.append(pd.Series(world.log_thresholds(apart)[seen], index=keys))
     return pd.concat(tables, ignore_index=True), pd.concat(truths)
+
+
+def attended(case: Case, size: Size, rng: np.random.Generator) -> tuple[np.ndarray, int]:
+    """Return numbers of the conditions that somebody sees, and how often."""
+    if not case.unbalanced:
+        return np.arange(2 * size.images), size.trials
+    images = np.sort(rng.permutation(size.images)[: -(-2 * size.images // 3)])
+    pairs = 2 * images[:, None] + np.arange(2)
+    return pairs.ravel(), round(size.trials * rng.uniform(0.5, 1.5))
 
 
 def own_strength(
@@ -134,6 +137,13 @@ def ratio_table(models: Models, conditions: list[Condition]) -> pd.DataFrame:
         for name, values in models.items()
         for c, x in zip(conditions[::2], values, strict=True)
     )
+
+
+def ratios_of(scores: Scores | None) -> pd.DataFrame:
+    """Return log ratios of people of which something is known; none where nothing was scored."""
+    if scores is None:
+        return pd.DataFrame()
+    return scores.human[scores.human[["low", "high"]].notna().any(axis=1)]
 
 
 def by_trials(thresholds: pd.DataFrame) -> pd.DataFrame:
