@@ -47,6 +47,8 @@ from pdpsych.experiments import Experiment
 from pdpsych.experiments.design import Condition, arrange
 
 ANALYSIS = Analysis(experiment=Path("none"), samples=1000)
+Counts = tuple[tuple[int, int], tuple[int, int]]
+NONE: Counts = ((0, 0), (0, 0))
 EXPERIMENT = Experiment(stimulus_set=Path("none"), display=Display())
 
 
@@ -155,23 +157,22 @@ def by_trials(thresholds: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(ends)
 
 
-def inside(intervals: pd.DataFrame, truth: pd.Series | np.ndarray) -> float:
-    """Return the share of intervals that hold the truth; an end that is empty is nowhere.
+def inside(intervals: pd.DataFrame, truth: pd.Series | np.ndarray) -> tuple[int, int]:
+    """Return how many intervals hold the truth, of how many; an end that is empty is nowhere.
 
     Those without any end say nothing, and do not count.
     """
     ends = intervals[["low", "high"]].to_numpy(dtype=float)
     some = ~np.isnan(ends).all(axis=1)
-    if not some.any():
-        return np.nan
     values = np.asarray(truth)
-    return float((~(ends[:, 0] > values) & ~(values > ends[:, 1]))[some].mean())
+    held = ~(ends[:, 0] > values) & ~(values > ends[:, 1])
+    return int(held[some].sum()), int(some.sum())
 
 
-def of_ratios(human: pd.DataFrame, truth: pd.Series, world: World) -> tuple[float, float]:
+def of_ratios(human: pd.DataFrame, truth: pd.Series, world: World) -> Counts:
     """Return the coverage of own and of mean log ratios."""
     if human.empty:
-        return np.nan, np.nan
+        return NONE
     everyone = human["participant"] == EVERYONE
     means = dict(zip((c.image for c in world.conditions[::2]), world.ratios, strict=True))
     return (
@@ -186,10 +187,10 @@ def true_ratios(own: pd.DataFrame, truth: pd.Series) -> np.ndarray:
     return np.asarray(truth[v].to_numpy() - truth[u].to_numpy())
 
 
-def of_scores(scores: Scores | None, case: Case) -> tuple[float, float]:
+def of_scores(scores: Scores | None, case: Case) -> Counts:
     """Return the coverage of local mean scores: of models that are off, of one that is not."""
     if scores is None:
-        return np.nan, np.nan
+        return NONE
     expected = expected_by(case)
     ranking = scores.ranking.set_index("model")
     # A score that is 0 may be a little more by rounding.

@@ -25,7 +25,7 @@ class Result(NamedTuple):
     Attributes
     ----------
     coverage
-        Shares of intervals that hold the truth, as ``COVERAGES``; not a number without any.
+        How many intervals hold the truth, and how many there are, as ``COVERAGES``.
     declared
         Model of each panel that was declared the closest, "" where none was.
     bounds
@@ -36,7 +36,7 @@ class Result(NamedTuple):
         Share of participants with a flag.
     """
 
-    coverage: tuple[float, ...]
+    coverage: tuple[tuple[int, int], ...]
     declared: tuple[str, ...]
     bounds: float
     bias: float
@@ -50,7 +50,7 @@ class Row:
     Attributes
     ----------
     coverage, declared
-        As of each study, (studies, coverages) and (studies, panels).
+        As of each study, (studies, coverages, 2) and (studies, panels).
     rest
         Mean over studies of bounds, bias, away and flagged.
     flagged
@@ -59,7 +59,7 @@ class Row:
 
     def __init__(self, case: Case, size: Size, results: list[Result]) -> None:
         self.case, self.size = case, size
-        self.coverage = np.array([one.coverage for one in results], dtype=float)
+        self.coverage = np.array([one.coverage for one in results])
         self.declared = np.array([one.declared for one in results])
         self.rest = pd.DataFrame(results)[["bounds", "bias", "away", "flagged"]].mean()
         self.flagged = float(np.mean([one.flagged > 0 for one in results]))
@@ -81,22 +81,29 @@ class Row:
             found += [name for name in COVERAGES if self._misses(name)]
         return found
 
+    def covered(self, name: str) -> float:
+        """Return the share of all intervals that hold the truth."""
+        held, number = self.coverage[:, COVERAGES.index(name)].sum(axis=0)
+        return float(held / number) if number else np.nan
+
     def _misses(self, name: str) -> bool:
-        """Return whether a mean coverage is outside what it should be by two standard errors."""
-        values = self.coverage[:, COVERAGES.index(name)]
-        values = values[~np.isnan(values)]
-        if len(values) < 2:
+        """Return whether a coverage is surely not what it should be.
+
+        Both by Wilson's interval of all intervals and by how much studies differ, two standard
+        errors: intervals of a study may fail together.
+        """
+        each = self.coverage[:, COVERAGES.index(name)]
+        shares = [held / number for held, number in each if number]
+        if len(shares) < 2:
             return False
-        # A study more that is as it should be: where few agree by chance, little is sure.
-        values = np.append(values, 0.95)
-        reach = 2 * values.std(ddof=1) / np.sqrt(len(values))
-        above = name != "right's" and values.mean() - reach > COVERED[1]
-        return bool(values.mean() + reach < COVERED[0] or above)
+        reach = 2 * np.std(shares, ddof=1) / np.sqrt(len(shares))
+        low, high = wilson(*each.sum(axis=0), 0.95)
+        below = max(high, np.mean(shares) + reach) < COVERED[0]
+        above = min(low, np.mean(shares) - reach) > COVERED[1]
+        return bool(below or (above and name != "right's"))
 
     def __str__(self) -> str:
-        count = (~np.isnan(self.coverage)).sum(axis=0)
-        mean = np.nansum(self.coverage, axis=0) / np.where(count, count, np.nan)
-        covered = " ".join(f"{value:>11.3f}" for value in mean)
+        covered = " ".join(f"{self.covered(name):>11.3f}" for name in COVERAGES)
         verdicts = "; ".join(map(self._verdict, range(len(self.case.panels))))
         marks = ", ".join(self.refuted())
         bounds, bias, away, people = self.rest

@@ -40,10 +40,6 @@ def row(bench):
     return run
 
 
-def covered(row, bench, name):
-    return np.nanmean(row.coverage[:, bench["rows"].COVERAGES.index(name)])
-
-
 def sight(bench, **fields):
     return bench["worlds"].Sight(**fields)
 
@@ -163,8 +159,27 @@ def test_a_bound_covers_what_is_on_its_side(bench):
     nan = np.nan
     ends = pd.DataFrame({"low": [1.0, 1.0, 1.0, nan, nan, nan], "high": [2.0, 2, nan, nan, 2, 2]})
     truth = np.array([1.5, 3.0, 3.0, 9.0, 1.0, 3.0])
-    assert bench["calibration"].inside(ends, truth) == pytest.approx(3 / 5)
-    assert np.isnan(bench["calibration"].inside(ends.iloc[3:4], truth[3:4]))
+    assert bench["calibration"].inside(ends, truth) == (3, 5)
+    assert bench["calibration"].inside(ends.iloc[3:4], truth[3:4]) == (0, 0)
+
+
+def test_only_what_is_sure_is_refuted(bench):
+    rows, cases = bench["rows"], bench["cases"]
+    case, size = cases.CASES[0], cases.Size(4, 12, 40)
+
+    def refuted(each, declared=("right", ""), flagged=0.0):
+        coverage = [each] * 5
+        found = [rows.Result(tuple(coverage), declared, 0.0, 0.0, 0.0, flagged)] * 20
+        return rows.Row(case, size, found).refuted()
+
+    assert refuted((95, 100)) == []
+    assert refuted((80, 100)) == list(rows.COVERAGES)
+    assert refuted((80, 100), flagged=0.25) == []
+    assert refuted((100, 100)) == list(rows.COVERAGES[:-1])
+    # Of sixty intervals all may be right by chance.
+    assert refuted((3, 3)) == []
+    assert refuted((0, 0)) == []
+    assert refuted((95, 100), ("model-1", "above")) == ["verdict: one right", "verdict: opposite"]
 
 
 def test_unbalanced_studies_have_other_images_and_trials_of_each_person(bench):
@@ -191,9 +206,9 @@ def test_designs_are_those_of_sessions(bench):
 
 def test_intervals_hold_the_truth_where_assumptions_hold(row, bench):
     found = row("assumptions hold", 3, 8, 30, 3)
-    assert 0.88 <= covered(found, bench, "thresholds") <= 0.99
-    assert covered(found, bench, "own ratios") >= 0.85
-    assert covered(found, bench, "mean ratios") >= 0.8
+    assert 0.88 <= found.covered("thresholds") <= 0.99
+    assert found.covered("own ratios") >= 0.85
+    assert found.covered("mean ratios") >= 0.8
     assert abs(found.rest["bias"]) < 0.15
     assert not any(found.wrong(panel).any() for panel in range(2))
 
@@ -208,12 +223,21 @@ def test_no_model_wins_by_unequal_slopes(row, bench):
     assert not found.wrong(0).any()
 
 
-def test_thresholds_never_reached_are_bounds_that_hold(row, bench):
-    found = row("v never seen in ⅓", 2, 9, 30, 2)
+@pytest.fixture(scope="module")
+def never_seen(row):
+    return row("v never seen in ⅓", 2, 9, 30, 2)
+
+
+def test_thresholds_never_reached_are_bounds_that_hold(never_seen):
     # One in six thresholds, and some of the others, of which thirty trials tell little.
-    assert 1 / 6 <= found.rest["bounds"] <= 0.35
-    assert covered(found, bench, "thresholds") >= 0.88
-    assert not any(found.wrong(panel).any() for panel in range(2))
+    assert 1 / 6 <= never_seen.rest["bounds"] <= 0.35
+    assert never_seen.covered("thresholds") >= 0.88
+
+
+@pytest.mark.xfail(strict=True, reason="ratios are taken as known where a threshold is a bound")
+def test_no_model_wins_by_what_is_never_seen(never_seen):
+    assert not any(never_seen.wrong(panel).any() for panel in range(2))
+    assert never_seen.covered("own ratios") >= 0.85
 
 
 @pytest.mark.parametrize("name", ["biased responses", "lapse 30 %"])
