@@ -75,7 +75,7 @@ ASSUMED = (
 BROKEN = (
     Case("slopes .7 and 1.7", TwoSlopes()),
     Case("criterion drifts", Drifting()),
-    Case("repeats answers", Observer(repeats=1.2)),
+    Case("repeats answers", Observer(repeats=1.0)),
     Case("lapses in bursts", Bursts()),
     Case("v never seen in ⅓", sight=Sight(unseen=1 / 3, beyond=100.0, most=0.05)),
     Case("v hardly seen in ⅓", sight=Sight(unseen=1 / 3, beyond=1.5)),
