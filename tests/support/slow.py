@@ -124,6 +124,7 @@ SLOW = {
     ),
     "analysis/fitting/test_hierarchy.py": ("test_single_condition",),
     "analysis/fitting/test_goodness.py": ("test_no_flags",),
+    "analysis/fitting/test_extreme_trials.py": ("test_twenty_thousand",),
     "analysis/fitting/test_exclusion.py": ("test_each_trial_is_kept",),
     "studies/test_standing.py": (
         "test_the_command_shortens",

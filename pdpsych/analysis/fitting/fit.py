@@ -18,7 +18,7 @@ from pdpsych.analysis.fitting.likelihood import progress_of
 from pdpsych.analysis.fitting.participant import fit_participant
 from pdpsych.analysis.fitting.posterior import Posterior
 from pdpsych.analysis.fitting.shared import Shared
-from pdpsych.analysis.fitting.trials import read_trials
+from pdpsych.analysis.fitting.trials import check_table, read_trials
 from pdpsych.analysis.names import CONDITION, Floats
 from pdpsych.analysis.words import counted
 from pdpsych.common import tables
@@ -317,7 +317,14 @@ def fit_table(
     source: dict[str, Any] | None = None,
     progress: bool = False,
 ) -> Fit:
-    """Fit a table of trials, read or simulated; ``excluded`` and ``source`` are for the record."""
+    """Fit a table of trials, read or simulated; ``excluded`` and ``source`` are for the record.
+
+    Raises
+    ------
+    InputError
+        If it holds a trial that cannot have been.
+    """
+    check_table(table)
     groups = table.groupby("participant", sort=True)
     single = []
     with progress_bar(len(groups), "participant", progress) as bar:

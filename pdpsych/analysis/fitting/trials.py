@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+import numpy as np
 import pandas as pd
 
 from pdpsych.analysis.definition import Analysis, open_analysis, select_participants
 from pdpsych.analysis.digests import table_sha256
 from pdpsych.analysis.fitting.exclusion import describe_excluded, exclude
+from pdpsych.analysis.names import CONDITION
 from pdpsych.analysis.words import counted
 from pdpsych.common.errors import InputError, shown
 from pdpsych.common.results import Result
@@ -35,6 +38,7 @@ COLUMNS = [
 ]
 # What the digest of trials is of, as in version 0.1.0.
 _HASHED = [name for name in COLUMNS if name != "sign"]
+_CANNOT = "a trial that cannot have been"
 # Settings that may differ between sessions: the set is known by its SHA-256, the others change
 # nothing that is measured.
 _MAY_DIFFER = {
@@ -128,8 +132,8 @@ def read_trials(analysis: str | Path | Analysis) -> Trials:
     ------
     InputError
         If there is no log, a log is of another experiment or participant than its place and name
-        say, belongs to another stimulus set, or logs were recorded with different settings of the
-        experiment; or if the analysis leaves no trial.
+        say, belongs to another stimulus set, or holds a trial that cannot have been; if logs were
+        recorded with different settings of the experiment; or if the analysis leaves no trial.
 
     Examples
     --------
@@ -149,6 +153,7 @@ def read_trials(analysis: str | Path | Analysis) -> Trials:
         check_place(log, experiment)
     _check_set(logs, stimulus_set)
     _check_settings(logs)
+    _check_trials(logs, opened)
     kept, excluded = exclude(_together(logs), opened)
     if kept.empty:
         raise InputError(
@@ -204,6 +209,85 @@ def _nothing_left(chosen: list[str], kept: pd.DataFrame) -> list[str]:
         for who in chosen
         if who not in left
     ]
+
+
+def check_table(table: pd.DataFrame) -> None:
+    """Refuse trials that cannot have been.
+
+    Amplitudes below 0 are where rounding on the display left less than nothing of what was asked
+    for. That is never much: who writes the sign of a distortion into its amplitude is told so.
+
+    Parameters
+    ----------
+    table
+        Columns as of :class:`Trials`, at least participant, image, pair, distortion, amplitude,
+        correct and response; and position, 1 or 2, where it is known.
+
+    Raises
+    ------
+    InputError
+        If an amplitude is no finite number, or far below 0; if a response is neither 1 nor 2; or
+        if ``correct`` is neither true nor false, or not what response and position say. Its field
+        is ``COLUMN[LABEL]``, with the label of the row.
+    """
+    found = _impossible(table)
+    if found:
+        raise InputError(
+            _CANNOT,
+            file="table of trials",
+            field=f"{found.column}[{table.index[found.row]}]",
+            value=found.value,
+            allowed=found.allowed,
+            remedy="correct the row, or leave it out",
+        )
+
+
+class _Impossible(NamedTuple):
+    """The first trial that cannot have been: column, number of the row, what it has, what could."""
+
+    column: str
+    row: int
+    value: Any
+    allowed: str
+
+
+def _impossible(table: pd.DataFrame) -> _Impossible | None:
+    for column, allowed, applies in _rules(table):
+        if applies.any():
+            row = int(applies.to_numpy().argmax())
+            value = table[column].iloc[row]
+            plain = value.item() if isinstance(value, np.generic) else value
+            return _Impossible(column, row, plain, allowed)
+    return None
+
+
+def _rules(table: pd.DataFrame) -> Iterator[tuple[str, str, pd.Series[bool]]]:
+    """Yield columns, what is allowed in them, and which rows have something else."""
+    amplitude = pd.to_numeric(table["amplitude"], errors="coerce")
+    yield "amplitude", "a finite number", ~np.isfinite(amplitude)
+    usual = amplitude.abs().groupby([table[name] for name in CONDITION]).transform("median")
+    below = (amplitude < 0) & (-amplitude >= usual)
+    yield "amplitude", "0 or more; the sign of a distortion is a column of its own", below
+    yield "response", "1 or 2", ~table["response"].isin([1, 2])
+    yield "correct", "true or false", ~table["correct"].isin([True, False])
+    if "position" in table:
+        right = table["response"] == table["position"]
+        yield "correct", "whether response is position", table["correct"] != right
+
+
+def _check_trials(logs: list[SessionLog], analysis: Analysis) -> None:
+    for log in logs:
+        found = _impossible(_rows(log))
+        if found:
+            raise InputError(
+                _CANNOT,
+                file=log.path,
+                line=found.row + 2,
+                field="realised" if found.column == "amplitude" else found.column,
+                value=found.value,
+                allowed=found.allowed,
+                remedy=f"restore the log, or exclude its participant in {analysis.label}",
+            )
 
 
 def _check_set(logs: list[SessionLog], stimulus_set: StimulusSet) -> None:
