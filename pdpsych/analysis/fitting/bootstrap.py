@@ -7,8 +7,9 @@ from functools import partial
 
 import numpy as np
 
-from pdpsych.analysis.fitting.hierarchy import solve
-from pdpsych.analysis.fitting.likelihood import Observations, expected_correct
+from pdpsych.analysis.fitting.integration import solve
+from pdpsych.analysis.fitting.likelihood import expected_correct
+from pdpsych.analysis.fitting.observations import Observations
 from pdpsych.analysis.fitting.posterior import Posterior
 from pdpsych.analysis.fitting.shared import Shared
 from pdpsych.analysis.names import Floats
@@ -22,7 +23,6 @@ _WORTH_PROCESSES = 500_000
 
 
 def bootstrap(
-    observations: Observations,
     posterior: Posterior,
     number: int,
     rng: np.random.Generator,
@@ -43,6 +43,7 @@ def bootstrap(
     progress
         Whether to show a progress bar over experiments.
     """
+    observations = posterior.observations
     thresholds, shared = posterior.draws(number, rng)
     starts = range(0, number, _BLOCK)
     blocks = [
