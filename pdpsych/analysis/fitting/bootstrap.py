@@ -18,6 +18,8 @@ from pdpsych.common.terminal import progress_bar
 
 # Experiments that one process simulates at a time.
 _BLOCK = 20
+# Values of what is shared: enough for estimates, of which there are many.
+_NODES = 32
 # Simulated trials from which processes, which take some seconds to start, save time.
 _WORTH_PROCESSES = 500_000
 
@@ -69,7 +71,7 @@ def _errors(
     for k, (truth, own) in enumerate(zip(thresholds, shared, strict=True)):
         chance = expected_correct(observations, truth, own)
         sign = np.where(rng.random(chance.size) < chance, 1.0, -1.0)
-        errors[k] = solve(replace(observations, sign=sign)).mean - truth
+        errors[k] = solve(replace(observations, sign=sign), _NODES).mean - truth
     return errors
 
 

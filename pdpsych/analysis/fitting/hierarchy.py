@@ -148,7 +148,7 @@ def marginal(
     member = observations.membership
     prior = log_prior(shared, centre)
     return Marginal(
-        float(value.sum()) + prior.value,
+        float(value.sum() + prior.value),
         spread_out(scores, member) + prior.gradient,
         gathered(bends, member) + prior.hessian,
         mean,
@@ -194,7 +194,7 @@ def _first(observations: Observations, nodes: Quadrature, centre: float) -> Shar
         joint += log_likelihood(observations, nodes.log_threshold, shared)
         top = joint.max(axis=1)
         found = np.log(np.exp(joint - top[:, None]).sum(axis=1)) + top
-        return float(found.sum()) + log_prior(shared, centre).value
+        return float(found.sum() + log_prior(shared, centre).value)
 
     return max(starts, key=height)
 

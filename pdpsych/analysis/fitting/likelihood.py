@@ -44,8 +44,8 @@ def criteria(observations: Observations) -> Floats:
 
 
 def criterion(observations: Observations, shared: Shared) -> Floats:
-    """Return what moves each answer towards the correct position, r·(c₀ + c₁t + c₂p), (N,)."""
-    return np.asarray(criteria(observations) @ shared.criteria)
+    """Return what moves answers towards the correct position, r·(c₀ + c₁t + c₂p), (…, N)."""
+    return np.asarray(shared.criteria @ criteria(observations).T)
 
 
 def expected_correct(observations: Observations, log_threshold: Floats, shared: Shared) -> Floats:
@@ -56,28 +56,33 @@ def expected_correct(observations: Observations, log_threshold: Floats, shared: 
 
 
 def log_likelihood(observations: Observations, log_threshold: Floats, shared: Shared) -> Floats:
-    """Return each condition's log likelihood at K values of its log τ, (C, K), given as (C, K)."""
-    exponent = shared.exponents[observations.group]
+    """Return each condition's log likelihood, (…, C, K), at K values of its log τ, (C, K).
+
+    ``shared`` may be several φ, of any shape.
+    """
+    exponent = shared.exponents[..., observations.group]
     origin = log_threshold.mean(axis=1)
     # d′ = A·B, so that no trial and threshold together need an exponential.
     reach = _log_amplitude(observations, shared) - origin[observations.condition]
-    shown = _exponential(exponent[observations.condition] * reach)
-    seen = _exponential(-exponent[:, None] * (log_threshold - origin[:, None])) / np.sqrt(2)
+    shown = _exponential(exponent[..., observations.condition] * reach) * observations.sign
+    apart = log_threshold - origin[:, None]
+    seen = _exponential(-exponent[..., None] * apart) / np.sqrt(2)
     pull = observations.sign * criterion(observations, shared)
-    shown *= observations.sign
-    lapse, certain = max(float(shared.lapse), _LEAST_LAPSE), 1 - float(shared.guess)
-    products = np.empty((observations.runs.size, log_threshold.shape[1]))
-    for _, _, trials, runs in _blocks(observations, log_threshold.shape[1]):
-        towards = shown[trials, None] * seen[observations.condition[trials]]
-        towards += pull[trials, None]
+    lapse = np.maximum(shared.lapse, _LEAST_LAPSE)[..., None, None]
+    certain = (1 - shared.guess)[..., None, None]
+    products = np.empty((*seen.shape[:-2], observations.runs.size, seen.shape[-1]))
+    width = seen.size // len(log_threshold)
+    for _, _, trials, runs in _blocks(observations, width):
+        towards = shown[..., trials, None] * seen[..., observations.condition[trials], :]
+        towards += pull[..., trials, None]
         chance = ndtr(towards, out=towards)
         chance *= certain
         chance += lapse
         firsts = observations.runs[runs] - trials.start
-        np.multiply.reduceat(chance, firsts, axis=0, out=products[runs])
+        np.multiply.reduceat(chance, firsts, axis=-2, out=products[..., runs, :])
     np.log(products, out=products)
     first_runs = np.searchsorted(observations.runs, observations.starts)
-    return np.asarray(observations.power * np.add.reduceat(products, first_runs, axis=0))
+    return np.asarray(observations.power * np.add.reduceat(products, first_runs, axis=-2))
 
 
 @dataclass(frozen=True)
@@ -223,8 +228,10 @@ class _Trials:
 
 
 def _log_amplitude(observations: Observations, shared: Shared) -> Floats:
-    """Return log α less what the threshold has changed by then, (N,)."""
-    return np.asarray(observations.log_amplitude - shared.learning * observations.progress)
+    """Return log α less what the threshold has changed by then, (…, N)."""
+    return np.asarray(
+        observations.log_amplitude - shared.learning[..., None] * observations.progress
+    )
 
 
 def _exponential(logarithm: Floats) -> Floats:

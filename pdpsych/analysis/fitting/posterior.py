@@ -18,6 +18,8 @@ from pdpsych.analysis.names import Floats
 from pdpsych.common.packing import packed, unpacked
 from pdpsych.common.results import Result
 
+# Elements of one temporary array: small enough to stay in the processor's cache.
+_BLOCK = 1 << 14
 # Parts of the trials that are −1, 0 or 1.
 _SIGNS = ("sign", "position", "previous")
 
@@ -43,8 +45,10 @@ class Conditionals:
     @cached_property
     def log_likelihoods(self) -> Floats:
         """Log likelihood of each condition at each value of φ and of log τ, (S, C, K)."""
-        each = [log_likelihood(self.observations, self.places, one) for one in self.nodes]
-        return np.stack(each)
+        found = np.empty((len(self.nodes), *self.places.shape))
+        for some in self._together(self.observations.sign.size):
+            found[some] = log_likelihood(self.observations, self.places, self.nodes[some])
+        return found
 
     @cached_property
     def widths(self) -> Floats:
@@ -55,24 +59,32 @@ class Conditionals:
     def log_evidence(self) -> Floats:
         """Log likelihood of each condition at each value of φ, log τ integrated out, (S, C)."""
         found = np.empty(self.log_likelihoods.shape[:2])
-        for row, joint in zip(found, self._joint(with_prior=True), strict=True):
-            top = joint.max(axis=1, keepdims=True)
-            row[:] = np.log(np.sum(self.widths * np.exp(joint - top), axis=1)) + top[:, 0]
+        for some in self._together(len(self.places)):
+            joint = self._joint(some, with_prior=True)
+            top = joint.max(axis=-1)
+            mass = np.sum(self.widths * np.exp(joint - top[..., None]), axis=-1)
+            found[some] = np.log(mass) + top
         return found
 
     def densities(self, *, with_prior: bool) -> Iterator[Floats]:
         """Yield the density of log τ at its places given each value of φ, (C, K)."""
-        for joint in self._joint(with_prior):
-            density = np.exp(joint - joint.max(axis=1, keepdims=True))
-            yield density / np.sum(self.widths * density, axis=1, keepdims=True)
+        for some in self._together(len(self.places)):
+            joint = self._joint(some, with_prior)
+            density = np.exp(joint - joint.max(axis=-1, keepdims=True))
+            yield from density / np.sum(self.widths * density, axis=-1, keepdims=True)
 
-    def _joint(self, with_prior: bool) -> Iterator[Floats]:
-        """Yield the log likelihood at each value of φ with the log prior density of log τ."""
-        for table, shared in zip(self.log_likelihoods, self.nodes, strict=True):
-            if with_prior:
-                yield table + shared.log_prior_of(self.places, self.observations.group)
-            else:
-                yield table
+    def _joint(self, some: slice, with_prior: bool) -> Floats:
+        """Return the log likelihood at some values of φ with the log prior density of log τ."""
+        if not with_prior:
+            return self.log_likelihoods[some]
+        before = self.nodes[some].log_prior_of(self.places, self.observations.group)
+        return np.asarray(self.log_likelihoods[some] + before)
+
+    def _together(self, rows: int) -> Iterator[slice]:
+        """Yield slices of the nodes for arrays of so many rows: few enough for the cache."""
+        size = max(_BLOCK // (rows * self.places.shape[1]), 1)
+        for start in range(0, len(self.nodes), size):
+            yield slice(start, start + size)
 
 
 @dataclass(frozen=True, eq=False, repr=False)

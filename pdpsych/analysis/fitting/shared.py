@@ -21,7 +21,7 @@ from pdpsych.analysis.names import Floats
 # Fisher information predicts b = 1. log b of the groups: Student t of few degrees of freedom, so
 # that b = 4 is found, with a scale of what groups have in common and of what each has by itself.
 EXPONENT_SD = 0.3
-EXPONENT_FREEDOM = 3.0
+EXPONENT_FREEDOM = 7.0
 # 2λ, the share of trials answered by guessing: nearly always Beta(2, 25), a lapse of 0.037 on
 # average; one person in ten may guess in any share.
 GUESS_BETAS = ((0.9, 2.0, 25.0), (0.1, 1.0, 1.0))
@@ -161,9 +161,18 @@ class Shared:
         return self.values[..., _COMMON + self.groups :]
 
     def log_prior_of(self, log_threshold: Floats, group: NDArray[np.intp]) -> Floats:
-        """Return the log prior density of log τ, (C, K), given one φ; ``group`` of each, (C,)."""
-        apart = (log_threshold - self.means[group, None]) * np.exp(-self.log_spread)
-        return np.asarray(-(apart**2) / 2 - self.log_spread - np.log(2 * np.pi) / 2)
+        """Return the log prior density of log τ, (…, C, K), given φ.
+
+        Parameters
+        ----------
+        log_threshold
+            Values of the log τ of each condition, (C, K).
+        group
+            Number of its group, (C,).
+        """
+        log_spread = self.log_spread[..., None, None]
+        apart = (log_threshold - self.means[..., group, None]) * np.exp(-log_spread)
+        return np.asarray(-(apart**2) / 2 - log_spread - np.log(2 * np.pi) / 2)
 
     def moved(self, step: Floats) -> Shared:
         """Return φ + step."""
@@ -182,57 +191,58 @@ class Shared:
 
 
 class LogPrior(NamedTuple):
-    """Log prior density of φ up to a constant, its gradient (F,) and Hessian (F, F)."""
+    """Log prior density of φ up to a constant, (…), its gradient (…, F) and Hessian (…, F, F)."""
 
-    value: float
+    value: Floats
     gradient: Floats
     hessian: Floats
 
 
 def log_prior(shared: Shared, centre: float) -> LogPrior:
-    """Return the log prior density of φ; ``centre`` is the prior mean of m."""
-    groups, size = shared.groups, shared.values.size
+    """Return the log prior density of one φ or several; ``centre`` is the prior mean of m."""
+    groups, size = shared.groups, shared.values.shape[-1]
     precision = np.zeros((size, size))
     for place, sd in enumerate((LEARNING_SD, *CRITERION_SDS, SPREAD_SD), start=_LEARNING):
         precision[place, place] = sd**-2
     means = slice(_COMMON + groups, None)
     precision[means, means] = _precision(groups, GROUP_SD, MEAN_SD)
     off = shared.values - np.concatenate([np.zeros(_COMMON + groups), np.full(groups, centre)])
-    gradient, hessian = -precision @ off, -precision
-    value = float(off @ gradient) / 2
+    gradient = -off @ precision
+    value = np.sum(off * gradient, axis=-1) / 2
+    hessian = np.broadcast_to(-precision, (*gradient.shape, size)).copy()
     parts = {_GUESS_LOGIT: _prior_of_guess(shared), _COMMON: _prior_of_exponents(shared)}
     for first, part in parts.items():
-        own = slice(first, first + part.gradient.size)
+        own = slice(first, first + part.gradient.shape[-1])
         value += part.value
-        gradient[own], hessian[own, own] = part.gradient, part.hessian
+        gradient[..., own], hessian[..., own, own] = part.gradient, part.hessian
     return LogPrior(value, gradient, hessian)
 
 
 def _prior_of_exponents(shared: Shared) -> LogPrior:
     """Multivariate t: what groups have in common and what each has, with the same scale."""
-    x, groups, freedom = shared.log_exponents, shared.groups, EXPONENT_FREEDOM
+    groups, freedom = shared.groups, EXPONENT_FREEDOM
     precision = _precision(groups, EXPONENT_SD, EXPONENT_SD)
-    pull = precision @ x
-    squared = float(x @ pull)
-    strength = (freedom + groups) / (freedom + squared)
-    bend = precision - 2 * np.outer(pull, pull) / (freedom + squared)
-    value = -(freedom + groups) / 2 * np.log1p(squared / freedom)
-    return LogPrior(float(value), -strength * pull, -strength * bend)
+    pull = shared.log_exponents @ precision
+    total = freedom + np.sum(pull * shared.log_exponents, axis=-1)
+    strength = (freedom + groups) / total[..., None]
+    bend = precision - 2 * pull[..., None] * pull[..., None, :] / total[..., None, None]
+    value = -(freedom + groups) / 2 * np.log(total / freedom)
+    return LogPrior(value, -strength * pull, -strength[..., None] * bend)
 
 
 def _prior_of_guess(shared: Shared) -> LogPrior:
     """Mixture of Beta distributions of 2λ, as a density of its logit."""
     _, one, other = np.array(GUESS_BETAS).T
-    guess, logit = float(shared.guess), float(shared.guess_logit)
+    guess, logit = shared.guess[..., None], shared.guess_logit[..., None]
     # log g = −log(1 + e⁻ʸ) also where g is 0 or 1 to the last bit.
     log_guess, log_rest = -np.logaddexp(0, -logit), -np.logaddexp(0, logit)
     each = _LOG_GUESS_NORMS + one * log_guess + other * log_rest
-    value = float(np.logaddexp.reduce(each))
-    weight = np.exp(each - value)
+    value = np.logaddexp.reduce(each, axis=-1)
+    weight = np.exp(each - value[..., None])
     slopes = one - (one + other) * guess
-    slope = weight @ slopes
-    bend = weight @ (slopes**2 - (one + other) * guess * (1 - guess)) - slope**2
-    return LogPrior(value, np.array([slope]), np.array([[bend]]))
+    slope = np.sum(weight * slopes, axis=-1)
+    bend = np.sum(weight * (slopes**2 - (one + other) * guess * (1 - guess)), axis=-1) - slope**2
+    return LogPrior(value, slope[..., None], bend[..., None, None])
 
 
 def _precision(groups: int, own: float, common: float) -> Floats:

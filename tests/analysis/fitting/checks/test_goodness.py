@@ -31,7 +31,8 @@ def answered(seed, trials=60, learnt=0.0, drift=0.0, preference=0.0, lapse=0.02,
     chosen = np.where(guessed, rng.random(number) < 0.5, towards > 0)
     table = pd.DataFrame([DISTORTIONS[c] for c in which], columns=["image", "pair", "distortion"])
     table = table.assign(participant="01", session="01", order=order, amplitude=amplitude,
-                         response=np.where(chosen, 1, 2), correct=chosen == first)  # fmt: skip
+                         response=np.where(chosen, 1, 2), correct=chosen == first,
+                         sign=rng.choice([-1, 1], number))  # fmt: skip
     return table, fit_table(table, Analysis(experiment="x"))
 
 
