@@ -16,12 +16,12 @@ from pdpsych.experiments.placement.psychometric import proportion_correct
     ("exponent", "lapse", "expected_sd"), [(1.0, 0.02, 0.20), (2.0, 0.02, 0.12), (1.0, 0.06, 0.24)]
 )
 def test_recovers_what_was_simulated(simulate, exponent, lapse, expected_sd):
-    # 10 participants × 40 conditions of 100 adaptive trials: the standard error of the mean error
+    # 6 participants × 40 conditions of 100 adaptive trials: the standard error of the mean error
     # is 0.01 for thresholds, but all conditions share b and λ, so 0.06 is allowed; that of the
-    # coverage of 400 intervals is 0.011.
+    # coverage of 240 intervals is 0.014.
     rng = np.random.default_rng(1)
     errors, covered, ratios, ratio_covered, exponents, lapses = [], [], [], [], [], []
-    for _ in range(10):
+    for _ in range(6):
         truth, trials = simulate(rng, 40, 100, exponent=exponent, lapse=lapse)
         posterior = solve(trials)
         assert posterior.converged
