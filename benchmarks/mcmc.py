@@ -171,6 +171,8 @@ def compared(trials: Observations, chains: Chains, rng: np.random.Generator) -> 
     bound = chains.by_trials.std(axis=0) < 1.0
 
     def ratio(one: np.ndarray, other: np.ndarray) -> float:
+        if not one.size:
+            return np.nan
         return float(np.exp(np.mean(np.log(one.std(axis=0) / other.std(axis=0)))))
 
     def apart(values: np.ndarray) -> np.ndarray:
