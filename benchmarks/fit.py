@@ -1,8 +1,9 @@
 """Time and error of the hierarchical fit beside fits of one condition, and how intervals cover.
 
 ``python benchmarks/fit.py`` simulates 2AFC trials and prints two tables. All methods are timed in
-the same run on one core, in seconds of its time; the slow ones on a subset of the conditions. Coverage is that of 95 %
-intervals of log thresholds and of log ratios of pairs, for three ways to place trials.
+the same run on one core, in seconds of its time; the slow ones on a subset of the conditions.
+Coverage is that of 95 % intervals of log thresholds and of log ratios of pairs, for three ways to
+place trials.
 """
 
 from __future__ import annotations
