@@ -1,8 +1,9 @@
 """Time and error of the hierarchical fit beside fits of one condition, and how intervals cover.
 
 ``python benchmarks/fit.py`` simulates 2AFC trials and prints two tables. All methods are timed in
-the same run on one core; the slow ones on a subset of the conditions. Coverage is that of 95 %
-intervals of log thresholds and of log ratios of pairs, for three ways to place trials.
+the same run on one core, in seconds of its time; the slow ones on a subset of the conditions.
+Coverage is that of 95 % intervals of log thresholds and of log ratios of pairs, for three ways to
+place trials.
 """
 
 from __future__ import annotations
@@ -19,8 +20,8 @@ from scipy.optimize import minimize
 from scipy.special import expit, logit
 
 from pdpsych.analysis.fitting.bootstrap import bootstrap, bootstrap_interval
-from pdpsych.analysis.fitting.hierarchy import solve
-from pdpsych.analysis.fitting.likelihood import Observations
+from pdpsych.analysis.fitting.integration import solve
+from pdpsych.analysis.fitting.observations import Observations
 from pdpsych.analysis.fitting.posterior import Posterior
 from pdpsych.experiments.placement.psychometric import proportion_correct
 
@@ -129,9 +130,9 @@ def compare(arguments: argparse.Namespace, rng: np.random.Generator) -> None:
         some = range(min(number, truth.size))
         return np.array([method(placed[:, c], correct[:, c], *options) for c in some])
 
-    start = time.perf_counter()
+    start = time.process_time()
     ours = solve(built)
-    first = (time.perf_counter() - start) / truth.size
+    first = (time.process_time() - start) / truth.size
     methods: dict[str, Callable[[], np.ndarray]] = {
         "scipy minimize, 3 numbers": lambda: each(by_scipy, arguments.subset),
         "psignifit, pooled": lambda: each(by_psignifit, arguments.subset, 0.2),
@@ -142,9 +143,9 @@ def compare(arguments: argparse.Namespace, rng: np.random.Generator) -> None:
     print(f"{head}{'error sd':>10}{'inside':>8}")
     line("pdpsych, all at once", ours.mean, first * truth.size, first, truth, ours)
     for name, method in methods.items():
-        start = time.perf_counter()
+        start = time.process_time()
         estimate = method()
-        line(name, estimate, time.perf_counter() - start, first, truth, ours)
+        line(name, estimate, time.process_time() - start, first, truth, ours)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
     print(f"peak memory {peak:.2f} GB")
 
@@ -160,7 +161,7 @@ def line(
     number = estimate.size
     each = seconds / number
     error = np.std(estimate - truth[:number])
-    inside = np.abs(estimate - ours.mean[:number]) < 1.96 * ours.total_sd()[:number]
+    inside = np.abs(estimate - ours.mean[:number]) < 1.96 * ours.sd[:number]
     print(
         f"{name:28}{number:>11}{seconds:>9.2f}{1000 * each:>10.3f}{each / first:>8.0f}"
         f"{error:>10.2f}{inside.mean():>8.2f}"
@@ -182,12 +183,12 @@ def cover(arguments: argparse.Namespace, rng: np.random.Generator) -> None:
             error = found.mean - truth
             draws = found.draws(1000, rng)[0]
             ratio, spread = error[1::2] - error[::2], (draws[:, 1::2] - draws[:, ::2]).std(axis=0)
-            errors = bootstrap(built, found, arguments.bootstrap, rng)
+            errors = bootstrap(found, arguments.bootstrap, rng)
             low, high = bootstrap_interval(found.mean, errors, 0.95)
             rows.append(
                 (
                     (error**2).mean(),
-                    (np.abs(error) < 1.96 * found.total_sd()).mean(),
+                    (np.abs(error) < 1.96 * found.sd).mean(),
                     (np.abs(ratio) < 1.96 * spread).mean(),
                     ((low < truth) & (truth < high)).mean(),
                     ratio.mean(),
@@ -210,8 +211,10 @@ def main() -> None:
     parser.add_argument("--bootstrap", type=int, default=40)
     arguments = parser.parse_args()
     rng = np.random.default_rng(0)
-    compare(arguments, rng)
-    cover(arguments, rng)
+    if arguments.conditions:
+        compare(arguments, rng)
+    if arguments.participants:
+        cover(arguments, rng)
 
 
 if __name__ == "__main__":

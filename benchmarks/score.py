@@ -16,7 +16,8 @@ import numpy as np
 import pandas as pd
 
 from pdpsych.analysis import Fit
-from pdpsych.analysis.fitting.posterior import Posterior
+from pdpsych.analysis.fitting.observations import Observations
+from pdpsych.analysis.fitting.posterior import Conditionals, Posterior
 from pdpsych.analysis.fitting.shared import Shared
 from pdpsych.analysis.names import CONDITION
 from pdpsych.analysis.scoring.differences import differences
@@ -50,17 +51,18 @@ def made_fit(
         for k in range(images)
         for n in (1, 2)
     ]
-    table = pd.DataFrame(conditions, columns=CONDITION).assign(measured=True)
+    table = pd.DataFrame(conditions, columns=CONDITION).assign(bound="exact")
     mean = np.outer(truth, (-0.5, 0.5)).ravel()
     posteriors = {}
     for p in range(participants):
         noisy = mean + rng.normal(0, 0.25, mean.size)
-        flat, group = np.zeros((mean.size, 5)), np.zeros(mean.size, int)
-        # A prior so wide that it says nothing.
-        shared = Shared.of(spread=np.exp(20.0), means=[0.0])
-        posteriors[f"{p:02}"] = Posterior(
-            noisy, np.full(mean.size, 0.2), flat, group, shared, np.eye(5), True
-        )
+        # Trials that nobody has made up; what they say is known, and the prior says nothing.
+        trials = Observations.build(np.arange(mean.size), np.ones(mean.size), np.ones(mean.size))
+        places = noisy[:, None] + 0.2 * np.linspace(-8, 8, 161)
+        shared = Shared.of(spread=np.exp(20.0))
+        given = Conditionals(trials, places, Shared(shared.values[None]))
+        vars(given)["log_likelihoods"] = -(((places - noisy[:, None]) / 0.2) ** 2)[None] / 2
+        posteriors[f"{p:02}"] = Posterior(given, np.ones(1), True)
     analysis = {"name": "made", "level": LEVEL, "samples": samples, "seed": 0}
     unused = {name: pd.DataFrame() for name in ("participants", "goodness", "bins", "excluded")}
     return Fit(analysis, {}, table, **unused, posteriors=posteriors), truth

@@ -11,8 +11,8 @@ import pytest
 import small_study
 
 from pdpsych.analysis.fitting.fit import Fit
-from pdpsych.analysis.fitting.likelihood import Observations
-from pdpsych.analysis.fitting.posterior import Posterior
+from pdpsych.analysis.fitting.observations import Observations
+from pdpsych.analysis.fitting.posterior import Conditionals, Posterior
 from pdpsych.analysis.fitting.shared import Shared
 from pdpsych.analysis.names import CONDITION
 
@@ -51,16 +51,21 @@ def make_fit() -> Callable[..., Fit]:
     def make(
         estimates: dict[tuple[str, str, str, int], tuple[float, float]], samples: int = 4000
     ) -> Fit:
-        table = pd.DataFrame(list(estimates), columns=CONDITION).assign(measured=True)
+        table = pd.DataFrame(list(estimates), columns=CONDITION).assign(bound="exact")
         # A prior so wide that it says nothing.
         shared = Shared.of(spread=np.exp(20.0), means=[0.0])
         posteriors = {}
         for name, rows in table.groupby("participant", sort=False):
             values = np.array(list(estimates.values()))[rows.index]
-            flat, group = np.zeros((len(rows), 5)), np.zeros(len(rows), int)
-            posteriors[str(name)] = Posterior(
-                values[:, 0], values[:, 1], flat, group, shared, np.eye(5), True
+            places = values[:, :1] + np.linspace(-8, 8, 161) * values[:, 1:]
+            # Trials that nobody has made up; what they say is known.
+            trials = Observations.build(
+                np.arange(len(rows)), np.ones(len(rows)), np.ones(len(rows))
             )
+            given = Conditionals(trials, places, Shared(shared.values[None]))
+            apart = (places - values[:, :1]) / values[:, 1:]
+            vars(given)["log_likelihoods"] = -(apart**2)[None] / 2
+            posteriors[str(name)] = Posterior(given, np.ones(1), True)
         analysis = {"name": "made", "level": 0.95, "samples": samples, "seed": 0}
         unused = {name: pd.DataFrame() for name in ("participants", "goodness", "bins", "excluded")}
         return Fit(analysis, {}, table, **unused, posteriors=posteriors)

@@ -83,13 +83,13 @@ def plot_threshold_map(
 ) -> Axes:
     """Draw the thresholds of all participants (rows) and conditions (columns).
 
-    Thresholds are in RMS contrast. A cross marks those that the trials do not determine, a dot
+    Thresholds are in RMS contrast. A cross marks those that the trials only bound, a dot
     those outside the amplitudes shown; what a participant has not seen is left white.
 
     Parameters
     ----------
     thresholds
-        Columns participant, image, pair, distortion, threshold, measured, outside_range: that
+        Columns participant, image, pair, distortion, threshold, bound, outside_range: that
         table of :class:`pdpsych.analysis.Fit`.
     dimensions
         D = C·H·W of each image: RMS contrast is α/√D.
@@ -102,7 +102,7 @@ def plot_threshold_map(
     >>> from pdpsych import analysis
     >>> table = pd.DataFrame(
     ...     {"participant": "01", "image": "camel", "pair": "principal", "distortion": [1, 2]}
-    ... ).assign(threshold=[0.8, 3.2], measured=True, outside_range=False)
+    ... ).assign(threshold=[0.8, 3.2], bound="exact", outside_range=False)
     >>> ax = analysis.plot_threshold_map(table, {"camel": 256})
     >>> ax.images[0].get_array().tolist()
     [[0.05, 0.2]]
@@ -113,10 +113,11 @@ def plot_threshold_map(
     rows, columns = wide.shape
     ax = ax or new_axes(min(2.5 + 0.28 * columns, 12), 2.8 + 0.3 * rows)
     # What the trials do not determine may be anything, and is not to set the scale.
-    sure = table["contrast"].where(table["measured"].astype(bool)).dropna()
+    exact = table["bound"] == "exact"
+    sure = table["contrast"].where(exact).dropna()
     limits = LogNorm(sure.min(), sure.max()) if sure.nunique() > 1 else LogNorm()
     drawn = ax.imshow(wide.to_numpy(dtype=float), cmap=_MAP, norm=limits, aspect="auto")
-    for flag, marker in ((~table["measured"], "x"), (table["outside_range"], ".")):
+    for flag, marker in ((~exact, "x"), (table["outside_range"], ".")):
         where = table[flag.astype(bool)]
         y = wide.index.get_indexer(where["participant"])
         x = wide.columns.get_indexer(pd.MultiIndex.from_frame(where[CONDITION[1:]]))

@@ -7,8 +7,9 @@ from functools import partial
 
 import numpy as np
 
-from pdpsych.analysis.fitting.hierarchy import solve
-from pdpsych.analysis.fitting.likelihood import Observations, expected_correct
+from pdpsych.analysis.fitting.integration import solve
+from pdpsych.analysis.fitting.likelihood import expected_correct
+from pdpsych.analysis.fitting.observations import Observations
 from pdpsych.analysis.fitting.posterior import Posterior
 from pdpsych.analysis.fitting.shared import Shared
 from pdpsych.analysis.names import Floats
@@ -17,12 +18,13 @@ from pdpsych.common.terminal import progress_bar
 
 # Experiments that one process simulates at a time.
 _BLOCK = 20
+# Values of what is shared: enough for estimates, of which there are many.
+_NODES = 32
 # Simulated trials from which processes, which take some seconds to start, save time.
 _WORTH_PROCESSES = 500_000
 
 
 def bootstrap(
-    observations: Observations,
     posterior: Posterior,
     number: int,
     rng: np.random.Generator,
@@ -43,6 +45,7 @@ def bootstrap(
     progress
         Whether to show a progress bar over experiments.
     """
+    observations = posterior.observations
     thresholds, shared = posterior.draws(number, rng)
     starts = range(0, number, _BLOCK)
     blocks = [
@@ -68,7 +71,7 @@ def _errors(
     for k, (truth, own) in enumerate(zip(thresholds, shared, strict=True)):
         chance = expected_correct(observations, truth, own)
         sign = np.where(rng.random(chance.size) < chance, 1.0, -1.0)
-        errors[k] = solve(replace(observations, sign=sign)).mean - truth
+        errors[k] = solve(replace(observations, sign=sign), _NODES).mean - truth
     return errors
 
 

@@ -19,8 +19,8 @@ THRESHOLD_COLUMNS: Columns = {
     "high": Column("upper end of the interval of the threshold", "model units (L2 norm)"),
     "log_threshold": Column("natural logarithm of the threshold", "nat"),
     "sd": Column("posterior standard deviation of log_threshold", "nat"),
+    "exponent": Column("b, growth of d′ with amplitude, of this distortion of the pair"),
     "trials": Column("trials the threshold rests on, practice left out", "count"),
-    "measured": Column("whether the trials alone determine the threshold, to an sd of 1 nat"),
     "bound": Column(
         "whether the trials alone bound the threshold from both sides",
         levels={
@@ -48,7 +48,10 @@ THRESHOLD_COLUMNS: Columns = {
 }
 PARTICIPANT_COLUMNS: Columns = {
     "participant": Column("label of the participant"),
-    "exponent": Column("b, growth of d′ with amplitude; Fisher information predicts 1"),
+    "exponent": Column(
+        "b, growth of d′ with amplitude, geometric mean over distortions of a pair; Fisher "
+        "information predicts 1"
+    ),
     "exponent_low": Column("lower end of its interval"),
     "exponent_high": Column("upper end of its interval"),
     "lapse": Column("λ, half the share of trials answered by guessing at any amplitude"),
@@ -62,6 +65,15 @@ PARTICIPANT_COLUMNS: Columns = {
     "learning_low": Column("lower end of its interval", "nat"),
     "learning_high": Column("upper end of its interval", "nat"),
     "learning_p": Column("p value of no change"),
+    "exponents_p": Column("p value of equal exponents of the distortions of a pair"),
+    "criterion_drift": Column(
+        "change of the preference for position 1 from the first to the last trial", "d′"
+    ),
+    "criterion_drift_p": Column("p value of no change"),
+    "repetition": Column(
+        "how much more position 1 is preferred after an answer for it than after none", "d′"
+    ),
+    "repetition_p": Column("p value of no influence of the answer before"),
     "first_share": Column("share of answers for position 1, were both right equally often"),
     "first_low": Column("lower end of its interval"),
     "first_high": Column("upper end of its interval"),
@@ -70,6 +82,12 @@ PARTICIPANT_COLUMNS: Columns = {
         "variance of correct answers in blocks of consecutive trials over that of independent ones"
     ),
     "overdispersion_p": Column("p value of independent answers"),
+    "asymmetry": Column(
+        "standard deviation over conditions of the difference between the log thresholds of the "
+        "two signs of a distortion",
+        "nat",
+    ),
+    "asymmetry_p": Column("p value of no difference between the signs"),
     "flags": Column("what is to be looked at, separated by semicolons"),
 }
 GOODNESS_COLUMNS: Columns = {

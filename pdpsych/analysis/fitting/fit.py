@@ -14,8 +14,8 @@ import pandas as pd
 from pdpsych.analysis.definition import Analysis, open_analysis
 from pdpsych.analysis.fitting.columns import EXCLUDED_COLUMNS, FIT
 from pdpsych.analysis.fitting.exclusion import describe_excluded
-from pdpsych.analysis.fitting.likelihood import progress_of
-from pdpsych.analysis.fitting.participant import fit_participant
+from pdpsych.analysis.fitting.likelihood import expected_correct
+from pdpsych.analysis.fitting.participant import fit_participant, in_conditions
 from pdpsych.analysis.fitting.posterior import Posterior
 from pdpsych.analysis.fitting.shared import Shared
 from pdpsych.analysis.fitting.trials import check_table, read_trials
@@ -26,14 +26,13 @@ from pdpsych.common.documents import Schema
 from pdpsych.common.files.locks import locked
 from pdpsych.common.results import Result
 from pdpsych.common.terminal import progress_bar
-from pdpsych.experiments.placement.psychometric import proportion_correct
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from pdpsych.stimuli.stimulus_set import StimulusSet
 
-SCHEMA = Schema("fit", 3, "fit again: pdpsych fit ANALYSIS.yaml")
+SCHEMA = Schema("fit", 4, "fit again: pdpsych fit ANALYSIS.yaml")
 _MOST_LINES = 18
 
 
@@ -50,12 +49,13 @@ class Fit(Result):
     thresholds
         One row per participant, image, pair and distortion: threshold (amplitude at d′ = 1, in
         model units), its interval low to high, log_threshold and its sd (nats), trials,
-        measured (whether the trials determine it), outside_range; if the analysis asks for it,
-        the interval bootstrap_low to bootstrap_high.
+        exponent b, outside_range, bound (whether the trials alone bound it, and from which
+        side) with trials_low and trials_high; if the analysis asks for it, the interval
+        bootstrap_low to bootstrap_high.
     participants
         One row each: exponent b and lapse λ with intervals, trials, proportion_correct,
         converged, what else moved the answers (see
-        :class:`pdpsych.analysis.fitting.goodness.Goodness`), flags.
+        :class:`pdpsych.analysis.fitting.checks.goodness.Goodness`), flags.
     goodness
         Deviance with what is expected of it, per participant (image "all") and per condition.
     bins
@@ -161,9 +161,13 @@ class Fit(Result):
         own = self.thresholds[self.thresholds["participant"] == condition[0]]
         (column,) = np.flatnonzero((own[CONDITION] == list(condition)).all(axis=1))
         log_threshold, shared = self.draws(str(condition[0]))
-        threshold = np.exp(log_threshold[:, column])
+        group = self.posteriors[str(condition[0])].observations.group[column]
         return pd.DataFrame(
-            {"threshold": threshold, "exponent": shared.exponent, "lapse": shared.lapse}
+            {
+                "threshold": np.exp(log_threshold[:, column]),
+                "exponent": shared.exponents[:, group],
+                "lapse": shared.lapse,
+            }
         )
 
     def with_expected(self, trials: pd.DataFrame) -> pd.DataFrame:
@@ -172,15 +176,14 @@ class Fit(Result):
         Parameters
         ----------
         trials
-            The table of :func:`pdpsych.analysis.read_trials`.
+            The table of :func:`pdpsych.analysis.read_trials` that was fitted.
         """
-        shared = self.participants[["participant", "exponent", "lapse", "learning"]]
-        thresholds = self.thresholds[[*CONDITION, "threshold"]]
-        table = trials.merge(thresholds, on=CONDITION).merge(shared, on="participant")
-        progress = table.groupby("participant")["order"].transform(progress_of)
-        table["threshold"] *= np.exp(table["learning"] * progress)
-        names = ("amplitude", "threshold", "exponent", "lapse")
-        return table.assign(expected=proportion_correct(*(table[n].to_numpy() for n in names)))
+        found = []
+        for name, rows in trials.groupby("participant", sort=True):
+            posterior = self.posteriors[str(name)]
+            expected = expected_correct(posterior.observations, posterior.mean, posterior.shared)
+            found.append(in_conditions(rows).assign(expected=expected))
+        return pd.concat(found, ignore_index=True)
 
     def plot(self, stimulus_set: StimulusSet, *, ax: Axes | None = None) -> Axes:
         """Draw the thresholds of all participants and conditions.
@@ -273,8 +276,8 @@ class Fit(Result):
 def fit(analysis: str | Path | Analysis, *, write: bool = True, progress: bool = False) -> Fit:
     """Fit the thresholds of an analysis.
 
-    P(correct) = ½ + (½ − λ)(2Φ(d′/√2) − 1), d′ = (α/τ)^b, at the realised amplitudes α;
-    :mod:`pdpsych.analysis.fitting.hierarchy` says what is shared.
+    P(correct) = λ + (1 − 2λ)Φ(d′/√2 ± c), d′ = (α/τ)^b, at the realised amplitudes α, c a
+    preference for a position; :mod:`pdpsych.analysis.fitting.hierarchy` says what is shared.
 
     Parameters
     ----------

@@ -1,15 +1,17 @@
-"""Thresholds of one participant together: shared exponent, lapse, and spread of thresholds.
+"""Thresholds of one participant together, and where what they share is most probable.
 
 log τ of each condition ~ N(μ_g, σ²), g its group: the conditions that are the same distortion of
 different images, of which some are seen far better than others by design. With one mean for all,
-thresholds of u and of v would be drawn together and their log ratios with them. Exponent b, lapse λ
-and learning s, the change of every log τ from the first trial to the last, are the same in all
-conditions; τ is the threshold half-way. What is shared, φ of
-:class:`pdpsych.analysis.fitting.shared.Shared`, has weak priors. It is put at the maximum of its
-posterior with every log τ integrated out, by quadrature centred and scaled to each condition (after
-Naylor & Smith 1982). The maximum over thresholds and φ together would give exponents that are too
-steep, because each threshold fits its own noise. With the nodes held fixed, gradient and Hessian of
-the integral are exact (the identities of Fisher and of Louis 1982).
+thresholds of u and of v would be drawn together and their log ratios with them; with one exponent
+for u and v, of which one is often seen to grow faster, ratios are biased. Lapse λ, learning s (the
+change of every log τ from the first trial to the last; τ is the threshold half-way) and what moves
+answers towards a position are the same in all conditions. What is shared, φ of
+:class:`pdpsych.analysis.fitting.shared.Shared`, has weak priors.
+
+Here φ is put at the maximum of its posterior with every log τ integrated out, by quadrature centred
+and scaled to each condition (after Naylor & Smith 1982). With the nodes held fixed, gradient and
+Hessian of the integral are exact (the identities of Fisher and of Louis 1982). Both are where
+:mod:`pdpsych.analysis.fitting.integration` begins to integrate φ out.
 
 Trials may be placed by earlier answers, as every adaptive method does: that is in the likelihood.
 """
@@ -17,11 +19,12 @@ Trials may be placed by earlier answers, as every adaptive method does: that is 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
-from pdpsych.analysis.fitting.likelihood import LogLikelihood, Observations, log_likelihood
-from pdpsych.analysis.fitting.posterior import Posterior
+from pdpsych.analysis.fitting.likelihood import expansions, log_likelihood
+from pdpsych.analysis.fitting.observations import Observations
 from pdpsych.analysis.fitting.shared import (
     OF_TRIALS,
     OWN,
@@ -38,10 +41,13 @@ from pdpsych.analysis.names import Floats
 # deviations. Equal spacing is more accurate than Gauss–Hermite where a posterior is lopsided, as
 # that of a condition with only correct answers.
 _FIRST = np.linspace(-4.0, 4.0, 25)
-_OWN = np.linspace(-5.0, 5.0, 15)
-# What a step may still promise of the log posterior: φ is then within 0.001 of its posterior
+_OWN = np.linspace(-5.0, 5.0, 11)
+# The search begins at the most probable of these: people who guess often, or whose d′ grows fast,
+# are not found from far away.
+_FIRST_LAPSES, _FIRST_EXPONENTS = (0.025, 0.25), (1.0, 3.0)
+# What a step may still promise of the log posterior: φ is then within 0.03 of its posterior
 # standard deviation of the maximum.
-_TOLERANCE = 1e-6
+_TOLERANCE = 1e-3
 # Moving the nodes for ever may end in a cycle; held fixed they make the maximum a definite one.
 _CENTRINGS = 8
 # Ten steps are usual; trials without any signal take some dozens.
@@ -52,6 +58,29 @@ _MOST_HALVINGS = 12
 _LEAST_UNIT = 1e-3
 # The curvature of the log posterior along a direction in which it is flat.
 _LEAST_CURVATURE = 1e-3
+
+
+class Mode(NamedTuple):
+    """Where φ is most probable.
+
+    Attributes
+    ----------
+    shared, covariance
+        φ, and the covariance of the Gaussian with the curvature there, (F, F).
+    mean, sd
+        Mean and standard deviation of each log τ given φ, (C,).
+    centre
+        The prior mean of the means of groups.
+    converged
+        Whether the maximum was found to tolerance.
+    """
+
+    shared: Shared
+    covariance: Floats
+    mean: Floats
+    sd: Floats
+    centre: float
+    converged: bool
 
 
 @dataclass(frozen=True)
@@ -78,8 +107,6 @@ class Marginal:
         Log posterior density of φ, F numbers, up to a constant; (F,); (F, F).
     mean, sd
         Mean and standard deviation of log τ given φ, (C,).
-    loadings
-        Derivative of ``mean`` with respect to φ, (C, F).
     """
 
     value: float
@@ -87,55 +114,59 @@ class Marginal:
     hessian: Floats
     mean: Floats
     sd: Floats
-    loadings: Floats
 
 
 def marginal(
     observations: Observations, shared: Shared, nodes: Quadrature, centre: float
 ) -> Marginal:
     """Integrate thresholds out at φ = ``shared``; ``centre`` is the prior mean of m."""
-    terms = log_likelihood(observations, nodes.log_threshold, shared)
+    places = nodes.log_threshold
+    before = shared.log_prior_of(places, observations.group) + nodes.log_weight
     precision = np.exp(-shared.log_spread)
-    apart = (nodes.log_threshold - shared.means[observations.group, None]) * precision
-    joint = terms.value - apart**2 / 2 - shared.log_spread - np.log(2 * np.pi) / 2
-    joint += nodes.log_weight
-    top = joint.max(axis=1, keepdims=True)
-    weight = np.exp(joint - top)
-    total = weight.sum(axis=1, keepdims=True)
-    weight /= total
-    # Of each condition in its own numbers of φ.
-    score = np.concatenate([terms.first, [apart**2 - 1, apart * precision]])
-    mean = np.einsum("ck,ck->c", weight, nodes.log_threshold)
-    off = nodes.log_threshold - mean[:, None]
-    expected = np.einsum("ck,ack->ca", weight, score)
-    bend = _expected_curvature(terms, apart, weight, precision)
-    bend += np.einsum("ck,ack,bck->cab", weight, score, score)
-    bend -= expected[:, :, None] * expected[:, None, :]
+    apart = (places - shared.means[observations.group, None]) * precision
+    value, mean, sd = np.empty((3, len(places)))
+    scores, bends = np.empty((len(places), OWN)), np.zeros((len(places), OWN, OWN))
+    for part in expansions(observations, places, shared):
+        own = part.conditions
+        joint = part.value + before[own]
+        top = joint.max(axis=1, keepdims=True)
+        weight = np.exp(joint - top)
+        total = weight.sum(axis=1, keepdims=True)
+        weight /= total
+        value[own] = (np.log(total) + top)[:, 0]
+        mean[own] = np.einsum("ck,ck->c", weight, places[own])
+        off = places[own] - mean[own, None]
+        sd[own] = np.sqrt(np.einsum("ck,ck,ck->c", weight, off, off))
+        score = np.empty((OWN, *weight.shape))
+        score[OF_TRIALS] = part.first
+        score[OWN_SPREAD], score[OWN_MEAN] = apart[own] ** 2 - 1, apart[own] * precision
+        scores[own] = expected = np.einsum("ck,ack->ca", weight, score)
+        bend = _expected_curvature(part.second(weight), apart[own], weight, precision)
+        flat = score.transpose(1, 0, 2)
+        bend += (flat * weight[:, None]) @ flat.transpose(0, 2, 1)
+        bends[own] = bend - expected[:, :, None] * expected[:, None, :]
     member = observations.membership
-    before = log_prior(shared, centre)
+    prior = log_prior(shared, centre)
     return Marginal(
-        float(np.sum(np.log(total) + top)) + before.value,
-        spread_out(expected, member).sum(axis=0) + before.gradient,
-        gathered(bend, member) + before.hessian,
+        float(value.sum() + prior.value),
+        spread_out(scores, member) + prior.gradient,
+        gathered(bends, member) + prior.hessian,
         mean,
-        np.sqrt(np.einsum("ck,ck->c", weight, off**2)),
-        spread_out(np.einsum("ck,ck,ack->ca", weight, off, score), member),
+        sd,
     )
 
 
-def solve(observations: Observations) -> Posterior:
-    """Fit one participant: Newton's method in φ, quadrature re-centred at each step.
+def find_mode(observations: Observations) -> Mode:
+    """Find the maximum: Newton's method in φ, quadrature re-centred at each step.
 
     A step goes uphill along every eigenvector of the Hessian, moves no number by more than 1
     and is halved until the log posterior does not fall.
     """
     centres = observations.centres()
     centre = float(centres.mean())
-    means = centres @ observations.membership / np.bincount(observations.group)
-    shared = Shared.of(means=means)
     first = Quadrature.around(centres, np.ones_like(centres), _FIRST)
-    state = marginal(observations, shared, first, centre)
-    nodes = _recentred(state)
+    shared = _first(observations, first, centre)
+    nodes = _recentred(marginal(observations, shared, first, centre))
     state = marginal(observations, shared, nodes, centre)
     for iteration in range(_MAX_ITERATIONS):
         step = _newton_step(state)
@@ -146,9 +177,26 @@ def solve(observations: Observations) -> Posterior:
         shared, state = _uphill(observations, shared, step, nodes, centre, state)
     converged = bool(_newton_step(state) @ state.gradient < _TOLERANCE)
     covariance = np.asarray(np.linalg.inv(_positive(-state.hessian)), dtype=np.float64)
-    return Posterior(
-        state.mean, state.sd, state.loadings, observations.group, shared, covariance, converged
-    )
+    return Mode(shared, covariance, state.mean, state.sd, centre, converged)
+
+
+def _first(observations: Observations, nodes: Quadrature, centre: float) -> Shared:
+    """Return the most probable of some φ, from which the search begins."""
+    means = observations.centres() @ observations.membership / np.bincount(observations.group)
+    starts = [
+        Shared.of(exponent=b, lapse=lapse, means=means)
+        for lapse in _FIRST_LAPSES
+        for b in _FIRST_EXPONENTS
+    ]
+
+    def height(shared: Shared) -> float:
+        joint = shared.log_prior_of(nodes.log_threshold, observations.group)
+        joint += log_likelihood(observations, nodes.log_threshold, shared)
+        top = joint.max(axis=1)
+        found = np.log(np.exp(joint - top[:, None]).sum(axis=1)) + top
+        return float(found.sum() + log_prior(shared, centre).value)
+
+    return max(starts, key=height)
 
 
 def _uphill(
@@ -160,7 +208,7 @@ def _uphill(
     state: Marginal,
 ) -> tuple[Shared, Marginal]:
     """Halve the step until the log posterior does not fall."""
-    floor = state.value - _TOLERANCE * (1 + abs(state.value))
+    floor = state.value - _TOLERANCE * (1 + abs(state.value)) * 1e-3
     for halving in range(_MOST_HALVINGS):
         moved = shared.moved(step * 0.5**halving)
         trial = marginal(observations, moved, nodes, centre)
@@ -184,14 +232,10 @@ def _positive(matrix: Floats) -> Floats:
     return np.asarray((vectors * np.maximum(np.abs(values), _LEAST_CURVATURE)) @ vectors.T)
 
 
-def _expected_curvature(
-    terms: LogLikelihood, apart: Floats, weight: Floats, precision: Floats
-) -> Floats:
-    """Return the posterior mean, (C, 5, 5), of each condition's Hessian in φ given log τ."""
+def _expected_curvature(second: Floats, apart: Floats, weight: Floats, precision: Floats) -> Floats:
+    """Return the posterior mean, (C, 8, 8), of each condition's Hessian in φ given log τ."""
     curvature = np.zeros((len(apart), OWN, OWN))
-    row, column = np.triu_indices(OF_TRIALS.stop)
-    second = np.einsum("ck,ack->ca", weight, terms.second)
-    curvature[:, row, column] = curvature[:, column, row] = second
+    curvature[np.ix_(range(len(apart)), OF_TRIALS, OF_TRIALS)] = second
     curvature[:, OWN_SPREAD, OWN_SPREAD] = -2 * np.sum(weight * apart**2, axis=1)
     mixed = -2 * np.sum(weight * apart, axis=1) * precision
     curvature[:, OWN_SPREAD, OWN_MEAN] = curvature[:, OWN_MEAN, OWN_SPREAD] = mixed

@@ -1,201 +1,252 @@
-"""The likelihood of two-alternative forced-choice trials and its derivatives."""
+"""The likelihood of two-alternative forced-choice trials and its derivatives.
+
+P(correct) = λ + (1 − 2λ)·Φ(w) with w = d′/√2 + r·(c₀ + c₁t + c₂p) and d′ = exp(b·(log α − log τ −
+s·t)): r is +1 where the distorted image came first and −1 where second, p the same of the answer
+before, t the progress of the trial. Without a preference for a position this is
+:func:`pdpsych.experiments.placement.psychometric.proportion_correct`.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
-from scipy.special import erf
+from numpy.typing import NDArray
+from scipy.special import ndtr
 
+from pdpsych.analysis.fitting.observations import Observations
 from pdpsych.analysis.fitting.shared import Shared
 from pdpsych.analysis.names import Floats
-from pdpsych.experiments.placement.psychometric import proportion_correct
 
-# Stands for an amplitude of zero or below, at which P = ½ whatever the threshold.
-_NO_SIGNAL = -1000.0
 # Elements of one temporary array: small enough to stay in the processor's cache.
-_BLOCK = 1 << 15
-
-
-@dataclass(frozen=True)
-class Observations:
-    """Trials of one participant, sorted by condition.
-
-    Attributes
-    ----------
-    log_amplitude
-        log α of each trial, (N,); natural log.
-    sign
-        +1 where the answer was correct, −1 where it was wrong, (N,).
-    starts
-        Index of the first trial of each condition, (C,).
-    group
-        Number of the group whose conditions have a mean threshold of their own, (C,).
-    progress
-        Where among all trials of the participant each one came, −½ the first to ½ the last, (N,).
-    """
-
-    log_amplitude: Floats
-    sign: Floats
-    starts: NDArray[np.intp]
-    group: NDArray[np.intp]
-    progress: Floats
-
-    @classmethod
-    def build(
-        cls,
-        condition: ArrayLike,
-        amplitude: ArrayLike,
-        correct: ArrayLike,
-        group: ArrayLike | None = None,
-        order: ArrayLike | None = None,
-    ) -> Observations:
-        """Sort trials by condition; conditions are numbered 0, 1, … and each has a trial.
-
-        ``group`` of each condition, numbered in the same way; all in one by default. ``order``
-        of each trial: any numbers that grow with time; by default all trials are half-way.
-        """
-        number = np.asarray(condition)
-        by_condition = np.argsort(number, kind="stable")
-        alpha = np.asarray(amplitude, dtype=np.float64)[by_condition]
-        shown = alpha > 0
-        log_amplitude = np.where(shown, np.log(np.where(shown, alpha, 1.0)), _NO_SIGNAL)
-        sign = np.where(np.asarray(correct, dtype=bool)[by_condition], 1.0, -1.0)
-        found, starts = np.unique(number[by_condition], return_index=True)
-        if not np.array_equal(found, np.arange(found.size)):
-            raise ValueError("conditions are numbered from 0 without gaps")
-        groups = np.zeros(found.size, int) if group is None else np.asarray(group)
-        progress = np.zeros(number.size) if order is None else progress_of(order)
-        return cls(log_amplitude, sign, starts, groups, progress[by_condition])
-
-    @property
-    def counts(self) -> NDArray[np.intp]:
-        """Number of trials of each condition, (C,)."""
-        return np.diff(np.append(self.starts, self.sign.size))
-
-    @property
-    def condition(self) -> NDArray[np.intp]:
-        """Number of each trial's condition, (N,)."""
-        return np.repeat(np.arange(self.starts.size), self.counts)
-
-    @property
-    def membership(self) -> Floats:
-        """1 where a condition is of a group, else 0, (C, G)."""
-        return (self.group[:, None] == np.arange(self.group.max() + 1)).astype(float)
-
-    def centres(self) -> Floats:
-        """Return the mean log α of each condition, (C,); the overall mean where none is shown."""
-        shown = self.log_amplitude > _NO_SIGNAL
-        total = np.add.reduceat(np.where(shown, self.log_amplitude, 0.0), self.starts)
-        number = np.add.reduceat(shown.astype(float), self.starts)
-        overall = total.sum() / max(number.sum(), 1.0)
-        return np.where(number > 0, total / np.maximum(number, 1.0), overall)
-
-
-def progress_of(order: ArrayLike) -> Floats:
-    """Return where among all trials each one came, from −½ the first to ½ the last, (N,)."""
-    numbers = np.asarray(order)
-    rank = np.argsort(np.argsort(numbers, kind="stable"), kind="stable")
-    return np.asarray(rank / max(numbers.size - 1, 1) - 0.5)
+_BLOCK = 1 << 14
+# Of log d′: beyond, Φ is 1 to the last bit.
+_MOST_SIGNAL = 4.0
+# No logarithm of d′ is further from 0, so that products of amplitude and threshold are finite.
+_MOST_LOG = 300.0
+# P of a run of trials multiplied stays a normal number.
+_LEAST_LAPSE = 1e-15
 
 
 def signal(observations: Observations, log_threshold: Floats, shared: Shared) -> Floats:
     """Return d′ of each trial, (N,), given log τ of each condition, (C,); at most e⁴."""
-    z = observations.log_amplitude - log_threshold[observations.condition]
-    # Beyond e⁴, erf is 1 to the last bit.
-    reach = shared.exponent * (z - shared.learning * observations.progress)
-    return np.asarray(np.exp(np.minimum(reach, 4.0)))
+    z = _log_amplitude(observations, shared) - log_threshold[observations.condition]
+    exponent = shared.exponents[observations.group][observations.condition]
+    return np.asarray(np.exp(np.minimum(exponent * z, _MOST_SIGNAL)))
+
+
+def criteria(observations: Observations) -> Floats:
+    """Return r·(1, t, p) of each trial, (N, 3)."""
+    one = np.ones_like(observations.sign)
+    covariates = np.stack([one, observations.progress, observations.previous], axis=1)
+    return np.asarray(observations.position[:, None] * covariates)
+
+
+def criterion(observations: Observations, shared: Shared) -> Floats:
+    """Return what moves answers towards the correct position, r·(c₀ + c₁t + c₂p), (…, N)."""
+    return np.asarray(shared.criteria @ criteria(observations).T)
 
 
 def expected_correct(observations: Observations, log_threshold: Floats, shared: Shared) -> Floats:
     """Return P(correct) of each trial, (N,), given log τ of each condition, (C,)."""
-    ratio = signal(observations, log_threshold, shared)
-    return proportion_correct(ratio, 1.0, 1.0, shared.lapse)
+    seen = signal(observations, log_threshold, shared) / np.sqrt(2)
+    chosen = ndtr(seen + criterion(observations, shared))
+    return np.asarray(shared.lapse + (1 - shared.guess) * chosen)
 
 
-class LogLikelihood(NamedTuple):
-    """Log likelihood L of each condition at K values of its log τ, with derivatives.
+def log_likelihood(observations: Observations, log_threshold: Floats, shared: Shared) -> Floats:
+    """Return each condition's log likelihood, (…, C, K), at K values of its log τ, (C, K).
+
+    ``shared`` may be several φ, of any shape.
+    """
+    exponent = shared.exponents[..., observations.group]
+    origin = log_threshold.mean(axis=1)
+    # d′ = A·B, so that no trial and threshold together need an exponential.
+    reach = _log_amplitude(observations, shared) - origin[observations.condition]
+    shown = _exponential(exponent[..., observations.condition] * reach) * observations.sign
+    apart = log_threshold - origin[:, None]
+    seen = _exponential(-exponent[..., None] * apart) / np.sqrt(2)
+    pull = observations.sign * criterion(observations, shared)
+    lapse = np.maximum(shared.lapse, _LEAST_LAPSE)[..., None, None]
+    certain = (1 - shared.guess)[..., None, None]
+    products = np.empty((*seen.shape[:-2], observations.runs.size, seen.shape[-1]))
+    width = seen.size // len(log_threshold)
+    for _, _, trials, runs in _blocks(observations, width):
+        towards = shown[..., trials, None] * seen[..., observations.condition[trials], :]
+        towards += pull[..., trials, None]
+        chance = ndtr(towards, out=towards)
+        chance *= certain
+        chance += lapse
+        firsts = observations.runs[runs] - trials.start
+        np.multiply.reduceat(chance, firsts, axis=-2, out=products[..., runs, :])
+    np.log(products, out=products)
+    first_runs = np.searchsorted(observations.runs, observations.starts)
+    return np.asarray(observations.power * np.add.reduceat(products, first_runs, axis=-2))
+
+
+@dataclass(frozen=True)
+class Expansion:
+    """Log likelihood L of some conditions at K values of log τ, and its derivatives.
+
+    They are in the numbers of φ that P(correct) of a trial depends on: logit 2λ, s, c₀, c₁, c₂ and
+    log b of the condition's group.
 
     Attributes
     ----------
+    conditions
+        Which ones, C of them.
     value
         L, (C, K).
     first
-        L_x, L_y, L_s in x = log b, y = logit 2λ and s, (3, C, K).
-    second
-        L_xx, L_xy, L_xs, L_yy, L_ys, L_ss, (6, C, K).
+        Its first derivatives, (6, C, K).
     """
 
+    conditions: slice
     value: Floats
     first: Floats
-    second: Floats
+    _starts: NDArray[np.intp]
+    _rows: NDArray[np.intp]
+    _trials: _Trials
+    _power: float
+
+    def second(self, weight: Floats) -> Floats:
+        """Return the mean of its second derivatives over log τ with weights (C, K), (C, 6, 6)."""
+        terms = self._trials.second(weight[self._rows])
+        return np.asarray(self._power * np.add.reduceat(terms, self._starts, axis=0))
 
 
-def log_likelihood(
+def expansions(
     observations: Observations, log_threshold: Floats, shared: Shared
-) -> LogLikelihood:
-    """Return each condition's log likelihood and its derivatives in what conditions share.
-
-    P(correct) = ½ + ½(1 − g)·erf(d′/2), :func:`pdpsych.experiments.placement.psychometric` with g
-    = 2λ, and log d′ = b·(log α − log τ − s·t), t the progress of the trial.
+) -> Iterator[Expansion]:
+    """Yield the expansion of the log likelihood of some conditions after the other, all in all.
 
     Parameters
     ----------
     log_threshold
         log τ, (C, K): K values at which each condition is evaluated.
     """
-    out = np.empty((10, *log_threshold.shape))
-    exponent = shared.exponent
-    late = observations.progress[:, None]
-    log_amplitude = observations.log_amplitude[:, None] - shared.learning * late
-    for first, last, trials in _blocks(observations, log_threshold.shape[1]):
-        which = np.repeat(np.arange(first, last), observations.counts[first:last])
-        z = exponent * (log_amplitude[trials] - log_threshold[which])
-        slip = -exponent * late[trials]
-        terms = _trial_terms(z, slip, observations.sign[trials, None], shared.guess)
-        starts = observations.starts[first:last] - trials.start
-        for row, term in zip(out, terms, strict=True):
-            row[first:last] = np.add.reduceat(term, starts, axis=0)
-    return LogLikelihood(out[0], out[1:4], out[4:])
+    exponent = shared.exponents[observations.group]
+    log_amplitude = _log_amplitude(observations, shared)
+    covariates = criteria(observations)
+    pull = covariates @ shared.criteria
+    for first, last, block, _ in _blocks(observations, log_threshold.shape[1]):
+        which = observations.condition[block]
+        slope = exponent[which, None]
+        z = slope * (log_amplitude[block, None] - log_threshold[which])
+        slip = -slope * observations.progress[block, None]
+        trials = _Trials.at(
+            z, pull[block, None], observations.sign[block, None], float(shared.guess),
+            np.concatenate([slip, covariates[block]], axis=1),
+        )  # fmt: skip
+        starts = observations.starts[first:last] - block.start
+        sums = np.stack([np.add.reduceat(term, starts, axis=0) for term in trials.zeroth_first()])
+        sums *= observations.power
+        yield Expansion(
+            slice(first, last), sums[0], sums[1:], starts, which - first, trials, observations.power
+        )
 
 
-def _trial_terms(z: Floats, slip: Floats, sign: Floats, guess: Floats) -> tuple[Floats, ...]:
-    """Return the terms of single trials at z = log d′, where ∂z/∂x = z and ∂z/∂s = ``slip``."""
-    ratio = np.exp(np.minimum(z, 4.0))  # d′; beyond e⁴ erf is 1 to the last bit
-    certain = erf(ratio / 2)
-    growth = ratio * np.exp(-ratio * ratio / 4) * ((1 - guess) / np.sqrt(np.pi))
-    # P = ½(1 + q); q, q_z, q_zz, and q_y = −g(1 − g)·erf
-    q = (1 - guess) * certain
-    weight = sign / (1 + sign * q)
-    slope = weight * growth
-    by_guess = weight * certain * (-guess * (1 - guess))
-    bend = slope * (1 - ratio * ratio / 2 - slope)
-    mixed = -slope * (guess + by_guess)
-    by_exponent = bend * z + slope
-    return (
-        np.log1p(sign * q) - np.log(2),
-        slope * z,
-        by_guess,
-        slope * slip,
-        by_exponent * z,
-        mixed * z,
-        by_exponent * slip,
-        by_guess * (1 - 2 * guess - by_guess),
-        mixed * slip,
-        bend * slip * slip,
+@dataclass(frozen=True)
+class _Trials:
+    """Derivatives of log P of single trials at K values of log τ, (N, K).
+
+    With w = d + pull, d = d′/√2 = exp(z)/√2: ∂w/∂log b = d·z, ∂w/∂s = d·(−b·t) and ∂w/∂c = r·(1, t,
+    p). ``covariates``, (N, 4), are what these have beside d·z, d and 1.
+    """
+
+    log_chance: Floats
+    z: Floats
+    seen: Floats
+    slope: Floats
+    bend: Floats
+    by_guess: Floats
+    guess: float
+    covariates: Floats
+
+    @classmethod
+    def at(cls, z: Floats, pull: Floats, sign: Floats, guess: float, covariates: Floats) -> _Trials:
+        seen = np.exp(np.minimum(z, _MOST_SIGNAL)) / np.sqrt(2)
+        towards = seen + pull
+        chosen = ndtr(sign * towards)
+        chance = np.maximum(guess / 2, _LEAST_LAPSE) + (1 - guess) * chosen
+        slope = np.exp(-(towards**2) / 2) * (sign * ((1 - guess) / np.sqrt(2 * np.pi))) / chance
+        bend = -slope * (towards + slope)
+        by_guess = guess * (1 - guess) * (0.5 - chosen) / chance
+        return cls(np.log(chance), z, seen, slope, bend, by_guess, guess, covariates)
+
+    def zeroth_first(self) -> Iterator[Floats]:
+        """Yield log P and its first derivatives."""
+        slip, *criteria = self.covariates.T[:, :, None]
+        by_signal = self.slope * self.seen
+        yield self.log_chance
+        yield self.by_guess
+        yield by_signal * slip
+        yield from (self.slope * covariate for covariate in criteria)
+        yield by_signal * self.z
+
+    def second(self, weight: Floats) -> Floats:
+        """Return the sums over log τ of the second derivatives, weighted, (N, 6, 6)."""
+        bent, sloped = weight * self.bend, weight * self.slope
+        by_guess = weight * self.by_guess
+
+        def total(*factors: Floats) -> Floats:
+            return np.asarray(np.einsum(",".join(["nk"] * len(factors)) + "->n", *factors))
+
+        d, z = self.seen, self.z
+        growth = d * z
+        # Of d·z, d and 1, the three ways in which w depends on φ.
+        bent_growth, bent_seen, signal = bent * growth, bent * d, sloped * d
+        channels = {
+            (0, 0): total(bent_growth, growth) + total(signal, z, z + 1),
+            (0, 1): total(bent_growth, d) + total(signal, z + 1),
+            (1, 1): total(bent_seen, d) + total(signal),
+            (0, 2): total(bent_growth),
+            (1, 2): total(bent_seen),
+            (2, 2): total(bent),
+        }
+        # ∂²/∂w∂y = −(g + ∂/∂y)·∂/∂w
+        sloped *= -(self.guess + self.by_guess)
+        mixed = [total(sloped, growth), total(sloped, d), total(sloped)]
+        of_guess = total(by_guess, 1 - 2 * self.guess - self.by_guess)
+        return self._placed(channels, mixed, of_guess)
+
+    def _placed(
+        self, channels: dict[tuple[int, int], Floats], mixed: list[Floats], of_guess: Floats
+    ) -> Floats:
+        """Give the second derivatives their places: logit 2λ, s, c₀, c₁, c₂, log b."""
+        channel = [1, 2, 2, 2, 0]
+        factor = [*self.covariates.T, np.ones(len(self.covariates))]
+        found = np.empty((len(self.covariates), 6, 6))
+        found[:, 0, 0] = of_guess
+        for i, (one, own) in enumerate(zip(channel, factor, strict=True), start=1):
+            found[:, 0, i] = found[:, i, 0] = own * mixed[one]
+            for j in range(i, 6):
+                pair = min(one, channel[j - 1]), max(one, channel[j - 1])
+                found[:, i, j] = found[:, j, i] = own * factor[j - 1] * channels[pair]
+        return found
+
+
+def _log_amplitude(observations: Observations, shared: Shared) -> Floats:
+    """Return log α less what the threshold has changed by then, (…, N)."""
+    return np.asarray(
+        observations.log_amplitude - shared.learning[..., None] * observations.progress
     )
 
 
-def _blocks(observations: Observations, width: int) -> Iterator[tuple[int, int, slice]]:
-    """Yield (first condition, last + 1, their trials), few enough to stay in the cache."""
+def _exponential(logarithm: Floats) -> Floats:
+    return np.asarray(np.exp(np.clip(logarithm, -_MOST_LOG, _MOST_LOG)))
+
+
+def _blocks(observations: Observations, width: int) -> Iterator[tuple[int, int, slice, slice]]:
+    """Yield (first condition, last + 1, their trials, their runs), few enough for the cache."""
     ends = np.append(observations.starts[1:], observations.sign.size)
     size = max(_BLOCK // width, 1)
     first = 0
     while first < ends.size:
         start = int(observations.starts[first])
         last = max(int(np.searchsorted(ends, start + size, side="right")), first + 1)
-        yield first, last, slice(start, int(ends[last - 1]))
+        stop = int(ends[last - 1])
+        runs = slice(*np.searchsorted(observations.runs, [start, stop]).tolist())
+        yield first, last, slice(start, stop), runs
         first = last

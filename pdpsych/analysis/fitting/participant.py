@@ -2,34 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
-from scipy.special import ndtr, ndtri
+from scipy.special import chdtrc, expit, ndtr, ndtri
 
 from pdpsych.analysis.definition import Analysis
 from pdpsych.analysis.fitting.bootstrap import bootstrap, bootstrap_interval
 from pdpsych.analysis.fitting.bounds import trial_bounds
-from pdpsych.analysis.fitting.flags import flags
-from pdpsych.analysis.fitting.goodness import Goodness, goodness
-from pdpsych.analysis.fitting.hierarchy import solve
-from pdpsych.analysis.fitting.likelihood import Observations
+from pdpsych.analysis.fitting.checks.flags import WIDENED_P, flags
+from pdpsych.analysis.fitting.checks.goodness import Goodness, goodness
+from pdpsych.analysis.fitting.integration import solve
+from pdpsych.analysis.fitting.observations import Observations
 from pdpsych.analysis.fitting.posterior import Posterior
-from pdpsych.analysis.names import CONDITION
+from pdpsych.analysis.names import CONDITION, Floats
 
-# A threshold counts as measured if its trials alone place it within a factor e or so. Otherwise
-# it is what the other conditions are, which is no basis for comparing models.
-_MEASURED_SD = 1.0
 # Placement may keep above a threshold: from trials at a d′ of 1.35 to the threshold, where d′ is 1,
 # is no extrapolation to speak of.
 _OUTSIDE = 0.3
 
 
 class Estimate(NamedTuple):
-    """A participant's trials, their posterior, and a row a condition of what it says."""
+    """The posterior of a participant, and a row a condition of what it says."""
 
-    observations: Observations
     posterior: Posterior
     thresholds: pd.DataFrame
 
@@ -57,37 +55,47 @@ def fit_participant(
     progress
         Whether to show a progress bar over simulated experiments.
     """
-    rows = rows.sort_values([*CONDITION, "order"], kind="stable")
-    built, posterior, thresholds = estimate(rows, analysis.level)
+    rows = in_conditions(rows)
+    found = estimate(rows, analysis.level)
     rng = np.random.default_rng([analysis.seed, index, 1])
+    checked = goodness(rows, found.posterior, analysis.level, rng)
+    if checked.summary["overdispersion_p"] < WIDENED_P:
+        power = 1 / max(checked.summary["overdispersion"], 1.0)
+        found = estimate(rows, analysis.level, power)
+    posterior, thresholds = found
     if analysis.bootstrap:
-        errors = bootstrap(built, posterior, analysis.bootstrap, rng, progress=progress)
+        errors = bootstrap(posterior, analysis.bootstrap, rng, progress=progress)
         low, high = bootstrap_interval(posterior.mean, errors, analysis.level)
         thresholds = thresholds.assign(bootstrap_low=np.exp(low), bootstrap_high=np.exp(high))
-    checked = goodness(rows, built, posterior, analysis.level, rng)
     row = _row(rows, posterior, checked, analysis.level)
     row["flags"] = flags(row, thresholds, checked.conditions["deviance_p"].iloc[0])
     return FittedParticipant(thresholds, row, checked, posterior)
 
 
-def estimate(rows: pd.DataFrame, level: float) -> Estimate:
-    """Estimate one participant's thresholds, unchecked; ``rows`` are sorted by condition."""
+def in_conditions(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return trials sorted by condition and time, as :class:`Observations` have them."""
+    return rows.sort_values([*CONDITION, "order"], kind="stable")
+
+
+def estimate(rows: pd.DataFrame, level: float, power: float = 1.0) -> Estimate:
+    """Estimate one participant's thresholds, unchecked; ``rows`` are sorted by condition.
+
+    The likelihood counts to a ``power``, below 1 where answers are not independent.
+    """
     table = _conditions(rows)
+    right = rows["correct"].to_numpy(float) == 1
+    response = rows["response"].to_numpy()
     built = Observations.build(
         rows.groupby(CONDITION, sort=True).ngroup(),
         rows["amplitude"],
         rows["correct"],
         table.groupby(["pair", "distortion"], sort=True).ngroup(),
         rows["order"],
+        np.where(right, response, 3 - response),
     )
-    posterior = solve(built)
-    estimates = _with_estimates(table, posterior, _normal(level))
-    return Estimate(built, posterior, estimates.assign(**trial_bounds(built, posterior, level)))
-
-
-def _normal(level: float) -> float:
-    """Return how many standard deviations an interval reaches."""
-    return float(ndtri((1 + level) / 2))
+    posterior = solve(replace(built, power=power))
+    thresholds = _with_estimates(table, posterior, level)
+    return Estimate(posterior, thresholds.assign(**trial_bounds(posterior, level)))
 
 
 def _conditions(rows: pd.DataFrame) -> pd.DataFrame:
@@ -98,18 +106,18 @@ def _conditions(rows: pd.DataFrame) -> pd.DataFrame:
     return table.reset_index()
 
 
-def _with_estimates(table: pd.DataFrame, posterior: Posterior, z: float) -> pd.DataFrame:
-    mean, sd = posterior.mean, posterior.total_sd()
-    threshold = np.exp(mean)
+def _with_estimates(table: pd.DataFrame, posterior: Posterior, level: float) -> pd.DataFrame:
+    middle, low, high = (posterior.quantile(q) for q in (0.5, (1 - level) / 2, (1 + level) / 2))
+    threshold = np.exp(middle)
     least, most = table["least"] * np.exp(-_OUTSIDE), table["most"] * np.exp(_OUTSIDE)
     return table[CONDITION].assign(
         threshold=threshold,
-        low=np.exp(mean - z * sd),
-        high=np.exp(mean + z * sd),
-        log_threshold=mean,
-        sd=sd,
+        low=np.exp(low),
+        high=np.exp(high),
+        log_threshold=middle,
+        sd=posterior.sd,
+        exponent=posterior.shared.exponents[posterior.observations.group],
         trials=table["trials"],
-        measured=posterior.trial_sd() <= _MEASURED_SD,
         outside_range=~((least <= threshold) & (threshold <= most)),
     )
 
@@ -117,22 +125,57 @@ def _with_estimates(table: pd.DataFrame, posterior: Posterior, z: float) -> pd.D
 def _row(
     rows: pd.DataFrame, posterior: Posterior, checked: Goodness, level: float
 ) -> dict[str, Any]:
-    middle, low, high = posterior.interval(_normal(level))
-    learning_sd = posterior.shared_sd().learning
+    nodes = posterior.nodes
+    drift, repetition = np.sqrt(2) * nodes.criteria.T[1:]
     return {
         "participant": str(rows["participant"].iloc[0]),
-        "exponent": float(middle.exponent),
-        "exponent_low": float(low.exponent),
-        "exponent_high": float(high.exponent),
-        "lapse": float(middle.lapse),
-        "lapse_low": float(low.lapse),
-        "lapse_high": float(high.lapse),
+        **_interval(posterior, "exponent", nodes.log_exponent, level, np.exp),
+        **_interval(posterior, "lapse", nodes.guess_logit, level, lambda y: expit(y) / 2),
         "trials": len(rows),
         "proportion_correct": float(rows["correct"].mean()),
         "converged": posterior.converged,
-        "learning": float(middle.learning),
-        "learning_low": float(low.learning),
-        "learning_high": float(high.learning),
-        "learning_p": float(2 * ndtr(-abs(middle.learning) / learning_sd)),
+        **_interval(posterior, "learning", nodes.learning, level),
+        "learning_p": _p_of_none(posterior, nodes.learning),
+        "exponents_p": _exponents_p(posterior, rows),
+        "criterion_drift": float(posterior.moments(drift)[0]),
+        "criterion_drift_p": _p_of_none(posterior, drift),
+        "repetition": float(posterior.moments(repetition)[0]),
+        "repetition_p": _p_of_none(posterior, repetition),
         **checked.summary,
     }
+
+
+def _interval(
+    posterior: Posterior,
+    name: str,
+    values: Floats,
+    level: float,
+    readable: Callable[[Floats], Floats] = np.asarray,
+) -> dict[str, float]:
+    """Return mean and interval of a number at the nodes, (S,), on the scale that people read."""
+    mean, sd = posterior.moments(values)
+    reach = ndtri((1 + level) / 2) * sd
+    ends = {name: mean, f"{name}_low": mean - reach, f"{name}_high": mean + reach}
+    return {key: float(readable(value)) for key, value in ends.items()}
+
+
+def _p_of_none(posterior: Posterior, values: Floats) -> float:
+    """Return the p value of 0 for a number given at the nodes, (S,)."""
+    mean, sd = posterior.moments(values)
+    return float(2 * ndtr(-abs(mean) / sd))
+
+
+def _exponents_p(posterior: Posterior, rows: pd.DataFrame) -> float:
+    """Return the p value of equal exponents of the two distortions of each pair.
+
+    Groups are in the order of pair and distortion.
+    """
+    pairs = rows[["pair", "distortion"]].drop_duplicates().sort_values(["pair", "distortion"])
+    both = np.flatnonzero(pairs["pair"].duplicated())
+    if not both.size:
+        return 1.0
+    apart = posterior.nodes.log_exponents[:, both] - posterior.nodes.log_exponents[:, both - 1]
+    mean = posterior.weight @ apart
+    off = apart - mean
+    covariance = (off * posterior.weight[:, None]).T @ off
+    return float(chdtrc(both.size, mean @ np.linalg.solve(covariance, mean)))

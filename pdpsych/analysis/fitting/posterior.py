@@ -2,121 +2,231 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, fields
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pdpsych.analysis.fitting.shared import OF_TRIALS, Shared
+from pdpsych.analysis.fitting import places
+from pdpsych.analysis.fitting.likelihood import log_likelihood
+from pdpsych.analysis.fitting.observations import Observations
+from pdpsych.analysis.fitting.shared import Shared
 from pdpsych.analysis.names import Floats
+from pdpsych.common.packing import packed, unpacked
 from pdpsych.common.results import Result
 
-# Of trials that say nothing: a standard deviation of a million nats.
-_LEAST_PRECISION = 1e-12
+# Elements of one temporary array: small enough to stay in the processor's cache.
+_BLOCK = 1 << 14
+# Parts of the trials that are −1, 0 or 1.
+_SIGNS = ("sign", "position", "previous")
+
+
+@dataclass(frozen=True, eq=False)
+class Conditionals:
+    """Log thresholds given each of some values of what they share; then conditions are independent.
+
+    Attributes
+    ----------
+    observations
+        The trials.
+    places
+        Values of log τ at which densities are known, (C, K).
+    nodes
+        Values of φ, (S, F), see :class:`pdpsych.analysis.fitting.shared.Shared`.
+    """
+
+    observations: Observations
+    places: Floats
+    nodes: Shared
+
+    @cached_property
+    def log_likelihoods(self) -> Floats:
+        """Log likelihood of each condition at each value of φ and of log τ, (S, C, K)."""
+        found = np.empty((len(self.nodes), *self.places.shape))
+        for some in self._together(self.observations.sign.size):
+            found[some] = log_likelihood(self.observations, self.places, self.nodes[some])
+        return found
+
+    @cached_property
+    def widths(self) -> Floats:
+        """Weights of the places in integrals over log τ, (C, K)."""
+        return places.weights(self.places)
+
+    @cached_property
+    def log_evidence(self) -> Floats:
+        """Log likelihood of each condition at each value of φ, log τ integrated out, (S, C)."""
+        found = np.empty(self.log_likelihoods.shape[:2])
+        for some in self._together(len(self.places)):
+            joint = self._joint(some, with_prior=True)
+            top = joint.max(axis=-1)
+            mass = np.sum(self.widths * np.exp(joint - top[..., None]), axis=-1)
+            found[some] = np.log(mass) + top
+        return found
+
+    def densities(self, *, with_prior: bool) -> Iterator[Floats]:
+        """Yield the density of log τ at its places given each value of φ, (C, K)."""
+        for some in self._together(len(self.places)):
+            joint = self._joint(some, with_prior)
+            density = np.exp(joint - joint.max(axis=-1, keepdims=True))
+            yield from density / np.sum(self.widths * density, axis=-1, keepdims=True)
+
+    def _joint(self, some: slice, with_prior: bool) -> Floats:
+        """Return the log likelihood at some values of φ with the log prior density of log τ."""
+        if not with_prior:
+            return self.log_likelihoods[some]
+        before = self.nodes[some].log_prior_of(self.places, self.observations.group)
+        return np.asarray(self.log_likelihoods[some] + before)
+
+    def _together(self, rows: int) -> Iterator[slice]:
+        """Yield slices of the nodes for arrays of so many rows: few enough for the cache."""
+        size = max(_BLOCK // (rows * self.places.shape[1]), 1)
+        for start in range(0, len(self.nodes), size):
+            yield slice(start, start + size)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Posterior(Result):
-    """Gaussian approximation of the posterior of one participant.
-
-    log τ = mean + loadings·(φ − shared) + sd·ε: conditions are independent given φ, F numbers, see
-    :class:`pdpsych.analysis.fitting.shared.Shared`.
+    """The posterior of one participant, a mixture over values of what conditions share.
 
     Attributes
     ----------
-    mean, sd
-        Mean and standard deviation of log τ given φ, at the maximum in φ, (C,).
-    loadings
-        Derivative of ``mean`` with respect to φ, (C, F).
-    group
-        Number of the mean, among those of φ, that each condition's prior is around, (C,).
-    shared, covariance
-        φ at its maximum, and its covariance, (F, F).
+    given
+        Log thresholds given each value of φ.
+    weight
+        Probabilities of these values, (S,).
     converged
-        Whether the maximum was found to tolerance.
+        Whether the most probable φ, around which they are, was found to tolerance.
     """
 
-    mean: Floats
-    sd: Floats
-    loadings: Floats
-    group: NDArray[np.intp]
-    shared: Shared
-    covariance: Floats
+    given: Conditionals
+    weight: Floats
     converged: bool
 
     def describe(self) -> str:
         """Say how well thresholds are known, and what they share."""
         found = "" if self.converged else ", whose maximum was not found"
         return (
-            f"{self.mean.size} thresholds with sds of log τ of {self.total_sd().min():.2f} to "
-            f"{self.total_sd().max():.2f}; exponent {self.shared.exponent:.2f}, lapse "
+            f"{self.mean.size} thresholds with sds of log τ of {self.sd.min():.2f} to "
+            f"{self.sd.max():.2f}; exponent {self.shared.exponent:.2f}, lapse "
             f"{self.shared.lapse:.3f}, learning {self.shared.learning:+.2f}, spread "
             f"{self.shared.spread:.2f}{found}"
         )
 
     def _line(self) -> str:
-        return f"{self.mean.size} thresholds, exponent {self.shared.exponent:.2f}"
+        return f"{len(self.places)} thresholds, exponent {self.shared.exponent:.2f}"
 
-    def total_sd(self) -> Floats:
-        """Return the standard deviation of each log τ, (C,)."""
-        shared = np.einsum("ca,ab,cb->c", self.loadings, self.covariance, self.loadings)
-        return np.sqrt(self.sd**2 + shared)
+    @property
+    def observations(self) -> Observations:
+        """The trials."""
+        return self.given.observations
 
-    def trial_sd(self) -> Floats:
-        """Return the standard deviation of each log τ by its trials alone, prior taken off, (C,).
+    @property
+    def places(self) -> Floats:
+        """Values of log τ at which densities are known, (C, K)."""
+        return self.given.places
 
-        Huge where the trials say nothing.
+    @property
+    def nodes(self) -> Shared:
+        """Values of what conditions share, (S, F)."""
+        return self.given.nodes
+
+    @cached_property
+    def shared(self) -> Shared:
+        """Mean of φ."""
+        return Shared(self.weight @ self.nodes.values)
+
+    def moments(self, values: Floats) -> tuple[Floats, Floats]:
+        """Return mean and standard deviation of some function of φ, given at the nodes (S, …)."""
+        mean = np.tensordot(self.weight, values, 1)
+        return mean, np.sqrt(np.tensordot(self.weight, (values - mean) ** 2, 1))
+
+    @cached_property
+    def density(self) -> Floats:
+        """Posterior density of log τ at its places, (C, K)."""
+        each = zip(self.weight, self.given.densities(with_prior=True), strict=True)
+        return np.asarray(sum(weight * density for weight, density in each))
+
+    @cached_property
+    def log_likelihood(self) -> Floats:
+        """Log likelihood of log τ at its places, φ integrated out, (C, K).
+
+        That of the trials of its condition, where φ is as the trials of all others say.
         """
-        return np.asarray(self._trial_precision() ** -0.5)
+        found = np.full(self.places.shape, -np.inf)
+        log_weight = np.log(np.maximum(self.weight, np.finfo(float).tiny))[:, None]
+        each = zip(self.given.log_likelihoods, log_weight - self.given.log_evidence, strict=True)
+        for table, rest in each:
+            np.logaddexp(found, table + rest[:, None], out=found)
+        return found
 
-    def shared_sd(self) -> Shared:
-        """Return the standard deviation of each number of φ, on its scale."""
-        return Shared(np.sqrt(np.diag(self.covariance)))
+    @cached_property
+    def mean(self) -> Floats:
+        """Mean of log τ, (C,)."""
+        return np.sum(self.given.widths * self.density * self.places, axis=1)
 
-    def interval(self, z: float) -> tuple[Shared, Shared, Shared]:
-        """Return φ at its maximum, and ``z`` standard deviations below and above."""
-        reach = z * self.shared_sd().values
-        return self.shared, self.shared.moved(-reach), self.shared.moved(reach)
+    @cached_property
+    def sd(self) -> Floats:
+        """Standard deviation of log τ, (C,)."""
+        squared = (self.places - self.mean[:, None]) ** 2
+        return np.sqrt(np.sum(self.given.widths * self.density * squared, axis=1))
+
+    def quantile(self, share: float) -> Floats:
+        """Return the value that log τ is below with this probability, (C,)."""
+        shares = np.full((1, len(self.places)), share)
+        return np.asarray(places.quantiles(self.places, self.density, shares)[0])
 
     def draws(self, number: int, rng: np.random.Generator) -> tuple[Floats, Shared]:
         """Return samples of log τ, (number, C), and of φ."""
-        root = np.linalg.cholesky(self.covariance)
-        moved = rng.standard_normal((number, root.shape[0])) @ root.T
-        own = rng.standard_normal((number, self.mean.size)) * self.sd
-        return self.mean + moved @ self.loadings.T + own, self.shared.moved(moved)
+        log_threshold, chosen = self._draw(number, rng, with_prior=True)
+        return log_threshold, self.nodes[chosen]
 
     def draws_by_trials(self, number: int, rng: np.random.Generator) -> Floats:
         """Return samples of log τ by the trials alone, the prior taken off, (number, C).
 
         The prior draws each condition towards the mean of its group, in the same direction in
         every participant: a mean over participants would keep that error and lose the noise that
-        justifies it.
+        justifies it. All values between the outermost places, some nats beyond the amplitudes
+        shown, are equally probable before the trials.
         """
-        precision = self._trial_precision()
-        # mean/sd² = precision · (what the trials say) + (prior mean)/σ²
-        gain = 1 / (self.sd**2 * precision)
-        mean = gain * self.mean + (1 - gain) * self.shared.means[self.group]
-        root = np.linalg.cholesky(self.covariance)
-        moved = (rng.standard_normal((number, root.shape[0])) @ root.T)[:, OF_TRIALS]
-        own = rng.standard_normal((number, self.mean.size)) * precision**-0.5
-        return np.asarray(mean + gain * (moved @ self.loadings[:, OF_TRIALS].T) + own)
+        return self._draw(number, rng, with_prior=False)[0]
 
-    def _trial_precision(self) -> Floats:
-        precision = 1 / self.sd**2 - np.exp(-2 * self.shared.log_spread)
-        return np.asarray(np.maximum(precision, _LEAST_PRECISION))
+    def _draw(
+        self, number: int, rng: np.random.Generator, *, with_prior: bool
+    ) -> tuple[Floats, NDArray[np.intp]]:
+        """Return samples of log τ, and the numbers of the nodes that they are given."""
+        chosen = rng.choice(self.weight.size, number, p=self.weight)
+        drawn = rng.random((number, len(self.places)))
+        for node, density in enumerate(self.given.densities(with_prior=with_prior)):
+            mine = chosen == node
+            if mine.any():
+                drawn[mine] = places.quantiles(self.places, density, drawn[mine])
+        return drawn, chosen
 
     def to_plain(self) -> dict[str, Any]:
-        """Return the posterior as plain lists, for JSON."""
-        values = {field.name: getattr(self, field.name) for field in fields(self)}
-        values["shared"] = self.shared.values
-        return {k: v.tolist() if isinstance(v, np.ndarray) else v for k, v in values.items()}
+        """Return the posterior for JSON, its arrays as text."""
+        names = [field.name for field in fields(Observations) if field.name != "power"]
+        trials = {name: getattr(self.observations, name) for name in names}
+        trials |= {name: trials[name].astype(np.int8) for name in _SIGNS}
+        return {
+            "trials": {name: packed(array) for name, array in trials.items()},
+            "power": self.observations.power,
+            "places": packed(self.places),
+            "nodes": packed(self.nodes.values),
+            "weight": packed(self.weight),
+            "converged": self.converged,
+        }
 
     @classmethod
     def from_plain(cls, plain: dict[str, Any]) -> Posterior:
         """Return the posterior of :meth:`to_plain`."""
-        arrays: dict[str, Any] = {
-            name: np.array(value) for name, value in plain.items() if name != "converged"
-        }
-        arrays["shared"] = Shared(arrays["shared"])
-        return cls(**arrays, converged=plain["converged"])
+        trials = {name: unpacked(value) for name, value in plain["trials"].items()}
+        trials |= {name: trials[name].astype(np.float64) for name in _SIGNS}
+        given = Conditionals(
+            Observations(**trials, power=plain["power"]),
+            unpacked(plain["places"]),
+            Shared(unpacked(plain["nodes"])),
+        )
+        return cls(given, unpacked(plain["weight"]), plain["converged"])

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from pdpsych.analysis.fitting.fit import Fit
-from pdpsych.analysis.fitting.likelihood import progress_of
+from pdpsych.analysis.fitting.observations import progress_of
 from pdpsych.analysis.names import Floats
 from pdpsych.analysis.prediction.efficiency_tables import Answers
 from pdpsych.analysis.prediction.predictive import log_probabilities

@@ -21,7 +21,7 @@ def people_predicted(kind: str, fit: Fit, seen: Seen) -> pd.DataFrame:
     A row of the table ``predictive_ceiling``; none where there are too few people or images.
     """
     measured = fit.thresholds.assign(
-        log_threshold=fit.thresholds["log_threshold"].where(fit.thresholds["measured"])
+        log_threshold=fit.thresholds["log_threshold"].where(fit.thresholds["bound"] == "exact")
     )
     wide = measured.pivot(index=CONDITION[1:], columns="participant", values="log_threshold")
     own = wide.to_numpy(dtype=float)

@@ -106,7 +106,7 @@ def _by_participant(fit: Fit, responses: Responses, model: str) -> dict[str, _Pr
         own = fit.thresholds.iloc[rows]
         keys: list[_Key] = list(zip(own["image"], own["pair"], own["distortion"], strict=True))
         seen = [n for n, key in enumerate(keys) if key in curves]
-        log_threshold = np.where(own["measured"], estimate[rows], np.nan)[seen]
+        log_threshold = np.where(own["bound"] == "exact", estimate[rows], np.nan)[seen]
         predicted = predict_thresholds([curves[keys[n]] for n in seen], log_threshold)
         place = {keys[n]: number for number, n in enumerate(seen)}
         found[participant] = _Predicted(predicted, place)

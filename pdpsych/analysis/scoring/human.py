@@ -45,7 +45,7 @@ def human_ratios(fit: Fit, pairs: pd.DataFrame) -> HumanRatios:
         If nobody has measured both distortions of a pair.
     """
     participants = list(fit.posteriors)
-    measured_rows = fit.thresholds[fit.thresholds["measured"]][CONDITION]
+    measured_rows = fit.thresholds[fit.thresholds["bound"] == "exact"][CONDITION]
     index = {tuple(condition): row for row, *condition in measured_rows.itertuples(name=None)}
     drawn = fit.samples_by_trials
     samples = np.full((len(drawn), len(participants), len(pairs)), np.nan)

@@ -47,7 +47,9 @@ def test_the_map_holds_all_thresholds_in_rms_contrast(fitted):
 
 def test_what_trials_do_not_determine_is_crossed_out(fitted):
     row = fitted.thresholds.index[14]
-    table = fitted.thresholds.assign(measured=fitted.thresholds.index != row)
+    table = fitted.thresholds.assign(
+        bound=np.where(fitted.thresholds.index == row, "at least", "exact")
+    )
     ax = plot_threshold_map(table, dict.fromkeys(table["image"].unique(), 256))
     crosses = next(line for line in ax.lines if line.get_marker() == "x")
     np.testing.assert_array_equal(crosses.get_xydata(), [[2, 1]])
@@ -55,7 +57,7 @@ def test_what_trials_do_not_determine_is_crossed_out(fitted):
 
 def test_what_trials_do_not_determine_does_not_set_the_scale(fitted):
     table = fitted.thresholds.copy()
-    table.loc[3, ["threshold", "measured"]] = [1e6, False]
+    table.loc[3, ["threshold", "bound"]] = [1e6, "at least"]
     ax = plot_threshold_map(table, dict.fromkeys(table["image"].unique(), 256))
-    most = table["threshold"][table["measured"].astype(bool)].max() / 16
+    most = table["threshold"][table["bound"] == "exact"].max() / 16
     assert ax.images[0].norm.vmax == pytest.approx(most)

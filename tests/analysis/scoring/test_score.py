@@ -142,8 +142,8 @@ def test_conclusion_is_about_principal_distortions(make_fit):
 def test_ratios_the_trials_do_not_determine_are_left_out_and_counted(make_fit):
     fitted = make_fit(estimates())
     fitted.thresholds.loc[
-        (fitted.thresholds["image"] == "i1") & (fitted.thresholds["distortion"] == 2), "measured"
-    ] = False
+        (fitted.thresholds["image"] == "i1") & (fitted.thresholds["distortion"] == 2), "bound"
+    ] = "at least"
     scored = score_ratios(fitted, model_ratios())
     assert set(scored.scores["image"]) == {"i0", "i2", "i3"}
     assert "Left out: 2 of 8 human ratios" in scored.conclusion

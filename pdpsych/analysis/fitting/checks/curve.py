@@ -7,11 +7,16 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import chdtrc, erf
+from scipy.special import chdtrc, ndtr
 
-from pdpsych.analysis.fitting.likelihood import Observations, expected_correct, signal
+from pdpsych.analysis.fitting.likelihood import (
+    criteria,
+    criterion,
+    expected_correct,
+    signal,
+)
 from pdpsych.analysis.fitting.posterior import Posterior
-from pdpsych.analysis.fitting.shared import OF_TRIALS, log_prior
+from pdpsych.analysis.fitting.shared import log_prior, of_trials
 from pdpsych.analysis.names import Floats
 
 # Log thresholds around the mean of the group, nats.
@@ -22,41 +27,43 @@ _LEAST_SPREAD = 0.5
 _LEAST_SHARE = 0.05
 
 
-def predicted_signal(observations: Observations, posterior: Posterior) -> Floats:
+def predicted_signal(posterior: Posterior) -> Floats:
     """Return d′ of each trial by the trials before it in its condition, (N,); at most e⁴.
 
     Trials can be sorted by it without looking at their answers. By the d′ of the fit they cannot:
     a threshold that came out low by chance has answers that are too good for it, and adaptive
     placement then stays near it.
     """
-    shared = posterior.shared
+    observations, shared = posterior.observations, posterior.shared
     centre = shared.means[observations.group][:, None]
     log_weight = np.tile(
         -((_GRID / np.maximum(shared.spread, _LEAST_SPREAD)) ** 2) / 2, (len(centre), 1)
     )
     amplitude = observations.log_amplitude - shared.learning * observations.progress
     amplitude -= centre[observations.condition, 0]
-    certain, exponent = 1 / (1 + np.exp(shared.guess_logit)), shared.exponent
-    predicted = np.empty(observations.sign.size)
+    exponents = shared.exponents[observations.group]
+    sign, pull = observations.sign, criterion(observations, shared)
+    predicted = np.empty(sign.size)
     for number in range(int(observations.counts.max())):
         going = np.flatnonzero(observations.counts > number)
         trial = observations.starts[going] + number
         weight = np.exp(log_weight[going] - log_weight[going].max(axis=1, keepdims=True))
         threshold = weight @ _GRID / weight.sum(axis=1)
-        predicted[trial] = exponent * (amplitude[trial] - threshold)
-        reach = np.minimum(exponent * (amplitude[trial, None] - _GRID), 4.0)
-        right = certain * erf(np.exp(reach) / 2)
-        log_weight[going] += np.log1p(observations.sign[trial, None] * right)
+        predicted[trial] = exponents[going] * (amplitude[trial] - threshold)
+        reach = np.minimum(exponents[going, None] * (amplitude[trial, None] - _GRID), 4.0)
+        towards = np.exp(reach) / np.sqrt(2) + pull[trial, None]
+        chosen = ndtr(sign[trial, None] * towards)
+        log_weight[going] += np.log(shared.lapse + (1 - shared.guess) * chosen)
     return np.asarray(np.exp(np.minimum(predicted, 4.0)))
 
 
-def curve_p(observations: Observations, posterior: Posterior, level: NDArray[np.intp]) -> float:
+def curve_p(posterior: Posterior, level: NDArray[np.intp]) -> float:
     """Return the p value of the counts of correct answers at each level of the signal.
 
     χ² = rᵀV⁺r of the counts less their expectation, whose covariance V = D − B H⁻¹ Bᵀ allows for
     all that was fitted to the same answers (Rao & Robson 1974): D is their binomial variance, B
-    their derivative in thresholds, exponent, lapse and learning, H the information on these with
-    their prior.
+    their derivative in thresholds, exponents, lapse, learning and criteria, H the information on
+    these with their prior.
 
     Parameters
     ----------
@@ -64,24 +71,24 @@ def curve_p(observations: Observations, posterior: Posterior, level: NDArray[np.
         Number of the level of each trial, (N,), which must not depend on its answer, see
         :func:`predicted_signal`.
     """
+    observations = posterior.observations
     chance = expected_correct(observations, posterior.mean, posterior.shared)
     variance = chance * (1 - chance)
     count = np.bincount(level, variance)
     member = (level[:, None] == np.flatnonzero(count > 1)).astype(float)
     residual = member.T @ ((observations.sign + 1) / 2 - chance)
     scale = np.sqrt(member.T @ variance)
-    covariance = _covariance(observations, posterior, member, variance) / np.outer(scale, scale)
+    covariance = _covariance(posterior, member, variance) / np.outer(scale, scale)
     share, axes = np.linalg.eigh(covariance)
     told = share > _LEAST_SHARE
     squared = (axes.T @ (residual / scale))[told] ** 2 / share[told]
     return float(chdtrc(told.sum(), squared.sum())) if told.any() else 1.0
 
 
-def _covariance(
-    observations: Observations, posterior: Posterior, member: Floats, variance: Floats
-) -> Floats:
+def _covariance(posterior: Posterior, member: Floats, variance: Floats) -> Floats:
     """Return V of the counts of L levels, (L, L), given the levels' members (N, L)."""
-    own, shared = _derivatives(observations, posterior)
+    observations = posterior.observations
+    own, shared = _derivatives(posterior)
     starts, weight = observations.starts, 1 / variance
     by_own = np.add.reduceat(own[:, None] * member, starts)
     by_shared = shared.T @ member
@@ -89,7 +96,8 @@ def _covariance(
     information += np.exp(-2 * posterior.shared.log_spread)
     cross = np.add.reduceat((own * weight)[:, None] * shared, starts) / information[:, None]
     # The prior's own information does not depend on where it is centred.
-    before = -log_prior(posterior.shared, 0.0).hessian[OF_TRIALS, OF_TRIALS]
+    place = of_trials(observations.groups)
+    before = -log_prior(posterior.shared, 0.0).hessian[np.ix_(place, place)]
     rest = shared.T @ (shared * weight[:, None]) + before
     rest -= cross.T @ (cross * information[:, None])
     left = by_shared - cross.T @ by_own
@@ -97,13 +105,19 @@ def _covariance(
     return np.asarray(np.diag(member.T @ variance) - used)
 
 
-def _derivatives(observations: Observations, posterior: Posterior) -> tuple[Floats, Floats]:
-    """Return those of P(correct) in the trial's log τ, (N,), and in log b, logit 2λ and s."""
-    guess = posterior.shared.guess
-    ratio = signal(observations, posterior.mean, posterior.shared)
-    growth = ratio * np.exp(-(ratio**2) / 4) * (1 - guess) / np.sqrt(4 * np.pi)
-    own = -posterior.shared.exponent * growth
+def _derivatives(posterior: Posterior) -> tuple[Floats, Floats]:
+    """Return those of P(correct) in the trial's log τ, (N,), and in what P depends on of φ."""
+    observations, shared = posterior.observations, posterior.shared
+    ratio = signal(observations, posterior.mean, shared)
+    towards = ratio / np.sqrt(2) + criterion(observations, shared)
+    slope = np.exp(-(towards**2) / 2) * (1 - shared.guess) / np.sqrt(2 * np.pi)
+    growth = slope * ratio / np.sqrt(2)
+    group = observations.group[observations.condition]
+    own = -shared.exponents[group] * growth
     # Where nothing was shown d′ is 0, and 0 · log 0 = 0.
     exponent = growth * np.log(np.maximum(ratio, np.finfo(float).tiny))
-    lapse = -guess * (1 - guess) * erf(ratio / 2) / 2
-    return own, np.stack([exponent, lapse, own * observations.progress], axis=1)
+    member = observations.membership[observations.condition]
+    lapse = shared.guess * (1 - shared.guess) * (0.5 - ndtr(towards))
+    by_criteria = slope[:, None] * criteria(observations)
+    common = np.stack([lapse, own * observations.progress], axis=1)
+    return own, np.concatenate([common, by_criteria, exponent[:, None] * member], axis=1)

@@ -9,10 +9,11 @@ import pandas as pd
 from scipy.special import ndtr, ndtri
 
 from pdpsych.analysis.fitting.binomial import wilson
+from pdpsych.analysis.fitting.checks.asymmetry import asymmetry
+from pdpsych.analysis.fitting.checks.curve import curve_p, predicted_signal
+from pdpsych.analysis.fitting.checks.discrepancy import discrepancy, p_value
 from pdpsych.analysis.fitting.columns import EDGES
-from pdpsych.analysis.fitting.curve import curve_p, predicted_signal
-from pdpsych.analysis.fitting.discrepancy import discrepancy, p_value
-from pdpsych.analysis.fitting.likelihood import Observations, expected_correct
+from pdpsych.analysis.fitting.likelihood import expected_correct
 from pdpsych.analysis.fitting.posterior import Posterior
 from pdpsych.analysis.names import CONDITION, Floats
 
@@ -38,7 +39,8 @@ class Goodness:
         For the table of participants: ``curve_p``, the p value of the bins; ``first_share`` of
         answers for the first position if both were equally often right, with interval and
         ``first_p``; ``overdispersion``, the variance of counts in blocks of 50 trials over that
-        of independent answers, and ``overdispersion_p``.
+        of independent answers, and ``overdispersion_p``; ``asymmetry`` of the two signs of
+        distortions and ``asymmetry_p``.
     """
 
     conditions: pd.DataFrame
@@ -48,7 +50,6 @@ class Goodness:
 
 def goodness(
     rows: pd.DataFrame,
-    observations: Observations,
     posterior: Posterior,
     level: float,
     rng: np.random.Generator,
@@ -59,21 +60,22 @@ def goodness(
     ----------
     rows
         The trials, sorted by condition as the observations are: participant, image, pair,
-        distortion, order, response, correct.
+        distortion, order, response, correct, sign.
     level
         Probability of the intervals.
     """
     place = rows["order"].rank(method="first").to_numpy(int) - 1
-    found = discrepancy(observations, posterior, place // _BLOCK, rng)
+    found = discrepancy(posterior, place // _BLOCK, rng)
     z = float(ndtri((1 + level) / 2))
-    expected = expected_correct(observations, posterior.mean, posterior.shared)
-    size = predicted_signal(observations, posterior)
+    expected = expected_correct(posterior.observations, posterior.mean, posterior.shared)
+    size = predicted_signal(posterior)
     bins = np.searchsorted(EDGES, size, side="right")
     summary = {
-        "curve_p": curve_p(observations, posterior, bins),
+        "curve_p": curve_p(posterior, bins),
         **_first_share(rows, z),
         "overdispersion": float(np.divide(*found.blocks.mean(axis=0))),
         "overdispersion_p": p_value(found.blocks),
+        **asymmetry(posterior, rows["sign"].to_numpy(float)),
     }
     data = rows.assign(expected=expected, signal=size, bin=bins)
     return Goodness(_deviances(data, found.conditions), _bins(data, level), summary)

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 from pdpsych.analysis.fitting.binomial import deviance
 from pdpsych.analysis.fitting.columns import EDGES
-from pdpsych.analysis.fitting.likelihood import Observations, expected_correct, signal
+from pdpsych.analysis.fitting.likelihood import expected_correct, signal
+from pdpsych.analysis.fitting.observations import Observations
 from pdpsych.analysis.fitting.posterior import Posterior
 from pdpsych.analysis.fitting.shared import Shared
 from pdpsych.analysis.names import Floats
@@ -41,12 +42,12 @@ class Discrepancy:
 
 
 def discrepancy(
-    observations: Observations,
     posterior: Posterior,
     block: NDArray[np.intp],
     rng: np.random.Generator,
 ) -> Discrepancy:
     """Draw posterior samples and compare answers with each; ``block`` numbers trials, (N,)."""
+    observations = posterior.observations
     given = (observations.sign + 1) / 2
     conditions, blocks = [], []
     for log_threshold, shared in zip(*posterior.draws(SAMPLES, rng), strict=True):
