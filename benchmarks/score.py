@@ -50,7 +50,8 @@ def made_fit(
         for k in range(images)
         for n in (1, 2)
     ]
-    table = pd.DataFrame(conditions, columns=CONDITION).assign(measured=True)
+    ends = {"trials_low": 1e-6, "trials_high": 1e6}
+    table = pd.DataFrame(conditions, columns=CONDITION).assign(bound="exact", **ends)
     mean = np.outer(truth, (-0.5, 0.5)).ravel()
     posteriors = {}
     for p in range(participants):

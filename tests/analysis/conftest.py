@@ -51,13 +51,17 @@ def make_fit() -> Callable[..., Fit]:
     def make(
         estimates: dict[tuple[str, str, str, int], tuple[float, float]], samples: int = 4000
     ) -> Fit:
-        table = pd.DataFrame(list(estimates), columns=CONDITION).assign(measured=True)
+        table = pd.DataFrame(list(estimates), columns=CONDITION).assign(
+            measured=True, bound="exact"
+        )
         # A prior so wide that it says nothing.
         shared = Shared.of(spread=np.exp(20.0), means=[0.0])
         posteriors = {}
         for name, rows in table.groupby("participant", sort=False):
             values = np.array(list(estimates.values()))[rows.index]
             flat, group = np.zeros((len(rows), 5)), np.zeros(len(rows), int)
+            table.loc[rows.index, "trials_low"] = np.exp(values[:, 0] - 1.96 * values[:, 1])
+            table.loc[rows.index, "trials_high"] = np.exp(values[:, 0] + 1.96 * values[:, 1])
             posteriors[str(name)] = Posterior(
                 values[:, 0], values[:, 1], flat, group, shared, np.eye(5), True
             )

@@ -45,7 +45,6 @@ def ranking(found: Findings) -> str:
                 "difference to the closest [nat]": with_interval(
                     rows, "difference", "difference_low", "difference_high"
                 ).where(rows["rank"] > 1, "–"),
-                "probability to be the closest": rows["probability_closest"].map("{:.2f}".format),
                 "to single participants [nat]": rows["individual"].map("{:.2f}".format),
             }
         )

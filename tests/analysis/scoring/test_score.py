@@ -45,9 +45,12 @@ def test_the_model_that_is_right_ranks_first_at_its_expected_score(make_fit):
     assert all(s.ranking["rank"].tolist() == [1, 2, 3] for s in scored)
     best = pd.DataFrame([s.ranking.iloc[0] for s in scored])
     # sd of the mean of two differences of thresholds: 0.1; mean absolute deviation √(2/π) of it.
-    assert best["expected_perfect"].mean() == pytest.approx(0.1 * np.sqrt(2 / np.pi), rel=0.1)
-    assert best["score"].mean() == pytest.approx(best["expected_perfect"].mean(), rel=0.2)
-    assert (best["probability_closest"] > 0.95).all()
+    # Two people might lie further apart than these, which makes it up to a quarter more.
+    expected = 0.1 * np.sqrt(2 / np.pi)
+    assert expected < best["expected_perfect"].mean() < 1.25 * expected
+    assert best["raw_score"].mean() == pytest.approx(expected, rel=0.2)
+    assert best["score"].mean() < 0.8 * expected
+    assert (best["low"] == 0).mean() > 0.9
 
 
 def test_interval_of_a_difference_covers_the_truth(make_fit):
@@ -85,7 +88,7 @@ def test_scale_of_sensitivities_does_not_matter(make_fit, scale, people):
     moved = {key: (mean + scale, sd) for key, (mean, sd) in given_.items()}
     one = score_ratios(make_fit(given_, 300), model_ratios())
     other = score_ratios(make_fit(moved, 300), model_ratios())
-    for column in ("score", "low", "high", "probability_closest"):
+    for column in ("score", "low", "high"):
         np.testing.assert_allclose(other.ranking[column], one.ranking[column], atol=1e-9)
 
 
