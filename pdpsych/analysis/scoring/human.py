@@ -86,7 +86,7 @@ def human_ratios(fit: Fit, pairs: pd.DataFrame) -> HumanRatios:
     high = np.where(exact, middle, np.where(shown, near_high[v] - near_low[u], np.nan))
     some = shown.any(axis=0)
     return HumanRatios(
-        pairs.loc[some].reset_index(drop=True),
+        pairs.iloc[np.flatnonzero(some)].reset_index(drop=True),
         participants,
         samples[:, :, some],
         low[:, some],

@@ -125,8 +125,8 @@ class ImageMeans:
 class MeanScores(ImageMeans):
     """Scores averaged over images, noise taken off; pairs of one image count as one.
 
-    ``by_image`` are scores as they are, less or more the same for all images of a model, so that
-    ``mean`` is without the noise of people's ratios.
+    ``by_image`` are scores as they are, less the same for all images of a model, so that ``mean``
+    is without the noise of people's ratios: the median of draws of the mean over these images.
 
     Attributes
     ----------
@@ -174,17 +174,21 @@ def mean_scores(distances: Distances, rng: np.random.Generator) -> MeanScores:
     ):
         errors = misfit.draw(np.where(exact, ratios - human.estimate, np.nan))
         by_image = np.where(exact, errors.pairs, score) @ average
-        found.append((by_image.mean(axis=0), *draw_mean(by_image, errors.another)))
-    by_image, draws, medians = (np.stack(values) for values in zip(*found, strict=True))
+        found.append((np.median(by_image.mean(axis=1)), *draw_mean(by_image, errors.another)))
+    means, draws, medians = (np.stack(values) for values in zip(*found, strict=True))
+    scores = distances.score @ average
+    raw = scores.mean(axis=1)
+    # Noise makes scores larger, whatever a prior says where it is all there is.
+    scores += np.minimum(means - raw, 0.0)[:, None]
     error = draws.T - draws.mean(axis=1)
     sources = ErrorSource(error, Stretch(0)), ErrorSource(np.zeros_like(error), Stretch(0))
     return MeanScores(
-        by_image,
+        scores,
         sources,
         (sources[0].draws, sources[1].draws),
         draws=draws.T,
         medians=medians.T,
-        raw=(distances.score @ average).mean(axis=1),
+        raw=raw,
         perfect=(np.abs(off) @ average).mean(axis=1),
         bounds=(~distances.exact).sum(axis=1),
     )
@@ -262,4 +266,5 @@ def median_interval(means: MeanScores, level: float) -> tuple[Floats, Floats]:
 def _interval(means: MeanScores, draws: Floats, level: float) -> tuple[Floats, Floats]:
     low, high = interval(draws, level)
     right = means.raw <= np.quantile(means.perfect, (1 + level) / 2)
+    low, high = np.minimum(low, means.mean), np.maximum(high, means.mean)
     return np.where(right, 0.0, low), np.where(means.bounds > 0, np.nan, high)
