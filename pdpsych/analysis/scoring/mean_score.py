@@ -16,6 +16,8 @@ from pdpsych.analysis.scoring.pooling import Pooled, Stretch
 # Weights of I images have a gamma distribution of shape 1 − this/I: their mean then has the
 # variance of Student's with I − 1 degrees of freedom, about.
 _LOST, _LEAST_SHAPE = 4.0, 0.25
+# How much more than a raw score its correction moves, at most.
+_MOST_STEEP = 4.0
 
 
 @dataclass(frozen=True)
@@ -125,8 +127,9 @@ class ImageMeans:
 class MeanScores(ImageMeans):
     """Scores averaged over images, noise taken off; pairs of one image count as one.
 
-    ``by_image`` are scores as they are, less the same for all images of a model, so that ``mean``
-    is without the noise of people's ratios: the median of draws of the mean over these images.
+    ``mean`` is without the noise of people's ratios: the median of draws of the mean over these
+    images. ``by_image`` are scores as they are, moved and stretched so that they have that mean,
+    and their variance over images is that of its error (delta method).
 
     Attributes
     ----------
@@ -179,19 +182,51 @@ def mean_scores(distances: Distances, rng: np.random.Generator) -> MeanScores:
     scores = distances.score @ average
     raw = scores.mean(axis=1)
     # Noise makes scores larger, whatever a prior says where it is all there is.
-    scores += np.minimum(means - raw, 0.0)[:, None]
-    error = draws.T - draws.mean(axis=1)
-    sources = ErrorSource(error, Stretch(0)), ErrorSource(np.zeros_like(error), Stretch(0))
+    corrected = np.minimum(means, raw)
+    # With s² off the mean square of normal errors, d corrected/d raw is their quotient.
+    steeper = np.minimum(raw / np.maximum(corrected, np.finfo(float).tiny), _MOST_STEEP)
+    by_image = corrected[:, None] + steeper[:, None] * (scores - raw[:, None])
+    sources = _sources(distances, by_image, steeper, rng)
     return MeanScores(
-        scores,
+        by_image,
         sources,
-        (sources[0].draws, sources[1].draws),
+        (sources[0].wide(sources[0].draws, rng), sources[1].wide(sources[1].draws, rng)),
         draws=draws.T,
         medians=medians.T,
         raw=raw,
         perfect=(np.abs(off) @ average).mean(axis=1),
         bounds=(~distances.exact).sum(axis=1),
     )
+
+
+def _sources(
+    distances: Distances, by_image: Floats, steeper: Floats, rng: np.random.Generator
+) -> tuple[ErrorSource, ErrorSource]:
+    """Return what images share of the error of mean scores, and what they do not.
+
+    The variance over images, with I − 1 degrees of freedom, holds all that is independent between
+    images, noise of their trials included. Added is what images have in common: the covariance
+    between images of the draws of whole participants, with P − 1 degrees of freedom; of one
+    participant, that of the trials (an exponent is shared by all conditions). A single image has
+    no variance over images: its errors are those of its trials and participants.
+    """
+    average, human = average_by_image(distances.images).T, distances.human
+    people = human.uncertainty
+    if by_image.shape[1] < 2:
+        own, others = (_moved(distances, d) @ average for d in (human.trials, human.participants))
+        of_people = ErrorSource(others[..., 0] * steeper, people)
+        return of_people, ErrorSource(own[..., 0] * steeper, Stretch(0))
+    shared = _moved(distances, human.spread if people.freedom else human.trials) @ average
+    shared *= steeper[:, None]
+    of_images = over_images(by_image, len(shared), rng)
+    return ErrorSource(common_error(shared, rng), people), of_images
+
+
+def _moved(distances: Distances, draws: Floats) -> Floats:
+    """Return draws of the error of scores, (samples, M, K), by those of people's ratios."""
+    human = distances.human
+    moved = distances.distance(*(end + draws[:, None] for end in (human.low, human.high)))
+    return np.asarray(moved - moved.mean(axis=0))
 
 
 def _noise(human: Pooled) -> Noise:
