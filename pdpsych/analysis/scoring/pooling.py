@@ -19,6 +19,8 @@ _PRIOR_SD = 0.5
 # Before the data people lie apart by about this, nats, as much as one deviation says: two who
 # agree by chance have not shown that everybody does.
 _TYPICAL_SD = 0.2
+# Degrees of freedom that all pairs lend to how far people lie apart on one.
+_TYPICAL_FREEDOM = 4
 # The prior is no narrower than this multiple of what is estimated.
 _LEAST_PRIOR = 2.0
 # Logarithms of factors by which a standard deviation may be larger than its estimate.
@@ -184,8 +186,13 @@ def _pool(
     # Where one participant alone has a pair, it does not show how far others are away.
     deviation[:, count == 1] = np.sqrt(between / share) if share > 0 else 0.0
     spread = rng.standard_normal((len(samples), number)) @ (weight * deviation)
-    more = np.sqrt(max(prior - between, 0.0) * (weight**2).sum(axis=0))
-    participants = np.sqrt(share) * spread + more * rng.standard_normal(spread.shape)
+    own = share * ((weight * deviation) ** 2).sum(axis=0)
+    typical = prior * (weight**2).sum(axis=0)
+    # What few people show on one pair is chance: it is drawn towards what they show on all.
+    target = ((number - 1) * own + _TYPICAL_FREEDOM * typical) / (number - 1 + _TYPICAL_FREEDOM)
+    kept = np.sqrt(share * np.minimum(1.0, target / np.maximum(own, _LEAST_VARIANCE)))
+    more = np.sqrt(np.maximum(target - own, 0.0))
+    participants = kept * spread + more * rng.standard_normal(spread.shape)
     least = max(_LEAST_PRIOR, _PRIOR_SD / apart) if apart > 0 else _LEAST_PRIOR
     uncertainty = Stretch(number - 1, least)
     stretch = uncertainty.draw(len(samples), rng)
