@@ -108,7 +108,7 @@ def mean_distance(model: float | str) -> float:
 def ratios(
     people: int, images: int, rng: np.random.Generator, samples: int
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return true log ratios, of all people and of those who took part, and samples of the latter."""
+    """Return true log ratios, of people and of those who took part, and samples of the latter."""
     truth = rng.normal(0, 1, images)
     own = np.tile(truth, (people, 1))
     if people > 1:
