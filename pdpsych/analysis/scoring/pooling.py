@@ -21,6 +21,8 @@ _PRIOR_SD = 0.5
 _TYPICAL_SD = 0.2
 # Degrees of freedom that all pairs lend to how far people lie apart on one.
 _TYPICAL_FREEDOM = 4
+# Of the draws of a mean, beyond the end that is its bound.
+_ONE_END = 0.025
 # The prior is no narrower than this multiple of what is estimated.
 _LEAST_PRIOR = 2.0
 # Logarithms of factors by which a standard deviation may be larger than its estimate.
@@ -130,7 +132,7 @@ def pool(
     common on all pairs does not average out over pairs.
 
     Bounds of single participants are censored values of the same normal distribution (Tobin
-    1958): see :mod:`pdpsych.analysis.inference.censoring`. The mean of a pair of which all have
+    1958): see :mod:`pdpsych.analysis.inference.censoring`. The mean of a pair of which most have
     bounds is one itself.
 
     Parameters
@@ -149,10 +151,22 @@ def pool(
     bounded = ends[0] != ends[1]
     samples, imputed = completed(samples, low, high, bounded, np.sqrt(prior), rng)
     pooled = _pool(samples, imputed, between, prior, rng)
+    # Where most are censored, one likelihood that falls off on both sides may do so by chance.
+    doubtful = 2 * imputed.sum(axis=0) > (~np.isnan(low)).sum(axis=0)
+    drawn = np.quantile(pooled.wide_samples, [_ONE_END, 1 - _ONE_END], axis=0)
+    above, below = (doubtful & (imputed & np.isfinite(e)).any(axis=0) for e in (low, high))
+    ends = (
+        np.where(doubtful, np.where(above & ~below, drawn[0], -np.inf), ends[0]),
+        np.where(doubtful, np.where(below & ~above, drawn[1], np.inf), ends[1]),
+    )
+    bounded |= doubtful
     finite = np.where(np.isfinite(ends[0]), ends[0], np.where(np.isfinite(ends[1]), ends[1], 0.0))
     estimate = np.where(bounded, finite, pooled.estimate)
     return replace(
         pooled,
+        trials=pooled.trials * ~bounded,
+        spread=pooled.spread * ~bounded,
+        participants=pooled.participants * ~bounded,
         estimate=estimate,
         low=np.where(bounded, ends[0], estimate),
         high=np.where(bounded, ends[1], estimate),
