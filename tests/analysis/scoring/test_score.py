@@ -208,7 +208,7 @@ def test_the_observer_who_sees_like_lgn_is_found(write_study):
     scored = score(write_study(trials=60))
     principal = scored.ranking.query("kind == 'principal'")
     assert principal["model"].tolist() == ["LGN", "LG", "LN"]
-    assert scored.conclusion.startswith("LGN is closest to the human")
+    assert scored.conclusion.startswith("LGN ")
 
 
 def test_signed_error_says_which_distortion_a_model_over_rates(make_fit):
