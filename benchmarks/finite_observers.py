@@ -108,7 +108,7 @@ def without_noise(known: World, model: str, rms: float) -> tuple[float, float]:
     own = [of[model] for of in known.responses.values()]
     k = efficiency_for(own, [rms * known.root] * len(own))
     people = np.log([true_threshold(response, k) for response in own])
-    predicted = predict_thresholds([SignalCurve(response) for response in own], people)
+    predicted = predict_thresholds([SignalCurve(response) for response in own], people, people)
     ratios = known.ratios[known.ratios["model"] == model]["log_ratio"].to_numpy()
     by_threshold, local = [], []
     for pair, ratio in enumerate(ratios):

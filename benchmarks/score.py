@@ -1,8 +1,9 @@
 """Speed, memory and calibration of scores.
 
-``python benchmarks/score.py`` times the score of a large study, measures its memory, and prints
-how often intervals cover the truth and how often two models that are equal are told apart, for
-simulated ratios of people.
+``python benchmarks/score.py`` times the score of a large study, measures its memory, and prints,
+for simulated ratios of people, how often intervals cover the truth: of mean scores of models from
+perfect to poor and of errors that are not normal, and of mean ratios of which some are bounds; and
+how often two models that are equally far are told apart by their scores.
 """
 
 from __future__ import annotations
@@ -16,28 +17,26 @@ import numpy as np
 import pandas as pd
 
 from pdpsych.analysis import Fit
+from pdpsych.analysis.fitting.binomial import wilson
 from pdpsych.analysis.fitting.observations import Observations
 from pdpsych.analysis.fitting.posterior import Conditionals, Posterior
 from pdpsych.analysis.fitting.shared import Shared
 from pdpsych.analysis.names import CONDITION
 from pdpsych.analysis.scoring.differences import differences
+from pdpsych.analysis.scoring.human import interval
 from pdpsych.analysis.scoring.mean_score import Distances, mean_interval, mean_scores
 from pdpsych.analysis.scoring.pooling import pool
 from pdpsych.analysis.scoring.score import score_ratios
 
 LEVEL = 0.95
-# images, participants, trial noise of a ratio, sd between participants on each image and on all,
-# nats; models.
-CASES = (
-    (3, 3, 0.3, 0.2, 0.0, 2),
-    (4, 3, 0.3, 0.3, 0.0, 2),
-    (6, 1, 0.3, 0.0, 0.0, 2),
-    (10, 2, 0.2, 0.1, 0.1, 2),
-    (10, 4, 0.3, 0.3, 0.3, 2),
-    (30, 6, 0.4, 0.2, 0.3, 2),
-    (6, 4, 0.3, 0.3, 0.0, 8),
-    (20, 4, 0.3, 0.3, 0.1, 8),
-)
+# People and images of a study; trial noise of a ratio, and sd between participants on each image
+# and on all, nats.
+SIZES = tuple((people, images) for people in (1, 2, 4) for images in (2, 8, 12, 24, 48))
+NOISE, BETWEEN, COMMON = 0.35, 0.2, 0.1
+# Models: sd of normal errors over images, or another shape; all of those have mean 0.4.
+MODELS = (0.0, 0.05, 0.1, 0.2, 0.4, 1.3, "all 0.4", "half 0.8", "t3")
+# People cannot see further than this: ratios above are bounds.
+LIMIT = 0.7
 
 
 def made_fit(
@@ -51,7 +50,8 @@ def made_fit(
         for k in range(images)
         for n in (1, 2)
     ]
-    table = pd.DataFrame(conditions, columns=CONDITION).assign(bound="exact")
+    ends = {"trials_low": 1e-6, "trials_high": 1e6}
+    table = pd.DataFrame(conditions, columns=CONDITION).assign(bound="exact", **ends)
     mean = np.outer(truth, (-0.5, 0.5)).ravel()
     posteriors = {}
     for p in range(participants):
@@ -91,44 +91,96 @@ def speed(participants: int, images: int, models: int, samples: int) -> None:
     )
 
 
-def simulate(
-    rng: np.random.Generator, case: tuple[int, int, float, float, float, int], samples: int
-) -> tuple[Distances, float]:
-    """Return distances of models that are all equally good, and their true mean score."""
-    images, people, noise, between, common, models = case
+def errors_of(model: float | str, images: int, rng: np.random.Generator) -> np.ndarray:
+    """Draw the errors of a model."""
+    if model == "all 0.4":
+        return np.full(images, 0.4)
+    if model == "half 0.8":
+        return 0.8 * (rng.random(images) < 0.5)
+    if model == "t3":
+        # The mean of |t| with 3 degrees of freedom is 2√3/π.
+        return 0.4 * np.pi / (2 * np.sqrt(3)) * rng.standard_t(3, images)
+    return float(model) * rng.standard_normal(images)
+
+
+def mean_distance(model: float | str) -> float:
+    return 0.4 if isinstance(model, str) else model * np.sqrt(2 / np.pi)
+
+
+def ratios(
+    people: int, images: int, rng: np.random.Generator, samples: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return true log ratios, of people and of those who took part, and samples of the latter."""
     truth = rng.normal(0, 1, images)
-    seen = truth + between * rng.standard_normal((people, images))
-    seen += common * rng.standard_normal((people, 1)) + noise * rng.standard_normal(seen.shape)
-    drawn = seen + noise * rng.standard_normal((samples, people, images))
-    ratios = truth + rng.normal(0, 1, (models, images))
-    names = np.array([f"image-{k}" for k in range(images)], dtype=object)
-    # A score holds the noise of the human ratio.
-    variance = 1 + (noise**2 + between**2 + common**2) / people
-    labels = [f"model-{m}" for m in range(models)]
-    return Distances(labels, names, ratios, pool(drawn, rng)), float(np.sqrt(2 * variance / np.pi))
+    own = np.tile(truth, (people, 1))
+    if people > 1:
+        own += BETWEEN * rng.standard_normal(own.shape)
+        own += COMMON * rng.standard_normal((people, 1))
+    seen = own + NOISE * rng.standard_normal(own.shape)
+    return truth, own, seen + NOISE * rng.standard_normal((samples, people, images))
 
 
-def calibration(studies: int, samples: int = 500) -> None:
-    """Print coverage and false alarms for each case."""
-    print(f"{studies} studies each; intervals of {100 * LEVEL:g} %")
-    print("images people noise between common models   mean covered   median covered   separated")
-    for case in CASES:
-        rng = np.random.default_rng(1)
-        covered, middle, separated = [], [], []
+def study(
+    people: int, images: int, rng: np.random.Generator, samples: int = 400
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, bool]:
+    """Return whether intervals of mean scores cover, means, raw means, and a false alarm.
+
+    That is of two models with normal errors of sd 0.4.
+    """
+    truth, _, drawn = ratios(people, images, rng, samples)
+    human = pool(drawn, rng)
+    wrong = [errors_of(model, images, rng) for model in (*MODELS, 0.4)]
+    names = np.array([f"image-{k:02}" for k in range(images)], dtype=object)
+    labels = [str(number) for number in range(len(wrong))]
+    means = mean_scores(Distances(labels, names, truth + np.stack(wrong), human), rng)
+    low, high = (ends[:-1] for ends in mean_interval(means, LEVEL))
+    expected = np.array([mean_distance(model) for model in MODELS])
+    equal = Distances(["a", "b"], names, truth + np.stack([wrong[4], wrong[-1]]), human)
+    table = differences(equal.models, "principal", mean_scores(equal, rng), LEVEL, rng)
+    covered = (low <= expected) & (expected <= high)
+    return covered, means.mean[:-1], means.raw[:-1], bool(table["separated"].any())
+
+
+def scores(studies: int) -> None:
+    """Print coverage of mean scores, and means, for each size."""
+    print(f"{studies} studies each: intervals of mean scores that cover, mean (raw) score")
+    print("people images " + "".join(f"{model!s:>17}" for model in MODELS) + "   equal told apart")
+    for people, images in SIZES:
+        rng = np.random.default_rng([people, images])
+        found = [study(people, images, rng) for _ in range(studies)]
+        covered, mean, raw, alarms = (np.mean(x, axis=0) for x in zip(*found, strict=True))
+        cells = "".join(
+            f" {c:.3f} {m:.2f} ({r:.2f})".rjust(17)
+            for c, m, r in zip(covered, mean, raw, strict=True)
+        )
+        print(f"{people:6} {images:6} {cells}{alarms:10.3f}", flush=True)
+    low, high = wilson(round(0.95 * studies), studies, LEVEL)
+    print(f"a share of 0.95 of {studies} has the interval {low:.3f} to {high:.3f}")
+
+
+def bounds(studies: int, samples: int = 400) -> None:
+    """Print coverage of mean ratios of which some are above what people can see."""
+    print(f"{studies} studies each of 12 images, nobody sees beyond a ratio of {LIMIT}")
+    print("people   exact ratios cover   of them biased by   bounds hold   all   (95 % int.)")
+    for people in (1, 2, 4, 8):
+        rng = np.random.default_rng(people)
+        held, exact, errors = [], [], []
         for _ in range(studies):
-            distances, mean = simulate(rng, case, samples)
-            means = mean_scores(distances, rng)
-            low, high = mean_interval(means, LEVEL)
-            covered.append(low[0] < mean < high[0])
-            # The median of |N(0, s²)| is 0.6745 s, its mean √(2/π) s.
-            low, high = np.quantile(means.medians[:, 0], [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-            middle.append(low < 0.6745 * mean * np.sqrt(np.pi / 2) < high)
-            table = differences(distances.models, "principal", means, LEVEL, rng)
-            separated.append(table["separated"].any())
-        images, people, noise, between, common, models = case
+            truth, own, drawn = ratios(people, 12, rng, samples)
+            middle, unseen = drawn.mean(axis=0), own > LIMIT
+            drawn[:, unseen] = np.nan
+            ends = np.where(unseen, LIMIT, middle), np.where(unseen, np.inf, middle)
+            pooled = pool(drawn, rng, *ends)
+            low, high = interval(pooled.wide_samples, LEVEL)
+            inside = np.where(pooled.exact, (low < truth) & (truth < high), pooled.low < truth)
+            held += inside.tolist()
+            exact += pooled.exact.tolist()
+            errors += (pooled.estimate - truth)[pooled.exact].tolist()
+        hold, known = np.array(held), np.array(exact)
+        ends = wilson(hold.sum(), hold.size, LEVEL)
         print(
-            f"{images:6} {people:6} {noise:5.1f} {between:7.1f} {common:6.1f} {models:6}"
-            f"{np.mean(covered):15.3f}{np.mean(middle):17.3f}{np.mean(separated):12.3f}",
+            f"{people:6} {hold[known].mean():20.3f} {np.mean(errors):+19.3f} "
+            f"{hold[~known].mean():13.3f} {hold.mean():5.3f}  ({ends[0]:.3f}, {ends[1]:.3f})",
             flush=True,
         )
 
@@ -139,10 +191,12 @@ def main() -> None:
     parser.add_argument("--images", type=int, default=50)
     parser.add_argument("--models", type=int, default=30)
     parser.add_argument("--samples", type=int, default=2000)
-    parser.add_argument("--studies", type=int, default=500)
+    parser.add_argument("--studies", type=int, default=300)
     arguments = parser.parse_args()
     speed(arguments.participants, arguments.images, arguments.models, arguments.samples)
-    calibration(arguments.studies)
+    if arguments.studies:
+        scores(arguments.studies)
+        bounds(arguments.studies)
 
 
 if __name__ == "__main__":

@@ -58,6 +58,8 @@ def make_fit() -> Callable[..., Fit]:
         for name, rows in table.groupby("participant", sort=False):
             values = np.array(list(estimates.values()))[rows.index]
             places = values[:, :1] + np.linspace(-8, 8, 161) * values[:, 1:]
+            table.loc[rows.index, "trials_low"] = np.exp(values[:, 0] - 1.96 * values[:, 1])
+            table.loc[rows.index, "trials_high"] = np.exp(values[:, 0] + 1.96 * values[:, 1])
             # Trials that nobody has made up; what they say is known.
             trials = Observations.build(
                 np.arange(len(rows)), np.ones(len(rows)), np.ones(len(rows))

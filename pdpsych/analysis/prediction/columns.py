@@ -60,7 +60,7 @@ AT_THRESHOLD: Columns = SCORES | {
         "end; empty where nothing is known",
         "nat",
     ),
-    "bound": Column(
+    "log_ratio_bound": Column(
         "whether that is known: exact, or only that it is at least or at most so much, or nothing",
         levels={
             "exact": "both thresholds are reached",
@@ -72,8 +72,11 @@ AT_THRESHOLD: Columns = SCORES | {
     "score": Column("|log_ratio − log ratio of the human|; of bounds, at least", "nat"),
 }
 AT_THRESHOLD_RANKING: Columns = RANKING | {
-    "score": Column("mean over images of the score at threshold; of bounds, at least", "nat"),
-    "bounds": Column("log ratios that are no more than bounds", "count"),
+    "score": Column(
+        "mean over images of the score at threshold, the noise of the human's ratios taken off; "
+        "with bounds, at least",
+        "nat",
+    ),
     "log_efficiency": Column("log k, mean over participants; of d′ = k D"),
     "identified": Column(
         "whether the thresholds tell k of every participant: log d′ rises with log α by at least "

@@ -53,11 +53,24 @@ def ranked_lines(rows: pd.DataFrame, texts: Sequence[str], listed: int, file: st
     """Give the first models of a ranking, a line each, and say where the others are."""
     width = rows["model"].str.len().max()
     lines = [
-        f"  {row['rank']}. {row['model']:<{width}}  {text}" + ("" if row["took_part"] else NO_PART)
+        f"  {_place(row)}. {row['model']:<{width}}  {text}" + ("" if row["took_part"] else NO_PART)
         for (_, row), text in zip(rows.head(listed).iterrows(), texts, strict=False)
     ]
     more = len(rows) - listed
     return [*lines, f"  and {more} more, in {file}"] if more > 0 else lines
+
+
+def _place(row: pd.Series) -> str:
+    last = row.get("rank_high", row["rank"])
+    return f"{row['rank']}" if last == row["rank"] else f"{row['rank']} to {last}"
+
+
+def in_nats(row: pd.Series) -> str:
+    """Give a mean score with its interval; of bounds, what it is at least."""
+    if row.get("bounds", 0):
+        known = counted(row["bounds"], "bound")
+        return f"at least ({known}) {row['score']:.2f} [{row['low']:.2f}, ...]"
+    return f"{row['score']:.2f} [{row['low']:.2f}, {row['high']:.2f}]"
 
 
 def _predictive(row: pd.Series) -> str:
@@ -70,6 +83,4 @@ def _predictive(row: pd.Series) -> str:
 
 
 def _at_threshold(row: pd.Series) -> str:
-    at_least = f"at least ({counted(row['bounds'], 'bound')}) " if row["bounds"] else ""
-    unknown = "" if row["identified"] else ", efficiency not identified"
-    return f"{at_least}{row['score']:.2f} [{row['low']:.2f}, {row['high']:.2f}]{unknown}"
+    return in_nats(row) + ("" if row["identified"] else ", efficiency not identified")

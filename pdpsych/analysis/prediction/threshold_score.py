@@ -22,7 +22,7 @@ from pdpsych.analysis.prediction.seen import Responses, known_models
 from pdpsych.analysis.scoring.ceiling import individual_distance
 from pdpsych.analysis.scoring.columns import DIFFERENCES
 from pdpsych.analysis.scoring.differences import differences
-from pdpsych.analysis.scoring.human import HumanRatios
+from pdpsych.analysis.scoring.human import HumanRatios, bound_kinds, threshold_ends
 from pdpsych.analysis.scoring.mean_score import Distances, mean_scores
 from pdpsych.analysis.scoring.pooling import Pooled
 from pdpsych.analysis.scoring.questions import took_part
@@ -77,13 +77,15 @@ def threshold_score(
     whole = Distances(known, human.pairs["image"].to_numpy(), low, everyone, high)
     rng = np.random.default_rng([fit.analysis["seed"], 3])
     taken = took_part(ratios, known, human.pairs)
-    table = _pair_table(human, whole, taken, fit.level)
+    table = score_table(human.pairs, whole, taken, fit.level).assign(
+        log_ratio_bound=bound_kinds(low, high).ravel()
+    )
     rankings, apart = [], []
     for kind, numbers in human.pairs.groupby("kind", sort=False).indices.items():
         own = whole.select(np.asarray(numbers))
         means = mean_scores(own, rng)
         apart.append(differences(known, str(kind), means, fit.level, rng))
-        individual = individual_distance(own, human.samples.mean(axis=0)[:, numbers])
+        individual = individual_distance(own, human.low[:, numbers], human.high[:, numbers])
         rankings.append(rank(own, str(kind), means, apart[-1], individual, fit.level))
     ranking = pd.concat(rankings, ignore_index=True)
     completed = _completed(ranking, table, predicted)
@@ -99,15 +101,15 @@ def empty() -> ThresholdScore:
 def _by_participant(fit: Fit, responses: Responses, model: str) -> dict[str, _Predicted]:
     """Return what a model predicts of each participant."""
     curves = {key: SignalCurve(of[model]) for key, of in responses.items() if model in of}
-    estimate = fit.samples_by_trials.mean(axis=0)
+    low, high = threshold_ends(fit)
     found = {}
     for participant in fit.posteriors:
         rows = np.flatnonzero(fit.thresholds["participant"] == participant)
         own = fit.thresholds.iloc[rows]
         keys: list[_Key] = list(zip(own["image"], own["pair"], own["distortion"], strict=True))
         seen = [n for n, key in enumerate(keys) if key in curves]
-        log_threshold = np.where(own["bound"] == "exact", estimate[rows], np.nan)[seen]
-        predicted = predict_thresholds([curves[keys[n]] for n in seen], log_threshold)
+        shown = [curves[keys[n]] for n in seen]
+        predicted = predict_thresholds(shown, low[rows[seen]], high[rows[seen]])
         place = {keys[n]: number for number, n in enumerate(seen)}
         found[participant] = _Predicted(predicted, place)
     return found
@@ -115,7 +117,7 @@ def _by_participant(fit: Fit, responses: Responses, model: str) -> dict[str, _Pr
 
 def _pooled(predicted: Mapping[str, _Predicted], human: HumanRatios) -> Floats:
     """Return both ends of the predicted log ratio of each pair, mean over participants, (2, K)."""
-    has = ~np.isnan(human.samples[0])
+    has = human.shown
     ends = np.zeros((2, *has.shape))
     pairs = list(zip(human.pairs["image"], human.pairs["pair"], strict=True))
     for p, k in zip(*np.nonzero(has), strict=True):
@@ -123,43 +125,19 @@ def _pooled(predicted: Mapping[str, _Predicted], human: HumanRatios) -> Floats:
     return np.asarray(ends.sum(axis=1) / has.sum(axis=0))
 
 
-def _pair_table(
-    human: HumanRatios, distances: Distances, taken: np.ndarray, level: float
-) -> pd.DataFrame:
-    low, high = distances.log_ratios, distances.most
-    assert high is not None
-    kinds = np.select(
-        [low == high, np.isfinite(low), np.isfinite(high)],
-        ["exact", "at least", "at most"],
-        "unknown",
-    )
-    known = np.where(np.isfinite(low), low, high)
-    table = score_table(human.pairs, distances, taken, level)
-    signs = np.where(np.isfinite(low) & np.isfinite(high), 1.0, np.nan)
-    for name in ("error", "error_low", "error_high"):
-        table[name] *= signs.ravel()
-    overrates = np.where(np.isnan(signs.ravel()), "neither", table["overrates"])
-    return table.assign(
-        log_ratio=np.where(np.isfinite(known), known, np.nan).ravel(),
-        bound=kinds.ravel(),
-        overrates=overrates,
-    )
-
-
 def _completed(
     ranking: pd.DataFrame, table: pd.DataFrame, predicted: Mapping[str, Mapping[str, _Predicted]]
 ) -> pd.DataFrame:
-    """Add who took part, how many ratios are bounds, and whether k is known."""
-    groups = table.assign(bounds=table["bound"] != "exact").groupby(["kind", "model"])
-    added = groups.agg(took_part=("took_part", "all"), bounds=("bounds", "sum"))
-    joined = ranking.join(added, on=["kind", "model"])
+    """Add who took part, and whether k is known."""
+    taken = table.groupby(["kind", "model"])["took_part"].all()
+    joined = ranking.join(taken, on=["kind", "model"])
     of_models = {
         model: [one.thresholds for one in people.values() if one.thresholds.known]
         for model, people in predicted.items()
     }
     k = {m: float(np.mean([t.log_efficiency for t in found])) for m, found in of_models.items()}
     told = {m: all(t.identified for t in found) for m, found in of_models.items()}
-    columns = [*ranking.columns[:2], "took_part", *ranking.columns[2:], "bounds"]
+    columns = [*ranking.columns[:2], "took_part", *ranking.columns[2:]]
     return joined[columns].assign(
         log_efficiency=joined["model"].map(k), identified=joined["model"].map(told)
     )

@@ -45,7 +45,6 @@ def ranking(found: Findings) -> str:
                 "difference to the closest [nat]": with_interval(
                     rows, "difference", "difference_low", "difference_high"
                 ).where(rows["rank"] > 1, "–"),
-                "probability to be the closest": rows["probability_closest"].map("{:.2f}".format),
                 "to single participants [nat]": rows["individual"].map("{:.2f}".format),
             }
         )
@@ -72,7 +71,11 @@ def _ranking_caption(scores: Scores, kind: str, first: pd.Series) -> str:
     if limits.empty:
         return text
     bounds = ("everyone", "others")
-    ends = [with_interval(limits, b, f"{b}_low", f"{b}_high").iloc[0] for b in bounds]
+    if limits["determined"].iloc[0]:
+        ends = [with_interval(limits, b, f"{b}_low", f"{b}_high").iloc[0] for b in bounds]
+    else:
+        ends = [f"{limits[b].iloc[0]:.2f}" for b in bounds]
+        ends[1] += ", which so few people and images do not determine"
     return (
         f"{text} Noise ceiling, the distance of single participants to the mean of all and to that "
         f"of the others: {' to '.join(ends)}. No model is expected to come closer to single "

@@ -12,6 +12,9 @@ from pdpsych.analysis.scoring.columns import CEILING
 from pdpsych.analysis.scoring.human import HumanRatios
 from pdpsych.analysis.scoring.mean_score import Distances, average_by_image
 
+# An interval from an end to so many times that says nothing that could be drawn.
+_MOST_FACTOR = 10.0
+
 
 def ceiling(ratios: HumanRatios, level: float) -> pd.DataFrame:
     """Return the noise ceiling per kind: mean distance of predictions to single participants.
@@ -19,12 +22,14 @@ def ceiling(ratios: HumanRatios, level: float) -> pd.DataFrame:
     ``others`` predicts each participant by the mean of the others, ``everyone`` by the mean with
     that participant in it: the true limit is nearly always between (the bounds of Nili et al.
     2014, turned round because a distance is small where a correlation is large). Compare the
-    column ``individual`` of the ranking. Pairs that one participant alone has are left out;
-    without two participants there is no row.
+    column ``individual`` of the ranking. Pairs that one participant alone has, and ratios that
+    are no more than bounds, are left out; without two participants there is no row.
 
     Intervals say how much both bounds would vary with as many other participants, images and
     trials. They are Student's, of the logarithm, with the variance of a jackknife over
-    participants and images; noise of trials is in the differences between both.
+    participants and images; noise of trials is in the differences between both. Where one would
+    span a factor of ten, as of two participants and a few images, the ceiling is not determined:
+    ``determined`` is false, and intervals are empty.
     """
     estimate = ratios.samples.mean(axis=0)
     count = (~np.isnan(estimate)).sum(axis=0)
@@ -37,15 +42,28 @@ def ceiling(ratios: HumanRatios, level: float) -> pd.DataFrame:
         own = own[(~np.isnan(own)).any(axis=1)]
         middle = (_bounds(own) @ average_by_image(images).T).mean(axis=1)
         low, high = _intervals(middle, own, ratios.samples[:, :, shared], images, level)
+        determined = bool((high <= _MOST_FACTOR * low).all())
+        if not determined:
+            low, high = np.full((2, 2), np.nan)
         both = np.stack([middle, low, high], axis=1).ravel().tolist()
-        rows.append((str(kind), len(own), len(set(images)), *both))
+        rows.append((str(kind), len(own), len(set(images)), *both, determined))
     return pd.DataFrame(rows, columns=list(CEILING))
 
 
-def individual_distance(distances: Distances, estimate: Floats) -> Floats:
-    """Return the mean distance of models to single participants (P, K), (M,)."""
-    each = np.nanmean(distances.distance(estimate[:, None]), axis=0)
-    return np.asarray((each @ average_by_image(distances.images).T).mean(axis=1))
+def individual_distance(distances: Distances, low: Floats, high: Floats) -> Floats:
+    """Return the mean distance of models to single participants, at least, (M,).
+
+    ``low`` and ``high`` are the ends of their ratios, (P, K), not-a-number where there is none.
+    """
+    known = np.isfinite(low) | np.isfinite(high)
+    each = np.array(
+        [
+            np.where(there, distances.distance(*ends), 0.0)
+            for there, *ends in zip(known, low, high, strict=True)
+        ]
+    )
+    mean = each.sum(axis=0) / np.maximum(known.sum(axis=0), 1)
+    return np.asarray((mean @ average_by_image(distances.images).T).mean(axis=1))
 
 
 def _bounds(ratios: Floats) -> Floats:

@@ -15,17 +15,35 @@ _PAIR: Columns = {
     "score": Column("|log ratio of the model − log ratio of the human|, equation 1", "nat"),
     "expected_perfect": Column("expected score of a perfect model with these data", "nat"),
 }
+_BOUND = {
+    "exact": "from both sides",
+    "at least": "from below alone",
+    "at most": "from above alone",
+    "unknown": "from no side",
+}
 HUMAN: Columns = _PAIR | {
     "participant": Column('label of the participant; "all" is the mean over participants'),
-    "log_ratio": Column("log sensitivity ratio log d(u)/d(v) = log τ(v) − log τ(u)", "nat"),
+    "log_ratio": Column(
+        "log sensitivity ratio log d(u)/d(v) = log τ(v) − log τ(u); of a bound, its end; empty "
+        "where there is none",
+        "nat",
+    ),
+    "low": Column("lower end of the interval; empty where the trials give none", "nat"),
+    "high": Column("upper end of the interval; empty where the trials give none", "nat"),
+    "bound": Column("from where the trials bound the ratio", levels=_BOUND),
     "sd": Column(
         "posterior standard deviation of log_ratio; for all, with the variance between "
-        "participants",
+        "participants; empty of a bound",
         "nat",
     ),
 }
 SCORES: Columns = _PAIR | {
     "log_ratio": Column("log sensitivity ratio of the model", "nat"),
+    "high": Column("upper end of the interval; empty of a bound", "nat"),
+    "bound": Column(
+        "whether the score is known",
+        levels={"exact": "yes", "at least": "a ratio is a bound: it is so much or more"},
+    ),
     "error": Column("log ratio of the model − log ratio of the human", "nat"),
     "error_low": Column("lower end of the interval of error", "nat"),
     "error_high": Column("upper end of the interval of error", "nat"),
@@ -35,11 +53,20 @@ SCORES: Columns = _PAIR | {
     ),
 }
 RANKING: Columns = _PAIR | {
-    "rank": Column("1 is closest to the human"),
-    "score": Column("mean over images of the score", "nat"),
-    "median": Column("median over images of the score", "nat"),
+    "rank": Column("1 is closest to the human; with bounds, the best place that is possible"),
+    "rank_high": Column("the worst place that is possible: other than rank where bounds leave it"),
+    "score": Column(
+        "mean over images of |log ratio of the model − log ratio of the human|, the noise of the "
+        "human's taken off; with bounds, at least",
+        "nat",
+    ),
+    "high": Column("upper end of the interval; empty with bounds", "nat"),
+    "median": Column("median over images of the same", "nat"),
     "median_low": Column("lower end of the interval of median", "nat"),
     "median_high": Column("upper end of the interval of median", "nat"),
+    "raw_score": Column("mean over images of the scores as they are, noise in them", "nat"),
+    "expected_perfect": Column("expected raw_score of a perfect model with these data", "nat"),
+    "bounds": Column("scores that are no more than bounds", "count"),
     "individual": Column(
         "mean distance to single participants, to compare with the noise ceiling", "nat"
     ),
@@ -50,7 +77,6 @@ RANKING: Columns = _PAIR | {
         "nat",
     ),
     "difference_high": Column("upper end of that interval", "nat"),
-    "probability_closest": Column("share of draws in which the model is the closest"),
 }
 DIFFERENCES: Columns = {
     "kind": Column("how the pairs were made; of principal ones, the question they answer"),
@@ -80,6 +106,7 @@ CEILING: Columns = {
     "others": Column("mean distance of single participants to the mean of the others", "nat"),
     "others_low": Column("lower end of the interval of others", "nat"),
     "others_high": Column("upper end of that interval", "nat"),
+    "determined": Column("whether both intervals span less than a factor of 10; else empty"),
 }
 SEPARATION: Columns = {
     "kind": Column("how the pairs were made; of principal ones, the question they answer"),

@@ -201,13 +201,13 @@ def _listed(names: list[str]) -> str:
     return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
 
 
-def caution(missing: int, wanted: int, participants: int, images: int) -> str:
-    """Say what the result does not carry: ratios left out, one participant, one image."""
+def caution(bounds: int, wanted: int, participants: int, images: int) -> str:
+    """Say what the result does not carry: ratios that are bounds, one participant, one image."""
     parts = []
-    if missing:
+    if bounds:
         parts.append(
-            f"Left out: {missing} of {wanted} human ratios, because the trials do not "
-            "determine a threshold (see the column measured of thresholds.csv)."
+            f"{bounds} of {wanted} human ratios are no more than bounds, because the trials do not "
+            "reach a threshold: scores are then at least so much (see the column bound)."
         )
     alone = [f"one {w}" for w, n in (("participant", participants), ("image", images)) if n == 1]
     if alone:

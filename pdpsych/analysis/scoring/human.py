@@ -6,90 +6,193 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
+from pdpsych.analysis.fitting.bounds import BOUNDS
 from pdpsych.analysis.fitting.fit import Fit
 from pdpsych.analysis.names import CONDITION, EVERYONE, Floats
 from pdpsych.analysis.scoring.pooling import Pooled
 from pdpsych.common.errors import InputError
 
+# The likelihood of an unseen threshold falls off like the quarter of a parabola below its end, as
+# wide as that of a threshold that was seen. Of their difference the end is then z(√(s² + s²) − s)
+# from where both are, s the sd and zs the reach of the threshold that was seen.
+_OF_REACH = np.sqrt(2) - 1
+
 
 @dataclass(frozen=True)
 class HumanRatios:
-    """Samples of log τ(v) − log τ(u), by the trials alone.
+    """What the trials say of log τ(v) − log τ(u).
 
     Attributes
     ----------
     pairs
-        image, pair, kind of each of K pairs that somebody has both thresholds of.
+        image, pair, kind of each of K pairs that somebody was shown both distortions of.
     participants
         Labels of the P participants.
     samples
-        (samples, P, K), nats; not-a-number where a participant lacks a threshold.
+        (samples, P, K), nats; not-a-number where a participant was not shown the pair, or its
+        trials do not bound both thresholds.
+    low, high
+        Ends between which the trials leave each ratio, (P, K): equal where there are samples,
+        infinite where there is none, not-a-number where the pair was not shown.
     """
 
     pairs: pd.DataFrame
     participants: list[str]
     samples: Floats
+    low: Floats
+    high: Floats
+
+    @property
+    def exact(self) -> NDArray[np.bool_]:
+        """Which ratios have samples, (P, K)."""
+        return np.isfinite(self.low) & (self.low == self.high)
+
+    @property
+    def shown(self) -> NDArray[np.bool_]:
+        """Which pairs were shown to whom, (P, K)."""
+        return ~np.isnan(self.low)
 
 
 def human_ratios(fit: Fit, pairs: pd.DataFrame) -> HumanRatios:
     """Return log τ(v) − log τ(u) of every participant for pairs with columns image, pair, kind.
 
-    The prior that thresholds share is taken off (:meth:`Posterior.draws_by_trials`), and
-    thresholds that trials do not determine count as missing: both would put a ratio near those of
-    other images, to the advantage of models that predict just that.
+    The prior that thresholds share is taken off (:meth:`Posterior.draws_by_trials`): it would put
+    a ratio near those of other images, to the advantage of models that predict just that. Where
+    the trials bound a threshold from one side alone, so they do the ratio: what people cannot see
+    is no missing value.
 
     Raises
     ------
     InputError
-        If nobody has measured both distortions of a pair.
+        If no participant has a ratio with two thresholds that the trials bound.
     """
     participants = list(fit.posteriors)
-    measured_rows = fit.thresholds[fit.thresholds["bound"] == "exact"][CONDITION]
-    index = {tuple(condition): row for row, *condition in measured_rows.itertuples(name=None)}
-    drawn = fit.samples_by_trials
-    samples = np.full((len(drawn), len(participants), len(pairs)), np.nan)
-    for k, (image, pair) in enumerate(zip(pairs["image"], pairs["pair"], strict=True)):
-        for p, who in enumerate(participants):
-            u, v = (index.get((who, image, pair, number)) for number in (1, 2))
-            if u is not None and v is not None:
-                samples[:, p, k] = drawn[:, v] - drawn[:, u]
-    measured = ~np.isnan(samples[0]).all(axis=0)
-    if not measured.any():
+    rows = _rows(fit, participants, pairs)
+    shown = (rows >= 0).all(axis=0)
+    near_low, near_high, drawn = _thresholds(fit)
+    u, v = rows
+    samples = drawn[:, v] - drawn[:, u]
+    samples[:, ~shown] = np.nan
+    middle, exact = samples.mean(axis=0), ~np.isnan(samples[0])
+    if not exact.any():
         raise InputError(
             "no pair has thresholds for both of its distortions that the trials determine",
             file=fit.analysis["name"],
             remedy="see the flags of pdpsych fit, or run more sessions",
         )
+    low = np.where(exact, middle, np.where(shown, near_low[v] - near_high[u], np.nan))
+    high = np.where(exact, middle, np.where(shown, near_high[v] - near_low[u], np.nan))
+    some = shown.any(axis=0)
     return HumanRatios(
-        pairs[measured].reset_index(drop=True), participants, samples[:, :, measured]
+        pairs.iloc[np.flatnonzero(some)].reset_index(drop=True),
+        participants,
+        samples[:, :, some],
+        low[:, some],
+        high[:, some],
     )
+
+
+def bound_kinds(low: Floats, high: Floats) -> NDArray[np.str_]:
+    """Say of ends whether they are a value (exact), or bound it from one side or none."""
+    return np.select([low == high, np.isfinite(low), np.isfinite(high)], BOUNDS[:3], BOUNDS[3])
+
+
+def finite_ends(low: Floats, high: Floats) -> Floats:
+    """Return the value, or the end that there is; not a number where there is none."""
+    known = np.where(np.isfinite(low), low, high)
+    return np.where(np.isfinite(known), known, np.nan)
 
 
 def ratio_table(ratios: HumanRatios, everyone: Pooled, level: float) -> pd.DataFrame:
-    """Return log_ratio, sd, low, high per participant and pair, and for everyone together."""
-    frames = []
-    for p, name in enumerate(ratios.participants):
-        seen = ~np.isnan(ratios.samples[0, p])
-        own = ratios.samples[:, p, seen]
-        low, high = interval(own, level)
-        frames.append(
-            ratios.pairs[seen].assign(
-                log_ratio=own.mean(axis=0), sd=own.std(axis=0), low=low, high=high, participant=name
-            )
+    """Return log_ratio, sd, low, high, bound per participant and pair, and for all together.
+
+    Of a bound, log_ratio and low or high are its end.
+    """
+    frames = [
+        _rows_of(name, ratios.pairs[seen], samples[:, seen], low[seen], high[seen], level)
+        for name, seen, samples, low, high in zip(
+            ratios.participants,
+            ratios.shown,
+            np.moveaxis(ratios.samples, 1, 0),
+            ratios.low,
+            ratios.high,
+            strict=True,
         )
-    low, high = interval(everyone.wide_samples, level)
-    sd = everyone.samples.std(axis=0)
-    frames.append(
-        ratios.pairs.assign(
-            log_ratio=everyone.estimate, sd=sd, low=low, high=high, participant=EVERYONE
-        )
+    ]
+    together = _rows_of(
+        EVERYONE, ratios.pairs, everyone.wide_samples, everyone.low, everyone.high, level
     )
-    table = pd.concat(frames, ignore_index=True)
-    return table[["participant", "image", "pair", "kind", "log_ratio", "sd", "low", "high"]]
+    together["sd"] = np.where(together["bound"] == "exact", everyone.samples.std(axis=0), np.nan)
+    table = pd.concat([*frames, together], ignore_index=True)
+    columns = ["participant", "image", "pair", "kind", "log_ratio", "sd", "low", "high", "bound"]
+    return table[columns]
 
 
 def interval(samples: Floats, level: float) -> tuple[Floats, Floats]:
     """Return the ends of the central interval over the first axis."""
     low, high = np.quantile(samples, [(1 - level) / 2, (1 + level) / 2], axis=0)
     return low, high
+
+
+def _rows_of(
+    name: str, pairs: pd.DataFrame, samples: Floats, low: Floats, high: Floats, level: float
+) -> pd.DataFrame:
+    exact = low == high
+    drawn = interval(samples, level)
+    ends = [np.where(exact, own, end) for own, end in zip(drawn, (low, high), strict=True)]
+    return pairs.assign(
+        log_ratio=finite_ends(low, high),
+        sd=np.where(exact, samples.std(axis=0), np.nan),
+        low=np.where(np.isfinite(ends[0]), ends[0], np.nan),
+        high=np.where(np.isfinite(ends[1]), ends[1], np.nan),
+        bound=bound_kinds(low, high),
+        participant=name,
+    )
+
+
+def _rows(fit: Fit, participants: list[str], pairs: pd.DataFrame) -> NDArray[np.intp]:
+    """Return the rows of ``thresholds`` of u and v, (2, P, K); −1 where there is none."""
+    index = {tuple(c): row for row, *c in fit.thresholds[CONDITION].itertuples(name=None)}
+    keys = list(zip(pairs["image"], pairs["pair"], strict=True))
+    found = [
+        [[index.get((who, *key, number), -1) for key in keys] for who in participants]
+        for number in (1, 2)
+    ]
+    return np.array(found, dtype=np.intp).reshape(2, len(participants), len(keys))
+
+
+def threshold_ends(fit: Fit) -> tuple[Floats, Floats]:
+    """Return both ends of each log threshold by its trials, (C,) each.
+
+    Equal, the mean, where the trials bound it from both sides, infinite where they do not.
+    """
+    low, high, drawn = _thresholds(fit)
+    middle = drawn.mean(axis=0)
+    exact = ~np.isnan(middle)
+    return np.where(exact, middle, low), np.where(exact, middle, high)
+
+
+def _thresholds(fit: Fit) -> tuple[Floats, Floats, Floats]:
+    """Return both ends of each log threshold as they enter a bound, and its samples.
+
+    Samples are not-a-number where the trials do not bound a threshold from both sides; those far
+    beyond its ends, which an approximation of the posterior may reach, are put back.
+    """
+    table = fit.thresholds
+    low, high = (
+        np.log(table[name].to_numpy(dtype=float)) for name in ("trials_low", "trials_high")
+    )
+    exact = (table["bound"] == "exact").to_numpy()
+    width = high - low
+    drawn = np.clip(fit.samples_by_trials, low - width, high + width)
+    drawn = np.where(exact, drawn, np.nan)
+    middle = drawn.mean(axis=0)
+    near_low = np.where(exact, middle - _OF_REACH * (middle - low), low)
+    near_high = np.where(exact, middle + _OF_REACH * (high - middle), high)
+    return (
+        np.where(np.isnan(near_low), -np.inf, near_low),
+        np.where(np.isnan(near_high), np.inf, near_high),
+        drawn,
+    )

@@ -43,13 +43,19 @@ COLUMNS: Columns = {
     "model": Column("model"),
     "took_part": Column("whether the model took part in choosing the distortions"),
     "weights_sha256": Column("of the model's weights, empty if it has none"),
-    "rank": Column("1 is closest to the human"),
-    "score": Column("mean over images of the score", "nat"),
+    "rank": Column("1 is closest to the human; with bounds, the best place that is possible"),
+    "rank_high": Column("the worst place that is possible"),
+    "score": Column(
+        "mean over images of the score, noise of the human's ratios taken off; with bounds, at "
+        "least; of version 0.1.0, with its noise",
+        "nat",
+    ),
+    "score_bounds": Column("scores in that mean that are no more than bounds", "count"),
     "low": Column("lower end of the interval of score", "nat"),
     "high": Column("upper end of the interval of score", "nat"),
     "median": Column("median over images of the score", "nat"),
-    "expected_perfect": Column("expected score of a perfect model with these data", "nat"),
-    "probability_closest": Column("share of draws in which the model is the closest"),
+    "raw_score": Column("mean over images of the score, noise in it", "nat"),
+    "expected_perfect": Column("expected raw_score of a perfect model with these data", "nat"),
     "images": Column("number of base images", "count"),
     "predictive_rank": Column("1 predicts people's answers best; empty where that is not known"),
     "log_probability": Column(
@@ -64,8 +70,10 @@ COLUMNS: Columns = {
     "row_sha256": Column("of the other columns, and of row_sha256 of the row above"),
 }
 _PREDICTED = ("predictive_rank", "log_probability", "score_at_threshold", "bounds")
-# A leaderboard that version 0.1.0 began goes on with its columns.
-_FIRST = [name for name in COLUMNS if name not in _PREDICTED]
+_CORRECTED = ("rank_high", "score_bounds", "raw_score")
+# Of version 0.1.0, whose leaderboards can be read, and grow no further: their scores hold noise.
+_FIRST = [name for name in COLUMNS if name not in (*_PREDICTED, *_CORRECTED)]
+_FIRST.insert(_FIRST.index("expected_perfect") + 1, "probability_closest")
 _KEY = ("entry", "kind", "model")
 # Others add some lines and are done.
 _WAIT = 30.0  # s
@@ -78,9 +86,9 @@ _NUMBERS = (
     "high",
     "median",
     "expected_perfect",
-    "probability_closest",
     "level",
     *_PREDICTED,
+    *_CORRECTED,
 )
 
 
@@ -103,7 +111,7 @@ def add_to_leaderboard(analysis: str | Path | Analysis, scores: Scores, folder: 
     Raises
     ------
     InputError
-        If the file is no leaderboard, was changed or cannot be written.
+        If the file is no leaderboard, was changed, is of version 0.1.0 or cannot be written.
 
     Examples
     --------
@@ -159,7 +167,7 @@ def read_leaderboard(folder: str | Path) -> pd.DataFrame:
     table = pd.DataFrame(rows, columns=list(COLUMNS), dtype=object)
     table = table.assign(
         **{name: table[name] == "True" for name in _FLAGS},
-        **{name: table[name].replace("", np.nan) for name in _PREDICTED},
+        **{name: table[name].replace("", np.nan) for name in (*_PREDICTED, *_CORRECTED)},
     )
     try:
         return table.astype(dict.fromkeys(_COUNTS, int) | dict.fromkeys(_NUMBERS, float))
@@ -183,7 +191,10 @@ def _rows(analysis: Analysis, scores: Scores) -> list[dict[str, str]]:
         "versions": " ".join(f"{n} {v}" for n, v in versions("numpy", "scipy").items()),
     }
     table = [
-        study | {name: row[name] for name in COLUMNS if name in row} | _weights(source, row)
+        study
+        | {name: row[name] for name in COLUMNS if name in row}
+        | {"score_bounds": row["bounds"]}
+        | _weights(source, row)
         for row in scores.ranking.to_dict("records")
     ]
     now = datetime.now(timezone.utc).isoformat(timespec="seconds")
@@ -226,6 +237,12 @@ def _add(file: AppendOnlyFile, rows: list[dict[str, str]]) -> None:
     """Append those rows that are not there."""
     text = file.contents
     names, before = _columns(file.path, text), _read(file.path, text)
+    if names == _FIRST:
+        raise InputError(
+            "was begun by version 0.1.0, whose scores have noise in them",
+            file=file.path,
+            remedy="choose another folder",
+        )
     there = {tuple(row[k] for k in _KEY) for row in before}
     missing = [row for row in rows if tuple(row[k] for k in _KEY) not in there]
     whole = text.rfind(b"\n") + 1

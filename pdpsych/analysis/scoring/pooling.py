@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from pdpsych.analysis.inference.censoring import completed, pooled_bounds
 from pdpsych.analysis.names import Floats
 
 # Keeps a participant without noise from getting all the weight.
@@ -15,6 +16,13 @@ _LEAST_VARIANCE = 1e-9
 # heterogeneity of few studies (Röver et al. 2021). It matters with two or three participants,
 # whose t distributions alone would admit that people differ by any factor.
 _PRIOR_SD = 0.5
+# Before the data people lie apart by about this, nats, as much as one deviation says: two who
+# agree by chance have not shown that everybody does.
+_TYPICAL_SD = 0.2
+# Degrees of freedom that all pairs lend to how far people lie apart on one.
+_TYPICAL_FREEDOM = 4
+# Of the draws of a mean, beyond the end that is its bound.
+_ONE_END = 0.025
 # The prior is no narrower than this multiple of what is estimated.
 _LEAST_PRIOR = 2.0
 # Logarithms of factors by which a standard deviation may be larger than its estimate.
@@ -57,31 +65,35 @@ class Pooled:
     Attributes
     ----------
     estimate
-        (K,), nats.
+        (K,), nats; of a bound its end, 0 where there is none.
     trials
-        Draws of its error by the trials that each participant had, (samples, K).
+        Draws of its error by the trials that each participant had, (samples, K); 0 for bounds.
     spread
         Draws of its error by how far participants lie apart, noise of their trials included,
         (samples, K); 0 where there is one participant, of whom alone the mean then speaks.
-    share
-        Share of the variance of ``spread`` that is not noise of trials.
+    participants
+        Draws of its error by who took part, besides the noise of trials, (samples, K).
     uncertainty
-        What few participants leave open of the size of ``spread``.
+        What few participants leave open of the size of ``participants``.
     stretch
         Draws of that, (samples,).
+    low, high
+        Ends between which the mean lies, (K,): ``estimate`` twice, or a bound's.
     """
 
     estimate: Floats
     trials: Floats
     spread: Floats
-    share: float
+    participants: Floats
     uncertainty: Stretch
     stretch: Floats
+    low: Floats
+    high: Floats
 
     @property
-    def participants(self) -> Floats:
-        """Draws of the error by who took part, besides the noise of trials, (samples, K)."""
-        return np.asarray(np.sqrt(self.share) * self.spread)
+    def exact(self) -> NDArray[np.bool_]:
+        """Which means are more than bounds, (K,)."""
+        return self.low == self.high
 
     @property
     def samples(self) -> Floats:
@@ -100,10 +112,18 @@ class Pooled:
             estimate=self.estimate[numbers],
             trials=self.trials[:, numbers],
             spread=self.spread[:, numbers],
+            participants=self.participants[:, numbers],
+            low=self.low[numbers],
+            high=self.high[numbers],
         )
 
 
-def pool(samples: Floats, rng: np.random.Generator) -> Pooled:
+def pool(
+    samples: Floats,
+    rng: np.random.Generator,
+    low: Floats | None = None,
+    high: Floats | None = None,
+) -> Pooled:
     """Average over participants, weighted by 1/(s² + τ²) as random effects are.
 
     s² is the posterior variance of a participant's ratio, τ² that between participants by
@@ -111,22 +131,68 @@ def pool(samples: Floats, rng: np.random.Generator) -> Pooled:
     Gaussian multipliers of their deviations from the mean, so that what a participant has in
     common on all pairs does not average out over pairs.
 
+    Bounds of single participants are censored values of the same normal distribution (Tobin
+    1958): see :mod:`pdpsych.analysis.inference.censoring`. The mean of a pair of which most have
+    bounds is one itself.
+
     Parameters
     ----------
     samples
-        Posterior samples, (samples, P, K), not-a-number where a participant lacks a pair; some
-        participant has each pair.
+        Posterior samples, (samples, P, K), not-a-number where a participant lacks a pair.
+    low, high
+        Ends of each participant's ratio, (P, K), infinite where it has none; needed where samples
+        are missing because there is no more than a bound.
     """
+    middle = samples.mean(axis=0)
+    low, high = (middle if end is None else end for end in (low, high))
+    between = between_variance(middle, samples.var(axis=0))
+    prior = _with_prior(between, ~np.isnan(middle))
+    ends = pooled_bounds(low, high, np.sqrt(prior))
+    bounded = ends[0] != ends[1]
+    samples, imputed = completed(samples, low, high, bounded, np.sqrt(prior), rng)
+    pooled = _pool(samples, imputed, between, prior, rng)
+    # Where most are censored, one likelihood that falls off on both sides may do so by chance.
+    doubtful = 2 * imputed.sum(axis=0) > (~np.isnan(low)).sum(axis=0)
+    drawn = np.quantile(pooled.wide_samples, [_ONE_END, 1 - _ONE_END], axis=0)
+    above, below = (doubtful & (imputed & np.isfinite(e)).any(axis=0) for e in (low, high))
+    ends = (
+        np.where(doubtful, np.where(above & ~below, drawn[0], -np.inf), ends[0]),
+        np.where(doubtful, np.where(below & ~above, drawn[1], np.inf), ends[1]),
+    )
+    bounded |= doubtful
+    finite = np.where(np.isfinite(ends[0]), ends[0], np.where(np.isfinite(ends[1]), ends[1], 0.0))
+    estimate = np.where(bounded, finite, pooled.estimate)
+    return replace(
+        pooled,
+        trials=pooled.trials * ~bounded,
+        spread=pooled.spread * ~bounded,
+        participants=pooled.participants * ~bounded,
+        estimate=estimate,
+        low=np.where(bounded, ends[0], estimate),
+        high=np.where(bounded, ends[1], estimate),
+    )
+
+
+def _pool(
+    samples: Floats,
+    imputed: NDArray[np.bool_],
+    between: float,
+    prior: float,
+    rng: np.random.Generator,
+) -> Pooled:
+    """Average over participants who have samples; what nobody has is 0, without error."""
     estimate, variance = samples.mean(axis=0), samples.var(axis=0)
+    # How unsure an imputed value is says nothing of how much of the mean it stands for.
+    variance[imputed] = 0.0
     present, number = ~np.isnan(estimate), len(estimate)
-    between = between_variance(estimate, variance)
     weight = np.where(present, 1 / (np.maximum(variance, _LEAST_VARIANCE) + between), 0.0)
-    weight /= weight.sum(axis=0)
+    weight /= np.maximum(weight.sum(axis=0), np.finfo(float).tiny)
     middle = (weight * np.nan_to_num(estimate)).sum(axis=0)
     trials = np.einsum("spk,pk->sk", np.nan_to_num(samples - estimate), weight)
     if number < 2:
         none = np.zeros_like(trials)
-        return Pooled(middle, trials, none, 0.0, Stretch(0), np.ones(len(samples)))
+        ones = np.ones(len(samples))
+        return Pooled(middle, trials, none, none, Stretch(0), ones, middle, middle)
     count = present.sum(axis=0)
     deviation = np.where(present, estimate - middle, 0.0)
     share, apart = _share(deviation, variance, count), _root_mean_square(deviation, count)
@@ -134,10 +200,23 @@ def pool(samples: Floats, rng: np.random.Generator) -> Pooled:
     # Where one participant alone has a pair, it does not show how far others are away.
     deviation[:, count == 1] = np.sqrt(between / share) if share > 0 else 0.0
     spread = rng.standard_normal((len(samples), number)) @ (weight * deviation)
-    prior = max(_LEAST_PRIOR, _PRIOR_SD / apart) if apart > 0 else _LEAST_PRIOR
-    uncertainty = Stretch(number - 1, prior)
+    own = share * ((weight * deviation) ** 2).sum(axis=0)
+    typical = prior * (weight**2).sum(axis=0)
+    # What few people show on one pair is chance: it is drawn towards what they show on all.
+    target = ((number - 1) * own + _TYPICAL_FREEDOM * typical) / (number - 1 + _TYPICAL_FREEDOM)
+    kept = np.sqrt(share * np.minimum(1.0, target / np.maximum(own, _LEAST_VARIANCE)))
+    more = np.sqrt(np.maximum(target - own, 0.0))
+    participants = kept * spread + more * rng.standard_normal(spread.shape)
+    least = max(_LEAST_PRIOR, _PRIOR_SD / apart) if apart > 0 else _LEAST_PRIOR
+    uncertainty = Stretch(number - 1, least)
     stretch = uncertainty.draw(len(samples), rng)
-    return Pooled(middle, trials, spread, share, uncertainty, stretch)
+    return Pooled(middle, trials, spread, participants, uncertainty, stretch, middle, middle)
+
+
+def _with_prior(between: float, present: NDArray[np.bool_]) -> float:
+    """Return τ² with a prior that counts as much as one deviation."""
+    freedom = int(np.maximum(present.sum(axis=0) - 1, 0).sum())
+    return (freedom * between + _TYPICAL_SD**2) / (freedom + 1)
 
 
 def between_variance(estimate: Floats, variance: Floats) -> float:
@@ -148,19 +227,24 @@ def between_variance(estimate: Floats, variance: Floats) -> float:
     present = ~np.isnan(estimate)
     weight = np.where(present, 1 / np.maximum(np.nan_to_num(variance), _LEAST_VARIANCE), 0.0)
     total = weight.sum(axis=0)
-    middle = (weight * np.nan_to_num(estimate)).sum(axis=0) / total
+    middle = (weight * np.nan_to_num(estimate)).sum(axis=0) / np.where(total > 0, total, 1.0)
     excess = (weight * np.nan_to_num(estimate - middle) ** 2).sum(axis=0) - present.sum(axis=0) + 1
-    scale = float((total - (weight**2).sum(axis=0) / total)[present.sum(axis=0) > 1].sum())
-    return max(0.0, float(excess.sum()) / scale) if scale > 0 else 0.0
+    several = present.sum(axis=0) > 1
+    scale = float(
+        (total - (weight**2).sum(axis=0) / np.where(total > 0, total, 1.0))[several].sum()
+    )
+    return max(0.0, float(excess[several].sum()) / scale) if scale > 0 else 0.0
 
 
 def _share(deviation: Floats, variance: Floats, count: NDArray[np.intp]) -> float:
     """Return the share of the scatter of participants that noise of trials does not explain."""
     scatter = float((deviation**2).sum())
-    noise = float((np.nanmean(variance, axis=0) * (count - 1)).sum())
+    average = np.nansum(variance, axis=0) / np.maximum(count, 1)
+    noise = float((average * np.maximum(count - 1, 0)).sum())
     return max(0.0, 1 - noise / scatter) if scatter > 0 else 0.0
 
 
 def _root_mean_square(deviation: Floats, count: NDArray[np.intp]) -> float:
     """Return how far participants lie apart, root mean square over pairs, nats."""
-    return float(np.sqrt((deviation**2).sum() / max(1, int((count - 1).sum()))))
+    freedom = int(np.maximum(count - 1, 0).sum())
+    return float(np.sqrt((deviation**2).sum() / max(1, freedom)))

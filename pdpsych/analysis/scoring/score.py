@@ -9,12 +9,13 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from pdpsych.analysis.definition import Analysis, open_analysis
 from pdpsych.analysis.fitting.fit import Fit
 from pdpsych.analysis.fitting.fit import fit as fit_analysis
 from pdpsych.analysis.fitting.trials import read_trials
-from pdpsych.analysis.names import PAIR, Floats
+from pdpsych.analysis.names import PAIR
 from pdpsych.analysis.prediction import predictive_score, threshold_score
 from pdpsych.analysis.prediction.evidence import Evidence
 from pdpsych.analysis.prediction.seen import known_responses
@@ -76,7 +77,7 @@ def score(
     >>> from pdpsych import analysis
     >>> fitted = analysis.fit("study")
     >>> print(analysis.score("study", fit=fitted).conclusion)  # doctest: +ELLIPSIS
-    LGN is closest to the human: mean score 0.18 [0.02, 0.44] nats over 3 images of principal ...
+    LGN ...mean score ... nats over 3 images of principal ...
     """
     opened = open_analysis(analysis)
     if isinstance(added, AddedModels):
@@ -184,12 +185,12 @@ def score_ratios(fit: Fit, ratios: pd.DataFrame, evidence: Evidence | None = Non
     rng = np.random.default_rng([fit.analysis["seed"], 1])
     _check_images(fit, ratios)
     human = human_ratios(fit, ratios[PAIR].drop_duplicates())
-    everyone, estimate = pool(human.samples, rng), human.samples.mean(axis=0)
+    everyone = pool(human.samples, rng, human.low, human.high)
     wide = _wide_ratios(ratios, human.pairs)
     taken = took_part(ratios, list(wide.index), human.pairs)
     whole = Distances(list(wide.index), human.pairs["image"].to_numpy(), wide.to_numpy(), everyone)
     by_kind = [
-        _by_kind(str(kind), whole.select(np.asarray(numbers)), estimate[:, numbers], fit, rng)
+        _by_kind(str(kind), whole, human, np.asarray(numbers), fit, rng)
         for kind, numbers in human.pairs.groupby("kind", sort=False).indices.items()
     ]
     ranking, apart, separations = (
@@ -222,21 +223,26 @@ def score_ratios(fit: Fit, ratios: pd.DataFrame, evidence: Evidence | None = Non
 
 
 def _by_kind(
-    kind: str, distances: Distances, estimate: Floats, fit: Fit, rng: np.random.Generator
+    kind: str,
+    whole: Distances,
+    human: HumanRatios,
+    numbers: NDArray[np.intp],
+    fit: Fit,
+    rng: np.random.Generator,
 ) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
-    """Return ranking, differences and separation on one kind; ``estimate`` is each person's."""
+    """Return ranking, differences and separation on the pairs of one kind."""
+    distances = whole.select(numbers)
     means = mean_scores(distances, rng)
     apart = differences(distances.models, kind, means, fit.level, rng)
-    individual = individual_distance(distances, estimate)
+    individual = individual_distance(distances, human.low[:, numbers], human.high[:, numbers])
     ranked = rank(distances, kind, means, apart, individual, fit.level)
     return ranked, apart, separation(distances, kind, apart)
 
 
 def _caution(fit: Fit, human: HumanRatios) -> str:
-    shown = fit.thresholds.groupby(["participant", "image", "pair"])["distortion"].nunique()
-    wanted, found = int((shown == 2).sum()), int((~np.isnan(human.samples[0])).sum())
-    people = int((~np.isnan(human.samples[0])).any(axis=1).sum())
-    return caution(wanted - found, wanted, people, human.pairs["image"].nunique())
+    people, wanted = int(human.shown.any(axis=1).sum()), int(human.shown.sum())
+    bounds = wanted - int(human.exact.sum())
+    return caution(bounds, wanted, people, human.pairs["image"].nunique())
 
 
 def _check_images(fit: Fit, ratios: pd.DataFrame) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from pdpsych.analysis.prediction.columns import PREDICTION
-from pdpsych.analysis.prediction.lines import predicted_lines, ranked_lines
+from pdpsych.analysis.prediction.lines import in_nats, predicted_lines, ranked_lines
 from pdpsych.analysis.scoring.columns import SCORE
 from pdpsych.analysis.scoring.conclusion import deciding_kind, predicts
 from pdpsych.analysis.scoring.questions import NO_PART
@@ -50,9 +50,10 @@ class Scores(Result):
       slopes at amplitude 0 (equation 1 of Feather et al. 2025).
 
     The first two need to know what models see at visible amplitudes; without, their tables are
-    empty. Noise in x_human makes distances larger on average, never smaller: the score of a model
-    that is right is not 0 but about ``expected_perfect``. Scores are reported as they are, beside
-    that number.
+    empty. Noise in x_human makes distances larger on average, never smaller: ``raw_score`` of a
+    model that is right is not 0 but about ``expected_perfect``. The score of a model is its mean
+    distance with that noise taken off. Where trials or models give a ratio no more than a bound,
+    scores are at least what is reported.
 
     Attributes
     ----------
@@ -62,15 +63,15 @@ class Scores(Result):
         As in :class:`Fit`; with ``models``: of each, whether it took part in choosing the
         distortions, and the SHA-256 of its weights ("" if it has none).
     human
-        Log sensitivity ratio per participant, image and pair, with sd and interval; the rows of
-        participant "all" are the mean over participants, with the uncertainty of trials and
-        participants.
+        Log sensitivity ratio per participant, image and pair, with sd and interval, or its bound;
+        the rows of participant "all" are the mean over participants, with the uncertainty of
+        trials and participants.
     scores
         Score and signed error per image, pair and model, with intervals.
     ranking
         Per kind of distortion: mean and median score over images with intervals that carry
-        trials, participants and images; rank; paired difference to the best model; probability
-        that each is the closest.
+        trials, participants and images; rank, or the best and worst that bounds leave; paired
+        difference to the best model.
     differences
         Of all pairs of models, intervals and p-values adjusted for all pairs (max-t).
     ceiling
@@ -149,13 +150,9 @@ class Scores(Result):
         about = f" ({asked[kind]})" if kind in asked else ""
         local = ", local" if len(self.predictive_ranking) else ""
         head = (
-            f"mean score on {kind} distortions{about}{local}, {100 * self.level:g} % interval, "
-            f"nats (a perfect model: {rows.iloc[0]['expected_perfect']:.2f})"
+            f"mean score on {kind} distortions{about}{local}, {100 * self.level:g} % interval, nats"
         )
-        texts = [
-            f"{row['score']:.2f} [{row['low']:.2f}, {row['high']:.2f}]"
-            for _, row in rows.iterrows()
-        ]
+        texts = [in_nats(row) for _, row in rows.iterrows()]
         return [head, *ranked_lines(rows, texts, listed, "ranking.csv")]
 
     def _line(self) -> str:

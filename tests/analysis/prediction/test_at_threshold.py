@@ -18,7 +18,10 @@ def response(sensitivity, saturation=0.0, largest=10.0):
 
 
 def predict(responses, log_thresholds):
-    return predict_thresholds([SignalCurve(r) for r in responses], log_thresholds)
+    low, high = (
+        np.where(np.isnan(log_thresholds), end, log_thresholds) for end in (-np.inf, np.inf)
+    )
+    return predict_thresholds([SignalCurve(r) for r in responses], low, high)
 
 
 def observers(responses, efficiency):

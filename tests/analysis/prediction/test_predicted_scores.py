@@ -19,7 +19,9 @@ def test_linear_models_have_the_same_score_at_threshold_as_by_equation_1(study, 
         (scored.at_threshold_ranking, scored.ranking),
     ):
         assert ours["model"].tolist() == local["model"].tolist()
-        assert ours["score"].to_numpy() == pytest.approx(local["score"].to_numpy(), abs=1e-6)
+        # Means have noise taken off by random numbers of their own.
+        column = "score" if ours is scored.at_threshold else "raw_score"
+        assert ours[column].to_numpy() == pytest.approx(local[column].to_numpy(), abs=1e-6)
     assert set(scored.at_threshold["bound"]) == {"exact"}
     assert scored.at_threshold_ranking["identified"].all()
 

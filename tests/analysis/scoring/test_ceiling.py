@@ -18,7 +18,8 @@ def ratios(estimate, images=None, kinds=None):
     images = images or [f"i{k}" for k in range(pairs)]
     kinds = kinds or ["principal"] * pairs
     table = pd.DataFrame({"image": images, "pair": [f"p{k}" for k in range(pairs)], "kind": kinds})
-    return HumanRatios(table, [f"{p:02}" for p in range(people)], np.tile(estimate, (3, 1, 1)))
+    names = [f"{p:02}" for p in range(people)]
+    return HumanRatios(table, names, np.tile(estimate, (3, 1, 1)), estimate, estimate)
 
 
 def slow(estimate):
@@ -55,7 +56,7 @@ def test_a_model_that_is_the_mean_of_people_is_at_the_bound():
     names = np.array([f"i{k}" for k in range(6)], dtype=object)
     human = pool(estimate[None], np.random.default_rng(0))
     mean = Distances(["mean"], names, estimate.mean(axis=0)[None], human)
-    distance = individual_distance(mean, estimate)
+    distance = individual_distance(mean, estimate, estimate)
     assert distance[0] == pytest.approx(row["everyone"])
 
 
@@ -98,23 +99,45 @@ def test_intervals_hold_what_other_participants_and_images_would_give(
     assert ((low <= found[bound]) & (found[bound] <= high)).all()
     # 300 studies: a standard error of 0.013. With few participants it errs on the wide side.
     assert 0.92 <= ((low < truth) & (truth < high)).mean() <= 1.0 - 0.005 * (people > 4)
+    assert found["determined"].mean() > 0.99
     # The width is of use: what varies is not drowned.
     assert np.log(high / low).median() < 9 * np.log(found[bound]).std()
 
 
 @pytest.mark.parametrize(("people", "images"), [(2, 1), (2, 5), (3, 1), (3, 2), (5, 1)])
-def test_few_participants_or_images_still_have_an_interval(people, images):
+def test_few_participants_or_images_have_an_interval_or_none_that_says_nothing(people, images):
     rng = np.random.default_rng(people * images)
     made = ratios(rng.normal(0, 1, (people, images)))
     samples = made.samples[0] + rng.normal(0, 0.1, (200, people, images))
     row = ceiling(replace(made, samples=samples), 0.95).iloc[0]
     for bound in ("everyone", "others"):
-        assert 0 < row[f"{bound}_low"] < row[bound] < row[f"{bound}_high"] < np.inf
+        low, high = row[f"{bound}_low"], row[f"{bound}_high"]
+        if row["determined"]:
+            assert 0 < low < row[bound] < high <= 10 * low
+        else:
+            assert np.isnan([low, high]).all()
+
+
+def test_a_ceiling_of_two_people_and_two_unlike_images_is_not_determined():
+    row = ceiling(ratios(np.array([[0.0, 0.0], [0.05, 1.4]])), 0.95).iloc[0]
+    assert not row["determined"]
+    assert row["everyone"] == pytest.approx(0.3625)
+    assert np.isnan(
+        row[["everyone_low", "everyone_high", "others_low", "others_high"]].tolist()
+    ).all()
+
+
+def test_distances_to_participants_of_whom_there_are_bounds_are_at_least():
+    names = np.array(["a", "b"], dtype=object)
+    human = pool(np.zeros((1, 2, 2)), np.random.default_rng(0))
+    distances = Distances(["m"], names, np.array([[1.0, 0.0]]), human)
+    low, high = np.array([[2.0, 0.5], [3.0, -np.inf]]), np.array([[2.0, 0.5], [np.inf, np.inf]])
+    assert individual_distance(distances, low, high).tolist() == [(1.5 + 0.5) / 2]
 
 
 def test_participants_without_noise_who_agree_have_a_ceiling_of_0():
     row = ceiling(ratios(np.ones((4, 3))), 0.95).iloc[0]
-    assert row[3:].tolist() == [0.0] * 6
+    assert row[3:].tolist() == [0.0] * 6 + [True]
 
 
 @given(seed=st.integers(0, 1000), scale=st.floats(0.01, 100))
@@ -123,7 +146,7 @@ def test_intervals_scale_with_the_ratios_and_not_with_their_order(seed, scale):
     rng = np.random.default_rng(seed)
     estimate = rng.normal(0, 1, (5, 4))
     estimate[rng.integers(5), rng.integers(4)] = np.nan
-    plain = ceiling(ratios(estimate), 0.9).iloc[0, 3:].to_numpy(float)
+    plain = ceiling(ratios(estimate), 0.9).iloc[0, 3:9].to_numpy(float)
     moved = (scale * estimate + rng.normal(size=4))[rng.permutation(5)]
-    other = ceiling(ratios(moved), 0.9).iloc[0, 3:].to_numpy(float)
+    other = ceiling(ratios(moved), 0.9).iloc[0, 3:9].to_numpy(float)
     np.testing.assert_allclose(other, scale * plain, rtol=1e-9)

@@ -95,7 +95,7 @@ def test_many_tied_models_are_counted():
     ("given", "said"),
     [
         ((0, 8, 2, 4), ""),
-        ((2, 8, 2, 4), " Left out: 2 of 8 human ratios"),
+        ((2, 8, 2, 4), " 2 of 8 human ratios are no more than bounds"),
         ((0, 8, 1, 4), " With one participant this does not extend to others."),
         ((0, 8, 1, 1), " With one participant and one image this does not extend to others."),
     ],

@@ -180,18 +180,22 @@ def test_digests_are_those_of_version_0_1_0():
     assert digests.table_sha256(table).startswith("9c1e3a1ea1667cbb")
 
 
-def test_a_leaderboard_of_0_1_0_goes_on_with_its_columns(study, scores, tmp_path, monkeypatch):
-    first = [n for n in leaderboard.COLUMNS if n not in leaderboard._PREDICTED]
+def test_a_leaderboard_of_0_1_0_is_read_and_grows_no_further(study, scores, tmp_path, monkeypatch):
+    first = leaderboard._FIRST
+    old_scores = replace(scores, ranking=scores.ranking.assign(probability_closest=0.5))
     with monkeypatch.context() as old:
-        old.setattr(leaderboard, "COLUMNS", {n: leaderboard.COLUMNS[n] for n in first})
-        path = add_to_leaderboard(study, scores, tmp_path)
+        old.setattr(leaderboard, "COLUMNS", dict.fromkeys(first, leaderboard.COLUMNS["kind"]))
+        old.setattr(leaderboard, "_FIRST", [])
+        path = add_to_leaderboard(study, old_scores, tmp_path)
     before = path.read_bytes()
     assert before.splitlines()[0] == ",".join(first).encode()
-    assert add_to_leaderboard(study, scores, tmp_path).read_bytes() == before
-    add_to_leaderboard(study, replace(scores, level=0.9), tmp_path)
+    with refused(file=path, remedy="choose another folder"):
+        add_to_leaderboard(study, replace(scores, level=0.9), tmp_path)
+    assert path.read_bytes() == before
     found = read_leaderboard(tmp_path)
-    assert len(found) == 2 * len(scores.ranking)
+    assert found["score"].tolist() == scores.ranking["score"].tolist()
     assert found["log_probability"].isna().all()
+    assert found["raw_score"].isna().all()
 
 
 def test_what_models_predict_is_there(study, scores, tmp_path):

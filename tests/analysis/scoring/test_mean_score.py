@@ -23,9 +23,7 @@ def study(rng, images, people, models, noise=0.25, between=0.15, common=0.1, sam
 @pytest.mark.parametrize(("images", "people"), [(4, 3), (8, 1), (20, 6)])
 def test_intervals_of_mean_scores_cover_the_truth_also_over_few_images(images, people):
     rng = np.random.default_rng(7)
-    # The score holds the noise of the pooled human ratio.
-    own = 0.25**2 + (0.15**2 + 0.1**2 if people > 1 else 0)
-    expected = np.sqrt(2 / np.pi * (1 + own / people))
+    expected = np.sqrt(2 / np.pi)
     covered = []
     for _ in range(200):
         distances = study(
@@ -137,3 +135,59 @@ def test_a_prior_keeps_a_single_degree_of_freedom_from_saying_anything_goes():
     assert np.quantile(factors, 0.999) < 3.0 * 3.5
     assert np.quantile(Stretch(1).draw(100_000, rng), 0.999) > 100
     assert (Stretch(0).draw(5, rng) == 1).all()
+
+
+def of_quality(rng, images, people, sds, noise=0.35, samples=200):
+    """Distances of models whose errors have these sds over images."""
+    spread = 0.2 if people > 1 else 0.0
+    seen = np.hypot(noise, spread) * rng.standard_normal((people, images))
+    drawn = seen + noise * rng.standard_normal((samples, people, images))
+    names = np.array([f"i{k:02}" for k in range(images)], dtype=object)
+    errors = np.asarray(sds)[:, None] * rng.standard_normal((len(sds), images))
+    return Distances([f"m{m}" for m in range(len(sds))], names, errors, pool(drawn, rng))
+
+
+@pytest.mark.parametrize(("people", "images"), [(1, 8), (1, 24), (4, 24)])
+def test_intervals_cover_the_truth_for_good_models_too(people, images):
+    rng = np.random.default_rng(people + images)
+    sds = np.array([0.0, 0.05, 0.1, 0.2, 0.4, 1.3])
+    covered, raw = [], []
+    for _ in range(100):
+        means = mean_scores(of_quality(rng, images, people, sds), rng)
+        low, high = mean_interval(means, LEVEL)
+        truth = np.sqrt(2 / np.pi) * sds
+        covered.append((low <= truth) & (truth <= high))
+        raw.append(means.raw)
+        assert (means.mean <= means.raw).all()
+    # 100 studies: a standard error of 0.022.
+    assert (np.mean(covered, axis=0) > 0.95 - 3 * 0.022).all()
+    assert np.mean(covered) < 0.995
+    assert np.mean(raw, axis=0)[0] > 0.12
+
+
+def test_a_score_with_bounds_is_at_least_and_has_no_upper_end():
+    rng = np.random.default_rng(0)
+    drawn = 0.1 * rng.standard_normal((500, 2, 3))
+    drawn[:, :, 2] = np.nan
+    low, high = drawn.mean(axis=0), drawn.mean(axis=0)
+    low[:, 2], high[:, 2] = 2.0, np.inf
+    human = pool(drawn, rng, low, high)
+    names = np.array(["a", "b", "c"], dtype=object)
+    distances = Distances(["m", "n"], names, np.array([[1.0, 1.0, 0.5], [1.0, 1.0, 9.0]]), human)
+    assert distances.score[:, 2] == pytest.approx([human.low[2] - 0.5, 0.0])
+    means = mean_scores(distances, rng)
+    low, high = mean_interval(means, LEVEL)
+    assert means.bounds.tolist() == [1, 1]
+    assert np.isnan(high).all()
+    assert low[0] > low[1] + 0.3
+    assert means.mean[0] == pytest.approx(means.mean[1] + (human.low[2] - 0.5) / 3, abs=0.1)
+
+
+def test_two_images_that_agree_by_chance_leave_an_interval():
+    rng = np.random.default_rng(0)
+    drawn = 0.3 + 0.02 * rng.standard_normal((2000, 1, 2))
+    names = np.array(["a", "b"], dtype=object)
+    human = pool(drawn, rng)
+    distances = Distances(["m"], names, human.estimate[None] + 0.5, human)
+    low, high = mean_interval(mean_scores(distances, rng), LEVEL)
+    assert high[0] - low[0] > 0.2

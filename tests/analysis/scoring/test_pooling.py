@@ -153,4 +153,52 @@ def test_a_pair_of_one_participant_alone_is_as_uncertain_as_people_differ():
     samples[:, 1:, 1] = np.nan
     pooled = pool(samples, np.random.default_rng(1))
     assert pooled.estimate[1] == pytest.approx(-1.0, abs=0.01)
-    assert pooled.samples[:, 1].std() == pytest.approx(1.0, rel=0.1)
+    assert pooled.samples[:, 1].std() == pytest.approx(1.0, rel=0.15)
+
+
+def censored_study(rng, people, pairs, between, noise, limit, samples=300):
+    """Samples and ends of people whose ratios above a limit are only known to be above it."""
+    truth = rng.normal(0, 1, pairs)
+    own = truth + between * rng.standard_normal((people, pairs))
+    seen = own + noise * rng.standard_normal((people, pairs))
+    drawn = seen + noise * rng.standard_normal((samples, people, pairs))
+    drawn[:, own > limit] = np.nan
+    low = np.where(own > limit, limit, drawn.mean(axis=0))
+    return truth, pool(drawn, rng, low, np.where(own > limit, np.inf, low))
+
+
+@pytest.mark.parametrize("people", [2, 4, 8])
+def test_intervals_cover_the_truth_where_some_ratios_are_bounds(people):
+    rng = np.random.default_rng(people)
+    covered, bounds, errors = [], [], []
+    for _ in range(60):
+        truth, pooled = censored_study(rng, people, 12, 0.3, 0.2, 0.7)
+        low, high = np.quantile(pooled.wide_samples, [0.025, 0.975], axis=0)
+        exact = pooled.exact
+        covered += ((low < truth) & (truth < high))[exact].tolist()
+        errors += (pooled.estimate - truth)[exact].tolist()
+        bounds += (pooled.low < truth)[~exact].tolist()
+    assert 0.92 < np.mean(covered) < 0.985
+    assert np.mean(bounds) > 0.93
+    # Leaving them out would pull the ratios beside them down.
+    assert abs(np.mean(errors)) < 0.04
+
+
+def test_a_ratio_nobody_is_known_beyond_is_a_bound_without_noise():
+    rng = np.random.default_rng(0)
+    samples = rng.normal(0, 0.1, (500, 3, 2))
+    samples[:, :, 1] = np.nan
+    low, high = samples.mean(axis=0), samples.mean(axis=0)
+    low[:, 1], high[:, 1] = [1.0, 1.1, 1.2], np.inf
+    pooled = pool(samples, rng, low, high)
+    assert pooled.exact.tolist() == [True, False]
+    assert 1.0 < pooled.low[1] < 1.4
+    assert np.isinf(pooled.high[1])
+    assert (pooled.samples[:, 1] == pooled.estimate[1]).all()
+
+
+def test_two_people_who_agree_by_chance_have_not_shown_that_all_do():
+    rng = np.random.default_rng(0)
+    pooled = pool(rng.normal(0.5, 0.01, (2000, 2, 1)), rng)
+    low, high = np.quantile(pooled.wide_samples[:, 0], [0.025, 0.975])
+    assert 0.2 < high - low < 4

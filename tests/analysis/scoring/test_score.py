@@ -45,9 +45,12 @@ def test_the_model_that_is_right_ranks_first_at_its_expected_score(make_fit):
     assert all(s.ranking["rank"].tolist() == [1, 2, 3] for s in scored)
     best = pd.DataFrame([s.ranking.iloc[0] for s in scored])
     # sd of the mean of two differences of thresholds: 0.1; mean absolute deviation √(2/π) of it.
-    assert best["expected_perfect"].mean() == pytest.approx(0.1 * np.sqrt(2 / np.pi), rel=0.1)
-    assert best["score"].mean() == pytest.approx(best["expected_perfect"].mean(), rel=0.2)
-    assert (best["probability_closest"] > 0.95).all()
+    # Two people might lie further apart than these, which makes it up to a quarter more.
+    expected = 0.1 * np.sqrt(2 / np.pi)
+    assert expected < best["expected_perfect"].mean() < 1.25 * expected
+    assert best["raw_score"].mean() == pytest.approx(expected, rel=0.2)
+    assert (best["score"] <= best["raw_score"]).all()
+    assert (best["low"] == 0).mean() > 0.9
 
 
 def test_interval_of_a_difference_covers_the_truth(make_fit):
@@ -85,7 +88,7 @@ def test_scale_of_sensitivities_does_not_matter(make_fit, scale, people):
     moved = {key: (mean + scale, sd) for key, (mean, sd) in given_.items()}
     one = score_ratios(make_fit(given_, 300), model_ratios())
     other = score_ratios(make_fit(moved, 300), model_ratios())
-    for column in ("score", "low", "high", "probability_closest"):
+    for column in ("score", "low", "high"):
         np.testing.assert_allclose(other.ranking[column], one.ranking[column], atol=1e-9)
 
 
@@ -105,7 +108,7 @@ def test_pairs_of_one_image_count_as_one_image(make_fit):
     scores = scored.scores.query("model == 'A'").groupby("image")["score"].mean()
     row = scored.ranking.query("model == 'A'").iloc[0]
     assert row["images"] == 2
-    assert row["score"] == pytest.approx(scores.mean())
+    assert row["raw_score"] == pytest.approx(scores.mean())
 
 
 def test_images_widen_the_interval(make_fit):
@@ -114,7 +117,7 @@ def test_images_widen_the_interval(make_fit):
     steady = score_ratios(make_fit(estimates(sd=0.01)), model_ratios({"A": 1.0, "B": 0.0}))
     spread = score_ratios(make_fit(estimates(sd=0.01)), varied)
     width = [(s.ranking["high"] - s.ranking["low"]).max() for s in (steady, spread)]
-    assert width[1] > 20 * width[0]
+    assert width[1] > 10 * width[0]
 
 
 def test_conclusion_names_the_winner_where_the_data_can_tell(make_fit):
@@ -139,15 +142,46 @@ def test_conclusion_is_about_principal_distortions(make_fit):
     assert scored.conclusion.startswith("A is closest")
 
 
-def test_ratios_the_trials_do_not_determine_are_left_out_and_counted(make_fit):
-    fitted = make_fit(estimates())
-    fitted.thresholds.loc[
-        (fitted.thresholds["image"] == "i1") & (fitted.thresholds["distortion"] == 2), "bound"
-    ] = "at least"
-    scored = score_ratios(fitted, model_ratios())
-    assert set(scored.scores["image"]) == {"i0", "i2", "i3"}
-    assert "Left out: 2 of 8 human ratios" in scored.conclusion
-    assert "Left out" not in score_ratios(make_fit(estimates()), model_ratios()).conclusion
+def unseen(fitted, image):
+    """Let nobody see v of an image, up to three times the threshold there was."""
+    rows = (fitted.thresholds["image"] == image) & (fitted.thresholds["distortion"] == 2)
+    ends = 3 * fitted.thresholds.loc[rows, "trials_high"]
+    fitted.thresholds.loc[rows, ["bound", "trials_low", "trials_high"]] = pd.DataFrame(
+        {"bound": "at least", "trials_low": ends, "trials_high": np.nan}
+    )
+    return fitted
+
+
+def test_ratios_the_trials_bound_from_one_side_stay_as_bounds(make_fit):
+    scored = score_ratios(unseen(make_fit(estimates()), "i1"), model_ratios())
+    everyone = scored.human.query("participant == 'all'").set_index("image")
+    assert everyone["bound"].to_dict() == {k: "exact" for k in ("i0", "i2", "i3")} | {
+        "i1": "at least"
+    }
+    assert everyone.loc["i1", "log_ratio"] == everyone.loc["i1", "low"] > 1.5
+    assert np.isnan(everyone.loc["i1", "high"])
+    rows = scored.scores.query("image == 'i1'").set_index("model")
+    assert (rows["bound"] == "at least").all()
+    assert rows["high"].isna().all()
+    for model, ratio in MODELS.items():
+        assert rows.loc[model, "score"] == pytest.approx(everyone.loc["i1", "low"] - ratio)
+    # v is too visible to all models, by how much is open: their order is not.
+    assert rows["overrates"].tolist() == ["v"] * 3
+    ranking = scored.ranking
+    assert ranking["bounds"].tolist() == [1, 1, 1]
+    assert ranking["rank"].tolist() == ranking["rank_high"].tolist() == [1, 2, 3]
+    assert ranking["high"].isna().all()
+    assert "2 of 8 human ratios are no more than bounds" in scored.conclusion
+    assert "bounds" not in score_ratios(make_fit(estimates()), model_ratios()).conclusion
+
+
+def test_a_place_that_a_bound_leaves_open_is_open(make_fit):
+    # People are at least as far as 1.5 or so from 0: who predicts 9 may be right there or wrong.
+    ratios = model_ratios({"A": 1.0, "B": 0.9, "C": 1.05})
+    ratios.loc[(ratios["model"] == "C") & (ratios["image"] == "i1"), "log_ratio"] = 9.0
+    ranking = score_ratios(unseen(make_fit(estimates(sd=0.02)), "i1"), ratios).ranking
+    places = ranking.set_index("model")[["rank", "rank_high"]].T.to_dict("list")
+    assert places == {"A": [1, 2], "B": [2, 3], "C": [1, 3]}
 
 
 def test_a_zero_sensitivity_is_refused(make_fit):
@@ -174,7 +208,7 @@ def test_the_observer_who_sees_like_lgn_is_found(write_study):
     scored = score(write_study(trials=60))
     principal = scored.ranking.query("kind == 'principal'")
     assert principal["model"].tolist() == ["LGN", "LG", "LN"]
-    assert scored.conclusion.startswith("LGN is closest to the human")
+    assert scored.conclusion.startswith("LGN ")
 
 
 def test_signed_error_says_which_distortion_a_model_over_rates(make_fit):
@@ -278,7 +312,7 @@ def test_questions_are_scored_apart_and_say_which_models_their_pairs_were_chosen
     assert rows["some-2", "C"].all()
     # Both pairs of an image count as one.
     by_image = scored.scores.query("kind == 'some'").groupby(["model", "image"])["score"].mean()
-    means = scored.ranking.query("kind == 'some'").set_index("model")["score"]
+    means = scored.ranking.query("kind == 'some'").set_index("model")["raw_score"]
     for model in MODELS:
         assert means[model] == pytest.approx(by_image[model].mean())
     assert "distortions" in scored.conclusion

@@ -1,0 +1,117 @@
+"""Ratios of which participants' trials give no more than a bound, as censored normal values.
+
+Participants' ratios of a pair are normal around their mean μ with standard deviation τ. Where the
+trials say x ≥ B, the likelihood of μ has the factor Φ((μ − B)/τ) (Tobin 1958). With a ratio that
+is more than a bound beside it, it falls off on both sides, and what is censored is imputed; with
+bounds of one side alone it does not, and μ has a bound.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import log_ndtr, ndtr, ndtri
+
+from pdpsych.analysis.names import Floats
+
+# By how much the log likelihood falls from its maximum to the end of a 95 % interval.
+_FALL = 1.92
+# Where μ is looked for around the bounds, in standard deviations, and in how many halvings.
+_REACH, _HALVINGS = 8.0, 40
+# Of the Gibbs sampler; every sample is a chain of its own.
+_SWEEPS = 30
+
+
+def pooled_bounds(low: Floats, high: Floats, sd: float) -> tuple[Floats, Floats]:
+    """Return the ends of the mean over participants whose ends are given, (K,) each.
+
+    Equal and finite where somebody's ratio is more than a bound. Of one participant, of whom alone
+    the mean speaks, they are that one's. Bounds from both sides alone say nothing.
+
+    Parameters
+    ----------
+    low, high
+        Ends of each participant's ratio, (P, K), not-a-number where a pair was not shown.
+    sd
+        Standard deviation of participants, nats.
+    """
+    exact = (low == high).any(axis=0)
+    from_below, from_above = np.isfinite(low), np.isfinite(high)
+    least, most = np.full(low.shape[1], -np.inf), np.full(low.shape[1], np.inf)
+    for k in np.flatnonzero(~exact & (from_below.any(axis=0) != from_above.any(axis=0))):
+        if from_below[:, k].any():
+            least[k] = _lower_end(low[from_below[:, k], k], sd if len(low) > 1 else 0.0)
+        else:
+            most[k] = -_lower_end(-high[from_above[:, k], k], sd if len(low) > 1 else 0.0)
+    return np.where(exact, 0.0, least), np.where(exact, 0.0, most)
+
+
+def _lower_end(bounds: Floats, sd: float) -> float:
+    """Return the least μ that lower bounds of participants allow."""
+    if not sd:
+        return float(bounds.max())
+    low, high = bounds.min() - _REACH * sd, bounds.max() + _REACH * sd
+    for _ in range(_HALVINGS):
+        middle = (low + high) / 2
+        if log_ndtr((middle - bounds) / sd).sum() < -_FALL:
+            low = middle
+        else:
+            high = middle
+    return float(low)
+
+
+def completed(
+    samples: Floats,
+    low: Floats,
+    high: Floats,
+    left_out: NDArray[np.bool_],
+    sd: float,
+    rng: np.random.Generator,
+) -> tuple[Floats, NDArray[np.bool_]]:
+    """Impute what is censored; return all samples, and which of them are imputed, (P, K).
+
+    Draws x | μ, truncated normal, and μ | x in turn (Chib 1992). As imputations are draws with μ
+    unknown, the variance of the mean over them, added to that of complete data, is that of the
+    mean (Rubin 1987).
+
+    Parameters
+    ----------
+    samples
+        Posterior samples, (samples, P, K), not-a-number where there are none.
+    low, high
+        Ends of each participant's ratio, (P, K).
+    left_out
+        Pairs whose mean is a bound, (K,).
+    sd
+        Standard deviation of participants, nats.
+    """
+    censored = np.isnan(samples[0]) & (np.isfinite(low) | np.isfinite(high)) & ~left_out
+    chosen = np.flatnonzero(censored.any(axis=0))
+    if not len(chosen):
+        return samples, censored
+    filled = samples.copy()
+    for k in chosen:
+        who = censored[:, k]
+        own = samples[:, ~who & ~np.isnan(samples[0, :, k]), k]
+        bounds = np.where(np.isfinite(low[who, k]), low[who, k], high[who, k])
+        sides = np.where(np.isfinite(low[who, k]), 1.0, -1.0)
+        filled[:, who, k] = _imputed(own, bounds, sides, sd, rng)
+    return filled, censored
+
+
+def _imputed(
+    own: Floats, bounds: Floats, sides: Floats, sd: float, rng: np.random.Generator
+) -> Floats:
+    """Return draws, (samples, B), of ratios at least (side 1) or at most (−1) so large."""
+    size = len(own)
+    weight = 1 / (own.var(axis=0) + sd**2)
+    total = weight.sum() + len(bounds) / sd**2
+    known = (weight * own.mean(axis=0)).sum()
+    drawn = np.tile(bounds, (size, 1))
+    for _ in range(_SWEEPS):
+        middle = (known + drawn.sum(axis=1) / sd**2) / total
+        middle += rng.standard_normal(size) / np.sqrt(total)
+        beyond = ndtr(sides * (middle[:, None] - bounds) / sd)
+        share = np.maximum(beyond * rng.random(drawn.shape), np.finfo(float).tiny)
+        drawn = middle[:, None] - sides * sd * ndtri(share)
+    return np.asarray(drawn)
