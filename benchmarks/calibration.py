@@ -30,7 +30,6 @@ from pdpsych.analysis.planning.plan import simulate_studies
 from pdpsych.analysis.planning.simulated_study import Answers, Size, simulate_session
 from pdpsych.analysis.planning.world import World
 from pdpsych.analysis.prediction.evidence import Evidence
-from pdpsych.analysis.scoring.conclusion import possibly_closest
 from pdpsych.analysis.scoring.score import score_ratios
 from pdpsych.displays import Display
 from pdpsych.experiments import Experiment, ModelObserver, ObserverSpec
@@ -127,7 +126,8 @@ def study(case: Case, size: Size, number: int) -> Result:
     # The mean of |N(0, s)|: the score over all images that these stand for.
     expected = {m: sd * np.sqrt(2 / np.pi) for m, sd in zip(models, spreads, strict=True) if sd}
     means = dict(zip(images, drawn.ratios(), strict=True))
-    verdicts = [declared(rows) for rows in (scores.deciding, scores.ranking)]
+    local = score_ratios(fitted, ratio_table(models, images))
+    verdicts = [scores.closest, local.closest]
     right = [name == "model-0" and not case.equal for name in verdicts]
     wrong = [name != "" and not hit for name, hit in zip(verdicts, right, strict=True)]
     return Result(
@@ -139,11 +139,6 @@ def study(case: Case, size: Size, number: int) -> Result:
         bias(scores, truth),
         float((fitted.participants["flags"] != "").mean()),
     )
-
-
-def declared(ranking: pd.DataFrame) -> str:
-    closest = possibly_closest(ranking)
-    return closest[0] if len(closest) == 1 else ""
 
 
 class People:

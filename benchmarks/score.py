@@ -1,8 +1,7 @@
 """Speed, memory and calibration of scores.
 
 ``python benchmarks/score.py`` times the score of a large study, measures its memory, and prints
-how often intervals cover the truth and how often two models that are equal are told apart, for
-simulated ratios of people.
+how often intervals cover the truth, for simulated ratios of people.
 """
 
 from __future__ import annotations
@@ -19,7 +18,6 @@ from pdpsych.analysis import Fit
 from pdpsych.analysis.fitting.posterior import Posterior
 from pdpsych.analysis.fitting.shared import Shared
 from pdpsych.analysis.names import CONDITION
-from pdpsych.analysis.scoring.differences import differences
 from pdpsych.analysis.scoring.mean_score import Distances, mean_interval, mean_scores
 from pdpsych.analysis.scoring.pooling import pool
 from pdpsych.analysis.scoring.score import score_ratios
@@ -109,10 +107,10 @@ def simulate(
 def calibration(studies: int, samples: int = 500) -> None:
     """Print coverage and false alarms for each case."""
     print(f"{studies} studies each; intervals of {100 * LEVEL:g} %")
-    print("images people noise between common models   mean covered   median covered   separated")
+    print("images people noise between common models   mean covered   median covered")
     for case in CASES:
         rng = np.random.default_rng(1)
-        covered, middle, separated = [], [], []
+        covered, middle = [], []
         for _ in range(studies):
             distances, mean = simulate(rng, case, samples)
             means = mean_scores(distances, rng)
@@ -121,12 +119,10 @@ def calibration(studies: int, samples: int = 500) -> None:
             # The median of |N(0, s²)| is 0.6745 s, its mean √(2/π) s.
             low, high = np.quantile(means.medians[:, 0], [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
             middle.append(low < 0.6745 * mean * np.sqrt(np.pi / 2) < high)
-            table = differences(distances.models, "principal", means, LEVEL, rng)
-            separated.append(table["separated"].any())
         images, people, noise, between, common, models = case
         print(
             f"{images:6} {people:6} {noise:5.1f} {between:7.1f} {common:6.1f} {models:6}"
-            f"{np.mean(covered):15.3f}{np.mean(middle):17.3f}{np.mean(separated):12.3f}",
+            f"{np.mean(covered):15.3f}{np.mean(middle):17.3f}",
             flush=True,
         )
 

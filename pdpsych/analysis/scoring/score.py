@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -30,6 +30,7 @@ from pdpsych.analysis.scoring.ranking import rank
 from pdpsych.analysis.scoring.score_tables import score_table
 from pdpsych.analysis.scoring.scores import Scores
 from pdpsych.analysis.scoring.separation import separation
+from pdpsych.analysis.scoring.sides import sides
 from pdpsych.common.errors import InputError
 from pdpsych.common.files.locks import locked
 from pdpsych.stimuli.calibration.calibration import Calibration
@@ -188,55 +189,72 @@ def score_ratios(fit: Fit, ratios: pd.DataFrame, evidence: Evidence | None = Non
     wide = _wide_ratios(ratios, human.pairs)
     taken = took_part(ratios, list(wide.index), human.pairs)
     whole = Distances(list(wide.index), human.pairs["image"].to_numpy(), wide.to_numpy(), everyone)
-    by_kind = [
-        _by_kind(str(kind), whole.select(np.asarray(numbers)), estimate[:, numbers], fit, rng)
-        for kind, numbers in human.pairs.groupby("kind", sort=False).indices.items()
-    ]
-    ranking, apart, separations = (
-        pd.concat(t, ignore_index=True) for t in zip(*by_kind, strict=True)
-    )
-    table = score_table(human.pairs, whole, taken, fit.level)
-    part = table.groupby(["kind", "model"])["took_part"].all()
-    ranking.insert(2, "took_part", ranking.join(part, on=["kind", "model"])["took_part"])
-    by_answers, by_thresholds = predictive_score.empty(), threshold_score.empty()
+    named = ratios.assign(took_part=ratios.get("took_part", True))
+    by_thresholds = threshold_score.empty()
     if evidence:
-        named = ratios.assign(took_part=ratios.get("took_part", True))
-        by_answers = predictive_score.predictive_score(fit, evidence, named)
         by_thresholds = threshold_score.threshold_score(
             fit, evidence.responses, named, human, everyone
         )
+    local = {model: (own, own) for model, own in zip(whole.models, whole.log_ratios, strict=True)}
+    known = [threshold_score.predicted_ends(by_thresholds.pairs), local]
+    near = sides(human, known, fit.level)
+    by_kind = [
+        _by_kind(kind, whole.select(np.asarray(numbers)), estimate[:, numbers], near, fit, rng)
+        for kind, numbers in human.pairs.groupby("kind", sort=False).indices.items()
+    ]
+    ranking, separations = (pd.concat(t, ignore_index=True) for t in zip(*by_kind, strict=True))
+    table = score_table(human.pairs, whole, taken, fit.level)
+    part = table.groupby(["kind", "model"])["took_part"].all()
+    ranking.insert(2, "took_part", ranking.join(part, on=["kind", "model"])["took_part"])
+    by_answers = predictive_score.empty()
+    if evidence:
+        by_answers = predictive_score.predictive_score(fit, evidence, named, near)
     return Scores(
         fit.level,
         fit.source,
         ratio_table(human, everyone, fit.level),
         table,
         ranking,
-        apart,
+        near,
         ceiling(human, fit.level),
         separations,
         *by_answers,
         *by_thresholds,
-        conclusion=conclude(ranking, by_answers.ranking, by_thresholds.ranking, fit.level)
+        conclusion=conclude(ranking, by_answers.ranking, by_thresholds.ranking, near, fit.level)
         + _caution(fit, human),
     )
 
 
 def _by_kind(
-    kind: str, distances: Distances, estimate: Floats, fit: Fit, rng: np.random.Generator
-) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
-    """Return ranking, differences and separation on one kind; ``estimate`` is each person's."""
+    kind: Hashable,
+    distances: Distances,
+    estimate: Floats,
+    near: pd.DataFrame,
+    fit: Fit,
+    rng: np.random.Generator,
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return ranking and separation on one kind; ``estimate`` is each person's."""
     means = mean_scores(distances, rng)
-    apart = differences(distances.models, kind, means, fit.level, rng)
+    apart = differences(distances.models, str(kind), means, fit.level)
     individual = individual_distance(distances, estimate)
-    ranked = rank(distances, kind, means, apart, individual, fit.level)
-    return ranked, apart, separation(distances, kind, apart)
+    ranked = rank(distances, str(kind), means, apart, individual, fit.level)
+    return ranked, separation(distances, str(kind), apart, near[near["kind"] == kind])
 
 
 def _caution(fit: Fit, human: HumanRatios) -> str:
-    shown = fit.thresholds.groupby(["participant", "image", "pair"])["distortion"].nunique()
-    wanted, found = int((shown == 2).sum()), int((~np.isnan(human.samples[0])).sum())
-    people = int((~np.isnan(human.samples[0])).any(axis=1).sum())
-    return caution(wanted - found, wanted, people, human.pairs["image"].nunique())
+    shown = fit.thresholds.assign(bounded=fit.thresholds["bound"] != "exact")
+    pairs = shown.groupby(["participant", *PAIR[:2]]).agg(
+        both=("distortion", lambda numbers: numbers.nunique() == 2), bounded=("bounded", "any")
+    )
+    there = ~np.isnan(human.samples[0])
+    kept = {
+        (human.participants[p], *human.pairs.iloc[k][PAIR[:2]])
+        for p, k in zip(*np.nonzero(there), strict=True)
+    }
+    bounds = sum(key in kept for key in pairs.index[pairs["bounded"]])
+    wanted, people = int(pairs["both"].sum()), int(there.any(axis=1).sum())
+    images = human.pairs["image"].nunique()
+    return caution(wanted - int(there.sum()), bounds, wanted, people, images)
 
 
 def _check_images(fit: Fit, ratios: pd.DataFrame) -> None:
