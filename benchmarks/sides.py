@@ -26,9 +26,8 @@ from pdpsych.analysis.fitting.fit import fit_table
 from pdpsych.analysis.planning.simulated_study import simulate_session
 from pdpsych.analysis.prediction.evidence import Evidence
 from pdpsych.analysis.prediction.seen import known_responses
-from pdpsych.analysis.scoring.human import HumanRatios
 from pdpsych.analysis.scoring.score import score_ratios
-from pdpsych.analysis.scoring.sides import against, sides
+from pdpsych.analysis.scoring.sides import LEAST_IMAGES, compare, locate, side_of
 from pdpsych.displays import Display
 from pdpsych.experiments import Experiment, ModelObserver
 from pdpsych.experiments.design import Condition, arrange
@@ -60,22 +59,14 @@ class Drawn(NamedTuple):
 
 
 def winner(people: np.ndarray, models: Ratios, noise: float, rng: np.random.Generator) -> str:
-    """Return who is declared by log ratios of people, measured with noise."""
+    """Return who is declared by log ratios of people, (P, I), measured with noise."""
     measured = people + noise * rng.standard_normal(people.shape)
-    images = [f"image-{i:02d}" for i in range(people.shape[1])]
-    pairs = pd.DataFrame({"image": images, "pair": "principal", "kind": "principal"})
-    draws = measured + noise * rng.standard_normal((400, *people.shape))
-    draws += measured - draws.mean(axis=0)
-    human = HumanRatios(pairs, [str(p) for p in range(len(people))], draws)
-    table = sides(human, [{name: (x, x) for name, x in models.items()}], LEVEL)
-    return sure(table, list(models))
-
-
-def sure(table: pd.DataFrame, models: list[str]) -> str:
-    """Return the model on whose side people are against every other, whatever the ranking."""
-    for name in models:
-        near = against(table, name)
-        if (near["separated"].astype(bool) & (near["low"] > 0)).all():
+    located = locate(measured, np.full(people.shape, noise**2))
+    images = np.array([f"image-{i:02d}" for i in range(people.shape[1])], dtype=object)
+    for name, own in models.items():
+        others = [x for other, x in models.items() if other != name]
+        found = [side_of(compare(located, own, x, images), LEVEL) for x in others]
+        if all(side.low > 0 and side.images >= LEAST_IMAGES for side in found):
             return name
     return ""
 
@@ -151,6 +142,7 @@ class World(NamedTuple):
 
     @property
     def models(self) -> list[str]:
+        """Names of the models."""
         return list(dict.fromkeys(self.ratios["model"]))
 
 

@@ -8,8 +8,9 @@ who are at a have the side 1 on every image.
 
 **Trials.** |y − a| of a noisy y is too large, most where a is right, which would favour a model
 that is always somewhat wrong over one that is right or wrong by turns. With T what smoothing by the
-noise makes of a function, distances are Σ_{j<5} (1 − T)^j |·|, five terms of T⁻¹|·|; of the error
-only (1 − T)^5 |·| is left on average.
+noise makes of a function, distances are 2|·| − T|·|, the first two terms of T⁻¹|·|. What is left of
+the error is −(1 − T)²|·| on average, (2 − √2)√(2/π) sd where a model is right and less elsewhere:
+the interval is wider by that on three images of ten.
 
 **Images** weigh h = |a − b|/Σ|a − b|: the variance over them is that of the jackknife of a ratio,
 with 1/Σh² − 1 degrees of freedom. To it is added one more image of average gap, on which people are
@@ -50,9 +51,9 @@ Ends = Mapping[str, tuple[Floats, Floats]]
 LEAST_IMAGES = 5
 # Part of 1 − side² that is the variance of people who are spread evenly.
 _EVEN = 1 / 3
-# Of T¹ to T⁴ in Σ_{j<5} (1 − T)^j, T⁰ having 5, and the noise of each in units of that of T.
-_TERMS = np.array([-10.0, 10.0, -5.0, 1.0])
-_NOISES = np.sqrt(np.arange(1, 5))
+# What is left of the error of a corrected distance of 0, in units of the sd of the noise, and the
+# part of images on which it is allowed for.
+_LEFT, _LEFT_ON = (2 - np.sqrt(2)) * np.sqrt(2 / np.pi), 0.3
 _LEAST_SD = 1e-9
 
 
@@ -111,7 +112,7 @@ def sides(human: HumanRatios, known: Sequence[Ends], level: float) -> pd.DataFra
         for a, b in combinations(models, 2):
             ends = next(ends for ends in known if a in ends and b in ends)
             near = nearest(*(end[numbers] for model in (a, b) for end in ends[model]))
-            found[a, b] = side_of(*_by_image(people, *near, images), level)
+            found[a, b] = side_of(compare(people, *near, images), level)
         tables.append(_ordered(models, found).assign(kind=str(kind)))
     return pd.concat([t for t in tables if len(t)] or tables[:1], ignore_index=True)[list(SIDES)]
 
@@ -156,64 +157,70 @@ def nearest(a_low: Floats, a_high: Floats, b_low: Floats, b_high: Floats) -> tup
 
 def distance(difference: Floats, sd: Floats) -> Floats:
     """Return |difference|, corrected for normal noise: its mean is nearly that without noise."""
-    noise = np.maximum(sd, _LEAST_SD)[..., None] * _NOISES
-    wide = difference[..., None]
-    density = np.exp(-((wide / noise) ** 2) / 2) / np.sqrt(2 * np.pi)
-    smoothed = wide * (1 - 2 * ndtr(-wide / noise)) + 2 * noise * density
-    return np.asarray(5 * np.abs(difference) + smoothed @ _TERMS)
+    noise = np.maximum(sd, _LEAST_SD)
+    density = np.exp(-((difference / noise) ** 2) / 2) / np.sqrt(2 * np.pi)
+    smoothed = difference * (1 - 2 * ndtr(-difference / noise)) + 2 * noise * density
+    return np.asarray(2 * np.abs(difference) - smoothed)
 
 
-def _by_image(
-    people: Located, a: Floats, b: Floats, images: NDArray[np.object_]
-) -> tuple[Floats, Floats]:
-    """Return how much closer to a people are, and how much that could be, (1 or P + 1, I)."""
+class Compared(NamedTuple):
+    """Two models beside people on each of I images; rows as in :class:`Located`.
+
+    Attributes
+    ----------
+    closer
+        How much closer people are to the first model than to the second, (1 or P + 1, I), in nats.
+    gap
+        How much that could be.
+    left
+        How far ``closer`` of all people may be off on average where a model is right, (I,).
+    """
+
+    closer: Floats
+    gap: Floats
+    left: Floats
+
+
+def compare(people: Located, a: Floats, b: Floats, images: NDArray[np.object_]) -> Compared:
+    """Compare two models with log ratios (K,) on the images of K pairs."""
     there = ~np.isnan(people.log_ratio)
     y, sd = np.where(there, people.log_ratio, 0.0), np.where(there, people.sd, 1.0)
     closer = distance(y - b, sd) - distance(y - a, sd)
     gap = np.where(there, np.abs(a - b), 0.0)
     names, member = np.unique(images.astype(str), return_inverse=True)
-    average = (member[:, None] == np.arange(len(names))).astype(float)
-    return np.where(gap > 0, closer, 0.0) @ average, gap @ average
+    total = (member[:, None] == np.arange(len(names))).astype(float)
+    left = np.minimum(_LEFT * sd[0], gap[0])
+    return Compared(np.where(gap > 0, closer, 0.0) @ total, gap @ total, left @ total)
 
 
-def side_of(closer: Floats, gap: Floats, level: float) -> Side:
-    """Return the side of people, from what they are on each of I images.
-
-    Parameters
-    ----------
-    closer
-        How much closer to the first model than to the second, (1, I) of one person, else
-        (P + 1, I): of all, then without each in turn; in nats.
-    gap
-        How much that could be.
-    """
+def side_of(compared: Compared, level: float) -> Side:
+    """Return the side of people, with its interval; without one of fewer than two images."""
+    closer, gap, left_over = compared
     images, total = int((gap[0] > 0).sum()), float(gap[0].sum())
-    if not images:
-        return Side(0.0, np.nan, np.nan, 1.0, 0)
-    side = float(closer[0].sum()) / total
+    side = float(closer[0].sum()) / total if images else 0.0
     if images < 2:
         return Side(side, np.nan, np.nan, 1.0, images)
-    weight, left = gap[0] / total, (closer - side * gap) / total
-    over_images = ((left[0] / (1 - weight)) ** 2).sum() * (images - 1) / images
+    weight, moved = gap[0] / total, (closer - side * gap) / total
+    over_images = ((moved[0] / (1 - weight)) ** 2).sum() * (images - 1) / images
     over_images += (side / images) ** 2
-    over_people, people = _over_people(left, weight, side), len(gap) - 1
-    variance = over_images + over_people
-    freedom = 1 / (weight**2).sum() - 1
-    freedom = variance**2 / (over_images**2 / freedom + over_people**2 / max(people, 1))
-    error = np.sqrt(variance)
-    reach = float(stdtrit(freedom, (1 + level) / 2) * error)
-    p_value = float(2 * stdtr(freedom, -abs(side) / error)) if error else float(side == 0)
-    return Side(side, side - reach, side + reach, p_value, images)
+    over_people = _over_people(moved, weight, side)
+    variance = max(over_images + over_people, _LEAST_SD**2)
+    parts = over_images**2 / (1 / (weight**2).sum() - 1), over_people**2 / max(len(gap) - 1, 1)
+    freedom = variance**2 / max(sum(parts), _LEAST_SD**4)
+    allowed = _LEFT_ON * float(left_over.sum()) / total
+    reach = float(stdtrit(freedom, (1 + level) / 2) * np.sqrt(variance)) + allowed
+    beyond = max(abs(side) - allowed, 0.0) / np.sqrt(variance)
+    return Side(side, side - reach, side + reach, float(2 * stdtr(freedom, -beyond)), images)
 
 
-def _over_people(left: Floats, weight: Floats, side: float) -> float:
+def _over_people(moved: Floats, weight: Floats, side: float) -> float:
     """Return the variance of a side by who took part, besides what varies over images anyway."""
-    people, images = len(left) - 1, int((weight > 0).sum())
+    people, images = len(moved) - 1, int((weight > 0).sum())
     if people < 1:
         return 0.0
-    moved = left[1:] - left[0]
-    common = moved.sum(axis=1)
-    own = moved - common[:, None] * weight
+    each = moved[1:] - moved[0]
+    common = each.sum(axis=1)
+    own = each - common[:, None] * weight
     found = (common**2).sum() - (own**2).sum() * images / (images - 1)
     found = max(float(found), 0.0) * (people - 1) / people
     even = _EVEN * max(1 - side**2, 0.0) / people
