@@ -79,8 +79,8 @@ def _left_out(predicted: pd.DataFrame) -> str:
 def _local(rows: pd.DataFrame, kind: str) -> str:
     best = rows.iloc[0]
     return (
-        f"mean score {best['score']:.2f} [{best['low']:.2f}, {best['high']:.2f}] nats over "
-        f"{counted(best['images'], 'image')} of {kind} distortions; a perfect model would score "
+        f"mean score {_at_least(best)}{best['score']:.2f} [{best['low']:.2f}, {best['high']:.2f}] "
+        f"nats over {counted(best['images'], 'image')} of {kind} distortions; a perfect model would score "
         f"about {best['expected_perfect']:.2f}"
     )
 
@@ -170,8 +170,13 @@ def _others(predicted: pd.DataFrame, thresholds: pd.DataFrame, local: pd.DataFra
 
 def _ordered(rows: pd.DataFrame, name: str) -> str:
     first = rows.iloc[0]
-    at_least = "at least " if first.get("bounds", 0) else ""
-    return f"{name} {first['model']} is first ({at_least}{first['score']:.2f} nats)"
+    return f"{name} {first['model']} is first ({_at_least(first)}{first['score']:.2f} nats)"
+
+
+def _at_least(row: pd.Series) -> str:
+    """Say that a score has bounds among its ratios, if it has: "at least (2 bounds) "."""
+    bounds = row.get("bounds", 0)
+    return f"at least ({counted(int(bounds), 'bound')}) " if bounds else ""
 
 
 def not_predicted(ranking: pd.DataFrame, predictive: pd.DataFrame, set_: StimulusSet) -> str:
@@ -209,17 +214,13 @@ def _listed(names: list[str]) -> str:
     return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
 
 
-def caution(missing: int, bounds: int, wanted: int, participants: int, images: int) -> str:
-    """Say what the result does not carry: ratios left out, bounds, one participant, one image."""
+def caution(missing: int, wanted: int, participants: int, images: int) -> str:
+    """Say what the result does not carry: ratios left out, one participant, one image."""
     parts = []
     if missing:
         parts.append(
             f"Left out: {missing} of {wanted} human ratios, because the trials do not "
             "determine a threshold (see the column bound of thresholds.csv)."
-        )
-    if bounds:
-        parts.append(
-            f"Of {wanted} human ratios {bounds} are known to be at least or at most so much."
         )
     alone = [f"one {w}" for w, n in (("participant", participants), ("image", images)) if n == 1]
     if alone:

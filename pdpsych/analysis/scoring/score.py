@@ -242,19 +242,10 @@ def _by_kind(
 
 
 def _caution(fit: Fit, human: HumanRatios) -> str:
-    shown = fit.thresholds.assign(bounded=fit.thresholds["bound"] != "exact")
-    pairs = shown.groupby(["participant", *PAIR[:2]]).agg(
-        both=("distortion", lambda numbers: numbers.nunique() == 2), bounded=("bounded", "any")
-    )
-    there = ~np.isnan(human.samples[0])
-    kept = {
-        (human.participants[p], *human.pairs.iloc[k][PAIR[:2]])
-        for p, k in zip(*np.nonzero(there), strict=True)
-    }
-    bounds = sum(key in kept for key in pairs.index[pairs["bounded"]])
-    wanted, people = int(pairs["both"].sum()), int(there.any(axis=1).sum())
-    images = human.pairs["image"].nunique()
-    return caution(wanted - int(there.sum()), bounds, wanted, people, images)
+    shown = fit.thresholds.groupby(["participant", "image", "pair"])["distortion"].nunique()
+    wanted, found = int((shown == 2).sum()), int((~np.isnan(human.samples[0])).sum())
+    people = int((~np.isnan(human.samples[0])).any(axis=1).sum())
+    return caution(wanted - found, wanted, people, human.pairs["image"].nunique())
 
 
 def _check_images(fit: Fit, ratios: pd.DataFrame) -> None:

@@ -31,7 +31,10 @@ def test_the_model_that_people_see_like_predicts_them_best(study, fitted, known)
     assert scored.deciding["model"].tolist() == rows["model"].tolist()
     assert (rows["log_probability"].diff().dropna() < 0).all()
     assert -np.log(2) < rows["log_probability"].iloc[0] < 0
-    assert "LGN predicts people's answers best" in scored.conclusion
+    assert scored.conclusion.startswith("LGN is first (log probability of people's answers")
+    assert "no model is declared the closest from 3 images" in scored.conclusion
+    near = scored.sides.query("kind == 'principal'").set_index(["model", "other"])["side"]
+    assert rows["side"].tolist()[1:] == [near["LGN", model] for model in rows["model"][1:]]
     assert "same order" in scored.conclusion
     images = scored.predictive.query("kind == 'principal'")
     mean = images.groupby("model")["log_probability"].mean()
@@ -97,15 +100,12 @@ def test_a_fit_of_other_trials_is_refused(study, fitted, known):
         score(study, fit=other, write=False)
 
 
-def test_scores_of_version_3_are_read(study, fitted, tmp_path):
+def test_scores_of_older_versions_are_made_again(study, fitted, tmp_path):
     path = score(study, fit=fitted, write=False).to_json(tmp_path / "score.json")
     data = json.loads(path.read_text())
-    old = {key: value for key, value in data.items() if key not in PREDICTION}
-    path.write_text(json.dumps(old | {"schema_version": 3}))
-    found = Scores.from_json(path)
-    assert found.ranking.equals(Scores.from_json(path).ranking)
-    assert found.predictive_ranking.empty
-    assert list(found.predictive_ranking.columns) == list(PREDICTION["predictive_ranking"])
+    path.write_text(json.dumps(data | {"schema_version": 4}))
+    with refused(file="score.json", remedy="score again"):
+        Scores.from_json(path)
 
 
 def test_curves_are_what_models_predict_at_the_efficiency_of_the_image(study, fitted, known):
