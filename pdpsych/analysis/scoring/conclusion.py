@@ -80,8 +80,8 @@ def _local(rows: pd.DataFrame, kind: str) -> str:
     best = rows.iloc[0]
     return (
         f"mean score {_at_least(best)}{best['score']:.2f} [{best['low']:.2f}, {best['high']:.2f}] "
-        f"nats over {counted(best['images'], 'image')} of {kind} distortions; a perfect model would score "
-        f"about {best['expected_perfect']:.2f}"
+        f"nats over {counted(best['images'], 'image')} of {kind} distortions; a perfect model "
+        f"would score about {best['expected_perfect']:.2f}"
     )
 
 
@@ -105,13 +105,12 @@ def _verdict(scored: str, rows: pd.DataFrame, sides: pd.DataFrame, level: float)
             f"{first} is closest to the human: {scored}. People are on its side against every "
             f"other model, least surely against {near.index[0]}: {_told(near.iloc[0], level)}."
         )
-    tied = near[~near["separated"].astype(bool) | ~(near["low"] > 0)]
-    if (tied["low"] > 0).all():
-        few = counted(int(tied["images"].max()), "image")
+    if near["images"].max() < LEAST_IMAGES:
         return (
-            f"{first} is first ({scored}), but no model is declared the closest from {few}; "
-            f"{LEAST_IMAGES} are needed."
+            f"{first} is first ({scored}), but no model is declared the closest from "
+            f"{counted(int(near['images'].max()), 'image')}; {LEAST_IMAGES} are needed."
         )
+    tied = near[~near["separated"].astype(bool) | ~(near["low"] > 0)]
     next_ = tied.iloc[0]
     return (
         f"{first} is first ({scored}), but with these data it cannot be separated from "
@@ -131,6 +130,8 @@ def _told(near: pd.Series, level: float) -> str:
 
 def _whereabouts(first: str, near: pd.Series) -> str:
     other = near.name
+    if near["low"] > 0:
+        return f"on the side of {first}, but {counted(near['images'], 'image')} are too few"
     if near["high"] < 0:
         return f"on the side of {other}"
     if near["low"] > -1 and near["high"] < 1:
