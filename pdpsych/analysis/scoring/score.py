@@ -77,7 +77,7 @@ def score(
     >>> from pdpsych import analysis
     >>> fitted = analysis.fit("study")
     >>> print(analysis.score("study", fit=fitted).conclusion)  # doctest: +ELLIPSIS
-    LGN is closest to the human: mean score 0.18 [0.02, 0.44] nats over 3 images of principal ...
+    LGN is first (mean score 0.18 [0.02, 0.44] nats over 3 images of principal distortions; ...
     """
     opened = open_analysis(analysis)
     if isinstance(added, AddedModels):
