@@ -10,6 +10,7 @@ from pdpsych.analysis import Scores, fit, read_trials, score
 from pdpsych.analysis.prediction.columns import PREDICTION
 from pdpsych.analysis.prediction.curves import predicted_curves
 from pdpsych.analysis.prediction.evidence import Evidence
+from pdpsych.analysis.prediction.threshold_score import predicted_ends
 
 
 def test_linear_models_have_the_same_score_at_threshold_as_by_equation_1(study, fitted, known):
@@ -64,6 +65,17 @@ def test_a_model_that_does_not_reach_its_threshold_has_a_bound(study, fitted, kn
     ranking = scored.at_threshold_ranking.set_index(["kind", "model"])
     assert ranking.loc[("principal", "LN"), "bounds"] == 3
     assert "at least (3 bounds)" in scored.describe()
+
+
+def test_bounds_of_predicted_ratios_are_open_at_one_end(study, fitted, known, response):
+    known["camel", "principal", 2]["LN"] = response(0.001, largest=10.0)
+    table = score(study, fit=fitted, write=False).at_threshold
+    ends = predicted_ends(table)
+    assert set(ends) == {"LN", "LG", "LGN"}
+    low, high = ends["LN"]
+    rows = table[table["model"] == "LN"]
+    assert (high == np.inf).tolist() == (rows["bound"] == "at least").tolist()
+    assert low == pytest.approx(rows["log_ratio"].to_numpy())
 
 
 def test_scores_that_order_models_differently_are_said(study, fitted, known):
