@@ -37,7 +37,6 @@ from pdpsych.analysis import Analysis, Fit, Scores
 from pdpsych.analysis.fitting.fit import fit_table
 from pdpsych.analysis.names import CONDITION, EVERYONE
 from pdpsych.analysis.prediction.evidence import Evidence
-from pdpsych.analysis.scoring.conclusion import possibly_closest
 from pdpsych.analysis.scoring.score import score_ratios
 from pdpsych.common.errors import InputError
 from pdpsych.common.parallel import spread
@@ -54,8 +53,7 @@ EXPERIMENT = Experiment(stimulus_set=Path("none"), display=Display())
 
 def declared(scores: Scores) -> str:
     """Return the model that is declared the closest, "" where none is."""
-    closest = possibly_closest(scores.deciding)
-    return closest[0] if len(closest) == 1 else ""
+    return scores.closest
 
 
 def study(case: Case, asked: Size, number: int) -> Result:

@@ -2,8 +2,7 @@
 
 ``python benchmarks/score.py`` times the score of a large study, measures its memory, and prints,
 for simulated ratios of people, how often intervals cover the truth: of mean scores of models from
-perfect to poor and of errors that are not normal, and of mean ratios of which some are bounds; and
-how often two models that are equally far are told apart by their scores.
+perfect to poor and of errors that are not normal, and of mean ratios of which some are bounds.
 """
 
 from __future__ import annotations
@@ -22,7 +21,6 @@ from pdpsych.analysis.fitting.observations import Observations
 from pdpsych.analysis.fitting.posterior import Conditionals, Posterior
 from pdpsych.analysis.fitting.shared import Shared
 from pdpsych.analysis.names import CONDITION
-from pdpsych.analysis.scoring.differences import differences
 from pdpsych.analysis.scoring.human import interval
 from pdpsych.analysis.scoring.mean_score import Distances, mean_interval, mean_scores
 from pdpsych.analysis.scoring.pooling import pool
@@ -122,38 +120,33 @@ def ratios(
 
 def study(
     people: int, images: int, rng: np.random.Generator, samples: int = 400
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, bool]:
-    """Return whether intervals of mean scores cover, means, raw means, and a false alarm.
-
-    That is of two models with normal errors of sd 0.4.
-    """
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return whether intervals of mean scores cover, means, and raw means."""
     truth, _, drawn = ratios(people, images, rng, samples)
     human = pool(drawn, rng)
-    wrong = [errors_of(model, images, rng) for model in (*MODELS, 0.4)]
+    wrong = [errors_of(model, images, rng) for model in MODELS]
     names = np.array([f"image-{k:02}" for k in range(images)], dtype=object)
     labels = [str(number) for number in range(len(wrong))]
     means = mean_scores(Distances(labels, names, truth + np.stack(wrong), human), rng)
-    low, high = (ends[:-1] for ends in mean_interval(means, LEVEL))
+    low, high = mean_interval(means, LEVEL)
     expected = np.array([mean_distance(model) for model in MODELS])
-    equal = Distances(["a", "b"], names, truth + np.stack([wrong[4], wrong[-1]]), human)
-    table = differences(equal.models, "principal", mean_scores(equal, rng), LEVEL, rng)
     covered = (low <= expected) & (expected <= high)
-    return covered, means.mean[:-1], means.raw[:-1], bool(table["separated"].any())
+    return covered, means.mean, means.raw
 
 
 def scores(studies: int) -> None:
     """Print coverage of mean scores, and means, for each size."""
     print(f"{studies} studies each: intervals of mean scores that cover, mean (raw) score")
-    print("people images " + "".join(f"{model!s:>17}" for model in MODELS) + "   equal told apart")
+    print("people images " + "".join(f"{model!s:>17}" for model in MODELS))
     for people, images in SIZES:
         rng = np.random.default_rng([people, images])
         found = [study(people, images, rng) for _ in range(studies)]
-        covered, mean, raw, alarms = (np.mean(x, axis=0) for x in zip(*found, strict=True))
+        covered, mean, raw = (np.mean(x, axis=0) for x in zip(*found, strict=True))
         cells = "".join(
             f" {c:.3f} {m:.2f} ({r:.2f})".rjust(17)
             for c, m, r in zip(covered, mean, raw, strict=True)
         )
-        print(f"{people:6} {images:6} {cells}{alarms:10.3f}", flush=True)
+        print(f"{people:6} {images:6} {cells}", flush=True)
     low, high = wilson(round(0.95 * studies), studies, LEVEL)
     print(f"a share of 0.95 of {studies} has the interval {low:.3f} to {high:.3f}")
 

@@ -77,9 +77,9 @@ analysis.plot_log_ratios(scores.scores, scores.human, kind="principal", ax=axes)
 plt.show()
 
 # %%
-# Read the conclusion literally. A model is declared the closest only where it is separated from
-# every other; with four photographs and three participants that need not happen even if one of them
-# is right, as here:
+# Read the conclusion literally. A model is declared the closest only where people are on its side
+# against every other, and never from fewer than five images: with four photographs nobody is, even
+# if one of them is right, as here:
 
 print(scores.conclusion)
 

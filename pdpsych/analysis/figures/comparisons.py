@@ -22,22 +22,19 @@ _MAP = "cividis"
 _OUTLINE = withStroke(linewidth=3, foreground="black")
 # More cells than these get no numbers.
 _MOST_NUMBERS = 12
-# The scale of differences goes up to this at least, so that tiny ones do not look large; nats.
-_LEAST_SCALE = 0.5
 
 
 def plot_differences(
-    differences: pd.DataFrame, *, kind: str = "principal", ax: Axes | None = None
+    sides: pd.DataFrame, *, kind: str = "principal", ax: Axes | None = None
 ) -> Axes:
-    """Draw the difference in score of all pairs of models, those separated framed and bold.
+    """Draw on whose side people are of all pairs of models, those separated framed and bold.
 
-    Rows and columns are in the order of the ranking: a cell says how much further from the human
-    the model of its row is than that of its column, in nats.
+    A cell is 1 where people are at the model of its column, 0 half-way, −1 at that of its row.
 
     Parameters
     ----------
-    differences
-        Columns kind, model, other, difference, separated: that table of
+    sides
+        Columns kind, model, other, side, separated: that table of
         :class:`pdpsych.analysis.Scores`, the pairs with the closest model first.
     kind
         Kind of distortions.
@@ -50,32 +47,31 @@ def plot_differences(
     >>> from pdpsych import analysis
     >>> table = pd.DataFrame(
     ...     {"kind": "principal", "model": ["LGN", "LGN", "LG"], "other": ["LG", "LN", "LN"]}
-    ... ).assign(difference=[0.4, 1.2, 0.8], separated=[False, True, True])
+    ... ).assign(side=[0.4, 1.0, 0.8], separated=[False, True, True])
     >>> [text.get_text() for text in analysis.plot_differences(table).texts]
-    ['0.40', '1.20', '0.80']
+    ['0.40', '1.00', '0.80']
     """
-    rows = differences[differences["kind"] == kind]
+    rows = sides[sides["kind"] == kind]
     ranked = list(dict.fromkeys(rows[["model", "other"]].to_numpy().ravel()))
     ax = ax or new_axes(2.4 + 0.5 * len(ranked), 1.6 + 0.4 * len(ranked))
-    wide = rows.pivot(index="other", columns="model", values="difference")
+    wide = rows.pivot(index="other", columns="model", values="side")
     values = wide.reindex(index=ranked[1:], columns=ranked[:-1]).to_numpy(dtype=float)
-    most = float(np.nanmax(values, initial=_LEAST_SCALE))
-    drawn = ax.imshow(values, cmap=_MAP, vmin=0, vmax=most, aspect="auto")
+    drawn = ax.imshow(values, cmap=_MAP, vmin=-1, vmax=1, aspect="auto")
     for row in rows.itertuples():
         place = ranked.index(row.model), ranked.index(row.other) - 1
         if row.separated:
             corner = place[0] - 0.46, place[1] - 0.46
             ax.add_patch(Rectangle(corner, 0.92, 0.92, fill=False, color="white", linewidth=1.5))
         if len(ranked) <= _MOST_NUMBERS:
-            dark = row.difference < most / 2
+            dark = row.side < 0
             weight = "bold" if row.separated else "normal"
             colour = "white" if dark else "black"
-            text = f"{row.difference:.2f}"
+            text = f"{row.side:.2f}"
             ax.text(*place, text, ha="center", va="center", color=colour, weight=weight)
     ax.set_xticks(range(len(ranked) - 1), ranked[:-1], rotation=45, ha="right")
     ax.set_yticks(range(len(ranked) - 1), ranked[1:])
-    ax.set_title(f"how much further from the human, {kind} distortions", fontsize="medium")
-    return _with_scale(ax, drawn, "difference in score [nat]")
+    ax.set_title(f"on whose side people are, {kind} distortions", fontsize="medium")
+    return _with_scale(ax, drawn, "side, 1 at the model of the column")
 
 
 def plot_threshold_map(

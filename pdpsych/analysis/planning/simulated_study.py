@@ -21,8 +21,6 @@ from pdpsych.analysis.fitting.trials import COLUMNS
 from pdpsych.analysis.names import CONDITION, EVERYONE
 from pdpsych.analysis.planning.world import World
 from pdpsych.analysis.prediction.evidence import Evidence
-from pdpsych.analysis.prediction.predictive_score import predictive_score
-from pdpsych.analysis.scoring.conclusion import possibly_closest
 from pdpsych.analysis.scoring.score import score_ratios
 from pdpsych.common.errors import InputError
 from pdpsych.common.files.digests import seed_of
@@ -211,20 +209,15 @@ def _score(
     fit: Fit, ratios: pd.DataFrame, evidence: Evidence | None, truth: str
 ) -> tuple[str, float, float]:
     """Return who is declared the closest, and the widths of intervals."""
-    try:
-        scores = score_ratios(fit, ratios)
-    except InputError:
-        # Too few trials to determine any ratio: nothing is declared.
-        return "", np.nan, np.nan
-    ranking = scores.ranking
     if evidence:
         own = evidence.trials[evidence.trials["participant"].isin(fit.posteriors)]
         evidence = replace(evidence, trials=own)
-        predicted = predictive_score(fit, evidence, ratios.assign(took_part=True)).ranking
-        ranking = predicted if len(predicted) else ranking
-    closest = possibly_closest(ranking)
+    try:
+        scores = score_ratios(fit, ratios, evidence)
+    except InputError:
+        # Too few trials to determine any ratio: nothing is declared.
+        return "", np.nan, np.nan
     right = scores.ranking.set_index("model").loc[truth]
     human = scores.human[scores.human["participant"] == EVERYONE]
     ratio_width = float((human["high"] - human["low"]).mean())
-    declared = closest[0] if len(closest) == 1 else ""
-    return declared, float(right["high"] - right["low"]), ratio_width
+    return scores.closest, float(right["high"] - right["low"]), ratio_width

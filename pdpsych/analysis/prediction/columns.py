@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pdpsych.analysis.scoring.columns import DIFFERENCES, RANKING, SCORES
+from pdpsych.analysis.scoring.columns import RANKING, SCORES
 from pdpsych.common.tables import Column, Columns
 
 _PREDICTED: Columns = {
@@ -26,21 +26,14 @@ PREDICTIVE_RANKING: Columns = _PREDICTED | {
     "low": Column("lower end of its interval", "nat"),
     "high": Column("upper end of its interval", "nat"),
     "images": Column("number of base images", "count"),
-    "probability_best": Column("share of draws in which the model predicts best"),
     "difference": Column("how much less log_probability is than that of the best model", "nat"),
-    "difference_low": Column(
-        "lower end of the interval of difference, simultaneous over all pairs of models (max-t)",
-        "nat",
-    ),
+    "difference_low": Column("lower end of the interval of difference", "nat"),
     "difference_high": Column("upper end of that interval", "nat"),
+    "side": Column("side of people, 1 at the best model, −1 at this one; empty for the best"),
+    "side_low": Column("lower end of its interval"),
+    "side_high": Column("upper end of that interval"),
     "beyond": Column(
         "trials left out: above the largest amplitude at which some model is known", "count"
-    ),
-}
-PREDICTIVE_DIFFERENCES: Columns = DIFFERENCES | {
-    "model": Column("the model of two that predicts better"),
-    "difference": Column(
-        "mean log probability per trial of the better model minus that of the other", "nat"
     ),
 }
 CEILING: Columns = {
@@ -86,10 +79,8 @@ AT_THRESHOLD_RANKING: Columns = RANKING | {
 PREDICTION: dict[str, Columns] = {
     "predictive": PREDICTIVE,
     "predictive_ranking": PREDICTIVE_RANKING,
-    "predictive_differences": PREDICTIVE_DIFFERENCES,
     "predictive_ceiling": CEILING,
     "at_threshold": AT_THRESHOLD,
     "at_threshold_ranking": AT_THRESHOLD_RANKING,
-    "at_threshold_differences": DIFFERENCES,
 }
 """The tables of predictions at visible amplitudes by their names."""

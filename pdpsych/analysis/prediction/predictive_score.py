@@ -13,7 +13,6 @@ from pdpsych.analysis.prediction.columns import CEILING, PREDICTIVE, PREDICTIVE_
 from pdpsych.analysis.prediction.evidence import Evidence, Predictions, predict
 from pdpsych.analysis.prediction.people import LEAST_IMAGES, people_predicted
 from pdpsych.analysis.prediction.seen import Seen, seen_by
-from pdpsych.analysis.scoring.columns import DIFFERENCES
 from pdpsych.analysis.scoring.differences import differences
 from pdpsych.analysis.scoring.human import interval
 from pdpsych.analysis.scoring.mean_score import (
@@ -23,6 +22,7 @@ from pdpsych.analysis.scoring.mean_score import (
     over_images,
 )
 from pdpsych.analysis.scoring.pooling import Stretch
+from pdpsych.analysis.scoring.sides import against
 
 # How much more participants may lie apart than they seem to, as a prior's scale.
 _APART = 2.0
@@ -33,11 +33,12 @@ class PredictiveScore(NamedTuple):
 
     images: pd.DataFrame
     ranking: pd.DataFrame
-    differences: pd.DataFrame
     ceiling: pd.DataFrame
 
 
-def predictive_score(fit: Fit, evidence: Evidence, ratios: pd.DataFrame) -> PredictiveScore:
+def predictive_score(
+    fit: Fit, evidence: Evidence, ratios: pd.DataFrame, sides: pd.DataFrame
+) -> PredictiveScore:
     """Score models by the log probability of people's answers.
 
     Parameters
@@ -45,6 +46,8 @@ def predictive_score(fit: Fit, evidence: Evidence, ratios: pd.DataFrame) -> Pred
     ratios
         Columns image, pair, kind, model, took_part: which pairs are of which kind, and which
         models took part in choosing them.
+    sides
+        On whose side people are, see :mod:`pdpsych.analysis.scoring.sides`.
     """
     rng = np.random.default_rng([fit.analysis["seed"], 2])
     kinds = ratios[["image", "pair", "kind"]].drop_duplicates()
@@ -55,13 +58,14 @@ def predictive_score(fit: Fit, evidence: Evidence, ratios: pd.DataFrame) -> Pred
         seen = seen_by(rows, evidence.responses, models)
         if len(seen.models) and seen.trials["image"].nunique() >= LEAST_IMAGES:
             taken = ratios[ratios["kind"] == kind].groupby("model")["took_part"].all()
-            parts.append(_of_kind(str(kind), fit, seen, taken, rng))
+            near = sides[sides["kind"] == kind]
+            parts.append(_of_kind(str(kind), fit, seen, taken, near, rng))
     return PredictiveScore(*(_together(tables) for tables in zip(*parts, strict=True)))
 
 
 def empty() -> PredictiveScore:
     """Return the tables of a score without any model that is known at visible amplitudes."""
-    columns = PREDICTIVE, PREDICTIVE_RANKING, DIFFERENCES, CEILING
+    columns = PREDICTIVE, PREDICTIVE_RANKING, CEILING
     return PredictiveScore(*(pd.DataFrame(columns=list(names)) for names in columns))
 
 
@@ -71,16 +75,23 @@ def _together(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
 
 
 def _of_kind(
-    kind: str, fit: Fit, seen: Seen, taken: pd.Series, rng: np.random.Generator
+    kind: str,
+    fit: Fit,
+    seen: Seen,
+    taken: pd.Series,
+    sides: pd.DataFrame,
+    rng: np.random.Generator,
 ) -> PredictiveScore:
     found = predict(fit, seen)
     means = _means(found, int(fit.analysis["samples"]), rng)
-    apart = differences(found.models, kind, means, fit.level, rng)
+    apart = differences(found.models, kind, means, fit.level)
     ranking = _ranking(kind, found, means, apart, fit.level).assign(beyond=seen.beyond)
+    near = against(sides, ranking["model"][0])[["side", "low", "high"]].add_prefix("side_")
+    ranking = ranking.join(near.rename(columns={"side_side": "side"}), on="model")
     images = _image_table(kind, found)
     for table in (images, ranking):
         table.insert(2, "took_part", table["model"].map(taken).astype(bool))
-    return PredictiveScore(images, ranking, apart, people_predicted(kind, fit, seen))
+    return PredictiveScore(images, ranking, people_predicted(kind, fit, seen))
 
 
 def _means(found: Predictions, size: int, rng: np.random.Generator) -> ImageMeans:
@@ -109,9 +120,7 @@ def _means(found: Predictions, size: int, rng: np.random.Generator) -> ImageMean
 def _ranking(
     kind: str, found: Predictions, means: ImageMeans, apart: pd.DataFrame, level: float
 ) -> pd.DataFrame:
-    draws = -means.wide_draws
-    low, high = interval(draws, level)
-    best = np.bincount(draws.argmax(axis=1), minlength=len(found.models))
+    low, high = interval(-means.wide_draws, level)
     table = pd.DataFrame(
         {
             "kind": kind,
@@ -121,7 +130,6 @@ def _ranking(
             "high": high,
             "images": len(found.images),
             "trials": int(found.trials.sum()),
-            "probability_best": best / len(draws),
         }
     )
     ordered = table.sort_values(

@@ -20,7 +20,6 @@ from pdpsych.analysis.prediction.at_threshold import (
 from pdpsych.analysis.prediction.columns import AT_THRESHOLD, AT_THRESHOLD_RANKING
 from pdpsych.analysis.prediction.seen import Responses, known_models
 from pdpsych.analysis.scoring.ceiling import individual_distance
-from pdpsych.analysis.scoring.columns import DIFFERENCES
 from pdpsych.analysis.scoring.differences import differences
 from pdpsych.analysis.scoring.human import HumanRatios, bound_kinds, threshold_ends
 from pdpsych.analysis.scoring.mean_score import Distances, mean_scores
@@ -37,7 +36,6 @@ class ThresholdScore(NamedTuple):
 
     pairs: pd.DataFrame
     ranking: pd.DataFrame
-    differences: pd.DataFrame
 
 
 @dataclass(frozen=True)
@@ -80,21 +78,36 @@ def threshold_score(
     table = score_table(human.pairs, whole, taken, fit.level).assign(
         log_ratio_bound=bound_kinds(low, high).ravel()
     )
-    rankings, apart = [], []
+    rankings = []
     for kind, numbers in human.pairs.groupby("kind", sort=False).indices.items():
         own = whole.select(np.asarray(numbers))
         means = mean_scores(own, rng)
-        apart.append(differences(known, str(kind), means, fit.level, rng))
+        apart = differences(known, str(kind), means, fit.level)
         individual = individual_distance(own, human.low[:, numbers], human.high[:, numbers])
-        rankings.append(rank(own, str(kind), means, apart[-1], individual, fit.level))
+        rankings.append(rank(own, str(kind), means, apart, individual, fit.level))
     ranking = pd.concat(rankings, ignore_index=True)
     completed = _completed(ranking, table, predicted)
-    return ThresholdScore(table, completed, pd.concat(apart, ignore_index=True))
+    return ThresholdScore(table, completed)
+
+
+def predicted_ends(pairs: pd.DataFrame) -> dict[str, tuple[Floats, Floats]]:
+    """Return the ends between which each model's log ratios lie, in the order of its rows.
+
+    Parameters
+    ----------
+    pairs
+        Columns model, log_ratio, log_ratio_bound of :class:`ThresholdScore`.
+    """
+    at, bound = pairs["log_ratio"].to_numpy(dtype=float), pairs["log_ratio_bound"]
+    low = np.where(bound.isin(["exact", "at least"]), at, -np.inf)
+    high = np.where(bound.isin(["exact", "at most"]), at, np.inf)
+    places = pairs.groupby("model", sort=False).indices
+    return {str(model): (low[rows], high[rows]) for model, rows in places.items()}
 
 
 def empty() -> ThresholdScore:
     """Return the tables of a score without any model that is known at visible amplitudes."""
-    columns = AT_THRESHOLD, AT_THRESHOLD_RANKING, DIFFERENCES
+    columns = AT_THRESHOLD, AT_THRESHOLD_RANKING
     return ThresholdScore(*(pd.DataFrame(columns=list(names)) for names in columns))
 
 

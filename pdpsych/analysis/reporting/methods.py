@@ -251,9 +251,12 @@ def _score(fit: Fit, scores: Scores) -> str:
         "(equation 1 of Feather et al. 2025); noise makes it larger, never smaller, so it is to be "
         "read beside the expected score of a perfect model. Intervals "
         f"({100 * scores.level:g} %) of mean scores carry the uncertainty of trials, participants "
-        f"and images ({settings['samples']} draws, seed {settings['seed']}); differences between "
-        "models have simultaneous intervals over all pairs of models (max-t; Hothorn, Bretz &amp; "
-        "Westfall 2008)." + _ceiling(scores)
+        f"and images ({settings['samples']} draws, seed {settings['seed']}). Of two "
+        "models people are on the side of that to which they are closer by equation 1, summed over "
+        "images and divided by the distance between the models; distances are corrected for the "
+        "noise of trials, standard errors are by the jackknife over images and over participants. "
+        "A model is declared the closest if the interval of its side against every other model is "
+        "above 0 (intersection–union; Berger 1982)." + _ceiling(scores)
     )
 
 

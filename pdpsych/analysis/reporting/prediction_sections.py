@@ -34,7 +34,9 @@ def predictive(found: Findings) -> str:
                 "less than the best [nat]": with_interval(
                     rows, "difference", "difference_low", "difference_high", 4
                 ).where(rows["rank"] > 1, "–"),
-                "probability to be the best": rows["probability_best"].map("{:.2f}".format),
+                "side of people": with_interval(rows, "side", "side_low", "side_high").where(
+                    rows["rank"] > 1, "–"
+                ),
             }
         )
         parts.append(html_table(shown, _caption(found, str(kind), rows.iloc[0])))
@@ -49,8 +51,9 @@ def _caption(found: Findings, kind: str, first: pd.Series) -> str:
         f"{capitalised(kind)} distortions; images: {first['images']}, trials: {first['trials']}. "
         "Each image’s answers are predicted from what the model sees at the amplitude and sign of "
         "each trial; efficiency, exponent and what the model leaves unexplained are as the other "
-        f"images leave them. {100 * found.scores.level:g} % intervals of differences are "
-        f"simultaneous over all pairs of models. A coin would have {-np.log(2):.4f}."
+        f"images leave them. {100 * found.scores.level:g} % intervals. People are on the "
+        "side of the best model at 1, of the model of the row at \N{MINUS SIGN}1. "
+        f"A coin would have {-np.log(2):.4f}."
     )
     if first["beyond"]:
         text += (

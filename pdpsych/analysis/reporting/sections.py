@@ -89,15 +89,15 @@ def differences(found: Findings) -> str:
 
     scores, gallery = found.scores, found.gallery
     parts = []
-    for kind, rows in scores.differences.groupby("kind", sort=False):
+    for kind, rows in scores.sides.groupby("kind", sort=False):
         drawn = _of(plot_differences(rows, kind=str(kind)))
         parts.append(
             gallery.show(
                 drawn,
                 f"differences-{kind}",
-                f"Differences in score of all pairs of models, {kind} distortions.",
-                "How much further from the human the model of a row is than that of a column. "
-                "Framed: separated, the simultaneous interval leaves 0 out.",
+                f"On whose side people are, of all pairs of models, {kind} distortions.",
+                "1 where people are at the model of the column, 0 half-way, \N{MINUS SIGN}1 at "
+                "that of the row. Framed: separated, the interval leaves 0 out.",
             )
         )
         shown = rows.head(_MOST_PAIRS_OF_MODELS)
@@ -107,14 +107,13 @@ def differences(found: Findings) -> str:
                     {
                         "closer": shown["model"],
                         "further": shown["other"],
-                        "difference [nat]": with_interval(shown, "difference", "low", "high"),
-                        "p, adjusted": shown["p_value"].map(p_text),
+                        "side": with_interval(shown, "side", "low", "high"),
+                        "p": shown["p_value"].map(p_text),
                         "separated": shown["separated"].map({True: "yes", False: "no"}),
                     }
                 ),
-                f"{capitalised(str(kind))} distortions; {100 * scores.level:g} % intervals, "
-                f"simultaneous over all pairs of models; {len(shown)} of {len(rows)} pairs, all "
-                "are in differences.csv.",
+                f"{capitalised(str(kind))} distortions; {100 * scores.level:g} % intervals; "
+                f"{len(shown)} of {len(rows)} pairs, all are in sides.csv.",
             )
         )
     return "\n".join(parts)

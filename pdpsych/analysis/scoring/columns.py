@@ -72,25 +72,19 @@ RANKING: Columns = _PAIR | {
     ),
     "images": Column("number of base images", "count"),
     "difference": Column("score minus the score of the best model", "nat"),
-    "difference_low": Column(
-        "lower end of the interval of difference, simultaneous over all pairs of models (max-t)",
-        "nat",
-    ),
+    "difference_low": Column("lower end of the interval of difference", "nat"),
     "difference_high": Column("upper end of that interval", "nat"),
 }
-DIFFERENCES: Columns = {
+SIDES: Columns = {
     "kind": Column("how the pairs were made; of principal ones, the question they answer"),
-    "model": Column("the closer of two models"),
+    "model": Column("the one of two models to which people are closer, beside all models"),
     "other": Column("the other model"),
-    "difference": Column("mean score of the other minus that of the closer model", "nat"),
-    "standard_error": Column("of difference: trials, participants and images", "nat"),
-    "low": Column(
-        "lower end of the interval, simultaneous over all pairs of models of the kind (max-t)",
-        "nat",
-    ),
-    "high": Column("upper end of that interval", "nat"),
-    "p_value": Column("of no difference, adjusted for all pairs of models (max-t)"),
-    "separated": Column("whether the interval leaves 0 out"),
+    "images": Column("base images on which the log ratios of both differ", "count"),
+    "side": Column("1 where people are at the model, 0 half-way between both, −1 at the other"),
+    "low": Column("lower end of its interval; empty where one image alone tells them apart"),
+    "high": Column("upper end of its interval"),
+    "p_value": Column("of people as close to one as to the other"),
+    "separated": Column("whether the interval leaves 0 out, from at least five images"),
 }
 CEILING: Columns = {
     "kind": Column("how the pairs were made; of principal ones, the question they answer"),
@@ -123,7 +117,7 @@ SCORE: dict[str, Columns] = {
     "human": HUMAN,
     "scores": SCORES,
     "ranking": RANKING,
-    "differences": DIFFERENCES,
+    "sides": SIDES,
     "ceiling": CEILING,
     "separation": SEPARATION,
 }

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import pandas as pd
 
-from pdpsych.analysis.scoring.differences import NEGLIGIBLE
+from pdpsych.analysis.scoring.sides import LEAST_IMAGES, against, declared
 from pdpsych.analysis.words import counted
 from pdpsych.stimuli.manifest import KINDS
 from pdpsych.stimuli.stimulus_set import StimulusSet
@@ -18,31 +18,37 @@ LEAST_KNOWN, MOST_BOUNDS = 0.5, 0.5
 
 
 def conclude(
-    ranking: pd.DataFrame, predictive: pd.DataFrame, at_threshold: pd.DataFrame, level: float
+    ranking: pd.DataFrame,
+    predictive: pd.DataFrame,
+    at_threshold: pd.DataFrame,
+    sides: pd.DataFrame,
+    level: float,
 ) -> str:
     """Say in some sentences which model is closest, and whether the data can tell.
 
-    On principal distortions where there are any, else on the first kind. Models are told apart
-    by intervals that are simultaneous over all pairs of models. Where the predictive score is
-    known, for most trials, it decides, and what the others say is told after it.
+    On principal distortions where there are any, else on the first kind. Where the predictive
+    score is known, for most trials, it says which model is first, and what the other scores say is
+    told after it; whether that model is the closest, the sides of people say.
 
     Parameters
     ----------
     ranking, predictive, at_threshold
         By the local score, by the predictive one and by that at threshold; the last two may be
         empty.
+    sides
+        On whose side people are, for every two models.
     level
         Probability of the intervals.
     """
     kind = deciding_kind(ranking["kind"])
-    local, predicted, thresholds = (
+    local, predicted, thresholds, near = (
         table[table["kind"] == kind].reset_index(drop=True)
-        for table in (ranking, predictive, at_threshold)
+        for table in (ranking, predictive, at_threshold, sides)
     )
     if not predicts(predicted):
-        return _local(local, kind, level) + _left_out(predicted)
+        return _verdict(_local(local, kind), local, near, level) + _left_out(predicted)
     return (
-        _predictive(predicted, kind, level)
+        _verdict(_predictive(predicted, kind), predicted, near, level)
         + _others(predicted, thresholds, local)
         + _left_out(predicted)
     )
@@ -70,55 +76,67 @@ def _left_out(predicted: pd.DataFrame) -> str:
     )
 
 
-def _local(rows: pd.DataFrame, kind: str, level: float) -> str:
+def _local(rows: pd.DataFrame, kind: str) -> str:
     best = rows.iloc[0]
-    scored = (
-        f"mean score {best['score']:.2f} [{best['low']:.2f}, {best['high']:.2f}] nats over "
-        f"{counted(best['images'], 'image')} of {kind} distortions; a perfect model would score "
-        f"about {best['expected_perfect']:.2f}"
+    return (
+        f"mean score {_at_least(best)}{best['score']:.2f} [{best['low']:.2f}, {best['high']:.2f}] "
+        f"nats over {counted(best['images'], 'image')} of {kind} distortions; a perfect model "
+        f"would score about {best['expected_perfect']:.2f}"
     )
-    if len(rows) < 2:
-        return f"{best['model']} is the only model: {scored}."
-    others, next_ = _tied(rows)
-    apart = f"{next_['model']} is further away by {_apart(rows, next_, level, 2)}"
-    if others:
-        return (
-            f"{best['model']} has the lowest score ({scored}), but with these data it cannot be "
-            f"separated from {_listed(others)}: {apart}, which includes 0."
-        )
-    return f"{best['model']} is closest to the human: {scored}. The next, {apart}."
 
 
-def _predictive(rows: pd.DataFrame, kind: str, level: float) -> str:
+def _predictive(rows: pd.DataFrame, kind: str) -> str:
     best = rows.iloc[0]
-    scored = (
-        f"log probability {best['log_probability']:.4f} nats a trial over "
+    return (
+        f"log probability of people's answers {best['log_probability']:.4f} nats a trial over "
         f"{counted(best['images'], 'image')} of {kind} distortions, each predicted from the others"
     )
-    if len(rows) < 2:
-        return f"{best['model']} is the only model: {scored}."
-    others, next_ = _tied(rows)
-    apart = f"{next_['model']} predicts them worse by {_apart(rows, next_, level, 4)}"
-    if others:
+
+
+def _verdict(scored: str, rows: pd.DataFrame, sides: pd.DataFrame, level: float) -> str:
+    """Say whether the first of a ranking is the closest, and if not, why."""
+    models = list(rows["model"])
+    first = models[0]
+    if len(models) < 2:
+        return f"{first} is the only model: {scored}."
+    near = against(sides, first).sort_values("low", na_position="first", kind="stable")
+    if declared(sides, models):
         return (
-            f"{best['model']} predicts people's answers best ({scored}), but with these data it "
-            f"cannot be separated from {_listed(others)}: {apart}, which includes 0."
+            f"{first} is closest to the human: {scored}. People are on its side against every "
+            f"other model, least surely against {near.index[0]}: {_told(near.iloc[0], level)}."
         )
-    return f"{best['model']} predicts people's answers best: {scored}. The next, {apart}."
+    if near["images"].max() < LEAST_IMAGES:
+        return (
+            f"{first} is first ({scored}), but no model is declared the closest from "
+            f"{counted(int(near['images'].max()), 'image')}; {LEAST_IMAGES} are needed."
+        )
+    tied = near[~near["separated"].astype(bool) | ~(near["low"] > 0)]
+    next_ = tied.iloc[0]
+    return (
+        f"{first} is first ({scored}), but with these data it cannot be separated from "
+        f"{_listed(list(tied.index))}: people are {_whereabouts(first, next_)}, "
+        f"{_told(next_, level)}."
+    )
 
 
-def _tied(rows: pd.DataFrame) -> tuple[list[str], pd.Series]:
-    """Return who is not separated from the best, and the one to name beside it."""
-    others = possibly_closest(rows)[1:]
-    return others, rows[rows["model"] == others[0]].iloc[0] if others else rows.iloc[1]
+def _told(near: pd.Series, level: float) -> str:
+    if pd.isna(near["low"]):
+        return f"no more than {counted(near['images'], 'image')} can tell them apart"
+    return (
+        f"side {near['side']:.2f} [{near['low']:.2f}, {near['high']:.2f}] (1 at {near['model']}, "
+        f"0 half-way, \N{MINUS SIGN}1 at {near.name}; {100 * level:g} % interval)"
+    )
 
 
-def _apart(rows: pd.DataFrame, next_: pd.Series, level: float, digits: int) -> str:
-    ends = ("difference", "difference_low", "difference_high")
-    middle, low, high = (f"{next_[name]:.{digits}f}" for name in ends)
-    unit = "nats" if digits == 2 else "nats a trial"
-    over = " simultaneous over all pairs of models" if len(rows) > 2 else ""
-    return f"{middle} [{low}, {high}] {unit}, {100 * level:g} % interval{over}"
+def _whereabouts(first: str, near: pd.Series) -> str:
+    other = near.name
+    if near["low"] > 0:
+        return f"on the side of {first}, but {counted(near['images'], 'image')} are too few"
+    if near["high"] < 0:
+        return f"on the side of {other}"
+    if near["low"] > -1 and near["high"] < 1:
+        return f"between {first} and {other}, at neither"
+    return f"on the side of {first} or of {other}"
 
 
 def _others(predicted: pd.DataFrame, thresholds: pd.DataFrame, local: pd.DataFrame) -> str:
@@ -153,8 +171,13 @@ def _others(predicted: pd.DataFrame, thresholds: pd.DataFrame, local: pd.DataFra
 
 def _ordered(rows: pd.DataFrame, name: str) -> str:
     first = rows.iloc[0]
-    at_least = "at least " if first.get("bounds", 0) else ""
-    return f"{name} {first['model']} is first ({at_least}{first['score']:.2f} nats)"
+    return f"{name} {first['model']} is first ({_at_least(first)}{first['score']:.2f} nats)"
+
+
+def _at_least(row: pd.Series) -> str:
+    """Say that a score has bounds among its ratios, if it has: "at least (2 bounds) "."""
+    bounds = row.get("bounds", 0)
+    return f"at least ({counted(int(bounds), 'bound')}) " if bounds else ""
 
 
 def not_predicted(ranking: pd.DataFrame, predictive: pd.DataFrame, set_: StimulusSet) -> str:
@@ -184,15 +207,6 @@ def deciding_kind(kinds: Iterable[str]) -> str:
     known = list(dict.fromkeys(kinds))
     asked = [kind for kind in known if kind not in KINDS]
     return "principal" if "principal" in known else (asked or known)[0]
-
-
-def possibly_closest(rows: pd.DataFrame) -> list[str]:
-    """Return the best model of a ranking of one kind, and those not separated from it.
-
-    One model alone is declared the closest.
-    """
-    tied = rows["difference_low"].iloc[1:] <= NEGLIGIBLE
-    return [str(rows["model"].iloc[0]), *rows["model"].iloc[1:][tied]]
 
 
 def _listed(names: list[str]) -> str:

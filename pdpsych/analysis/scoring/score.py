@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from pdpsych.analysis.definition import Analysis, open_analysis
 from pdpsych.analysis.fitting.fit import Fit
@@ -31,6 +30,7 @@ from pdpsych.analysis.scoring.ranking import rank
 from pdpsych.analysis.scoring.score_tables import score_table
 from pdpsych.analysis.scoring.scores import Scores
 from pdpsych.analysis.scoring.separation import separation
+from pdpsych.analysis.scoring.sides import sides
 from pdpsych.common.errors import InputError
 from pdpsych.common.files.locks import locked
 from pdpsych.stimuli.calibration.calibration import Calibration
@@ -77,7 +77,7 @@ def score(
     >>> from pdpsych import analysis
     >>> fitted = analysis.fit("study")
     >>> print(analysis.score("study", fit=fitted).conclusion)  # doctest: +ELLIPSIS
-    LGN ...mean score ... nats over 3 images of principal ...
+    LGN is first (mean score ... nats over 3 images of principal distortions; ...
     """
     opened = open_analysis(analysis)
     if isinstance(added, AddedModels):
@@ -189,35 +189,37 @@ def score_ratios(fit: Fit, ratios: pd.DataFrame, evidence: Evidence | None = Non
     wide = _wide_ratios(ratios, human.pairs)
     taken = took_part(ratios, list(wide.index), human.pairs)
     whole = Distances(list(wide.index), human.pairs["image"].to_numpy(), wide.to_numpy(), everyone)
-    by_kind = [
-        _by_kind(str(kind), whole, human, np.asarray(numbers), fit, rng)
-        for kind, numbers in human.pairs.groupby("kind", sort=False).indices.items()
-    ]
-    ranking, apart, separations = (
-        pd.concat(t, ignore_index=True) for t in zip(*by_kind, strict=True)
-    )
-    table = score_table(human.pairs, whole, taken, fit.level)
-    part = table.groupby(["kind", "model"])["took_part"].all()
-    ranking.insert(2, "took_part", ranking.join(part, on=["kind", "model"])["took_part"])
-    by_answers, by_thresholds = predictive_score.empty(), threshold_score.empty()
+    named = ratios.assign(took_part=ratios.get("took_part", True))
+    by_thresholds = threshold_score.empty()
     if evidence:
-        named = ratios.assign(took_part=ratios.get("took_part", True))
-        by_answers = predictive_score.predictive_score(fit, evidence, named)
         by_thresholds = threshold_score.threshold_score(
             fit, evidence.responses, named, human, everyone
         )
+    local = {model: (own, own) for model, own in zip(whole.models, whole.log_ratios, strict=True)}
+    known = [threshold_score.predicted_ends(by_thresholds.pairs), local]
+    near = sides(human, known, fit.level)
+    by_kind = [
+        _by_kind(str(kind), whole, human, near, fit, rng) for kind in human.pairs["kind"].unique()
+    ]
+    ranking, separations = (pd.concat(t, ignore_index=True) for t in zip(*by_kind, strict=True))
+    table = score_table(human.pairs, whole, taken, fit.level)
+    part = table.groupby(["kind", "model"])["took_part"].all()
+    ranking.insert(2, "took_part", ranking.join(part, on=["kind", "model"])["took_part"])
+    by_answers = predictive_score.empty()
+    if evidence:
+        by_answers = predictive_score.predictive_score(fit, evidence, named, near)
     return Scores(
         fit.level,
         fit.source,
         ratio_table(human, everyone, fit.level),
         table,
         ranking,
-        apart,
+        near,
         ceiling(human, fit.level),
         separations,
         *by_answers,
         *by_thresholds,
-        conclusion=conclude(ranking, by_answers.ranking, by_thresholds.ranking, fit.level)
+        conclusion=conclude(ranking, by_answers.ranking, by_thresholds.ranking, near, fit.level)
         + _caution(fit, human),
     )
 
@@ -226,17 +228,18 @@ def _by_kind(
     kind: str,
     whole: Distances,
     human: HumanRatios,
-    numbers: NDArray[np.intp],
+    near: pd.DataFrame,
     fit: Fit,
     rng: np.random.Generator,
-) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
-    """Return ranking, differences and separation on the pairs of one kind."""
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return ranking and separation on the pairs of one kind."""
+    numbers = np.flatnonzero(human.pairs["kind"] == kind)
     distances = whole.select(numbers)
     means = mean_scores(distances, rng)
-    apart = differences(distances.models, kind, means, fit.level, rng)
+    apart = differences(distances.models, kind, means, fit.level)
     individual = individual_distance(distances, human.low[:, numbers], human.high[:, numbers])
     ranked = rank(distances, kind, means, apart, individual, fit.level)
-    return ranked, apart, separation(distances, kind, apart)
+    return ranked, separation(distances, kind, apart, near[near["kind"] == kind])
 
 
 def _caution(fit: Fit, human: HumanRatios) -> str:

@@ -14,6 +14,7 @@ from pdpsych.analysis.scoring.columns import SCORE
 from pdpsych.analysis.scoring.conclusion import deciding_kind, predicts
 from pdpsych.analysis.scoring.questions import NO_PART
 from pdpsych.analysis.scoring.separation import gain_over_random
+from pdpsych.analysis.scoring.sides import declared
 from pdpsych.analysis.words import counted
 from pdpsych.common import tables
 from pdpsych.common.documents import Schema
@@ -27,15 +28,7 @@ _MOST_LINES = 18
 _TABLES = SCORE | PREDICTION
 
 
-def _without_predictions(data: dict[str, Any]) -> dict[str, Any]:
-    """Return scores of version 3, which are local alone, as of version 4."""
-    return data | {
-        name: tables.to_plain(pd.DataFrame(columns=list(columns)))
-        for name, columns in PREDICTION.items()
-    }
-
-
-SCHEMA = Schema("score", 4, "score again: pdpsych score ANALYSIS.yaml", {3: _without_predictions})
+SCHEMA = Schema("score", 5, "score again: pdpsych score ANALYSIS.yaml")
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -72,8 +65,9 @@ class Scores(Result):
         Per kind of distortion: mean and median score over images with intervals that carry
         trials, participants and images; rank, or the best and worst that bounds leave; paired
         difference to the best model.
-    differences
-        Of all pairs of models, intervals and p-values adjusted for all pairs (max-t).
+    sides
+        On whose side people are, for every two models: by predicted thresholds, by local
+        sensitivities where they are not known. What is declared rests on it.
     ceiling
         Noise ceiling: participants against each other.
     separation
@@ -81,13 +75,11 @@ class Scores(Result):
     predictive, predictive_ranking
         Log probability per trial of each image and model; its mean over images with intervals,
         rank, and how much less it is than that of the best model.
-    predictive_differences
-        Of all pairs of models, as ``differences``.
     predictive_ceiling
         The same of people predicted by the thresholds of all and of the others.
-    at_threshold, at_threshold_ranking, at_threshold_differences
-        As ``scores``, ``ranking`` and ``differences``, of predicted thresholds; which of them are
-        bounds, and whether people's thresholds tell the efficiency k of d′ = k D.
+    at_threshold, at_threshold_ranking
+        As ``scores`` and ``ranking``, of predicted thresholds; which of them are bounds, and
+        whether people's thresholds tell the efficiency k of d′ = k D.
     conclusion
         The ranking on principal distortions in words.
 
@@ -112,16 +104,14 @@ class Scores(Result):
     human: pd.DataFrame
     scores: pd.DataFrame
     ranking: pd.DataFrame
-    differences: pd.DataFrame
+    sides: pd.DataFrame
     ceiling: pd.DataFrame
     separation: pd.DataFrame
     predictive: pd.DataFrame
     predictive_ranking: pd.DataFrame
-    predictive_differences: pd.DataFrame
     predictive_ceiling: pd.DataFrame
     at_threshold: pd.DataFrame
     at_threshold_ranking: pd.DataFrame
-    at_threshold_differences: pd.DataFrame
     conclusion: str
 
     @property
@@ -131,6 +121,12 @@ class Scores(Result):
         rows = self.predictive_ranking[self.predictive_ranking["kind"] == kind]
         rows = rows if predicts(rows) else self.ranking[self.ranking["kind"] == kind]
         return rows.reset_index(drop=True)
+
+    @property
+    def closest(self) -> str:
+        """The model declared the closest on the kind of distortions that decides, "" if none is."""
+        kind = deciding_kind(self.ranking["kind"])
+        return declared(self.sides[self.sides["kind"] == kind], list(self.deciding["model"]))
 
     def describe(self) -> str:
         """Give the rankings of each kind of distortion and the conclusion."""

@@ -12,12 +12,14 @@ from pdpsych.analysis.words import capitalised
 from pdpsych.stimuli.manifest import KINDS
 
 
-def separation(distances: Distances, kind: str, differences: pd.DataFrame) -> pd.DataFrame:
+def separation(
+    distances: Distances, kind: str, differences: pd.DataFrame, sides: pd.DataFrame
+) -> pd.DataFrame:
     """Return one row: how far apart a kind of distortions puts the models, and how surely.
 
     ``predicted`` is what the distortions were made for, without any human: the standard deviation
     of log ratios over models, root mean square over pairs. ``difference`` and ``standard_error``
-    are means over all pairs of models.
+    are means over all pairs of models, ``sides`` those on the kind.
     """
     row = {
         "kind": kind,
@@ -25,7 +27,7 @@ def separation(distances: Distances, kind: str, differences: pd.DataFrame) -> pd
         "predicted": float(np.sqrt(distances.log_ratios.var(axis=0).mean())),
         "difference": float(differences["difference"].mean()),
         "standard_error": float(differences["standard_error"].mean()),
-        "separated": int(differences["separated"].sum()),
+        "separated": int(sides["separated"].sum()),
         "comparisons": len(differences),
     }
     # Of one model there are no differences.

@@ -20,17 +20,17 @@ def scored(study, fitted):
 
 
 def test_every_pair_of_models_has_a_cell(scored):
-    ax = plot_differences(scored.differences)
-    rows = scored.differences.query("kind == 'principal'")
+    ax = plot_differences(scored.sides)
+    rows = scored.sides.query("kind == 'principal'")
     assert sorted(text.get_text() for text in ax.texts) == sorted(
-        f"{value:.2f}" for value in rows["difference"]
+        f"{value:.2f}" for value in rows["side"]
     )
     assert len(ax.patches) == rows["separated"].sum()
     ranked = scored.ranking.query("kind == 'principal'")["model"].tolist()
     assert [label.get_text() for label in ax.get_xticklabels()] == ranked[:-1]
     assert [label.get_text() for label in ax.get_yticklabels()] == ranked[1:]
     values = np.ma.filled(ax.images[0].get_array(), np.nan)
-    worst = rows.query("model == @ranked[0] and other == @ranked[-1]")["difference"].iloc[0]
+    worst = rows.query("model == @ranked[0] and other == @ranked[-1]")["side"].iloc[0]
     assert values[-1, 0] == pytest.approx(worst)
     assert np.isnan(values[0, 1])
 

@@ -10,6 +10,7 @@ from pdpsych.analysis import Scores, fit, read_trials, score
 from pdpsych.analysis.prediction.columns import PREDICTION
 from pdpsych.analysis.prediction.curves import predicted_curves
 from pdpsych.analysis.prediction.evidence import Evidence
+from pdpsych.analysis.prediction.threshold_score import predicted_ends
 
 
 def test_linear_models_have_the_same_score_at_threshold_as_by_equation_1(study, fitted, known):
@@ -33,7 +34,10 @@ def test_the_model_that_people_see_like_predicts_them_best(study, fitted, known)
     assert scored.deciding["model"].tolist() == rows["model"].tolist()
     assert (rows["log_probability"].diff().dropna() < 0).all()
     assert -np.log(2) < rows["log_probability"].iloc[0] < 0
-    assert "LGN predicts people's answers best" in scored.conclusion
+    assert scored.conclusion.startswith("LGN is first (log probability of people's answers")
+    assert "no model is declared the closest from 3 images" in scored.conclusion
+    near = scored.sides.query("kind == 'principal'").set_index(["model", "other"])["side"]
+    assert rows["side"].tolist()[1:] == [near["LGN", model] for model in rows["model"][1:]]
     assert "same order" in scored.conclusion
     images = scored.predictive.query("kind == 'principal'")
     mean = images.groupby("model")["log_probability"].mean()
@@ -63,6 +67,17 @@ def test_a_model_that_does_not_reach_its_threshold_has_a_bound(study, fitted, kn
     ranking = scored.at_threshold_ranking.set_index(["kind", "model"])
     assert ranking.loc[("principal", "LN"), "bounds"] == 3
     assert "at least (3 bounds)" in scored.describe()
+
+
+def test_bounds_of_predicted_ratios_are_open_at_one_end(study, fitted, known, response):
+    known["camel", "principal", 2]["LN"] = response(0.001, largest=10.0)
+    table = score(study, fit=fitted, write=False).at_threshold
+    ends = predicted_ends(table)
+    assert set(ends) == {"LN", "LG", "LGN"}
+    low, high = ends["LN"]
+    rows = table[table["model"] == "LN"]
+    assert (high == np.inf).tolist() == (rows["bound"] == "at least").tolist()
+    assert low == pytest.approx(rows["log_ratio"].to_numpy())
 
 
 def test_scores_that_order_models_differently_are_said(study, fitted, known):
@@ -99,15 +114,12 @@ def test_a_fit_of_other_trials_is_refused(study, fitted, known):
         score(study, fit=other, write=False)
 
 
-def test_scores_of_version_3_are_read(study, fitted, tmp_path):
+def test_scores_of_older_versions_are_made_again(study, fitted, tmp_path):
     path = score(study, fit=fitted, write=False).to_json(tmp_path / "score.json")
     data = json.loads(path.read_text())
-    old = {key: value for key, value in data.items() if key not in PREDICTION}
-    path.write_text(json.dumps(old | {"schema_version": 3}))
-    found = Scores.from_json(path)
-    assert found.ranking.equals(Scores.from_json(path).ranking)
-    assert found.predictive_ranking.empty
-    assert list(found.predictive_ranking.columns) == list(PREDICTION["predictive_ranking"])
+    path.write_text(json.dumps(data | {"schema_version": 4}))
+    with refused(file="score.json", remedy="score again"):
+        Scores.from_json(path)
 
 
 def test_curves_are_what_models_predict_at_the_efficiency_of_the_image(study, fitted, known):

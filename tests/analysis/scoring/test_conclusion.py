@@ -1,3 +1,6 @@
+from itertools import combinations
+
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -5,90 +8,118 @@ from pdpsych.analysis.scoring.conclusion import basis, caution, conclude, decidi
 from pdpsych.analysis.scoring.separation import gain_over_random
 
 
-def ranking(low, models=("A", "B", "C"), kind="principal"):
+def ranking(models=("A", "B", "C"), kind="principal"):
     rows = [
-        {"kind": kind, "model": m, "score": 0.2 + k, "low": 0.1, "high": 0.3, "images": 4}
-        | {"expected_perfect": 0.1, "difference": float(k), "difference_high": 9.0}
-        | {"difference_low": low[k]}
+        {"kind": kind, "model": m, "score": 0.2 + k, "low": 0.1, "high": 0.3, "images": 6}
+        | {"expected_perfect": 0.1}
         for k, m in enumerate(models)
     ]
     return pd.DataFrame(rows)
 
 
-def local(rows, level):
+def sides(*rows, kind="principal", images=6):
+    """Rows (model, other, side, low, high)."""
+    table = pd.DataFrame(rows, columns=["model", "other", "side", "low", "high"])
+    leaves_out = (table["low"] > 0) | (table["high"] < 0)
+    return table.assign(kind=kind, images=images, separated=leaves_out & (images >= 5))
+
+
+WON = sides(("A", "B", 0.8, 0.1, 1.5), ("A", "C", 0.9, 0.6, 1.2), ("B", "C", 0.1, -0.5, 0.7))
+
+
+def local(rows, near, level=0.95):
     """Conclude where nothing is known at visible amplitudes."""
     nothing = pd.DataFrame(columns=["kind", "model"])
-    return conclude(rows, nothing, nothing, level)
+    return conclude(rows, nothing, nothing, near, level)
 
 
-def predicted(low, models=("A", "B", "C")):
-    rows = ranking(low, models).assign(log_probability=[-0.5 - 0.1 * k for k in range(len(models))])
+def predicted(models=("A", "B", "C")):
+    rows = ranking(models).assign(log_probability=[-0.5 - 0.1 * k for k in range(len(models))])
     return rows.drop(columns=["score", "expected_perfect"]).assign(trials=100, beyond=0)
 
 
-def test_where_answers_are_predicted_that_decides():
-    rows = ranking([0, 0.1, 0.2]).assign(bounds=0)
-    won = conclude(rows, predicted([0, 0.1, 0.2]), rows, 0.95)
-    assert won.startswith("A predicts people's answers best: log probability -0.5000 nats a trial")
-    assert "The next, B predicts them worse by 1.0000 [0.1000, 9.0000] nats a trial" in won
+def test_where_answers_are_predicted_that_says_who_is_first():
+    rows = ranking().assign(bounds=0)
+    won = conclude(rows, predicted(), rows, WON, 0.95)
+    assert won.startswith("A is closest to the human: log probability of people's answers -0.5000")
+    assert "least surely against B: side 0.80 [0.10, 1.50] (1 at A, 0 half-way" in won
     assert won.endswith("The other two scores have the models in the same order.")
-    tied = conclude(rows, predicted([0, -0.1, 0.2]), rows, 0.95)
-    assert "with these data it cannot be separated from B: B predicts them worse" in tied
+    other = conclude(rows, predicted(("B", "A", "C")), rows, WON, 0.95)
+    assert "B is first" in other
+    assert "it cannot be separated from A and C: people are on the side of A, side -0.80" in other
 
 
 def test_other_orders_by_the_scores_that_are_trusted_less_are_said():
-    other = ranking([0, 0.1, 0.2], ("B", "A", "C"))
-    text = conclude(other, predicted([0, 0.1, 0.2]), other.assign(bounds=2), 0.95)
+    other = ranking(("B", "A", "C"))
+    text = conclude(other, predicted(), other.assign(bounds=2), WON, 0.95)
     assert "The scores order the models differently" in text
-    assert "by the thresholds that models predict B is first (at least 0.20 nats)" in text
+    assert (
+        "by the thresholds that models predict B is first (at least (2 bounds) 0.20 nats)" in text
+    )
     assert "by their local sensitivities (equation 1) B is first (0.20 nats)" in text
 
 
 def test_answers_of_which_too_few_are_known_do_not_decide():
-    rows = ranking([0, 0.1, 0.2]).assign(bounds=0)
-    few = predicted([0, 0.1, 0.2], ("B", "A", "C")).assign(beyond=[101] * 3)
-    text = conclude(rows, few, rows, 0.95)
+    rows = ranking().assign(bounds=0)
+    few = predicted(("B", "A", "C")).assign(beyond=[101] * 3)
+    text = conclude(rows, few, rows, WON, 0.95)
     assert text.startswith("A is closest to the human: mean score 0.20")
     assert "The predictive score is of 100 of 201 trials, which is why it does not decide" in text
-    many = conclude(rows, few.assign(beyond=100), rows, 0.95)
-    assert many.startswith("B predicts people's answers best")
+    many = conclude(rows, few.assign(beyond=100), rows, WON, 0.95)
+    assert many.startswith("B is first")
     assert "The predictive score is of 100 of 200 trials: the others showed more" in many
 
 
 def test_models_of_which_most_thresholds_are_bounds_have_no_place_in_their_order():
-    other = ranking([0, 0.1, 0.2], ("B", "A", "C")).assign(bounds=[3, 0, 0])
-    same = ranking([0, 0.1, 0.2])
-    text = conclude(same, predicted([0, 0.1, 0.2]), other, 0.95)
+    other = ranking(("B", "A", "C")).assign(bounds=[4, 0, 0])
+    text = conclude(ranking(), predicted(), other, WON, 0.95)
     assert "The other two scores have the models in the same order" in text
     assert "At threshold most ratios of B are bounds" in text
-    assert "B is first" in conclude(same, predicted([0, 0.1, 0.2]), other.assign(bounds=2), 0.95)
-    none = conclude(same, predicted([0, 0.1, 0.2]), other.assign(bounds=4), 0.95)
+    assert "B is first" in conclude(ranking(), predicted(), other.assign(bounds=2), WON, 0.95)
+    none = conclude(ranking(), predicted(), other.assign(bounds=5), WON, 0.95)
     assert "The local score has the models in the same order" in none
 
 
-def test_the_winner_is_named_only_if_all_others_are_separated():
-    won = local(ranking([0, 0.1, 0.2]), 0.95)
+def test_a_model_is_declared_only_if_people_are_on_its_side_against_every_other():
+    won = local(ranking(), WON)
     assert won.startswith("A is closest to the human: mean score 0.20 [0.10, 0.30] nats")
-    assert "95 % interval simultaneous over all pairs of models" in won
-    tied = local(ranking([0, 0.1, -0.2]), 0.95)
-    assert "but with these data it cannot be separated from C: C is further away by 2.00" in tied
-    assert "[-0.20, 9.00] nats" in tied
-    assert tied.endswith("which includes 0.")
+    assert "\N{MINUS SIGN}1 at B; 95 % interval)" in won
+    tied = local(ranking(), WON.assign(low=[0.1, -0.2, -0.5], separated=[True, False, False]))
+    assert "but with these data it cannot be separated from C: people are on the side of" in tied
+    assert "side 0.90 [-0.20, 1.20] (1 at A" in tied
 
 
-def test_a_difference_of_rounding_is_none():
-    assert "cannot be separated" in local(ranking([0, 1e-9, 0.2]), 0.95)
+def test_people_between_two_models_at_neither_are_said_to_be():
+    near = sides(("A", "B", 0.1, -0.3, 0.5), ("A", "C", 0.9, 0.6, 1.2), ("B", "C", 0.9, 0.6, 1.2))
+    assert "people are between A and B, at neither, side 0.10" in local(ranking(), near)
+    wide = near.assign(low=[-0.3, 0.6, 0.6], high=[1.5, 1.2, 1.2])
+    assert "people are on the side of A or of B" in local(ranking(), wide)
 
 
-def test_two_models_need_no_allowance_for_others():
-    assert "simultaneous" not in local(ranking([0, 0.1], ("A", "B")), 0.95)
-    assert local(ranking([0], ("A",)), 0.95).startswith("A is the only model")
+def test_few_images_declare_nobody():
+    near = WON.assign(images=4, separated=False)
+    text = local(ranking(), near)
+    assert "but no model is declared the closest from 4 images; 5 are needed" in text
+    mixed = WON.assign(images=[3, 6, 6], separated=[False, True, True])
+    assert "people are on the side of A, but 3 images are too few" in local(ranking(), mixed)
+    alone = mixed.assign(images=[1, 6, 6], low=[np.nan, 0.6, 0.6], high=[np.nan, 1.2, 1.2])
+    assert "no more than 1 image can tell them apart" in local(ranking(), alone)
+
+
+def test_bounds_among_the_ratios_are_said():
+    text = local(ranking().assign(bounds=[2, 0, 0]), WON)
+    assert text.startswith("A is closest to the human: mean score at least (2 bounds) 0.20")
+
+
+def test_one_model_alone_is_not_declared():
+    assert local(ranking(("A",)), sides()).startswith("A is the only model")
 
 
 def test_many_tied_models_are_counted():
     names = [f"m{k}" for k in range(9)]
-    text = local(ranking([0.0] * 9, names), 0.95)
-    assert "it cannot be separated from m1, m2, m3, m4, m5 and 3 others: m1 is" in text
+    near = sides(*((a, b, 0.1, -0.9, 1.1) for a, b in combinations(names, 2)))
+    text = local(ranking(names), near)
+    assert "it cannot be separated from m1, m2, m3, m4, m5 and 3 others: people are" in text
 
 
 @pytest.mark.parametrize(
