@@ -14,12 +14,13 @@ from pdpsych.analysis.fitting.exclusion import describe_excluded
 from pdpsych.analysis.fitting.fit import Fit
 from pdpsych.analysis.names import CONDITION
 from pdpsych.analysis.reporting.findings import Findings
-from pdpsych.analysis.reporting.markup import Gallery, html_table, p_text, with_interval
+from pdpsych.analysis.reporting.markup import Gallery, html_table, number, p_text, with_interval
 from pdpsych.analysis.reporting.methods import methods
+from pdpsych.analysis.scoring.ceiling import determined
 from pdpsych.analysis.scoring.questions import NO_PART
 from pdpsych.analysis.scoring.scores import Scores
 from pdpsych.analysis.scoring.separation import gain_over_random
-from pdpsych.analysis.words import capitalised
+from pdpsych.analysis.words import capitalised, counted
 from pdpsych.experiments.logs.session_log import SessionLog
 
 if TYPE_CHECKING:
@@ -28,30 +29,32 @@ if TYPE_CHECKING:
 
 # More would be scrolled past; the results folder has the numbers of all.
 _MOST_CURVES = 12
-_MOST_PAIRS_OF_MODELS = 15
 
 
 def ranking(found: Findings) -> str:
     """Rank the models by their mean distance to the human."""
     scores, gallery = found.scores, found.gallery
     parts = []
-    for kind, rows in scores.ranking.groupby("kind", sort=False):
+    for kind, rows in found.by_kind(scores.ranking):
+        at_least = np.where(rows.get("bounds", 0 * rows["rank"]) > 0, "at least ", "")
         shown = pd.DataFrame(
             {
                 "rank": rows["rank"],
                 "model": rows["model"].where(rows["took_part"], rows["model"] + NO_PART),
-                "mean score [nat]": with_interval(rows, "score", "low", "high"),
-                "median score [nat]": with_interval(rows, "median", "median_low", "median_high"),
+                "mean score [nat]": at_least + with_interval(rows, "score", "low", "high"),
+                "median score [nat]": at_least
+                + with_interval(rows, "median", "median_low", "median_high"),
                 "difference to the closest [nat]": with_interval(
                     rows, "difference", "difference_low", "difference_high"
                 ).where(rows["rank"] > 1, "–"),
-                "probability to be the closest": rows["probability_closest"].map("{:.2f}".format),
                 "to single participants [nat]": rows["individual"].map("{:.2f}".format),
             }
         )
-        parts.append(html_table(shown, _ranking_caption(scores, str(kind), rows.iloc[0])))
-        drawn = _of(scores.plot(kind=str(kind)))
-        parts.append(gallery.show(drawn, f"scores-{kind}", f"Scores, {kind} distortions."))
+        parts.append(html_table(shown, _ranking_caption(scores, kind, rows.iloc[0])))
+        drawn = _of(scores.plot(kind=kind))
+        stated = "; ".join(f"{model}: {score}" for model, score in shown.iloc[:, 1:3].to_numpy())
+        alternative = f"Mean distances to the human, {kind} distortions. {stated} nats."
+        parts.append(gallery.show(drawn, f"scores-{kind}", alternative))
     return "\n".join([*parts, f"<p>{escape(gain_over_random(scores.separation))}</p>"])
 
 
@@ -71,64 +74,19 @@ def _ranking_caption(scores: Scores, kind: str, first: pd.Series) -> str:
     limits = scores.ceiling[scores.ceiling["kind"] == kind]
     if limits.empty:
         return text
+    if not determined(limits).all():
+        first = limits.iloc[0]
+        return (
+            f"{text} The noise ceiling cannot be determined with "
+            f"{counted(first['participants'], 'participant')} and "
+            f"{counted(first['images'], 'image')}: its interval spans more than a factor of 10."
+        )
     bounds = ("everyone", "others")
     ends = [with_interval(limits, b, f"{b}_low", f"{b}_high").iloc[0] for b in bounds]
     return (
         f"{text} Noise ceiling, the distance of single participants to the mean of all and to that "
         f"of the others: {' to '.join(ends)}. No model is expected to come closer to single "
         "participants, the last column, than about that."
-    )
-
-
-def differences(found: Findings) -> str:
-    """Compare all pairs of models."""
-    from pdpsych.analysis.figures.comparisons import plot_differences
-
-    scores, gallery = found.scores, found.gallery
-    parts = []
-    for kind, rows in scores.differences.groupby("kind", sort=False):
-        drawn = _of(plot_differences(rows, kind=str(kind)))
-        parts.append(
-            gallery.show(
-                drawn,
-                f"differences-{kind}",
-                f"Differences in score of all pairs of models, {kind} distortions.",
-                "How much further from the human the model of a row is than that of a column. "
-                "Framed: separated, the simultaneous interval leaves 0 out.",
-            )
-        )
-        shown = rows.head(_MOST_PAIRS_OF_MODELS)
-        parts.append(
-            html_table(
-                pd.DataFrame(
-                    {
-                        "closer": shown["model"],
-                        "further": shown["other"],
-                        "difference [nat]": with_interval(shown, "difference", "low", "high"),
-                        "p, adjusted": shown["p_value"].map(p_text),
-                        "separated": shown["separated"].map({True: "yes", False: "no"}),
-                    }
-                ),
-                f"{capitalised(str(kind))} distortions; {100 * scores.level:g} % intervals, "
-                f"simultaneous over all pairs of models; {len(shown)} of {len(rows)} pairs, all "
-                "are in differences.csv.",
-            )
-        )
-    return "\n".join(parts)
-
-
-def ratios(found: Findings) -> str:
-    """Draw the log sensitivity ratios of the models and the human."""
-    from pdpsych.analysis.figures.scores import log_ratio_panels
-
-    scores = found.scores
-    return found.gallery.show(
-        log_ratio_panels(scores.scores, scores.human),
-        "log-ratios",
-        "Log sensitivity ratios by model and kind of distortion",
-        "Log sensitivity ratios of the models and the human. A dot is an image, a bar the mean "
-        f"over images; human with {100 * scores.level:g} % intervals. Which of a pair "
-        "is called u changes the sign only; it is chosen so that images agree.",
     )
 
 
@@ -140,6 +98,7 @@ def participants(found: Findings) -> str:
         {
             "participant": rows["participant"],
             "exponent b": with_interval(rows, "exponent", "exponent_low", "exponent_high"),
+            **_exponents(fit),
             "lapse λ": with_interval(rows, "lapse", "lapse_low", "lapse_high", 3),
             "trials": rows["trials"],
             "correct": rows["proportion_correct"].map("{:.0%}".format),
@@ -150,20 +109,36 @@ def participants(found: Findings) -> str:
     return html_table(shown, caption)
 
 
+def _exponents(fit: Fit) -> dict[str, list[str]]:
+    """Return the exponents of either distortion of a pair, from and to, of each participant."""
+    if "exponent" not in fit.thresholds:
+        return {}
+    table = fit.thresholds.groupby(["distortion", "participant"], sort=True)["exponent"]
+    ends = {key: (number(values.min()), number(values.max())) for key, values in table}
+    people = fit.participants["participant"]
+    equal = {"p of equal exponents": fit.participants["exponents_p"].map(p_text).to_list()}
+    return {
+        f"b of {'uv'[n - 1]}": [" to ".join(dict.fromkeys(ends[n, who])) for who in people]
+        for n in (1, 2)
+    } | equal
+
+
 def thresholds(found: Findings) -> str:
     """Map the thresholds of participants and conditions."""
     return found.gallery.show(
         _of(found.fit.plot(found.opened)),
         "thresholds",
-        "Thresholds of participants and conditions",
-        "Thresholds in RMS contrast. Cross: not determined by the trials; dot: outside the "
-        "amplitudes shown. All are in thresholds.csv, with intervals.",
+        f"Thresholds of {counted(len(found.fit.participants), 'participant')} in "
+        f"{counted(len(found.fit.thresholds), 'condition')}",
+        "Thresholds in RMS contrast. Triangles: bounds, at least (up) or at most (down) so much; "
+        "cross: the trials say nothing; dot: outside the amplitudes shown. All are in "
+        "thresholds.csv, with intervals.",
     )
 
 
 def curves(found: Findings) -> str:
     """Draw some of the psychometric functions."""
-    from matplotlib.figure import Figure
+    from pdpsych.analysis.figures.psychometric import Condition, psychometric_panels
 
     trials, fit = found.trials, found.fit
     every = list(fit.thresholds[CONDITION].itertuples(index=False, name=None))
@@ -171,22 +146,19 @@ def curves(found: Findings) -> str:
     pairs = list(dict.fromkeys(condition[:3] for condition in every))
     pick = np.linspace(0, len(pairs) - 1, min(_MOST_CURVES // 2, len(pairs))).astype(int)
     shown = [c for c in every if c[:3] in {pairs[i] for i in pick}]
-    columns = min(4, len(shown))
-    rows = -(-len(shown) // columns)
-    figure = Figure(figsize=(3.0 * columns, 2.6 * rows), layout="constrained")
-    axes = figure.subplots(rows, columns, squeeze=False).ravel()
-    for ax in axes[len(shown) :]:
-        ax.set_axis_off()
-    for ax, condition in zip(axes, shown, strict=False):
+
+    def draw(condition: Condition, ax: Axes) -> None:
         dimension = trials.stimulus_set[condition[1]].dimension
         fit.plot_condition(trials.table, condition, dimension=dimension, ax=ax)
+
     return found.gallery.show(
-        figure,
+        psychometric_panels(shown, draw),
         "psychometric",
         "Proportion correct against RMS contrast with fitted curves",
         f"{len(shown)} of {len(every)} conditions. Dots: trials in bins of equal number, with "
-        f"{100 * fit.level:g} % binomial intervals. Curve: median of the fit, with its "
-        f"{100 * fit.level:g} % band.",
+        f"{100 * fit.level:g} % binomial intervals, triangles where answers to both signs differ. "
+        f"Curve: median of the fit, with its {100 * fit.level:g} % band. Bar: the threshold with "
+        "its interval; arrow: a bound, the trials alone do not limit it on this side.",
     )
 
 
@@ -209,12 +181,14 @@ def quality(found: Findings) -> str:
             "p of the curve": people["curve_p"].map(p_text),
         }
     )
+    timed = ""
+    if (found.trials.table["response_time"] > 0).any():
+        timed = "Response times: median, quartiles, and 5th to 95th percentile. "
     panels = gallery.show(
         quality_panels(fit.with_expected(found.trials.table), fit.bins, level=fit.level),
         "quality",
-        "Response times, and residuals against d′ and against the order of trials",
-        "Left: median, quartiles, and 5th to 95th percentile of response times. Middle and right: "
-        "what the fit leaves over, by d′ and by the order of trials.",
+        f"{timed}Residuals against d′ and against the order of trials",
+        f"{timed}Residuals: what the fit leaves over, by d′ and by the order of trials.",
     )
     checks = html_table(
         shown,
@@ -272,7 +246,7 @@ def _frames(logs: Sequence[SessionLog], gallery: Gallery) -> str:
 
 def method(found: Findings) -> str:
     """Say in words how it was done."""
-    return methods(found.trials, found.fit, found.scores)
+    return methods(found.trials, found.fit, found.scores).to_html()
 
 
 def provenance(found: Findings) -> str:

@@ -1,0 +1,158 @@
+"""The sections of a report that put models beside each other and beside people."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, cast
+
+import pandas as pd
+
+from pdpsych.analysis.names import EVERYONE
+from pdpsych.analysis.reporting.findings import Findings, sides_in
+from pdpsych.analysis.reporting.markup import html_table, number, p_text, with_interval
+from pdpsych.analysis.words import capitalised
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+# More would be scrolled past; the results folder has the numbers of all.
+_MOST_PAIRS_OF_MODELS = 15
+_MOST_PANELS = 6
+
+
+def sides(found: Findings) -> str:
+    """State, for the best model and each other, which of both people are at."""
+    from pdpsych.analysis.figures.sides import plot_sides, sides_of
+
+    scores, parts = found.scores, []
+    for kind, rows in found.by_kind(sides_in(scores)):
+        best = [*_ranked(scores.predictive_ranking, kind), *_ranked(scores.ranking, kind)][0]
+        own = sides_of(rows, best)
+        drawn = plot_sides(rows, best, kind=kind, level=scores.level)
+        shown = pd.DataFrame(
+            {
+                "model": own["other"],
+                "side of people": with_interval(own, "side", "low", "high"),
+                "p": own["p_value"].map(p_text),
+                "separated": own["separated"].map({True: "yes", False: "no"}),
+            }
+        )
+        stated = "; ".join(f"{name}: {side}" for name, side in shown.iloc[:, :2].to_numpy())
+        parts += [
+            found.gallery.show(
+                cast("Figure", drawn.figure),
+                f"sides-{kind}",
+                f"Where people are between {best} (1) and each other model (−1), {kind} "
+                f"distortions. {stated}.",
+                f"Where people’s answers are between {best} and each other model. Framed and "
+                f"bold: separated, people are at {best} rather than half-way or beyond. This is "
+                "what the conclusion rests on; all else describes.",
+            ),
+            html_table(
+                shown,
+                f"{capitalised(kind)} distortions. A side is 1 where people are at {best}, 0 "
+                f"half-way, −1 at the other model; {100 * scores.level:g} % intervals. All pairs "
+                "of models are in sides.csv.",
+            ),
+        ]
+    return "\n".join(parts)
+
+
+def images(found: Findings) -> str:
+    """Draw models and people image by image, on other than random distortions."""
+    scores, parts = found.scores, []
+    people = scores.human[scores.human["participant"] == EVERYONE]
+    known = people[people["log_ratio"].notna()]
+    asked = [kind for kind, _ in found.by_kind(known)]
+    for kind in [kind for kind in asked if kind != "random"] or asked:
+        at_threshold = kind in set(scores.at_threshold["kind"])
+        table = scores.at_threshold if at_threshold else scores.scores
+        ranking = scores.at_threshold_ranking if at_threshold else scores.ranking
+        whose = "of the thresholds that models predict" if at_threshold else "of sensitivities"
+        parts += _image_figures(found, kind, table, _ranked(ranking, kind), whose)
+    return "\n".join(parts)
+
+
+def _image_figures(
+    found: Findings, kind: str, table: pd.DataFrame, models: list[str], whose: str
+) -> list[str]:
+    """Draw images as lines through all ratios, and each model against the human."""
+    from pdpsych.analysis.figures.agreement import agreement_panels
+    from pdpsych.analysis.figures.ratios import MOST_MODELS, image_panels
+
+    human, level = found.scores.human, 100 * found.scores.level
+    told = models[:MOST_MODELS]
+    rest = f" Grey: the other {len(models) - len(told)} models." if len(models) > len(told) else ""
+    panels = models[:_MOST_PANELS]
+    best = f"the best {len(panels)} of {len(models)}" if len(models) > len(panels) else "all"
+    return [
+        found.gallery.show(
+            image_panels(table, human, told, kind),
+            f"images-{kind}",
+            f"Log ratios of {', '.join(told)} and the human, a row an image, {kind} distortions",
+            f"Image by image, {kind} distortions: log ratios {whose} and of people. Bar and broad "
+            f"line: the human with the {level:g} % interval; arrows: bounds. A mark away from the "
+            f"bar is where a model leaves people.{rest}",
+        ),
+        found.gallery.show(
+            agreement_panels(table, human, panels, kind),
+            f"agreement-{kind}",
+            f"Log ratios of {', '.join(panels)} over those of the human, {kind} distortions",
+            f"Models against the human, {kind} distortions, {best} models: log ratios {whose}. A "
+            f"dot is an image and pair, its line the human’s {level:g} % interval; arrows: bounds. "
+            "On the diagonal a model sees like people.",
+        ),
+    ]
+
+
+def _ranked(ranking: pd.DataFrame, kind: str) -> list[str]:
+    return list(ranking["model"][ranking["kind"] == kind])
+
+
+def ratios(found: Findings) -> str:
+    """Draw the log sensitivity ratios of the models and the human."""
+    from pdpsych.analysis.figures.ratios import log_ratio_panels
+
+    scores = found.scores
+    return found.gallery.show(
+        log_ratio_panels(scores.scores, scores.human),
+        "log-ratios",
+        "Log sensitivity ratios by model and kind of distortion",
+        "Log sensitivity ratios of the models and the human. A dot is an image, a bar the mean "
+        f"over images; human with {100 * scores.level:g} % intervals, arrows where they are "
+        "bounds. Which of a pair is called u changes the sign only; it is chosen so that images "
+        "agree.",
+    )
+
+
+def differences(found: Findings) -> str:
+    """Compare the local scores of all pairs of models."""
+    from pdpsych.analysis.figures.comparisons import plot_differences
+
+    parts = []
+    for kind, rows in found.by_kind(found.scores.differences):
+        drawn = cast("Figure", plot_differences(rows, kind=kind).figure)
+        shown = rows.head(_MOST_PAIRS_OF_MODELS)
+        closest, *_, furthest = _ranked(found.scores.ranking, kind)
+        most = number(float(rows["difference"].max()))
+        parts += [
+            found.gallery.show(
+                drawn,
+                f"differences-{kind}",
+                f"Differences in score of all pairs of models, {kind} distortions, up to {most} "
+                f"nats between {closest} and {furthest}.",
+                "How much further from the human the model of a row is than that of a column.",
+            ),
+            html_table(
+                pd.DataFrame(
+                    {
+                        "closer": shown["model"],
+                        "further": shown["other"],
+                        "difference [nat]": with_interval(shown, "difference", "low", "high"),
+                    }
+                ),
+                f"{capitalised(kind)} distortions, local score; {100 * found.scores.level:g} % "
+                f"intervals, simultaneous over all pairs of models; {len(shown)} of {len(rows)} "
+                "pairs, all are in differences.csv.",
+            ),
+        ]
+    return "\n".join(parts)
