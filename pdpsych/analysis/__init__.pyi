@@ -2,7 +2,6 @@ from .definition import Analysis as Analysis
 from .definition import open_analyses as open_analyses
 from .definition import open_analysis as open_analysis
 from .figures.agreement import plot_agreement as plot_agreement
-from .figures.comparisons import plot_differences as plot_differences
 from .figures.comparisons import plot_threshold_map as plot_threshold_map
 from .figures.predictions import plot_predicted as plot_predicted
 from .figures.predictions import plot_predictive as plot_predictive
@@ -52,7 +51,6 @@ __all__ = [
     "open_analysis",
     "plan",
     "plot_agreement",
-    "plot_differences",
     "plot_dropped_frames",
     "plot_images",
     "plot_layers",

@@ -35,8 +35,8 @@ def plot_agreement(
     Parameters
     ----------
     scores
-        Columns image, pair, kind, model, log_ratio and, if some are bounds, bound: the tables
-        ``scores`` or ``at_threshold`` of :class:`pdpsych.analysis.Scores`.
+        Columns image, pair, kind, model, log_ratio and, if some are bounds, log_ratio_bound: the
+        tables ``scores`` or ``at_threshold`` of :class:`pdpsych.analysis.Scores`.
     human
         Columns participant, image, pair, kind, log_ratio, low, high, bound: that table of the
         same; what stands there for participant "all" is drawn.
@@ -63,7 +63,10 @@ def plot_agreement(
     people = _estimates(human[human["participant"] == EVERYONE])
     for number, (pair, rows) in enumerate(own.groupby("pair", sort=False)):
         colour, marker = SERIES[number % len(SERIES)], MARKERS[number % len(MARKERS)]
-        seen = _estimates(rows.assign(low=np.nan, high=np.nan)).dropna(subset="value")
+        # Ends and bounds of the same name in the table of models are those of scores.
+        bounds = bounds_of(rows, "log_ratio_bound")
+        known = rows.assign(low=np.nan, high=np.nan, bound=bounds)
+        seen = _estimates(known).dropna(subset="value")
         own_human = people.reindex(seen.index)
         x, y = own_human["value"], seen["value"]
         draw_intervals(ax, own_human, y, colour=colour, width=0.8)

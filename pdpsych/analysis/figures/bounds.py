@@ -24,9 +24,9 @@ _SIDES: dict[str, tuple[int, ...]] = {
 _OPPOSITE = {"at least": "at most", "at most": "at least"}
 
 
-def bounds_of(table: pd.DataFrame) -> pd.Series:
-    """Return the column ``bound`` of a table; all are exact where there is none."""
-    return table["bound"] if "bound" in table else pd.Series("exact", index=table.index)
+def bounds_of(table: pd.DataFrame, column: str = "bound") -> pd.Series:
+    """Return the bounds in a column of a table; all are exact where there is none."""
+    return table[column] if column in table else pd.Series("exact", index=table.index)
 
 
 def opposite(bounds: pd.Series) -> pd.Series:

@@ -21,56 +21,6 @@ _MAP = "cividis"
 # White marks are seen on its bright end too.
 _OUTLINE = withStroke(linewidth=3, foreground="black")
 _MARKS = {"at least": "^", "at most": "v", "unknown": "x"}
-# More cells than these get no numbers.
-_MOST_NUMBERS = 12
-# The scale of differences goes up to this at least, so that tiny ones do not look large; nats.
-_LEAST_SCALE = 0.5
-
-
-def plot_differences(
-    differences: pd.DataFrame, *, kind: str = "principal", ax: Axes | None = None
-) -> Axes:
-    """Draw the difference in score of all pairs of models.
-
-    Rows and columns are in the order of the ranking: a cell says how much further from the human
-    the model of its row is than that of its column, in nats.
-
-    Parameters
-    ----------
-    differences
-        Columns kind, model, other, difference: that table of
-        :class:`pdpsych.analysis.Scores`, the pairs with the closest model first.
-    kind
-        Kind of distortions.
-    ax
-        Axes to draw on, new ones by default.
-
-    Examples
-    --------
-    >>> import pandas as pd
-    >>> from pdpsych import analysis
-    >>> table = pd.DataFrame(
-    ...     {"kind": "principal", "model": ["LGN", "LGN", "LG"], "other": ["LG", "LN", "LN"]}
-    ... ).assign(difference=[0.4, 1.2, 0.8])
-    >>> [text.get_text() for text in analysis.plot_differences(table).texts]
-    ['0.40', '1.20', '0.80']
-    """
-    rows = differences[differences["kind"] == kind]
-    ranked = list(dict.fromkeys(rows[["model", "other"]].to_numpy().ravel()))
-    ax = ax or new_axes(2.4 + 0.5 * len(ranked), 1.6 + 0.4 * len(ranked))
-    wide = rows.pivot(index="other", columns="model", values="difference")
-    values = wide.reindex(index=ranked[1:], columns=ranked[:-1]).to_numpy(dtype=float)
-    most = float(np.nanmax(values, initial=_LEAST_SCALE))
-    drawn = ax.imshow(values, cmap=_MAP, vmin=0, vmax=most, aspect="auto")
-    for row in rows.itertuples():
-        place = ranked.index(row.model), ranked.index(row.other) - 1
-        if len(ranked) <= _MOST_NUMBERS:
-            colour = "white" if row.difference < most / 2 else "black"
-            ax.text(*place, f"{row.difference:.2f}", ha="center", va="center", color=colour)
-    ax.set_xticks(range(len(ranked) - 1), ranked[:-1], rotation=45, ha="right")
-    ax.set_yticks(range(len(ranked) - 1), ranked[1:])
-    ax.set_title(f"how much further from the human, {kind} distortions", fontsize="medium")
-    return _with_scale(ax, drawn, "difference in score [nat]")
 
 
 def plot_threshold_map(

@@ -39,7 +39,7 @@ def plot_predictive(
     kind
         Kind of distortions.
     level
-        Probability of the intervals, which are simultaneous over all pairs of models.
+        Probability of the intervals.
     ax
         Axes to draw on, new ones by default.
 
@@ -66,7 +66,7 @@ def plot_predictive(
     ax.set_xlabel(
         f"log probability per trial, minus that of {best['model']}, "
         f"\N{MINUS SIGN}{-best['log_probability']:.3f}  [nat]\n"
-        f"{100 * level:g} % intervals, simultaneous over all pairs of models"
+        f"{100 * level:g} % intervals"
     )
     ax.set_title(f"predictive score, {kind} distortions")
     return clean(ax)

@@ -135,8 +135,8 @@ def plot_images(
     Parameters
     ----------
     scores
-        Columns image, pair, kind, model, log_ratio and, if some are bounds, bound: the tables
-        ``scores`` or ``at_threshold`` of :class:`pdpsych.analysis.Scores`.
+        Columns image, pair, kind, model, log_ratio and, if some are bounds, log_ratio_bound: the
+        tables ``scores`` or ``at_threshold`` of :class:`pdpsych.analysis.Scores`.
     human
         As for :func:`plot_log_ratios`.
     models
@@ -244,13 +244,15 @@ def _ratios(
     scores: pd.DataFrame, human: pd.DataFrame, kind: str, pair: str | None
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return log ratios of models and of the mean human, with bounds, of pairs of a kind."""
-    tables = []
-    for table in (scores, human[human["participant"] == EVERYONE]):
-        own = table[(table["kind"] == kind) & (pair is None or table["pair"] == pair)]
-        tables.append(own.assign(bound=bounds_of(own)))
-    # Ends in the table of models are those of scores.
-    models = tables[0].assign(low=np.nan, high=np.nan)
-    return (models, tables[1]) if kind == "random" else _turned(models, tables[1])
+    models, people = (
+        table[(table["kind"] == kind) & (pair is None or table["pair"] == pair)]
+        for table in (scores, human[human["participant"] == EVERYONE])
+    )
+    # Ends and bounds of the same name in the table of models are those of scores.
+    bounds = bounds_of(models, "log_ratio_bound")
+    models = models.assign(low=np.nan, high=np.nan, bound=bounds)
+    people = people.assign(bound=bounds_of(people))
+    return (models, people) if kind == "random" else _turned(models, people)
 
 
 def _by_image(table: pd.DataFrame) -> pd.DataFrame:

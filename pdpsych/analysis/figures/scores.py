@@ -7,7 +7,6 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from pdpsych.analysis.figures.bounds import draw_intervals
-from pdpsych.analysis.scoring.ceiling import determined
 from pdpsych.analysis.scoring.questions import NO_PART
 from pdpsych.common.drawing import BAND, BLUE, ORANGE, clean, new_axes
 
@@ -22,12 +21,12 @@ def plot_scores(
 ) -> Axes:
     """Draw each model's mean score with its interval, and how close it could have come.
 
-    The band ends at the score of a perfect model. With several participants, open squares are
-    mean distances to single participants, to be compared with the noise ceiling, the hatched
-    band: participants predicted by the mean of the others, or of all. The shade around it goes
-    from the lower end of the interval of one to the upper end of that of the other. A ceiling that
-    the data do not determine is not drawn, and named. A score with an arrow is at least so much:
-    some of the ratios it is of are bounds.
+    The band ends at the score of a perfect model, where noise is not taken off. With several
+    participants, open squares are mean distances to single participants, to be compared with the
+    noise ceiling, the hatched band: participants predicted by the mean of the others, or of all.
+    The shade around it goes from the lower end of the interval of one to the upper end of that of
+    the other. A ceiling that the data do not determine is not drawn, and named. A score with an
+    arrow is at least so much: some of the ratios it is of are bounds.
 
     Parameters
     ----------
@@ -57,8 +56,9 @@ def plot_scores(
     table = ranking[ranking["kind"] == kind]
     ax = ax or new_axes(6, 1.9 + 0.38 * len(table))
     y = np.arange(len(table))
-    perfect = float(table["expected_perfect"].iloc[0])
-    ax.axvspan(0, perfect, color=BAND, zorder=0, label=f"a perfect model: {perfect:.2f}")
+    if "raw_score" not in table:
+        perfect = float(table["expected_perfect"].iloc[0])
+        ax.axvspan(0, perfect, color=BAND, zorder=0, label=f"a perfect model: {perfect:.2f}")
     if ceiling is not None and kind in set(ceiling["kind"]):
         _draw_ceiling(ceiling[ceiling["kind"] == kind], level, ax)
         # Beside the dots, which they would cover.
@@ -84,10 +84,10 @@ def plot_scores(
 
 
 def _draw_ceiling(ceiling: pd.DataFrame, level: float, ax: Axes) -> None:
-    if not determined(ceiling).all():
+    limit = ceiling.iloc[0]
+    if not limit.get("determined", True):
         ax.plot([], [], " ", label="noise ceiling: not determined")
         return
-    limit = ceiling.iloc[0]
     ax.axvspan(
         limit["everyone"], limit["others"], zorder=0, facecolor="none", edgecolor=ORANGE,
         hatch="////", linewidth=0, label="noise ceiling",

@@ -8,14 +8,13 @@ import pandas as pd
 
 from pdpsych.analysis.names import EVERYONE
 from pdpsych.analysis.reporting.findings import Findings, sides_in
-from pdpsych.analysis.reporting.markup import html_table, number, p_text, with_interval
+from pdpsych.analysis.reporting.markup import html_table, p_text, with_interval
 from pdpsych.analysis.words import capitalised
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-# More would be scrolled past; the results folder has the numbers of all.
-_MOST_PAIRS_OF_MODELS = 15
+# More would be scrolled past.
 _MOST_PANELS = 6
 
 
@@ -23,38 +22,40 @@ def sides(found: Findings) -> str:
     """State, for the best model and each other, which of both people are at."""
     from pdpsych.analysis.figures.sides import plot_sides, sides_of
 
-    scores, parts = found.scores, []
-    for kind, rows in found.by_kind(sides_in(scores)):
-        best = [*_ranked(scores.predictive_ranking, kind), *_ranked(scores.ranking, kind)][0]
-        own = sides_of(rows, best)
-        drawn = plot_sides(rows, best, kind=kind, level=scores.level)
-        shown = pd.DataFrame(
-            {
-                "model": own["other"],
-                "side of people": with_interval(own, "side", "low", "high"),
-                "p": own["p_value"].map(p_text),
-                "separated": own["separated"].map({True: "yes", False: "no"}),
-            }
-        )
+    parts, level = [], found.scores.level
+    for kind, rows in found.by_kind(sides_in(found.scores)):
+        best = found.best(kind)
+        drawn = cast("Figure", plot_sides(rows, best, kind=kind, level=level).figure)
+        shown = _stated(sides_of(rows, best))
         stated = "; ".join(f"{name}: {side}" for name, side in shown.iloc[:, :2].to_numpy())
-        parts += [
-            found.gallery.show(
-                cast("Figure", drawn.figure),
-                f"sides-{kind}",
-                f"Where people are between {best} (1) and each other model (−1), {kind} "
-                f"distortions. {stated}.",
-                f"Where people’s answers are between {best} and each other model. Framed and "
-                f"bold: separated, people are at {best} rather than half-way or beyond. This is "
-                "what the conclusion rests on; all else describes.",
-            ),
-            html_table(
-                shown,
-                f"{capitalised(kind)} distortions. A side is 1 where people are at {best}, 0 "
-                f"half-way, −1 at the other model; {100 * scores.level:g} % intervals. All pairs "
-                "of models are in sides.csv.",
-            ),
-        ]
+        alternative = (
+            f"Where people are between {best} (1) and each other model (\N{MINUS SIGN}1), {kind} "
+            f"distortions. {stated}."
+        )
+        caption = (
+            f"Where people’s answers are between {best} and each other model. Framed and bold: "
+            "separated, the interval leaves half-way out. This is what the conclusion rests on; "
+            "all else describes."
+        )
+        below = (
+            f"{capitalised(kind)} distortions. A side is 1 where people are at {best}, 0 half-way, "
+            f"\N{MINUS SIGN}1 at the other model; {100 * level:g} % intervals. All pairs of models "
+            "are in sides.csv."
+        )
+        parts.append(found.gallery.show(drawn, f"sides-{kind}", alternative, caption))
+        parts.append(html_table(shown, below))
     return "\n".join(parts)
+
+
+def _stated(rows: pd.DataFrame) -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "model": rows["other"],
+            "side of people": with_interval(rows, "side", "low", "high"),
+            "p": rows["p_value"].map(p_text),
+            "separated": rows["separated"].map({True: "yes", False: "no"}),
+        }
+    )
 
 
 def images(found: Findings) -> str:
@@ -66,6 +67,8 @@ def images(found: Findings) -> str:
     for kind in [kind for kind in asked if kind != "random"] or asked:
         at_threshold = kind in set(scores.at_threshold["kind"])
         table = scores.at_threshold if at_threshold else scores.scores
+        if at_threshold and "log_ratio_bound" not in table:
+            table = table.rename(columns={"bound": "log_ratio_bound"})
         ranking = scores.at_threshold_ranking if at_threshold else scores.ranking
         whose = "of the thresholds that models predict" if at_threshold else "of sensitivities"
         parts += _image_figures(found, kind, table, _ranked(ranking, kind), whose)
@@ -122,37 +125,3 @@ def ratios(found: Findings) -> str:
         "bounds. Which of a pair is called u changes the sign only; it is chosen so that images "
         "agree.",
     )
-
-
-def differences(found: Findings) -> str:
-    """Compare the local scores of all pairs of models."""
-    from pdpsych.analysis.figures.comparisons import plot_differences
-
-    parts = []
-    for kind, rows in found.by_kind(found.scores.differences):
-        drawn = cast("Figure", plot_differences(rows, kind=kind).figure)
-        shown = rows.head(_MOST_PAIRS_OF_MODELS)
-        closest, *_, furthest = _ranked(found.scores.ranking, kind)
-        most = number(float(rows["difference"].max()))
-        parts += [
-            found.gallery.show(
-                drawn,
-                f"differences-{kind}",
-                f"Differences in score of all pairs of models, {kind} distortions, up to {most} "
-                f"nats between {closest} and {furthest}.",
-                "How much further from the human the model of a row is than that of a column.",
-            ),
-            html_table(
-                pd.DataFrame(
-                    {
-                        "closer": shown["model"],
-                        "further": shown["other"],
-                        "difference [nat]": with_interval(shown, "difference", "low", "high"),
-                    }
-                ),
-                f"{capitalised(kind)} distortions, local score; {100 * found.scores.level:g} % "
-                f"intervals, simultaneous over all pairs of models; {len(shown)} of {len(rows)} "
-                "pairs, all are in differences.csv.",
-            ),
-        ]
-    return "\n".join(parts)

@@ -12,7 +12,7 @@ from pdpsych.analysis.fitting.trials import Trials
 from pdpsych.analysis.prediction.evidence import Evidence
 from pdpsych.analysis.prediction.seen import known_responses
 from pdpsych.analysis.reporting.markup import Gallery
-from pdpsych.analysis.scoring.conclusion import deciding_kind
+from pdpsych.analysis.scoring.conclusion import deciding_kind, predicts
 from pdpsych.analysis.scoring.score import calibration_shown
 from pdpsych.analysis.scoring.scores import Scores
 from pdpsych.experiments.logs.session_log import SessionLog
@@ -50,6 +50,12 @@ class Findings:
         first = deciding_kind(self.scores.ranking["kind"])
         for kind in sorted(kinds, key=lambda kind: kind != first):
             yield str(kind), table[table["kind"] == kind]
+
+    def best(self, kind: str) -> str:
+        """Return the first model by the score that is trusted most, on a kind of distortions."""
+        tables = self.scores.predictive_ranking, self.scores.ranking
+        predictive, local = (table[table["kind"] == kind] for table in tables)
+        return str((predictive if predicts(predictive) else local)["model"].iloc[0])
 
     @property
     def opened(self) -> StimulusSet:

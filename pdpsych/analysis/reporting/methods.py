@@ -236,11 +236,13 @@ def _sides(scores: Scores) -> str:
     if table.empty:
         return ""
     return (
-        "Which of two models people are closer to was tested by their side: where on the way from "
-        "one model (−1) over half-way (0) to the other (1) their answers are, image by image. "
-        f"Sides have {100 * scores.level:g} % intervals; a pair of models is separated where the "
-        "test rejects half-way. A model is declared the closest only where it is separated from "
-        "every other, and never from fewer than five images. All other scores are descriptive."
+        "Of two models people are on the side of that to which they are closer by equation 1, "
+        "summed over images and divided by the distance between the models: 1 at one model, 0 "
+        "half-way, −1 at the other. Distances are corrected for the noise of trials; standard "
+        "errors are by the jackknife over images and over participants. A model is declared the "
+        f"closest if the {100 * scores.level:g} % interval of its side against every other model "
+        "is above 0 (intersection–union; Berger 1982), and never from fewer than five images. All "
+        "scores are descriptive."
     )
 
 
@@ -254,9 +256,7 @@ def _score(fit: Fit, scores: Scores) -> str:
         "(equation 1 of Feather et al. 2025); noise makes it larger, never smaller, so it is to be "
         "read beside the expected score of a perfect model. Intervals "
         f"({100 * scores.level:g} %) of mean scores carry the uncertainty of trials, participants "
-        f"and images ({settings['samples']} draws, seed {settings['seed']}); differences between "
-        "models have simultaneous intervals over all pairs of models (max-t; Hothorn, Bretz & "
-        "Westfall 2008)." + _ceiling(scores)
+        f"and images ({settings['samples']} draws, seed {settings['seed']})." + _ceiling(scores)
     )
 
 

@@ -49,8 +49,8 @@ def _caption(found: Findings, kind: str, first: pd.Series) -> str:
         f"{capitalised(kind)} distortions; images: {first['images']}, trials: {first['trials']}. "
         "Each image’s answers are predicted from what the model sees at the amplitude and sign of "
         "each trial; efficiency, exponent and what the model leaves unexplained are as the other "
-        f"images leave them. {100 * found.scores.level:g} % intervals of differences are "
-        f"simultaneous over all pairs of models. A coin would have {_text(-np.log(2))}."
+        f"images leave them. {100 * found.scores.level:g} % intervals. "
+        f"A coin would have {_text(-np.log(2))}."
     )
     if first["beyond"]:
         text += (

@@ -33,7 +33,6 @@ SECTIONS: dict[str, Callable[[Findings], str]] = {
     "Predicted curves": prediction_sections.curves,
     "Score at threshold": prediction_sections.at_threshold,
     "Scores": sections.ranking,
-    "Differences between models": comparison_sections.differences,
     "Image by image": comparison_sections.images,
     "Log sensitivity ratios": comparison_sections.ratios,
     "Stimuli": set_sections.stimuli,

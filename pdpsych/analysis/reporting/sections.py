@@ -16,7 +16,6 @@ from pdpsych.analysis.names import CONDITION
 from pdpsych.analysis.reporting.findings import Findings
 from pdpsych.analysis.reporting.markup import Gallery, html_table, number, p_text, with_interval
 from pdpsych.analysis.reporting.methods import methods
-from pdpsych.analysis.scoring.ceiling import determined
 from pdpsych.analysis.scoring.questions import NO_PART
 from pdpsych.analysis.scoring.scores import Scores
 from pdpsych.analysis.scoring.separation import gain_over_random
@@ -39,7 +38,7 @@ def ranking(found: Findings) -> str:
         at_least = np.where(rows.get("bounds", 0 * rows["rank"]) > 0, "at least ", "")
         shown = pd.DataFrame(
             {
-                "rank": rows["rank"],
+                "rank": _places(rows),
                 "model": rows["model"].where(rows["took_part"], rows["model"] + NO_PART),
                 "mean score [nat]": at_least + with_interval(rows, "score", "low", "high"),
                 "median score [nat]": at_least
@@ -58,6 +57,12 @@ def ranking(found: Findings) -> str:
     return "\n".join([*parts, f"<p>{escape(gain_over_random(scores.separation))}</p>"])
 
 
+def _places(rows: pd.DataFrame) -> list[str]:
+    """Return the rank of each model, from and to where bounds leave it open."""
+    ends = zip(rows["rank"], rows.get("rank_high", rows["rank"]), strict=True)
+    return [f"{low}" if low == high else f"{low} to {high}" for low, high in ends]
+
+
 def _ranking_caption(scores: Scores, kind: str, first: pd.Series) -> str:
     asked = scores.source.get("questions", {})
     about = f", {asked[kind]}" if kind in asked else ""
@@ -66,26 +71,33 @@ def _ranking_caption(scores: Scores, kind: str, first: pd.Series) -> str:
         local = "By local sensitivities, as though models were linear up to thresholds. "
     text = (
         f"{local}{capitalised(kind)} distortions{about}; images: {first['images']}; "
-        f"{100 * scores.level:g} % intervals. With data as noisy as these a perfect model "
-        f"would score about {first['expected_perfect']:.2f}."
+        f"{100 * scores.level:g} % intervals. "
     )
+    perfect = f"a perfect model would score about {first['expected_perfect']:.2f}."
+    if "raw_score" in first:
+        text += f"The noise of people’s ratios is taken off; with it {perfect}"
+    else:
+        text += f"With data as noisy as these {perfect}"
     if not scores.ranking[scores.ranking["kind"] == kind]["took_part"].all():
         text += f"{NO_PART}: the distortions were chosen by other models."
     limits = scores.ceiling[scores.ceiling["kind"] == kind]
-    if limits.empty:
-        return text
-    if not determined(limits).all():
-        first = limits.iloc[0]
+    return text if limits.empty else f"{text} {_ceiling(limits)}"
+
+
+def _ceiling(limits: pd.DataFrame) -> str:
+    """State the noise ceiling of a kind, a row, or that it cannot be."""
+    first = limits.iloc[0]
+    if not first.get("determined", True):
         return (
-            f"{text} The noise ceiling cannot be determined with "
+            "The noise ceiling cannot be determined with "
             f"{counted(first['participants'], 'participant')} and "
             f"{counted(first['images'], 'image')}: its interval spans more than a factor of 10."
         )
     bounds = ("everyone", "others")
     ends = [with_interval(limits, b, f"{b}_low", f"{b}_high").iloc[0] for b in bounds]
     return (
-        f"{text} Noise ceiling, the distance of single participants to the mean of all and to that "
-        f"of the others: {' to '.join(ends)}. No model is expected to come closer to single "
+        "Noise ceiling, the distance of single participants to the mean of all and to that of the "
+        f"others: {' to '.join(ends)}. No model is expected to come closer to single "
         "participants, the last column, than about that."
     )
 
@@ -167,20 +179,6 @@ def quality(found: Findings) -> str:
     from pdpsych.analysis.figures.quality import quality_panels
 
     fit, gallery = found.fit, found.gallery
-    people = fit.participants
-    shown = pd.DataFrame(
-        {
-            "participant": people["participant"],
-            "learning, first to last trial [nat]": with_interval(
-                people, "learning", "learning_low", "learning_high"
-            ),
-            "answers for position 1": with_interval(
-                people, "first_share", "first_low", "first_high"
-            ),
-            "overdispersion": people["overdispersion"].map("{:.2f}".format),
-            "p of the curve": people["curve_p"].map(p_text),
-        }
-    )
     timed = ""
     if (found.trials.table["response_time"] > 0).any():
         timed = "Response times: median, quartiles, and 5th to 95th percentile. "
@@ -190,13 +188,42 @@ def quality(found: Findings) -> str:
         f"{timed}Residuals against d′ and against the order of trials",
         f"{timed}Residuals: what the fit leaves over, by d′ and by the order of trials.",
     )
-    checks = html_table(
+    parts = [_notes(fit), panels, _checks(fit), _excluded(fit.excluded)]
+    return "\n".join([*parts, _frames(found.logs, gallery)])
+
+
+def _checks(fit: Fit) -> str:
+    """List what else than distortions moved the answers of each participant."""
+    people = fit.participants
+    moved = {
+        "change of preference [d′]": "criterion_drift",
+        "preference after the same answer [d′]": "repetition",
+        "signs apart [nat]": "asymmetry",
+    }
+    tested = {
+        name: people[column].map(number) + ", p " + people[f"{column}_p"].map(p_text)
+        for name, column in moved.items()
+        if column in people
+    }
+    shown = pd.DataFrame(
+        {
+            "participant": people["participant"],
+            "learning, first to last trial [nat]": with_interval(
+                people, "learning", "learning_low", "learning_high"
+            ),
+            "answers for position 1": with_interval(
+                people, "first_share", "first_low", "first_high"
+            ),
+            **tested,
+            "overdispersion": people["overdispersion"].map(number),
+            "p of the curve": people["curve_p"].map(p_text),
+        }
+    )
+    return html_table(
         shown,
         f"{100 * fit.level:g} % intervals; learning below 0 is improvement. Overdispersion is 1 "
         "where answers are independent; a small p of the curve says that its shape does not fit.",
     )
-    parts = [_notes(fit), panels, checks, _excluded(fit.excluded), _frames(found.logs, gallery)]
-    return "\n".join(parts)
 
 
 def _notes(fit: Fit) -> str:

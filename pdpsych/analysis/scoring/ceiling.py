@@ -12,9 +12,6 @@ from pdpsych.analysis.scoring.columns import CEILING
 from pdpsych.analysis.scoring.human import HumanRatios
 from pdpsych.analysis.scoring.mean_score import Distances, average_by_image
 
-# A noise ceiling whose interval ends differ by a larger factor is not determined.
-_MOST_FACTOR = 10.0
-
 
 def ceiling(ratios: HumanRatios, level: float) -> pd.DataFrame:
     """Return the noise ceiling per kind: mean distance of predictions to single participants.
@@ -43,13 +40,6 @@ def ceiling(ratios: HumanRatios, level: float) -> pd.DataFrame:
         both = np.stack([middle, low, high], axis=1).ravel().tolist()
         rows.append((str(kind), len(own), len(set(images)), *both))
     return pd.DataFrame(rows, columns=list(CEILING))
-
-
-def determined(ceiling: pd.DataFrame) -> pd.Series:
-    """Return whether the data tell the noise ceiling of each row to a factor of 10."""
-    return (ceiling["others_high"] <= _MOST_FACTOR * ceiling["others_low"]) & (
-        ceiling["everyone_high"] <= _MOST_FACTOR * ceiling["everyone_low"]
-    )
 
 
 def individual_distance(distances: Distances, estimate: Floats) -> Floats:

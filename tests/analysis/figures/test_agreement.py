@@ -17,7 +17,7 @@ def tables():
         for name, scale in (("A", 1), ("B", -1), ("C", 0.5), ("D", 2))
     ]
     scores = pd.concat(models, ignore_index=True)
-    return scores.assign(bound=["exact", "at most", "exact"] * 4), human
+    return scores.assign(bound="at least", log_ratio_bound=["exact", "at most", "exact"] * 4), human
 
 
 def test_a_dot_is_an_image_at_the_ratios_of_both(tables):

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from pdpsych.analysis import fit, plot_differences, plot_threshold_map, score
+from pdpsych.analysis import fit, plot_threshold_map
 
 
 @pytest.fixture(scope="module")
@@ -12,26 +12,6 @@ def study(write_study):
 @pytest.fixture(scope="module")
 def fitted(study):
     return fit(study)
-
-
-@pytest.fixture(scope="module")
-def scored(study, fitted):
-    return score(study, fit=fitted)
-
-
-def test_every_pair_of_models_has_a_cell(scored):
-    ax = plot_differences(scored.differences)
-    rows = scored.differences.query("kind == 'principal'")
-    assert sorted(text.get_text() for text in ax.texts) == sorted(
-        f"{value:.2f}" for value in rows["difference"]
-    )
-    ranked = scored.ranking.query("kind == 'principal'")["model"].tolist()
-    assert [label.get_text() for label in ax.get_xticklabels()] == ranked[:-1]
-    assert [label.get_text() for label in ax.get_yticklabels()] == ranked[1:]
-    values = np.ma.filled(ax.images[0].get_array(), np.nan)
-    worst = rows.query("model == @ranked[0] and other == @ranked[-1]")["difference"].iloc[0]
-    assert values[-1, 0] == pytest.approx(worst)
-    assert np.isnan(values[0, 1])
 
 
 def test_the_map_holds_all_thresholds_in_rms_contrast(fitted):

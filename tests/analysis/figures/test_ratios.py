@@ -146,7 +146,7 @@ def test_an_image_of_which_no_human_ratio_is_known_is_left_out():
 
 def test_what_a_model_is_only_bounded_at_has_an_arrow():
     scores, human = made([1.0, 2.0])
-    scores = scores.assign(bound=["exact", "at most", "exact", "unknown"])
+    scores = scores.assign(log_ratio_bound=["exact", "at most", "exact", "unknown"])
     scores.loc[3, "log_ratio"] = np.nan
     assert arrows(plot_images(scores, human)) == [(2.0, False)]
 

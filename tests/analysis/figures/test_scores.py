@@ -45,15 +45,22 @@ def test_a_score_that_is_a_bound_has_an_arrow_to_the_right():
     assert not plot_scores(ranked(bounds=[0, 0])).texts
 
 
+def test_a_score_without_noise_is_not_held_against_a_perfect_one():
+    labels = [t.get_text() for t in plot_scores(ranked(raw_score=1.5)).get_legend().get_texts()]
+    assert labels == ["to the mean of all"]
+
+
 def test_a_ceiling_that_is_not_determined_is_said_so_and_does_not_stretch_the_figure():
     ends = {"everyone": 0.5, "everyone_low": 0.01, "everyone_high": 30.0}
     ends |= {"others": 0.7, "others_low": 0.01, "others_high": 50.0}
-    limits = pd.DataFrame([{"kind": "principal", **ends}])
+    limits = pd.DataFrame([{"kind": "principal", "determined": False, **ends}])
     ax = plot_scores(ranked(), limits)
     labels = [text.get_text() for text in ax.get_legend().get_texts()]
     assert "noise ceiling: not determined" in labels
     assert ax.get_xlim()[1] < 2
-    sure = limits.assign(everyone_low=0.3, everyone_high=0.8, others_low=0.4, others_high=1.0)
+    sure = limits.assign(
+        determined=True, everyone_low=0.3, everyone_high=0.8, others_low=0.4, others_high=1.0
+    )
     labels = [text.get_text() for text in plot_scores(ranked(), sure).get_legend().get_texts()]
     assert "its 95 % interval" in labels
 
