@@ -247,7 +247,16 @@ def with_bounds(study):
     human.loc[human.index[-1], "bound"] = "at most"
     scores = replace(scores, ranking=ranking, human=human, ceiling=ceiling)
     object.__setattr__(scores, "sides", sides)
-    return replace(fitted, thresholds=fitted.thresholds.assign(bound=bound)), scores
+    exponents = fitted.thresholds["distortion"].map({1: 0.8, 2: 1.6})
+    people = fitted.participants.assign(exponents_p=0.002, criterion_drift=0.25)
+    return (
+        replace(
+            fitted,
+            thresholds=fitted.thresholds.assign(bound=bound, exponent=exponents),
+            participants=people.assign(criterion_drift_p=0.03),
+        ),
+        scores,
+    )
 
 
 @pytest.mark.usefixtures("quick")
@@ -263,6 +272,10 @@ def test_bounds_sides_and_ceilings_are_stated(write_study):
     best = scores.ranking.query("kind == 'principal'")["model"].iloc[0]
     assert best == "LGN"
     assert "LN 0.90 [0.50, 1.30] 0.001 yes" in text
+    assert "b of u b of v p of equal exponents" in text
+    assert text.count("0.80 1.60 0.002") == 2
+    assert text.count("0.25, p 0.030") == 2
+    assert "Exponents were 0.8 to 1.6" in text
     assert "never from fewer than five images" in text
     assert "that of the others: 0.20 [0.10, 0.40] to 0.30 [0.20, 0.50]." in text
     assert "The noise ceiling cannot be determined with 2 participants and 3 images" in text
