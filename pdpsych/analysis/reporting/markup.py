@@ -133,4 +133,6 @@ def short(value: Any) -> str:
     """Return a value of a certificate as text."""
     if isinstance(value, bool):
         return "yes" if value else "no"
+    if value is None:
+        return "–"
     return f"{value:.4g}" if isinstance(value, float) else str(value)

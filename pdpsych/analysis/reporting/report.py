@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable
 from html import escape
 from pathlib import Path
+from textwrap import shorten
 from typing import Any
 
 from pdpsych.analysis.definition import Analysis, open_analysis
@@ -26,6 +27,9 @@ from pdpsych.analysis.scoring.scores import Scores
 from pdpsych.common.files.atomic import sync_folder, unfinished, unwritable, write_text
 from pdpsych.common.files.locks import locked
 from pdpsych.experiments.logs.collected import read_logs
+
+# Of the words for an observer, which may list all thresholds; the logs have them whole.
+_LONGEST = 240
 
 SECTIONS: dict[str, Callable[[Findings], str]] = {
     "Where people are between models": comparison_sections.sides,
@@ -137,7 +141,8 @@ def _simulated(sessions: list[dict[str, Any]]) -> str:
             f"{session['participant']} (session {session['session']})"
         )
     lines = "".join(
-        f"<li>{escape(', '.join(who))}: {escape(description)}.</li>"
+        f"<li>{escape(', '.join(who))}: {escape(shorten(description, _LONGEST, placeholder=' …'))}."
+        "</li>"
         for description, who in groups.items()
     )
     share = "All" if len(made) == len(sessions) else f"{len(made)} of {len(sessions)}"
