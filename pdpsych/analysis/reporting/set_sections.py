@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, cast
 import pandas as pd
 
 from pdpsych.analysis.reporting.findings import Findings
-from pdpsych.analysis.reporting.markup import html_table, number, short
+from pdpsych.analysis.reporting.markup import html_table, short
 from pdpsych.stimuli.log_ratios import log_ratio
 from pdpsych.stimuli.manifest import KINDS, Pair
 from pdpsych.stimuli.responses.objective_curve import ObjectiveCurve
@@ -168,7 +168,7 @@ def _rivals(found: Findings) -> str:
             "|cos| with ε₁": f"{u:.2f}",
             "|cos| with ε₂": f"{v:.2f}",
         }
-        ratios = {m: number(log_ratio(*both)) for m, both in rival.sensitivities.items()}
+        ratios = {m: f"{log_ratio(*both):+.2f}" for m, both in rival.sensitivities.items()}
         rows.append(known | ratios)
     if not rows:
         return ""
