@@ -171,7 +171,7 @@ def plot_images(
     every = np.stack([own["value"], *(table["value"] for table in found.values())])
     ax.hlines(y, np.nanmin(every, axis=0), np.nanmax(every, axis=0), color=GREY, linewidth=0.8)
     ax.hlines(y, own["low"], own["high"], color=ORANGE, alpha=0.35, linewidth=5)
-    told = list(found if models is None else models)[:MOST_MODELS]
+    told = [name for name in (models or found) if name in found][:MOST_MODELS]
     _draw_marks(ax, own, ORANGE, "|", "Human")
     for name in [*(name for name in found if name not in told), *told]:
         _draw_marks(ax, found[name], *_look(name, told), name if name in told else "_")

@@ -9,6 +9,7 @@ import pandas as pd
 from pdpsych.analysis.names import EVERYONE
 from pdpsych.analysis.reporting.findings import Findings, sides_in
 from pdpsych.analysis.reporting.markup import html_table, p_text, with_interval
+from pdpsych.analysis.scoring.scores import Scores
 from pdpsych.analysis.words import capitalised
 
 if TYPE_CHECKING:
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 
 # More would be scrolled past.
 _MOST_PANELS = 6
+# Share of predicted ratios that have to be known for these to be drawn.
+_LEAST_KNOWN = 0.5
 
 
 def sides(found: Findings) -> str:
@@ -24,7 +27,7 @@ def sides(found: Findings) -> str:
 
     parts, level = [], found.scores.level
     for kind, rows in found.by_kind(sides_in(found.scores)):
-        best = found.best(kind)
+        best = found.ranked(kind)[0]
         drawn = cast("Figure", plot_sides(rows, best, kind=kind, level=level).figure)
         shown = _stated(sides_of(rows, best))
         stated = "; ".join(f"{name}: {side}" for name, side in shown.iloc[:, :2].to_numpy())
@@ -65,14 +68,24 @@ def images(found: Findings) -> str:
     known = people[people["log_ratio"].notna()]
     asked = [kind for kind, _ in found.by_kind(known)]
     for kind in [kind for kind in asked if kind != "random"] or asked:
-        at_threshold = kind in set(scores.at_threshold["kind"])
-        table = scores.at_threshold if at_threshold else scores.scores
-        if at_threshold and "log_ratio_bound" not in table:
-            table = table.rename(columns={"bound": "log_ratio_bound"})
-        ranking = scores.at_threshold_ranking if at_threshold else scores.ranking
-        whose = "of the thresholds that models predict" if at_threshold else "of sensitivities"
-        parts += _image_figures(found, kind, table, _ranked(ranking, kind), whose)
+        table, whose = drawn_ratios(scores, kind)
+        there = set(table["model"])
+        models = [model for model in found.ranked(kind) if model in there]
+        parts += _image_figures(found, kind, table, models, whose)
     return "\n".join(parts)
+
+
+def drawn_ratios(scores: Scores, kind: str) -> tuple[pd.DataFrame, str]:
+    """Return log ratios of models on a kind, and in words whose they are.
+
+    Those of predicted thresholds, if most are known, else those of sensitivities.
+    """
+    table = scores.at_threshold[scores.at_threshold["kind"] == kind]
+    if table["log_ratio"].notna().sum() <= _LEAST_KNOWN * len(table):
+        return scores.scores[scores.scores["kind"] == kind], "of sensitivities"
+    if "log_ratio_bound" not in table:
+        table = table.rename(columns={"bound": "log_ratio_bound"})
+    return table, "of the thresholds that models predict"
 
 
 def _image_figures(
@@ -105,10 +118,6 @@ def _image_figures(
             "On the diagonal a model sees like people.",
         ),
     ]
-
-
-def _ranked(ranking: pd.DataFrame, kind: str) -> list[str]:
-    return list(ranking["model"][ranking["kind"] == kind])
 
 
 def ratios(found: Findings) -> str:

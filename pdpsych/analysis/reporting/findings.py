@@ -51,11 +51,11 @@ class Findings:
         for kind in sorted(kinds, key=lambda kind: kind != first):
             yield str(kind), table[table["kind"] == kind]
 
-    def best(self, kind: str) -> str:
-        """Return the first model by the score that is trusted most, on a kind of distortions."""
+    def ranked(self, kind: str) -> list[str]:
+        """Return models in their order by the score that is trusted most, on a kind."""
         tables = self.scores.predictive_ranking, self.scores.ranking
         predictive, local = (table[table["kind"] == kind] for table in tables)
-        return str((predictive if predicts(predictive) else local)["model"].iloc[0])
+        return list((predictive if predicts(predictive) else local)["model"])
 
     @property
     def opened(self) -> StimulusSet:
