@@ -1,7 +1,7 @@
 from .definition import Analysis as Analysis
 from .definition import open_analyses as open_analyses
 from .definition import open_analysis as open_analysis
-from .figures.comparisons import plot_differences as plot_differences
+from .figures.agreement import plot_agreement as plot_agreement
 from .figures.comparisons import plot_threshold_map as plot_threshold_map
 from .figures.predictions import plot_predicted as plot_predicted
 from .figures.predictions import plot_predictive as plot_predictive
@@ -10,8 +10,10 @@ from .figures.quality import plot_dropped_frames as plot_dropped_frames
 from .figures.quality import plot_residuals_by_order as plot_residuals_by_order
 from .figures.quality import plot_residuals_by_signal as plot_residuals_by_signal
 from .figures.quality import plot_response_times as plot_response_times
-from .figures.scores import plot_log_ratios as plot_log_ratios
+from .figures.ratios import plot_images as plot_images
+from .figures.ratios import plot_log_ratios as plot_log_ratios
 from .figures.scores import plot_scores as plot_scores
+from .figures.sides import plot_sides as plot_sides
 from .fitting.fit import Fit as Fit
 from .fitting.fit import fit as fit
 from .fitting.trials import Trials as Trials
@@ -48,8 +50,9 @@ __all__ = [
     "open_analyses",
     "open_analysis",
     "plan",
-    "plot_differences",
+    "plot_agreement",
     "plot_dropped_frames",
+    "plot_images",
     "plot_layers",
     "plot_log_ratios",
     "plot_predicted",
@@ -60,6 +63,7 @@ __all__ = [
     "plot_response_times",
     "plot_scores",
     "plot_shares",
+    "plot_sides",
     "plot_threshold_map",
     "read_leaderboard",
     "read_trials",

@@ -58,6 +58,7 @@ SLOW = {
     "analysis/reporting/test_report.py": (
         "page",
         "test_a_failure_leaves",
+        "test_bounds_sides",
         "test_text_from_files",
     ),
     "models/test_torchvision.py": (

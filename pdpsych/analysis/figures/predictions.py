@@ -9,12 +9,17 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from pdpsych.analysis.figures.psychometric import Condition, draw_answers, finish
+from pdpsych.analysis.figures.psychometric import (
+    Condition,
+    draw_answers,
+    finish,
+    psychometric_panels,
+)
+from pdpsych.analysis.names import CONDITION
 from pdpsych.analysis.scoring.questions import NO_PART
 from pdpsych.common.drawing import BLUE, GREY, SERIES, clean, new_axes
 
 _STYLES = ("-", "--", "-.", ":")
-_COLUMNS = 4
 
 
 def plot_predictive(
@@ -137,18 +142,16 @@ def predicted_panels(
 
     ``curves`` has columns participant, image, pair, distortion besides those it draws.
     """
-    columns = min(_COLUMNS, len(conditions))
-    rows = -(-len(conditions) // columns)
-    figure = Figure(figsize=(3.0 * columns, 2.6 * rows + 0.5), layout="constrained")
-    axes = figure.subplots(rows, columns, squeeze=False).ravel()
-    for ax in axes[len(conditions) :]:
-        ax.set_axis_off()
-    known = dict(list(curves.groupby(["participant", "image", "pair", "distortion"])))
-    for ax, (condition, dimension) in zip(axes, conditions, strict=False):
+    known = dict(list(curves.groupby(CONDITION)))
+    dimensions = dict(conditions)
+
+    def draw(condition: Condition, ax: Axes) -> None:
         # Nothing is predicted of what has no room in the gamut.
-        own = known.get(condition, curves[:0])
+        own, dimension = known.get(condition, curves[:0]), dimensions[condition]
         plot_predicted(trials, own, condition, dimension=dimension, level=level, ax=ax)
-    found = [ax.get_legend_handles_labels() for ax in axes]
-    handles, labels = max(found, key=lambda both: len(both[1]))
-    figure.legend(handles, labels, loc="outside upper center", ncols=6, frameon=False)
+
+    figure = psychometric_panels(list(dimensions), draw)
+    models = [[line for line in ax.lines if str(line.get_label())[0] != "_"] for ax in figure.axes]
+    handles = max(models, key=len)
+    figure.legend(handles=handles, loc="outside upper center", ncols=6, frameon=False)
     return figure

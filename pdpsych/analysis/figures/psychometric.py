@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, LogLocator, MaxNLocator, NullFormatter
+from numpy.typing import NDArray
 
+from pdpsych.analysis.figures.bounds import draw_intervals, known_thresholds
 from pdpsych.analysis.fitting.binomial import wilson
 from pdpsych.analysis.names import CONDITION, Floats
-from pdpsych.common.drawing import BLACK, BLUE, GREY, clean, new_axes
+from pdpsych.common.drawing import BLACK, BLUE, GREY, ORANGE, clean, new_axes
 from pdpsych.experiments.placement.psychometric import proportion_correct
+
+# Of two alternatives; and what an axis shows beyond it, and beyond 1.
+_CHANCE, _ROOM = 0.5, 0.03
+# Of a normal variable, beyond which signs differ: p < 0.01.
+_DIFFERS = 2.576
+# Panels beside each other.
+_COLUMNS = 4
 
 Condition = tuple[str, str, str, int]
 
@@ -23,16 +33,20 @@ def plot_psychometric(
     condition: Condition,
     *,
     dimension: int,
+    thresholds: pd.DataFrame | None = None,
     level: float = 0.95,
     ax: Axes | None = None,
 ) -> Axes:
     """Draw proportion correct against RMS contrast, with the fitted curve and its band.
 
+    Both signs of a distortion are drawn apart where answers to them differ (Cochran, Mantel and
+    Haenszel's test over the bins, p < 0.01).
+
     Parameters
     ----------
     trials
-        Columns participant, image, pair, distortion, amplitude, correct, a row a trial: the table
-        of :func:`pdpsych.analysis.read_trials`.
+        Columns participant, image, pair, distortion, amplitude, correct and, if both were shown,
+        sign; a row a trial: the table of :func:`pdpsych.analysis.read_trials`.
     curves
         Columns threshold, exponent, lapse: samples of the curve, as
         :meth:`pdpsych.analysis.Fit.curves` returns them.
@@ -40,6 +54,9 @@ def plot_psychometric(
         Participant, image, pair, distortion.
     dimension
         D = C·H·W of the image: RMS contrast is α/√D.
+    thresholds
+        That table of :class:`pdpsych.analysis.Fit`, to mark the threshold: with its interval where
+        the trials bound it from both sides, else with the bound and an arrow.
     level
         Probability of the band and of the intervals of proportions.
     ax
@@ -61,7 +78,39 @@ def plot_psychometric(
     contrast = draw_answers(ax, trials, condition, dimension=dimension, level=level)
     if len(contrast):
         _draw_curve(ax, curves, contrast, dimension, level)
+    if thresholds is not None:
+        own = thresholds[_matches(thresholds, CONDITION, condition)]
+        _draw_threshold(ax, own, curves, dimension)
     return finish(ax, condition)
+
+
+def psychometric_panels(
+    conditions: Sequence[Condition], draw: Callable[[Condition, Axes], object]
+) -> Figure:
+    """Draw psychometric functions in panels from one lowest proportion on.
+
+    Parameters
+    ----------
+    conditions
+        Participant, image, pair, distortion of each.
+    draw
+        Draws one on its Axes.
+    """
+    columns = min(_COLUMNS, len(conditions))
+    rows = -(-len(conditions) // columns)
+    figure = Figure(figsize=(3.0 * columns, 2.5 * rows + 0.5), layout="constrained")
+    axes = figure.subplots(rows, columns, squeeze=False).ravel()
+    shown = axes[: len(conditions)]
+    for place, (ax, condition) in enumerate(zip(shown, conditions, strict=True)):
+        draw(condition, ax)
+        ax.set_ylabel(ax.get_ylabel() if place % columns == 0 else "")
+        ax.set_xlabel(ax.get_xlabel() if place + columns >= len(shown) else "")
+    lowest = min(ax.get_ylim()[0] for ax in shown)
+    for ax in shown:
+        ax.set_ylim(bottom=lowest)
+    for ax in axes[len(conditions) :]:
+        ax.set_axis_off()
+    return figure
 
 
 def draw_answers(
@@ -70,20 +119,52 @@ def draw_answers(
     """Draw proportions of correct answers in bins, and return the RMS contrast of all trials."""
     rows = trials[_matches(trials, CONDITION, condition) & (trials["amplitude"] > 0)]
     contrast = rows["amplitude"].to_numpy(dtype=float) / np.sqrt(dimension)
-    if len(contrast):
-        middle, share, below, above = _bins(contrast, rows["correct"].to_numpy(float), level)
+    correct = rows["correct"].to_numpy(dtype=float)
+    for seen, marker, colour, name in _told_apart(rows, contrast, correct):
+        middle, share, below, above = _bins(contrast[seen], correct[seen], level)
+        error = np.array([below, above])
         ax.errorbar(
-            middle, share, np.array([below, above]), fmt="o", color=BLACK, markersize=4, linewidth=1
+            middle, share, error, fmt=marker, color=colour, label=name, markersize=4, linewidth=1
         )
+        if name:
+            ax.legend(frameon=False, fontsize="x-small", loc="lower right")
     return contrast
+
+
+def _told_apart(
+    rows: pd.DataFrame, contrast: Floats, correct: Floats
+) -> Iterator[tuple[NDArray[np.bool_], str, str, str]]:
+    """Return which trials are drawn together, by sign where answers differ: marker, colour, name.
+
+    None where there are no trials.
+    """
+    if not len(rows):
+        return
+    plus = rows["sign"].to_numpy() > 0 if "sign" in rows else np.ones(len(rows), dtype=bool)
+    if _differ(plus, contrast, correct):
+        yield plus, "^", BLACK, "sign +"
+        yield ~plus, "v", GREY, "sign \N{MINUS SIGN}"
+    else:
+        yield np.ones(len(rows), dtype=bool), "o", BLACK, ""
+
+
+def _differ(plus: NDArray[np.bool_], contrast: Floats, correct: Floats) -> bool:
+    """Return whether answers to both signs differ, given the bin of contrast (Mantel-Haenszel)."""
+    surplus = variance = 0.0
+    for part in _parts(contrast):
+        n, m, right = len(part), plus[part].sum(), correct[part].sum()
+        surplus += correct[part][plus[part]].sum() - m * right / n
+        if n > 1:
+            variance += m * (n - m) * right * (n - right) / (n**2 * (n - 1))
+    return bool(surplus**2 > _DIFFERS**2 * variance)
 
 
 def finish(ax: Axes, condition: Condition) -> Axes:
     """Give the axes of a psychometric function their scales, labels and title."""
     participant, image, pair, number = condition
-    ax.axhline(0.5, color=GREY, linewidth=0.8, linestyle=":")
+    ax.axhline(_CHANCE, color=GREY, linewidth=0.8, linestyle=":")
     ax.set_xscale("log")
-    ax.set_ylim(0, 1.03)
+    ax.set_ylim(min(_CHANCE, _lowest_mark(ax)) - _ROOM, 1 + _ROOM)
     _log_ticks(ax)
     ax.set_xlabel("RMS contrast α/√D")
     ax.set_ylabel("proportion correct")
@@ -93,13 +174,32 @@ def finish(ax: Axes, condition: Condition) -> Axes:
 
 def _bins(contrast: Floats, correct: Floats, level: float) -> tuple[Floats, ...]:
     """Return mean contrast, proportion, and Wilson's interval of bins with as many trials each."""
-    number = int(np.clip(len(contrast) // 10, 1, 8))
-    parts = np.array_split(np.argsort(contrast, kind="stable"), number)
+    parts = _parts(contrast)
     middle = np.array([np.exp(np.log(contrast[part]).mean()) for part in parts])
     count = np.array([len(part) for part in parts])
     share = np.array([correct[part].mean() for part in parts])
     low, high = wilson(share * count, count, level)
     return middle, share, np.maximum(share - low, 0), np.maximum(high - share, 0)
+
+
+def _parts(contrast: Floats) -> list[NDArray[np.intp]]:
+    """Return the trials of each bin."""
+    number = int(np.clip(len(contrast) // 10, 1, 8))
+    return np.array_split(np.argsort(contrast, kind="stable"), number)
+
+
+def _draw_threshold(ax: Axes, own: pd.DataFrame, curves: pd.DataFrame, dimension: int) -> None:
+    """Mark a threshold on its curve, where d′ = 1."""
+    known = known_thresholds(own)
+    known[["value", "low", "high"]] /= np.sqrt(dimension)
+    height = float(proportion_correct(1.0, 1.0, 1.0, curves["lapse"].median()))
+    shown = known[known["bound"] != "unknown"]
+    draw_intervals(ax, shown, height, colour=ORANGE, width=2)
+    ax.plot(shown["value"], [height] * len(shown), "|", color=ORANGE, markersize=9)
+
+
+def _lowest_mark(ax: Axes) -> float:
+    return min((float(np.min(bars[0].get_ydata())) for bars in ax.containers), default=1.0)
 
 
 def _draw_curve(

@@ -26,8 +26,8 @@ def plot_response_times(trials: pd.DataFrame, *, ax: Axes | None = None) -> Axes
     Parameters
     ----------
     trials
-        Columns participant and response_time (s), a row a trial; those without a response time
-        are left out.
+        Columns participant and response_time (s), a row a trial; those without a response time,
+        as of most simulated participants, are left out.
     ax
         Axes to draw on, new ones by default.
 
@@ -175,7 +175,7 @@ def plot_dropped_frames(dropped: pd.Series, *, ax: Axes | None = None) -> Axes:
 
 
 def quality_panels(trials: pd.DataFrame, bins: pd.DataFrame, *, level: float = 0.95) -> Figure:
-    """Draw response times and both residuals side by side.
+    """Draw response times, where there are any, and both residuals side by side.
 
     Parameters
     ----------
@@ -187,9 +187,12 @@ def quality_panels(trials: pd.DataFrame, bins: pd.DataFrame, *, level: float = 0
         Probability of the intervals over trials.
     """
     people = trials["participant"].nunique()
-    figure = Figure(figsize=(10.5, max(3.0, 1.4 + 0.25 * people)), layout="constrained")
-    times, signal, order = figure.subplots(1, 3)
-    plot_response_times(trials, ax=times)
+    timed = bool((trials["response_time"] > 0).any())
+    size = (10.5 if timed else 8.0, max(3.0, 1.4 + 0.25 * people))
+    figure = Figure(figsize=size, layout="constrained")
+    *times, signal, order = figure.subplots(1, 2 + timed)
+    if timed:
+        plot_response_times(trials, ax=times[0])
     plot_residuals_by_signal(bins, ax=signal)
     plot_residuals_by_order(trials, level=level, ax=order).set_ylabel("")
     if people <= _MOST_SERIES:

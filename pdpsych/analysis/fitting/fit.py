@@ -225,7 +225,10 @@ class Fit(Result):
         from pdpsych.analysis.figures.psychometric import plot_psychometric
 
         curves, level = self.curves(condition), self.level
-        return plot_psychometric(trials, curves, condition, dimension=dimension, level=level, ax=ax)
+        return plot_psychometric(
+            trials, curves, condition, dimension=dimension, thresholds=self.thresholds,
+            level=level, ax=ax,
+        )  # fmt: skip
 
     def to_json(self, path: str | Path) -> Path:
         """Write the fit; samples are drawn again from the posteriors and the seed.

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+
+import pandas as pd
 
 from pdpsych.analysis.fitting.fit import Fit
 from pdpsych.analysis.fitting.trials import Trials
 from pdpsych.analysis.prediction.evidence import Evidence
 from pdpsych.analysis.prediction.seen import known_responses
 from pdpsych.analysis.reporting.markup import Gallery
+from pdpsych.analysis.scoring.conclusion import deciding_kind, predicts
 from pdpsych.analysis.scoring.score import calibration_shown
 from pdpsych.analysis.scoring.scores import Scores
 from pdpsych.experiments.logs.session_log import SessionLog
@@ -41,7 +44,30 @@ class Findings:
         responses = known_responses(self.opened, shown)
         return Evidence(self.trials.table, responses) if responses else None
 
+    def by_kind(self, table: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
+        """Go through the kinds of distortions that a table has, the one that decides first."""
+        kinds = list(dict.fromkeys(table["kind"]))
+        first = deciding_kind(self.scores.ranking["kind"])
+        for kind in sorted(kinds, key=lambda kind: kind != first):
+            yield str(kind), table[table["kind"] == kind]
+
+    def ranked(self, kind: str) -> list[str]:
+        """Return models in their order by the score that is trusted most, on a kind."""
+        tables = self.scores.predictive_ranking, self.scores.ranking
+        predictive, local = (table[table["kind"] == kind] for table in tables)
+        return list((predictive if predicts(predictive) else local)["model"])
+
     @property
     def opened(self) -> StimulusSet:
         """The stimulus set."""
         return self.trials.stimulus_set
+
+
+def bounds_in(table: pd.DataFrame) -> pd.Series:
+    """Return what estimates of a table are, exact or bounds."""
+    return table.get("bound", pd.Series("exact", index=table.index))
+
+
+def sides_in(scores: Scores) -> pd.DataFrame:
+    """Return the table of sides of scores."""
+    return getattr(scores, "sides", pd.DataFrame(columns=["kind"]))

@@ -10,6 +10,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 
 if TYPE_CHECKING:
@@ -104,16 +105,23 @@ def html_table(frame: pd.DataFrame, caption: str) -> str:
 def with_interval(
     rows: pd.DataFrame, middle: str, low: str, high: str, digits: int = 2
 ) -> pd.Series:
-    """Return ``middle [low, high]`` of each row."""
-    # Adding 0 to what is rounded turns −0.00 into 0.00.
-    values = rows[[middle, low, high]].astype(float).round(digits) + 0.0
+    """Return ``middle [low, high]`` of each row; – where there is no end."""
+    values = rows[[middle, low, high]].astype(float)
     return pd.Series(
         [
-            f"{m:.{digits}f} [{a:.{digits}f}, {b:.{digits}f}]".replace("-", "\N{MINUS SIGN}")
-            for m, a, b in values.to_numpy()
+            "{} [{}, {}]".format(*(number(value, digits) for value in row))
+            for row in values.to_numpy()
         ],
         index=rows.index,
     )
+
+
+def number(value: float, digits: int = 2) -> str:
+    """Return a number as text, with a minus sign; – where it is none."""
+    if np.isnan(value):
+        return "–"
+    # Adding 0 to what is rounded turns −0.00 into 0.00.
+    return f"{round(value, digits) + 0.0:.{digits}f}".replace("-", "\N{MINUS SIGN}")
 
 
 def p_text(p: float) -> str:
@@ -125,4 +133,6 @@ def short(value: Any) -> str:
     """Return a value of a certificate as text."""
     if isinstance(value, bool):
         return "yes" if value else "no"
+    if value is None:
+        return "–"
     return f"{value:.4g}" if isinstance(value, float) else str(value)

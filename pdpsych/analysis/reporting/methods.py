@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import base64
+import re
+from dataclasses import dataclass
 from html import escape
 from typing import Any
 
@@ -12,90 +15,54 @@ from pdpsych import __version__
 from pdpsych.analysis.fitting.exclusion import describe_excluded
 from pdpsych.analysis.fitting.fit import Fit
 from pdpsych.analysis.fitting.trials import Trials
+from pdpsych.analysis.names import EVERYONE
+from pdpsych.analysis.reporting.citations import BIBTEX, PLACED
+from pdpsych.analysis.reporting.findings import bounds_in, sides_in
 from pdpsych.analysis.scoring.questions import in_words
 from pdpsych.analysis.scoring.scores import Scores
 from pdpsych.analysis.words import counted
 from pdpsych.stimuli.set_description import unusual_derivatives
 from pdpsych.stimuli.stimulus_set import StimulusSet
 
-_BIBTEX = """@inproceedings{feather2025,
-  author = {Feather, Jenelle and Lipshutz, David and Harvey, Sarah E. and Williams, Alex H. and
-            Simoncelli, Eero P.},
-  title = {Discriminating image representations with principal distortions},
-  booktitle = {International Conference on Learning Representations},
-  year = {2025},
-  note = {arXiv:2410.15433},
-}
-@inproceedings{berardino2017,
-  author = {Berardino, Alexander and Ball{\\'e}, Johannes and Laparra, Valero and
-            Simoncelli, Eero P.},
-  title = {Eigen-distortions of hierarchical representations},
-  booktitle = {Advances in Neural Information Processing Systems},
-  volume = {30},
-  year = {2017},
-  note = {arXiv:1710.02266},
-}
-@article{dersimonian1986,
-  author = {DerSimonian, Rebecca and Laird, Nan},
-  title = {Meta-analysis in clinical trials},
-  journal = {Controlled Clinical Trials},
-  volume = {7},
-  number = {3},
-  pages = {177--188},
-  year = {1986},
-}
-@article{hothorn2008,
-  author = {Hothorn, Torsten and Bretz, Frank and Westfall, Peter},
-  title = {Simultaneous inference in general parametric models},
-  journal = {Biometrical Journal},
-  volume = {50},
-  number = {3},
-  pages = {346--363},
-  year = {2008},
-}
-@article{nili2014,
-  author = {Nili, Hamed and Wingfield, Cai and Walther, Alexander and Su, Li and
-            Marslen-Wilson, William and Kriegeskorte, Nikolaus},
-  title = {A toolbox for representational similarity analysis},
-  journal = {PLoS Computational Biology},
-  volume = {10},
-  number = {4},
-  pages = {e1003553},
-  year = {2014},
-}"""
-PLACED = {
-    "adaptive": (
-        "each where the answer was expected to tell most about the threshold (Kontsevich & Tyler "
-        "1999)",
-        """@article{kontsevich1999,
-  author = {Kontsevich, Leonid L. and Tyler, Christopher W.},
-  title = {Bayesian adaptive estimation of psychometric slope and threshold},
-  journal = {Vision Research},
-  volume = {39},
-  number = {16},
-  pages = {2729--2737},
-  year = {1999},
-}""",
-    ),
-    "staircase": (
-        "by staircases (Levitt 1971)",
-        """@article{levitt1971,
-  author = {Levitt, Harry},
-  title = {Transformed up-down methods in psychoacoustics},
-  journal = {Journal of the Acoustical Society of America},
-  volume = {49},
-  number = {2B},
-  pages = {467--477},
-  year = {1971},
-}""",
-    ),
-    "constant": ("by the method of constant stimuli", ""),
-}
-"""How each method places amplitudes, and BibTeX of what that cites."""
+MARKDOWN = "methods.md"
+"""File of the methods beside the page."""
+# What Markdown would take for markup.
+_MARKUP = re.compile(r"[\\`*_<>\[\]#]")
 
 
-def methods(trials: Trials, fit: Fit, scores: Scores) -> str:
-    """Return what was done as a paragraph ready to paste, and BibTeX of what it cites."""
+@dataclass(frozen=True)
+class Methods:
+    """What was done, in words ready to paste, and BibTeX of what they cite.
+
+    Attributes
+    ----------
+    paragraph
+        Plain text.
+    citations
+        Entries of a .bib file.
+    """
+
+    paragraph: str
+    citations: str
+
+    def to_html(self) -> str:
+        """Return both for a page, with a link that saves the Markdown without any other file."""
+        data = base64.b64encode(self.to_markdown().encode()).decode()
+        return (
+            f"<p>{escape(self.paragraph)}</p>\n"
+            f'<p><a download="{MARKDOWN}" href="data:text/markdown;base64,{data}">'
+            f"Save as Markdown</a>, or take {MARKDOWN} beside this page.</p>\n"
+            f'<h3>Citations</h3>\n<pre class="cite">{escape(self.citations)}</pre>'
+        )
+
+    def to_markdown(self) -> str:
+        """Return both as a Markdown document."""
+        text = _MARKUP.sub(r"\\\g<0>", self.paragraph)
+        return f"# Methods\n\n{text}\n\n## Citations\n\n```bibtex\n{self.citations}\n```\n"
+
+
+def methods(trials: Trials, fit: Fit, scores: Scores) -> Methods:
+    """Say what was done, with numbers from the data."""
     config = fit.source["sessions"][0]["config"]
     sentences = [
         _people(fit),
@@ -105,14 +72,14 @@ def methods(trials: Trials, fit: Fit, scores: Scores) -> str:
         display_sentence(config.get("display") or {}),
         _data(trials, fit),
         _model(fit),
+        _bounds(fit, scores),
         _predictive(scores),
+        _sides(scores),
         _score(fit, scores),
         f"The analysis was run with pdpsych {__version__}.",
     ]
-    paragraph = " ".join(sentence for sentence in sentences if sentence)
     _, placed = PLACED.get(_placement(config), ("", ""))
-    cited = f"{_BIBTEX}\n{placed}".strip()
-    return f'<p>{paragraph}</p>\n<h3>Citations</h3>\n<pre class="cite">{escape(cited)}</pre>'
+    return Methods(" ".join(filter(None, sentences)), f"{BIBTEX}\n{placed}".strip())
 
 
 def _people(fit: Fit) -> str:
@@ -131,7 +98,7 @@ def _stimuli(trials: Trials, fit: Fit) -> str:
     kinds = {(e.name, p.name): p.pooled_as for e in opened.manifest.images for p in e.pairs}
     shown = [kinds[key] for key in zip(pairs["image"], pairs["pair"], strict=True)]
     counts = pd.Series(shown).value_counts(sort=False)
-    listed = " and ".join(f"{count} {escape(str(kind))}" for kind, count in counts.items())
+    listed = " and ".join(f"{count} {kind}" for kind, count in counts.items())
     shapes = {opened[image].shape[-2:] for image in pairs["image"].unique()}
     sizes = ", ".join(f"{width} × {height}" for height, width in sorted(shapes))
     return (
@@ -158,21 +125,21 @@ def _derivatives(opened: StimulusSet, scored: dict[str, dict[str, Any]]) -> str:
     told |= {m: "that of a surrogate" for m, s in scored.items() if "derivative" in s}
     if not told:
         return ""
-    listed = "; ".join(f"of {escape(model)}: {words}" for model, words in told.items())
+    listed = "; ".join(f"of {model}: {words}" for model, words in told.items())
     return f"Not all derivatives are confirmed as those of their models: {listed}."
 
 
 def _others(opened: StimulusSet, shown: set[str]) -> str:
     """Say what the principal distortions maximise that are not of each model of the set."""
     asked = {name: words for name, words in in_words(opened).items() if name in shown}
-    return "".join(f"; {escape(name)} ones the {escape(words)}" for name, words in asked.items())
+    return "".join(f"; {name} ones the {words}" for name, words in asked.items())
 
 
 def _procedure(config: dict[str, Any]) -> str:
     """Describe a session as its log says it was set up; settings of older logs may be missing."""
     parts = []
     if "task" in config:
-        parts.append(f"The task was a two-alternative forced choice ({escape(config['task'])}).")
+        parts.append(f"The task was a two-alternative forced choice ({config['task']}).")
     timing = config.get("timing") or {}
     if {"image", "blank"} <= timing.keys():
         parts.append(
@@ -182,7 +149,7 @@ def _procedure(config: dict[str, Any]) -> str:
     kind = _placement(config)
     if kind:
         words, _ = PLACED.get(kind, (f"by the method “{kind}”", ""))
-        parts.append(f"Amplitudes were placed {escape(words)}.")
+        parts.append(f"Amplitudes were placed {words}.")
     if config.get("easy_share"):
         share = f"{100 * config['easy_share']:g} %"
         parts.append(f"{share} of the trials had a clearly visible amplitude.")
@@ -204,7 +171,7 @@ def display_sentence(recorded: dict[str, Any]) -> str:
     }
     parts = [text.format(**known) for name, text in words.items() if name in known]
     if isinstance(known.get("curve"), str):
-        parts.append(f"luminance taken to follow the curve {escape(known['curve'])}")
+        parts.append(f"luminance taken to follow the curve {known['curve']}")
     elif "curve" in known:
         parts.append("luminance as measured")
     if not parts:
@@ -218,7 +185,7 @@ def _data(trials: Trials, fit: Fit) -> str:
     seconds = trials.table["response_time"].dropna().median()
     text = (
         f"{fit.source['trials']} trials were analysed, {each.median():g} for each distortion and "
-        f"participant (median); {escape(describe_excluded(fit.excluded))}."
+        f"participant (median); {describe_excluded(fit.excluded)}."
     )
     if np.isfinite(seconds):
         text += f" The median response time was {seconds:.2f} s."
@@ -227,17 +194,55 @@ def _data(trials: Trials, fit: Fit) -> str:
 
 def _model(fit: Fit) -> str:
     people = fit.participants
-    exponent, lapse = people["exponent"], people["lapse"]
+    exponents = fit.thresholds.get("exponent", people["exponent"])
     flagged = int((people["flags"] != "").sum())
     return (
         "P(correct) = ½ + (½ − λ)(2Φ(d′/√2) − 1) with d′ = (α/τ)ᵇ at the realised "
         "amplitude α was fitted to all trials of a participant; the threshold τ is the amplitude "
-        "at which d′ = 1 (Berardino et al. 2017). Exponent b, lapse λ and a steady change of log "
-        "thresholds from the first to the last trial (learning) are shared by the conditions of a "
-        "participant, whose log thresholds have a normal prior with means for each distortion and "
-        f"a spread estimated from the data. Exponents were {_range(exponent)}, "
-        f"lapses {_range(lapse)}; {flagged} of {len(people)} participants were flagged by the "
-        "checks of the fit."
+        "at which d′ = 1 (Berardino et al. 2017). Each distortion of a pair has an exponent b of "
+        "its own; lapse λ and a steady change of log thresholds from the first to the last trial "
+        "(learning) are shared by the conditions of a participant, whose log thresholds have a "
+        "normal prior with means for each distortion and a spread estimated from the data. "
+        "Intervals integrate over all that conditions share. Exponents were "
+        f"{_range(exponents)}, lapses {_range(people['lapse'])}; {flagged} of {len(people)} "
+        "participants were flagged by the checks of the fit."
+    )
+
+
+def _bounds(fit: Fit, scores: Scores) -> str:
+    """Say how many thresholds and ratios are bounds, if any."""
+    ratios = bounds_in(scores.human[scores.human["participant"] == EVERYONE])
+    parts = [
+        _bounded(found, noun)
+        for found, noun in ((bounds_in(fit.thresholds), "thresholds"), (ratios, "human ratios"))
+        if (found != "exact").any()
+    ]
+    if not parts:
+        return ""
+    return (
+        f"{' and '.join(parts)} are bounds, because trials alone do not limit a threshold on both "
+        "sides; they are kept as bounds, and scores with them are at least so much."
+    )
+
+
+def _bounded(bounds: pd.Series, noun: str) -> str:
+    counts = bounds[bounds != "exact"].value_counts()
+    listed = ", ".join(f"{count} {bound}" for bound, count in counts.items())
+    return f"{counts.sum()} of {len(bounds)} {noun} ({listed})"
+
+
+def _sides(scores: Scores) -> str:
+    table = sides_in(scores)
+    if table.empty:
+        return ""
+    return (
+        "Of two models people are on the side of that to which they are closer by equation 1, "
+        "summed over images and divided by the distance between the models: 1 at one model, 0 "
+        "half-way, −1 at the other. Distances are corrected for the noise of trials; standard "
+        "errors are by the jackknife over images and over participants. A model is declared the "
+        f"closest if the {100 * scores.level:g} % interval of its side against every other model "
+        "is above 0 (intersection–union; Berger 1982), and never from fewer than five images. All "
+        "scores are descriptive."
     )
 
 
@@ -245,18 +250,13 @@ def _score(fit: Fit, scores: Scores) -> str:
     settings = fit.analysis
     return (
         "The human log sensitivity ratio of a pair (u, v) is log τ(v) − log τ(u), with the prior "
-        "of thresholds taken off, pooled over participants as random effects (DerSimonian &amp; "
+        "of thresholds taken off, pooled over participants as random effects (DerSimonian & "
         "Laird 1986). The score of a model on a pair is the absolute difference between its log "
         "sensitivity ratio and the human’s "
         "(equation 1 of Feather et al. 2025); noise makes it larger, never smaller, so it is to be "
         "read beside the expected score of a perfect model. Intervals "
         f"({100 * scores.level:g} %) of mean scores carry the uncertainty of trials, participants "
-        f"and images ({settings['samples']} draws, seed {settings['seed']}). Of two "
-        "models people are on the side of that to which they are closer by equation 1, summed over "
-        "images and divided by the distance between the models; distances are corrected for the "
-        "noise of trials, standard errors are by the jackknife over images and over participants. "
-        "A model is declared the closest if the interval of its side against every other model is "
-        "above 0 (intersection–union; Berger 1982)." + _ceiling(scores)
+        f"and images ({settings['samples']} draws, seed {settings['seed']})." + _ceiling(scores)
     )
 
 

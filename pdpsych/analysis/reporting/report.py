@@ -6,28 +6,39 @@ import os
 from collections.abc import Callable
 from html import escape
 from pathlib import Path
+from textwrap import shorten
 from typing import Any
 
 from pdpsych.analysis.definition import Analysis, open_analysis
 from pdpsych.analysis.fitting.fit import Fit
 from pdpsych.analysis.fitting.fit import fit as fit_analysis
 from pdpsych.analysis.fitting.trials import read_trials
-from pdpsych.analysis.reporting import prediction_sections, sections, set_sections
+from pdpsych.analysis.reporting import (
+    comparison_sections,
+    prediction_sections,
+    sections,
+    set_sections,
+)
 from pdpsych.analysis.reporting.findings import Findings
 from pdpsych.analysis.reporting.markup import Gallery, PageSection, page
+from pdpsych.analysis.reporting.methods import MARKDOWN, methods
 from pdpsych.analysis.scoring.score import score as score_analysis
 from pdpsych.analysis.scoring.scores import Scores
 from pdpsych.common.files.atomic import sync_folder, unfinished, unwritable, write_text
 from pdpsych.common.files.locks import locked
 from pdpsych.experiments.logs.collected import read_logs
 
+# Of the words for an observer, which may list all thresholds; the logs have them whole.
+_LONGEST = 240
+
 SECTIONS: dict[str, Callable[[Findings], str]] = {
+    "Where people are between models": comparison_sections.sides,
     "Predictive score": prediction_sections.predictive,
     "Predicted curves": prediction_sections.curves,
     "Score at threshold": prediction_sections.at_threshold,
     "Scores": sections.ranking,
-    "Differences between models": sections.differences,
-    "Log sensitivity ratios": sections.ratios,
+    "Image by image": comparison_sections.images,
+    "Log sensitivity ratios": comparison_sections.ratios,
     "Stimuli": set_sections.stimuli,
     "Participants": sections.participants,
     "Thresholds": sections.thresholds,
@@ -48,7 +59,8 @@ def report(
 ) -> Path:
     """Write ``report.html`` into the results folder of an analysis and return its path.
 
-    Its figures are written too, as PNG and PDF, into the folder ``figures`` beside it.
+    Its figures are written too, as PNG and PDF, into the folder ``figures`` beside it, from which
+    those of an earlier report are removed, and the methods paragraph as ``methods.md``.
 
     Parameters
     ----------
@@ -84,18 +96,27 @@ def report(
     figures = opened.results / "figures"
     with unfinished(figures) as drawn:
         text = _page(Findings(trials, logs, fitted, scored, Gallery(drawn)))
+        done = methods(trials, fitted, scored).to_markdown()
         # Drawing takes long, and the lock would keep other commands waiting.
         with locked(opened.results, doing="the report is written"):
-            _move_into(figures, drawn)
+            move_into(figures, drawn)
+            write_text(opened.results / MARKDOWN, done)
             return write_text(opened.results / "report.html", text)
 
 
-def _move_into(folder: Path, drawn: Path) -> None:
-    """Move figures into a folder, over those that are there."""
+def move_into(folder: Path, drawn: Path) -> None:
+    """Move figures into a folder, in the place of those that an earlier report left there."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        for file in drawn.iterdir():
-            os.replace(file, folder / file.name)
+        names = {file.name for file in drawn.iterdir()}
+        for name in names:
+            os.replace(drawn / name, folder / name)
+        for picture in folder.glob("*.png"):
+            printed = picture.with_suffix(".pdf")
+            # As reports write them: somebody else's picture has not both endings.
+            if picture.name not in names and printed.exists():
+                picture.unlink()
+                printed.unlink()
         sync_folder(folder)
     except OSError as error:
         raise unwritable(folder, error) from None
@@ -120,7 +141,8 @@ def _simulated(sessions: list[dict[str, Any]]) -> str:
             f"{session['participant']} (session {session['session']})"
         )
     lines = "".join(
-        f"<li>{escape(', '.join(who))}: {escape(description)}.</li>"
+        f"<li>{escape(', '.join(who))}: {escape(shorten(description, _LONGEST, placeholder=' …'))}."
+        "</li>"
         for description, who in groups.items()
     )
     share = "All" if len(made) == len(sessions) else f"{len(made)} of {len(sessions)}"

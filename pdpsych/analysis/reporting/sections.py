@@ -14,12 +14,12 @@ from pdpsych.analysis.fitting.exclusion import describe_excluded
 from pdpsych.analysis.fitting.fit import Fit
 from pdpsych.analysis.names import CONDITION
 from pdpsych.analysis.reporting.findings import Findings
-from pdpsych.analysis.reporting.markup import Gallery, html_table, p_text, with_interval
+from pdpsych.analysis.reporting.markup import Gallery, html_table, number, p_text, with_interval
 from pdpsych.analysis.reporting.methods import methods
 from pdpsych.analysis.scoring.questions import NO_PART
 from pdpsych.analysis.scoring.scores import Scores
 from pdpsych.analysis.scoring.separation import gain_over_random
-from pdpsych.analysis.words import capitalised
+from pdpsych.analysis.words import capitalised, counted
 from pdpsych.experiments.logs.session_log import SessionLog
 
 if TYPE_CHECKING:
@@ -28,30 +28,39 @@ if TYPE_CHECKING:
 
 # More would be scrolled past; the results folder has the numbers of all.
 _MOST_CURVES = 12
-_MOST_PAIRS_OF_MODELS = 15
 
 
 def ranking(found: Findings) -> str:
     """Rank the models by their mean distance to the human."""
     scores, gallery = found.scores, found.gallery
     parts = []
-    for kind, rows in scores.ranking.groupby("kind", sort=False):
+    for kind, rows in found.by_kind(scores.ranking):
+        at_least = np.where(rows.get("bounds", 0 * rows["rank"]) > 0, "at least ", "")
         shown = pd.DataFrame(
             {
-                "rank": rows["rank"],
+                "rank": _places(rows),
                 "model": rows["model"].where(rows["took_part"], rows["model"] + NO_PART),
-                "mean score [nat]": with_interval(rows, "score", "low", "high"),
-                "median score [nat]": with_interval(rows, "median", "median_low", "median_high"),
+                "mean score [nat]": at_least + with_interval(rows, "score", "low", "high"),
+                "median score [nat]": at_least
+                + with_interval(rows, "median", "median_low", "median_high"),
                 "difference to the closest [nat]": with_interval(
                     rows, "difference", "difference_low", "difference_high"
                 ).where(rows["rank"] > 1, "–"),
                 "to single participants [nat]": rows["individual"].map("{:.2f}".format),
             }
         )
-        parts.append(html_table(shown, _ranking_caption(scores, str(kind), rows.iloc[0])))
-        drawn = _of(scores.plot(kind=str(kind)))
-        parts.append(gallery.show(drawn, f"scores-{kind}", f"Scores, {kind} distortions."))
+        parts.append(html_table(shown, _ranking_caption(scores, kind, rows.iloc[0])))
+        drawn = _of(scores.plot(kind=kind))
+        stated = "; ".join(f"{model}: {score}" for model, score in shown.iloc[:, 1:3].to_numpy())
+        alternative = f"Mean distances to the human, {kind} distortions. {stated} nats."
+        parts.append(gallery.show(drawn, f"scores-{kind}", alternative))
     return "\n".join([*parts, f"<p>{escape(gain_over_random(scores.separation))}</p>"])
+
+
+def _places(rows: pd.DataFrame) -> list[str]:
+    """Return the rank of each model, from and to where bounds leave it open."""
+    ends = zip(rows["rank"], rows.get("rank_high", rows["rank"]), strict=True)
+    return [f"{low}" if low == high else f"{low} to {high}" for low, high in ends]
 
 
 def _ranking_caption(scores: Scores, kind: str, first: pd.Series) -> str:
@@ -62,14 +71,28 @@ def _ranking_caption(scores: Scores, kind: str, first: pd.Series) -> str:
         local = "By local sensitivities, as though models were linear up to thresholds. "
     text = (
         f"{local}{capitalised(kind)} distortions{about}; images: {first['images']}; "
-        f"{100 * scores.level:g} % intervals. With data as noisy as these a perfect model "
-        f"would score about {first['expected_perfect']:.2f}."
+        f"{100 * scores.level:g} % intervals. "
     )
+    perfect = f"a perfect model would score about {first['expected_perfect']:.2f}."
+    if "raw_score" in first:
+        text += f"The noise of people’s ratios is taken off; with it {perfect}"
+    else:
+        text += f"With data as noisy as these {perfect}"
     if not scores.ranking[scores.ranking["kind"] == kind]["took_part"].all():
         text += f"{NO_PART}: the distortions were chosen by other models."
     limits = scores.ceiling[scores.ceiling["kind"] == kind]
-    if limits.empty:
-        return text
+    return text if limits.empty else f"{text} {_ceiling(limits)}"
+
+
+def _ceiling(limits: pd.DataFrame) -> str:
+    """State the noise ceiling of a kind, a row, or that it cannot be."""
+    first = limits.iloc[0]
+    if not first.get("determined", True):
+        return (
+            "The noise ceiling cannot be determined with "
+            f"{counted(first['participants'], 'participant')} and "
+            f"{counted(first['images'], 'image')}: its interval spans more than a factor of 10."
+        )
     bounds = ("everyone", "others")
     if limits["determined"].iloc[0]:
         ends = [with_interval(limits, b, f"{b}_low", f"{b}_high").iloc[0] for b in bounds]
@@ -77,60 +100,9 @@ def _ranking_caption(scores: Scores, kind: str, first: pd.Series) -> str:
         ends = [f"{limits[b].iloc[0]:.2f}" for b in bounds]
         ends[1] += ", which so few people and images do not determine"
     return (
-        f"{text} Noise ceiling, the distance of single participants to the mean of all and to that "
-        f"of the others: {' to '.join(ends)}. No model is expected to come closer to single "
+        "Noise ceiling, the distance of single participants to the mean of all and to that of the "
+        f"others: {' to '.join(ends)}. No model is expected to come closer to single "
         "participants, the last column, than about that."
-    )
-
-
-def differences(found: Findings) -> str:
-    """Compare all pairs of models."""
-    from pdpsych.analysis.figures.comparisons import plot_differences
-
-    scores, gallery = found.scores, found.gallery
-    parts = []
-    for kind, rows in scores.sides.groupby("kind", sort=False):
-        drawn = _of(plot_differences(rows, kind=str(kind)))
-        parts.append(
-            gallery.show(
-                drawn,
-                f"differences-{kind}",
-                f"On whose side people are, of all pairs of models, {kind} distortions.",
-                "1 where people are at the model of the column, 0 half-way, \N{MINUS SIGN}1 at "
-                "that of the row. Framed: separated, the interval leaves 0 out.",
-            )
-        )
-        shown = rows.head(_MOST_PAIRS_OF_MODELS)
-        parts.append(
-            html_table(
-                pd.DataFrame(
-                    {
-                        "closer": shown["model"],
-                        "further": shown["other"],
-                        "side": with_interval(shown, "side", "low", "high"),
-                        "p": shown["p_value"].map(p_text),
-                        "separated": shown["separated"].map({True: "yes", False: "no"}),
-                    }
-                ),
-                f"{capitalised(str(kind))} distortions; {100 * scores.level:g} % intervals; "
-                f"{len(shown)} of {len(rows)} pairs, all are in sides.csv.",
-            )
-        )
-    return "\n".join(parts)
-
-
-def ratios(found: Findings) -> str:
-    """Draw the log sensitivity ratios of the models and the human."""
-    from pdpsych.analysis.figures.scores import log_ratio_panels
-
-    scores = found.scores
-    return found.gallery.show(
-        log_ratio_panels(scores.scores, scores.human),
-        "log-ratios",
-        "Log sensitivity ratios by model and kind of distortion",
-        "Log sensitivity ratios of the models and the human. A dot is an image, a bar the mean "
-        f"over images; human with {100 * scores.level:g} % intervals. Which of a pair "
-        "is called u changes the sign only; it is chosen so that images agree.",
     )
 
 
@@ -142,6 +114,7 @@ def participants(found: Findings) -> str:
         {
             "participant": rows["participant"],
             "exponent b": with_interval(rows, "exponent", "exponent_low", "exponent_high"),
+            **_exponents(fit),
             "lapse λ": with_interval(rows, "lapse", "lapse_low", "lapse_high", 3),
             "trials": rows["trials"],
             "correct": rows["proportion_correct"].map("{:.0%}".format),
@@ -152,20 +125,36 @@ def participants(found: Findings) -> str:
     return html_table(shown, caption)
 
 
+def _exponents(fit: Fit) -> dict[str, list[str]]:
+    """Return the exponents of either distortion of a pair, from and to, of each participant."""
+    if "exponent" not in fit.thresholds:
+        return {}
+    table = fit.thresholds.groupby(["distortion", "participant"], sort=True)["exponent"]
+    ends = {key: (number(values.min()), number(values.max())) for key, values in table}
+    people = fit.participants["participant"]
+    equal = {"p of equal exponents": fit.participants["exponents_p"].map(p_text).to_list()}
+    return {
+        f"b of {'uv'[n - 1]}": [" to ".join(dict.fromkeys(ends[n, who])) for who in people]
+        for n in (1, 2)
+    } | equal
+
+
 def thresholds(found: Findings) -> str:
     """Map the thresholds of participants and conditions."""
     return found.gallery.show(
         _of(found.fit.plot(found.opened)),
         "thresholds",
-        "Thresholds of participants and conditions",
-        "Thresholds in RMS contrast. Cross: not determined by the trials; dot: outside the "
-        "amplitudes shown. All are in thresholds.csv, with intervals.",
+        f"Thresholds of {counted(len(found.fit.participants), 'participant')} in "
+        f"{counted(len(found.fit.thresholds), 'condition')}",
+        "Thresholds in RMS contrast. Triangles: bounds, at least (up) or at most (down) so much; "
+        "cross: the trials say nothing; dot: outside the amplitudes shown. All are in "
+        "thresholds.csv, with intervals.",
     )
 
 
 def curves(found: Findings) -> str:
     """Draw some of the psychometric functions."""
-    from matplotlib.figure import Figure
+    from pdpsych.analysis.figures.psychometric import Condition, psychometric_panels
 
     trials, fit = found.trials, found.fit
     every = list(fit.thresholds[CONDITION].itertuples(index=False, name=None))
@@ -173,22 +162,19 @@ def curves(found: Findings) -> str:
     pairs = list(dict.fromkeys(condition[:3] for condition in every))
     pick = np.linspace(0, len(pairs) - 1, min(_MOST_CURVES // 2, len(pairs))).astype(int)
     shown = [c for c in every if c[:3] in {pairs[i] for i in pick}]
-    columns = min(4, len(shown))
-    rows = -(-len(shown) // columns)
-    figure = Figure(figsize=(3.0 * columns, 2.6 * rows), layout="constrained")
-    axes = figure.subplots(rows, columns, squeeze=False).ravel()
-    for ax in axes[len(shown) :]:
-        ax.set_axis_off()
-    for ax, condition in zip(axes, shown, strict=False):
+
+    def draw(condition: Condition, ax: Axes) -> None:
         dimension = trials.stimulus_set[condition[1]].dimension
         fit.plot_condition(trials.table, condition, dimension=dimension, ax=ax)
+
     return found.gallery.show(
-        figure,
+        psychometric_panels(shown, draw),
         "psychometric",
         "Proportion correct against RMS contrast with fitted curves",
         f"{len(shown)} of {len(every)} conditions. Dots: trials in bins of equal number, with "
-        f"{100 * fit.level:g} % binomial intervals. Curve: median of the fit, with its "
-        f"{100 * fit.level:g} % band.",
+        f"{100 * fit.level:g} % binomial intervals, triangles where answers to both signs differ. "
+        f"Curve: median of the fit, with its {100 * fit.level:g} % band. Bar: the threshold with "
+        "its interval; arrow: a bound, the trials alone do not limit it on this side.",
     )
 
 
@@ -197,7 +183,32 @@ def quality(found: Findings) -> str:
     from pdpsych.analysis.figures.quality import quality_panels
 
     fit, gallery = found.fit, found.gallery
+    timed = ""
+    if (found.trials.table["response_time"] > 0).any():
+        timed = "Response times: median, quartiles, and 5th to 95th percentile. "
+    panels = gallery.show(
+        quality_panels(fit.with_expected(found.trials.table), fit.bins, level=fit.level),
+        "quality",
+        f"{timed}Residuals against d′ and against the order of trials",
+        f"{timed}Residuals: what the fit leaves over, by d′ and by the order of trials.",
+    )
+    parts = [_notes(fit), panels, _checks(fit), _excluded(fit.excluded)]
+    return "\n".join([*parts, _frames(found.logs, gallery)])
+
+
+def _checks(fit: Fit) -> str:
+    """List what else than distortions moved the answers of each participant."""
     people = fit.participants
+    moved = {
+        "change of preference [d′]": "criterion_drift",
+        "preference after the same answer [d′]": "repetition",
+        "signs apart [nat]": "asymmetry",
+    }
+    tested = {
+        name: people[column].map(number) + ", p " + people[f"{column}_p"].map(p_text)
+        for name, column in moved.items()
+        if column in people
+    }
     shown = pd.DataFrame(
         {
             "participant": people["participant"],
@@ -207,24 +218,16 @@ def quality(found: Findings) -> str:
             "answers for position 1": with_interval(
                 people, "first_share", "first_low", "first_high"
             ),
-            "overdispersion": people["overdispersion"].map("{:.2f}".format),
+            **tested,
+            "overdispersion": people["overdispersion"].map(number),
             "p of the curve": people["curve_p"].map(p_text),
         }
     )
-    panels = gallery.show(
-        quality_panels(fit.with_expected(found.trials.table), fit.bins, level=fit.level),
-        "quality",
-        "Response times, and residuals against d′ and against the order of trials",
-        "Left: median, quartiles, and 5th to 95th percentile of response times. Middle and right: "
-        "what the fit leaves over, by d′ and by the order of trials.",
-    )
-    checks = html_table(
+    return html_table(
         shown,
         f"{100 * fit.level:g} % intervals; learning below 0 is improvement. Overdispersion is 1 "
         "where answers are independent; a small p of the curve says that its shape does not fit.",
     )
-    parts = [_notes(fit), panels, checks, _excluded(fit.excluded), _frames(found.logs, gallery)]
-    return "\n".join(parts)
 
 
 def _notes(fit: Fit) -> str:
@@ -274,7 +277,7 @@ def _frames(logs: Sequence[SessionLog], gallery: Gallery) -> str:
 
 def method(found: Findings) -> str:
     """Say in words how it was done."""
-    return methods(found.trials, found.fit, found.scores)
+    return methods(found.trials, found.fit, found.scores).to_html()
 
 
 def provenance(found: Findings) -> str:

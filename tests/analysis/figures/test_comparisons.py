@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from pdpsych.analysis import fit, plot_differences, plot_threshold_map, score
+from pdpsych.analysis import fit, plot_threshold_map
 
 
 @pytest.fixture(scope="module")
@@ -14,27 +14,6 @@ def fitted(study):
     return fit(study)
 
 
-@pytest.fixture(scope="module")
-def scored(study, fitted):
-    return score(study, fit=fitted)
-
-
-def test_every_pair_of_models_has_a_cell(scored):
-    ax = plot_differences(scored.sides)
-    rows = scored.sides.query("kind == 'principal'")
-    assert sorted(text.get_text() for text in ax.texts) == sorted(
-        f"{value:.2f}" for value in rows["side"]
-    )
-    assert len(ax.patches) == rows["separated"].sum()
-    ranked = scored.ranking.query("kind == 'principal'")["model"].tolist()
-    assert [label.get_text() for label in ax.get_xticklabels()] == ranked[:-1]
-    assert [label.get_text() for label in ax.get_yticklabels()] == ranked[1:]
-    values = np.ma.filled(ax.images[0].get_array(), np.nan)
-    worst = rows.query("model == @ranked[0] and other == @ranked[-1]")["side"].iloc[0]
-    assert values[-1, 0] == pytest.approx(worst)
-    assert np.isnan(values[0, 1])
-
-
 def test_the_map_holds_all_thresholds_in_rms_contrast(fitted):
     images = fitted.thresholds["image"].unique()
     ax = plot_threshold_map(fitted.thresholds, dict.fromkeys(images, 256))
@@ -45,19 +24,29 @@ def test_the_map_holds_all_thresholds_in_rms_contrast(fitted):
     )
 
 
-def test_what_trials_do_not_determine_is_crossed_out(fitted):
-    row = fitted.thresholds.index[14]
-    table = fitted.thresholds.assign(
-        bound=np.where(fitted.thresholds.index == row, "at least", "exact")
-    )
+@pytest.mark.parametrize(
+    ("bound", "marker"), [("at least", "^"), ("at most", "v"), ("unknown", "x")]
+)
+def test_bounds_are_marked_by_the_side_they_are_on(fitted, bound, marker):
+    table = fitted.thresholds.assign(bound="exact", outside_range=True)
+    table.loc[14, "bound"] = bound
     ax = plot_threshold_map(table, dict.fromkeys(table["image"].unique(), 256))
-    crosses = next(line for line in ax.lines if line.get_marker() == "x")
-    np.testing.assert_array_equal(crosses.get_xydata(), [[2, 1]])
+    marks = {line.get_marker(): line.get_xydata().tolist() for line in ax.lines}
+    assert marks[marker] == [[2, 1]]
+    assert [2, 1] not in marks["."]
+    assert len(marks["."]) == len(table) - 1
 
 
-def test_what_trials_do_not_determine_does_not_set_the_scale(fitted):
-    table = fitted.thresholds.copy()
-    table.loc[3, ["threshold", "bound"]] = [1e6, "at least"]
+def test_of_a_threshold_that_is_a_bound_the_map_has_the_bound(fitted):
+    table = fitted.thresholds.assign(bound="exact")
+    table.loc[14, ["bound", "trials_low"]] = ["at least", 8.0]
     ax = plot_threshold_map(table, dict.fromkeys(table["image"].unique(), 256))
-    most = table["threshold"][table["bound"] == "exact"].max() / 16
+    assert ax.images[0].get_array()[1, 2] == pytest.approx(0.5)
+
+
+def test_what_trials_say_nothing_of_does_not_set_the_scale(fitted):
+    table = fitted.thresholds.assign(bound="exact")
+    table.loc[3, ["threshold", "bound"]] = [1e6, "unknown"]
+    ax = plot_threshold_map(table, dict.fromkeys(table["image"].unique(), 256))
+    most = table["threshold"].drop(3).max() / 16
     assert ax.images[0].norm.vmax == pytest.approx(most)

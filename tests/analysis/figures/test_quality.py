@@ -77,3 +77,9 @@ def test_panels_hold_all_three(fitted, trials):
     figure = quality_panels(fitted.with_expected(trials.table), fitted.bins)
     assert len(figure.axes) == 3
     assert [text.get_text() for text in figure.legends[0].get_texts()] == ["01", "02"]
+
+
+def test_a_panel_that_would_be_empty_is_left_out(fitted, trials):
+    untimed = fitted.with_expected(trials.table.assign(response_time=np.nan))
+    figure = quality_panels(untimed, fitted.bins)
+    assert [bool(ax.containers) for ax in figure.axes] == [True, True]

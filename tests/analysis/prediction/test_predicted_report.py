@@ -1,10 +1,12 @@
 """What a report says of predictions."""
 
 import shutil
+from dataclasses import replace
 
 import pytest
 
 from pdpsych.analysis import report, score
+from pdpsych.analysis.reporting.comparison_sections import drawn_ratios
 
 
 @pytest.fixture
@@ -35,3 +37,14 @@ def test_without_responses_there_is_nothing_of_it(study, fitted, tmp_path):
     assert "Predictive score" not in text
     assert "Predicted curves" not in text
     assert "By local sensitivities" not in text
+
+
+def test_images_are_drawn_of_what_is_known(study, fitted, known):
+    scored = score(study, fit=fitted, write=False)
+    table, whose = drawn_ratios(scored, "principal")
+    assert whose == "of the thresholds that models predict"
+    assert set(table["kind"]) == {"principal"}
+    blind = scored.at_threshold.assign(log_ratio=float("nan"))
+    table, whose = drawn_ratios(replace(scored, at_threshold=blind), "principal")
+    assert whose == "of sensitivities"
+    assert table["log_ratio"].notna().all()
