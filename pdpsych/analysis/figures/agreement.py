@@ -9,7 +9,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from pdpsych.analysis.figures.bounds import bounds_of, draw_intervals
+from pdpsych.analysis.figures.bounds import draw_intervals, ratio_bounds
 from pdpsych.analysis.names import EVERYONE
 from pdpsych.common.drawing import GREY, MARKERS, SERIES, clean, new_axes
 
@@ -64,7 +64,7 @@ def plot_agreement(
     for number, (pair, rows) in enumerate(own.groupby("pair", sort=False)):
         colour, marker = SERIES[number % len(SERIES)], MARKERS[number % len(MARKERS)]
         # Ends and bounds of the same name in the table of models are those of scores.
-        bounds = bounds_of(rows, "log_ratio_bound")
+        bounds = ratio_bounds(rows)
         known = rows.assign(low=np.nan, high=np.nan, bound=bounds)
         seen = _estimates(known).dropna(subset="value")
         own_human = people.reindex(seen.index)
@@ -114,7 +114,7 @@ def agreement_panels(
 
 def _estimates(table: pd.DataFrame) -> pd.DataFrame:
     """Return value, low, high and bound of ratios by image and pair."""
-    named = table.assign(value=table["log_ratio"].astype(float), bound=bounds_of(table))
+    named = table.assign(value=table["log_ratio"].astype(float), bound=table["bound"])
     return named.set_index(_PAIR)[["value", "low", "high", "bound"]]
 
 

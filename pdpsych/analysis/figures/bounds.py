@@ -24,9 +24,10 @@ _SIDES: dict[str, tuple[int, ...]] = {
 _OPPOSITE = {"at least": "at most", "at most": "at least"}
 
 
-def bounds_of(table: pd.DataFrame, column: str = "bound") -> pd.Series:
-    """Return the bounds in a column of a table; all are exact where there is none."""
-    return table[column] if column in table else pd.Series("exact", index=table.index)
+def ratio_bounds(table: pd.DataFrame) -> pd.Series:
+    """Return the bounds of models' log ratios; all are exact where a table has none."""
+    name = "log_ratio_bound"
+    return table[name] if name in table else pd.Series("exact", index=table.index)
 
 
 def opposite(bounds: pd.Series) -> pd.Series:
@@ -52,11 +53,8 @@ def known_thresholds(thresholds: pd.DataFrame) -> pd.DataFrame:
         Columns threshold, low, high, bound, trials_low, trials_high: that table of
         :class:`pdpsych.analysis.Fit`.
     """
-    bound = bounds_of(thresholds)
-    ends = [
-        thresholds.get(name, thresholds["threshold"]).astype(float)
-        for name in ("trials_low", "trials_high")
-    ]
+    bound = thresholds["bound"]
+    ends = [thresholds[name].astype(float) for name in ("trials_low", "trials_high")]
     value = np.select([bound == "at least", bound == "at most"], ends, thresholds["threshold"])
     interval = thresholds[["low", "high"]].astype(float).where(bound == "exact")
     return interval.assign(value=value, bound=bound)

@@ -9,7 +9,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from pdpsych.analysis.figures.bounds import bounds_of, draw_intervals, joint, opposite
+from pdpsych.analysis.figures.bounds import draw_intervals, joint, opposite, ratio_bounds
 from pdpsych.analysis.names import EVERYONE
 from pdpsych.common.drawing import BLACK, BLUE, GREY, MARKERS, ORANGE, SERIES, clean, new_axes
 
@@ -249,9 +249,8 @@ def _ratios(
         for table in (scores, human[human["participant"] == EVERYONE])
     )
     # Ends and bounds of the same name in the table of models are those of scores.
-    bounds = bounds_of(models, "log_ratio_bound")
+    bounds = ratio_bounds(models)
     models = models.assign(low=np.nan, high=np.nan, bound=bounds)
-    people = people.assign(bound=bounds_of(people))
     return (models, people) if kind == "random" else _turned(models, people)
 
 

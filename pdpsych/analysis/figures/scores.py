@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 
 from pdpsych.analysis.figures.bounds import draw_intervals
 from pdpsych.analysis.scoring.questions import NO_PART
-from pdpsych.common.drawing import BAND, BLUE, ORANGE, clean, new_axes
+from pdpsych.common.drawing import BLUE, ORANGE, clean, new_axes
 
 
 def plot_scores(
@@ -48,17 +48,14 @@ def plot_scores(
     >>> import pandas as pd
     >>> from pdpsych import analysis
     >>> table = pd.DataFrame({"kind": "principal", "model": ["LGN", "LN"], "took_part": True})
-    >>> table = table.assign(score=[0.3, 1.2], low=[0.2, 1.0], high=[0.4, 1.4])
-    >>> ax = analysis.plot_scores(table.assign(expected_perfect=0.25, individual=[0.4, 1.3]))
+    >>> table = table.assign(score=[0.3, 1.2], low=[0.2, 1.0], high=[0.4, 1.4], bounds=0)
+    >>> ax = analysis.plot_scores(table.assign(individual=[0.4, 1.3]))
     >>> [label.get_text() for label in ax.get_yticklabels()]
     ['LGN', 'LN']
     """
     table = ranking[ranking["kind"] == kind]
     ax = ax or new_axes(6, 1.9 + 0.38 * len(table))
     y = np.arange(len(table))
-    if "raw_score" not in table:
-        perfect = float(table["expected_perfect"].iloc[0])
-        ax.axvspan(0, perfect, color=BAND, zorder=0, label=f"a perfect model: {perfect:.2f}")
     if ceiling is not None and kind in set(ceiling["kind"]):
         _draw_ceiling(ceiling[ceiling["kind"] == kind], level, ax)
         # Beside the dots, which they would cover.
@@ -66,7 +63,7 @@ def plot_scores(
             table["individual"], y + 0.22, "s", color=ORANGE, markersize=5,
             markerfacecolor="white", label="to single participants",
         )  # fmt: skip
-    bound = np.where(table.get("bounds", 0 * y) > 0, "at least", "exact")
+    bound = np.where(table["bounds"] > 0, "at least", "exact")
     draw_intervals(ax, table.assign(value=table["score"], bound=bound), y, colour=BLUE, width=2)
     ax.plot(table["score"], y, "o", color=BLUE, markersize=7, label="to the mean of all")
     names = [
@@ -85,7 +82,7 @@ def plot_scores(
 
 def _draw_ceiling(ceiling: pd.DataFrame, level: float, ax: Axes) -> None:
     limit = ceiling.iloc[0]
-    if not limit.get("determined", True):
+    if not limit["determined"]:
         ax.plot([], [], " ", label="noise ceiling: not determined")
         return
     ax.axvspan(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, cast
 import pandas as pd
 
 from pdpsych.analysis.names import EVERYONE
-from pdpsych.analysis.reporting.findings import Findings, sides_in
+from pdpsych.analysis.reporting.findings import Findings
 from pdpsych.analysis.reporting.markup import html_table, p_text, with_interval
 from pdpsych.analysis.scoring.scores import Scores
 from pdpsych.analysis.words import capitalised
@@ -26,7 +26,7 @@ def sides(found: Findings) -> str:
     from pdpsych.analysis.figures.sides import plot_sides, sides_of
 
     parts, level = [], found.scores.level
-    for kind, rows in found.by_kind(sides_in(found.scores)):
+    for kind, rows in found.by_kind(found.scores.sides):
         best = found.ranked(kind)[0]
         drawn = cast("Figure", plot_sides(rows, best, kind=kind, level=level).figure)
         shown = _stated(sides_of(rows, best))
@@ -83,8 +83,6 @@ def drawn_ratios(scores: Scores, kind: str) -> tuple[pd.DataFrame, str]:
     table = scores.at_threshold[scores.at_threshold["kind"] == kind]
     if table["log_ratio"].notna().sum() <= _LEAST_KNOWN * len(table):
         return scores.scores[scores.scores["kind"] == kind], "of sensitivities"
-    if "log_ratio_bound" not in table:
-        table = table.rename(columns={"bound": "log_ratio_bound"})
     return table, "of the thresholds that models predict"
 
 

@@ -61,13 +61,3 @@ class Findings:
     def opened(self) -> StimulusSet:
         """The stimulus set."""
         return self.trials.stimulus_set
-
-
-def bounds_in(table: pd.DataFrame) -> pd.Series:
-    """Return what estimates of a table are, exact or bounds."""
-    return table.get("bound", pd.Series("exact", index=table.index))
-
-
-def sides_in(scores: Scores) -> pd.DataFrame:
-    """Return the table of sides of scores."""
-    return getattr(scores, "sides", pd.DataFrame(columns=["kind"]))

@@ -17,7 +17,6 @@ from pdpsych.analysis.fitting.fit import Fit
 from pdpsych.analysis.fitting.trials import Trials
 from pdpsych.analysis.names import EVERYONE
 from pdpsych.analysis.reporting.citations import BIBTEX, PLACED
-from pdpsych.analysis.reporting.findings import bounds_in, sides_in
 from pdpsych.analysis.scoring.questions import in_words
 from pdpsych.analysis.scoring.scores import Scores
 from pdpsych.analysis.words import counted
@@ -194,13 +193,14 @@ def _data(trials: Trials, fit: Fit) -> str:
 
 def _model(fit: Fit) -> str:
     people = fit.participants
-    exponents = fit.thresholds.get("exponent", people["exponent"])
+    exponents = fit.thresholds["exponent"]
     flagged = int((people["flags"] != "").sum())
     return (
-        "P(correct) = ½ + (½ − λ)(2Φ(d′/√2) − 1) with d′ = (α/τ)ᵇ at the realised "
+        "P(correct) = λ + (1 − 2λ)Φ(d′/√2 ± c) with d′ = (α/τ)ᵇ at the realised "
         "amplitude α was fitted to all trials of a participant; the threshold τ is the amplitude "
         "at which d′ = 1 (Berardino et al. 2017). Each distortion of a pair has an exponent b of "
-        "its own; lapse λ and a steady change of log thresholds from the first to the last trial "
+        "its own; lapse λ, a preference c for one position with its steady change and the pull of "
+        "the answer before, and a steady change of log thresholds from the first to the last trial "
         "(learning) are shared by the conditions of a participant, whose log thresholds have a "
         "normal prior with means for each distortion and a spread estimated from the data. "
         "Intervals integrate over all that conditions share. Exponents were "
@@ -211,10 +211,10 @@ def _model(fit: Fit) -> str:
 
 def _bounds(fit: Fit, scores: Scores) -> str:
     """Say how many thresholds and ratios are bounds, if any."""
-    ratios = bounds_in(scores.human[scores.human["participant"] == EVERYONE])
+    ratios = scores.human.loc[scores.human["participant"] == EVERYONE, "bound"]
     parts = [
         _bounded(found, noun)
-        for found, noun in ((bounds_in(fit.thresholds), "thresholds"), (ratios, "human ratios"))
+        for found, noun in ((fit.thresholds["bound"], "thresholds"), (ratios, "human ratios"))
         if (found != "exact").any()
     ]
     if not parts:
@@ -232,7 +232,7 @@ def _bounded(bounds: pd.Series, noun: str) -> str:
 
 
 def _sides(scores: Scores) -> str:
-    table = sides_in(scores)
+    table = scores.sides
     if table.empty:
         return ""
     return (
@@ -252,11 +252,11 @@ def _score(fit: Fit, scores: Scores) -> str:
         "The human log sensitivity ratio of a pair (u, v) is log τ(v) − log τ(u), with the prior "
         "of thresholds taken off, pooled over participants as random effects (DerSimonian & "
         "Laird 1986). The score of a model on a pair is the absolute difference between its log "
-        "sensitivity ratio and the human’s "
-        "(equation 1 of Feather et al. 2025); noise makes it larger, never smaller, so it is to be "
-        "read beside the expected score of a perfect model. Intervals "
-        f"({100 * scores.level:g} %) of mean scores carry the uncertainty of trials, participants "
-        f"and images ({settings['samples']} draws, seed {settings['seed']})." + _ceiling(scores)
+        "sensitivity ratio and the human’s (equation 1 of Feather et al. 2025). Noise makes it "
+        "larger, never smaller; it is taken off the mean over images by empirical Bayes, with "
+        f"errors of a model normal over images. Intervals ({100 * scores.level:g} %) of mean "
+        "scores carry the uncertainty of trials, participants and images "
+        f"({settings['samples']} draws, seed {settings['seed']})." + _ceiling(scores)
     )
 
 

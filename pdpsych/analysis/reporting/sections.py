@@ -35,7 +35,7 @@ def ranking(found: Findings) -> str:
     scores, gallery = found.scores, found.gallery
     parts = []
     for kind, rows in found.by_kind(scores.ranking):
-        at_least = np.where(rows.get("bounds", 0 * rows["rank"]) > 0, "at least ", "")
+        at_least = np.where(rows["bounds"] > 0, "at least ", "")
         shown = pd.DataFrame(
             {
                 "rank": _places(rows),
@@ -59,7 +59,7 @@ def ranking(found: Findings) -> str:
 
 def _places(rows: pd.DataFrame) -> list[str]:
     """Return the rank of each model, from and to where bounds leave it open."""
-    ends = zip(rows["rank"], rows.get("rank_high", rows["rank"]), strict=True)
+    ends = zip(rows["rank"], rows["rank_high"], strict=True)
     return [f"{low}" if low == high else f"{low} to {high}" for low, high in ends]
 
 
@@ -74,10 +74,10 @@ def _ranking_caption(scores: Scores, kind: str, first: pd.Series) -> str:
         f"{100 * scores.level:g} % intervals. "
     )
     perfect = f"a perfect model would score about {first['expected_perfect']:.2f}."
-    if "raw_score" in first:
-        text += f"The noise of people’s ratios is taken off; with it {perfect}"
-    else:
-        text += f"With data as noisy as these {perfect}"
+    text += (
+        f"The noise of people’s ratios is taken off; with it {perfect} Distances to single "
+        "participants, and the ceiling, hold that of theirs."
+    )
     if not scores.ranking[scores.ranking["kind"] == kind]["took_part"].all():
         text += f"{NO_PART}: the distortions were chosen by other models."
     limits = scores.ceiling[scores.ceiling["kind"] == kind]
@@ -87,7 +87,7 @@ def _ranking_caption(scores: Scores, kind: str, first: pd.Series) -> str:
 def _ceiling(limits: pd.DataFrame) -> str:
     """State the noise ceiling of a kind, a row, or that it cannot be."""
     first = limits.iloc[0]
-    if not first.get("determined", True):
+    if not first["determined"]:
         return (
             "The noise ceiling cannot be determined with "
             f"{counted(first['participants'], 'participant')} and "
@@ -127,8 +127,6 @@ def participants(found: Findings) -> str:
 
 def _exponents(fit: Fit) -> dict[str, list[str]]:
     """Return the exponents of either distortion of a pair, from and to, of each participant."""
-    if "exponent" not in fit.thresholds:
-        return {}
     table = fit.thresholds.groupby(["distortion", "participant"], sort=True)["exponent"]
     ends = {key: (number(values.min()), number(values.max())) for key, values in table}
     people = fit.participants["participant"]
@@ -207,7 +205,6 @@ def _checks(fit: Fit) -> str:
     tested = {
         name: people[column].map(number) + ", p " + people[f"{column}_p"].map(p_text)
         for name, column in moved.items()
-        if column in people
     }
     shown = pd.DataFrame(
         {

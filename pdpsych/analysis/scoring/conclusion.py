@@ -79,16 +79,15 @@ def _left_out(predicted: pd.DataFrame) -> str:
 def _local(rows: pd.DataFrame, kind: str) -> str:
     best = rows.iloc[0]
     return (
-        f"mean score {_at_least(best)}{best['score']:.2f} [{best['low']:.2f}, {best['high']:.2f}] "
-        f"nats over {counted(best['images'], 'image')} of {kind} distortions; a perfect model "
-        f"would score about {best['expected_perfect']:.2f}"
+        f"mean score {_at_least(best)}{best['score']:.2f} {_interval(best['low'], best['high'])} "
+        f"nats over {counted(best['images'], 'image')} of {kind} distortions, noise taken off"
     )
 
 
 def _predictive(rows: pd.DataFrame, kind: str) -> str:
     best = rows.iloc[0]
     return (
-        f"log probability of people's answers {best['log_probability']:.4f} nats a trial over "
+        f"log probability of people's answers {_signed(best['log_probability'])} nats a trial over "
         f"{counted(best['images'], 'image')} of {kind} distortions, each predicted from the others"
     )
 
@@ -167,6 +166,15 @@ def _others(predicted: pd.DataFrame, thresholds: pd.DataFrame, local: pd.DataFra
         "first, then that at threshold: a local score takes models to be linear up to thresholds."
         + unplaced
     )
+
+
+def _signed(value: float) -> str:
+    return f"{value:.4f}".replace("-", "\N{MINUS SIGN}")
+
+
+def _interval(low: float, high: float) -> str:
+    """Write an interval; one of bounds has no upper end."""
+    return f"[{low:.2f}, {'–' if pd.isna(high) else f'{high:.2f}'}]"
 
 
 def _ordered(rows: pd.DataFrame, name: str) -> str:

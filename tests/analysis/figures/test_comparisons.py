@@ -16,7 +16,8 @@ def fitted(study):
 
 def test_the_map_holds_all_thresholds_in_rms_contrast(fitted):
     images = fitted.thresholds["image"].unique()
-    ax = plot_threshold_map(fitted.thresholds, dict.fromkeys(images, 256))
+    table = fitted.thresholds.assign(bound="exact")
+    ax = plot_threshold_map(table, dict.fromkeys(images, 256))
     values = np.ma.filled(ax.images[0].get_array(), np.nan)
     assert values.shape == (2, 12)
     np.testing.assert_allclose(

@@ -27,7 +27,6 @@ def test_scores_are_in_the_order_of_the_ranking(scored):
     assert [label.get_text() for label in ax.get_yticklabels()] == table["model"].tolist()
     np.testing.assert_allclose(dots(ax)[0], table["score"])
     labels = [text.get_text() for text in ax.get_legend().get_texts()]
-    assert f"a perfect model: {table['expected_perfect'].iloc[0]:.2f}" in labels
     # One participant alone has no noise ceiling.
     assert "noise ceiling" not in labels
 
@@ -35,7 +34,7 @@ def test_scores_are_in_the_order_of_the_ranking(scored):
 def ranked(**columns):
     table = pd.DataFrame({"kind": "principal", "model": ["A", "B"], "took_part": True})
     table = table.assign(score=[0.3, 1.2], low=[0.2, 1.0], high=[0.4, np.nan])
-    return table.assign(expected_perfect=0.25, individual=[0.4, 1.3], **columns)
+    return table.assign(individual=[0.4, 1.3], **{"bounds": 0, **columns})
 
 
 def test_a_score_that_is_a_bound_has_an_arrow_to_the_right():
@@ -43,11 +42,6 @@ def test_a_score_that_is_a_bound_has_an_arrow_to_the_right():
     assert arrow.xy == (1.2, 1.0)
     assert arrow.xyann[0] > 0
     assert not plot_scores(ranked(bounds=[0, 0])).texts
-
-
-def test_a_score_without_noise_is_not_held_against_a_perfect_one():
-    labels = [t.get_text() for t in plot_scores(ranked(raw_score=1.5)).get_legend().get_texts()]
-    assert labels == ["to the mean of all"]
 
 
 def test_a_ceiling_that_is_not_determined_is_said_so_and_does_not_stretch_the_figure():

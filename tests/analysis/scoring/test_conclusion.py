@@ -41,7 +41,7 @@ def predicted(models=("A", "B", "C")):
 def test_where_answers_are_predicted_that_says_who_is_first():
     rows = ranking().assign(bounds=0)
     won = conclude(rows, predicted(), rows, WON, 0.95)
-    assert won.startswith("A is closest to the human: log probability of people's answers -0.5000")
+    assert won.startswith("A is closest to the human: log probability of people's answers −0.5000")
     assert "least surely against B: side 0.80 [0.10, 1.50] (1 at A, 0 half-way" in won
     assert won.endswith("The other two scores have the models in the same order.")
     other = conclude(rows, predicted(("B", "A", "C")), rows, WON, 0.95)

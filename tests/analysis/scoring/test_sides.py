@@ -25,7 +25,7 @@ LEVEL, NOISE = 0.95, 0.28
 def found(people, a, b, noise=1e-6):
     """Side of people, (P, I), measured with noise of a known sd."""
     people = np.atleast_2d(people)
-    located = locate(people, np.full(people.shape, noise**2))
+    located = locate(people, people, np.full(people.shape, noise**2))
     names = np.array([f"i{k:02}" for k in range(people.shape[1])], dtype=object)
     return side_of(compare(located, np.asarray(a, float), np.asarray(b, float), names), LEVEL)
 
@@ -36,7 +36,8 @@ def human(ratios, sd=0.1, kinds=None, seed=0):
     names = [f"i{k:02}" for k in range(ratios.shape[1])]
     pairs = pd.DataFrame({"image": names, "pair": "p", "kind": kinds or "principal"})
     draws = ratios + sd * rng.standard_normal((500, *ratios.shape))
-    return HumanRatios(pairs, [str(p) for p in range(len(ratios))], draws)
+    middle = draws.mean(axis=0)
+    return HumanRatios(pairs, [str(p) for p in range(len(ratios))], draws, middle, middle)
 
 
 gaps = st.lists(st.floats(0.1, 5.0), min_size=3, max_size=9)
