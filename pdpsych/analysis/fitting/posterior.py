@@ -20,6 +20,9 @@ from pdpsych.common.results import Result
 
 # Elements of one temporary array: small enough to stay in the processor's cache.
 _BLOCK = 1 << 14
+# How wide, in σ, a threshold is at most known by its trials alone, where these bound it at all.
+_WIDEST = 2.0
+_LEAST_VARIANCE = 1e-12
 # Parts of the trials that are −1, 0 or 1.
 _SIGNS = ("sign", "position", "previous")
 
@@ -60,23 +63,21 @@ class Conditionals:
         """Log likelihood of each condition at each value of φ, log τ integrated out, (S, C)."""
         found = np.empty(self.log_likelihoods.shape[:2])
         for some in self._together(len(self.places)):
-            joint = self._joint(some, with_prior=True)
+            joint = self._joint(some)
             top = joint.max(axis=-1)
             mass = np.sum(self.widths * np.exp(joint - top[..., None]), axis=-1)
             found[some] = np.log(mass) + top
         return found
 
-    def densities(self, *, with_prior: bool) -> Iterator[Floats]:
+    def densities(self) -> Iterator[Floats]:
         """Yield the density of log τ at its places given each value of φ, (C, K)."""
         for some in self._together(len(self.places)):
-            joint = self._joint(some, with_prior)
+            joint = self._joint(some)
             density = np.exp(joint - joint.max(axis=-1, keepdims=True))
             yield from density / np.sum(self.widths * density, axis=-1, keepdims=True)
 
-    def _joint(self, some: slice, with_prior: bool) -> Floats:
+    def _joint(self, some: slice) -> Floats:
         """Return the log likelihood at some values of φ with the log prior density of log τ."""
-        if not with_prior:
-            return self.log_likelihoods[some]
         before = self.nodes[some].log_prior_of(self.places, self.observations.group)
         return np.asarray(self.log_likelihoods[some] + before)
 
@@ -146,7 +147,7 @@ class Posterior(Result):
     @cached_property
     def density(self) -> Floats:
         """Posterior density of log τ at its places, (C, K)."""
-        each = zip(self.weight, self.given.densities(with_prior=True), strict=True)
+        each = zip(self.weight, self.given.densities(), strict=True)
         return np.asarray(sum(weight * density for weight, density in each))
 
     @cached_property
@@ -180,7 +181,7 @@ class Posterior(Result):
 
     def draws(self, number: int, rng: np.random.Generator) -> tuple[Floats, Shared]:
         """Return samples of log τ, (number, C), and of φ."""
-        log_threshold, chosen = self._draw(number, rng, with_prior=True)
+        log_threshold, chosen = self._draw(number, rng)
         return log_threshold, self.nodes[chosen]
 
     def draws_by_trials(self, number: int, rng: np.random.Generator) -> Floats:
@@ -188,18 +189,36 @@ class Posterior(Result):
 
         The prior draws each condition towards the mean of its group, in the same direction in
         every participant: a mean over participants would keep that error and lose the noise that
-        justifies it. All values between the outermost places, some nats beyond the amplitudes
-        shown, are equally probable before the trials.
+        justifies it. Given φ it is taken off by moments, as if the likelihood were normal: of
+        precision 1/sd² − 1/σ², but no less than that of ``_WIDEST`` σ; the shape of the posterior,
+        and with it its skewness, is kept. The likelihood itself may have a tail that never ends.
         """
-        return self._draw(number, rng, with_prior=False)[0]
+        drawn, chosen = self._draw(number, rng)
+        for node, density in enumerate(self.given.densities()):
+            mine = chosen == node
+            if mine.any():
+                drawn[mine] = self._without_prior(drawn[mine], density, node)
+        return drawn
 
-    def _draw(
-        self, number: int, rng: np.random.Generator, *, with_prior: bool
-    ) -> tuple[Floats, NDArray[np.intp]]:
+    def _without_prior(self, drawn: Floats, density: Floats, node: int) -> Floats:
+        """Take the prior off samples of log τ, (n, C), of its density at a node."""
+        weight = self.given.widths * density
+        mean = np.sum(weight * self.places, axis=1)
+        variance = np.sum(weight * (self.places - mean[:, None]) ** 2, axis=1)
+        prior = self.nodes.spread[node] ** -2
+        own = 1 / np.maximum(variance, _LEAST_VARIANCE) - prior
+        precision = np.maximum(own, prior / _WIDEST**2)
+        gain = 1 / (variance * precision)
+        centre = self.nodes.means[node, self.observations.group]
+        return np.asarray(
+            centre + gain * (mean - centre) + (drawn - mean) * (precision * variance) ** -0.5
+        )
+
+    def _draw(self, number: int, rng: np.random.Generator) -> tuple[Floats, NDArray[np.intp]]:
         """Return samples of log τ, and the numbers of the nodes that they are given."""
         chosen = rng.choice(self.weight.size, number, p=self.weight)
         drawn = rng.random((number, len(self.places)))
-        for node, density in enumerate(self.given.densities(with_prior=with_prior)):
+        for node, density in enumerate(self.given.densities()):
             mine = chosen == node
             if mine.any():
                 drawn[mine] = places.quantiles(self.places, density, drawn[mine])
