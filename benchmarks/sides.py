@@ -61,7 +61,7 @@ class Drawn(NamedTuple):
 def winner(people: np.ndarray, models: Ratios, noise: float, rng: np.random.Generator) -> str:
     """Return who is declared by log ratios of people, (P, I), measured with noise."""
     measured = people + noise * rng.standard_normal(people.shape)
-    located = locate(measured, np.full(people.shape, noise**2))
+    located = locate(measured, measured, np.full(people.shape, noise**2))
     images = np.array([f"image-{i:02d}" for i in range(people.shape[1])], dtype=object)
     for name, own in models.items():
         others = [x for other, x in models.items() if other != name]

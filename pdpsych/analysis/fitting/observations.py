@@ -80,7 +80,7 @@ class Observations:
         Raises
         ------
         InputError
-            If an amplitude is negative or not finite, or an answer neither correct nor wrong.
+            If an amplitude is not finite, or an answer neither correct nor wrong.
         """
         number = np.asarray(condition)
         by_condition = np.argsort(number, kind="stable")
@@ -162,13 +162,13 @@ def _previous(order: ArrayLike, answer: Floats) -> Floats:
 
 def _checked(amplitude: ArrayLike, correct: ArrayLike) -> tuple[Floats, NDArray[np.bool_]]:
     alpha = np.asarray(amplitude, dtype=np.float64)
-    usable = np.isfinite(alpha) & (alpha >= 0)
+    usable = np.isfinite(alpha)
     if not usable.all():
         raise InputError(
             f"{int((~usable).sum())} of {usable.size} trials have an amplitude that cannot be",
             field="amplitude",
             value=float(alpha[~usable][0]),
-            allowed="a finite number of at least 0",
+            allowed="a finite number",
             remedy="leave these trials out, or mend them where they come from",
         )
     answers = np.asarray(correct, dtype=np.float64)

@@ -245,8 +245,7 @@ def with_bounds(study):
     sides = sides.assign(p_value=[0.001, 0.2], separated=[True, False])
     human = scores.human.assign(bound="exact")
     human.loc[human.index[-1], "bound"] = "at most"
-    scores = replace(scores, ranking=ranking, human=human, ceiling=ceiling)
-    object.__setattr__(scores, "sides", sides)
+    scores = replace(scores, ranking=ranking, human=human, ceiling=ceiling, sides=sides)
     exponents = fitted.thresholds["distortion"].map({1: 0.8, 2: 1.6})
     people = fitted.participants.assign(exponents_p=0.002, criterion_drift=0.25)
     return (
@@ -261,7 +260,7 @@ def with_bounds(study):
 
 @pytest.mark.usefixtures("quick")
 def test_bounds_sides_and_ceilings_are_stated(write_study):
-    study = write_study(trials=20)
+    study = write_study(trials=60)
     fitted, scores = with_bounds(study)
     made = report(study, fit=fitted, scores=scores).read_text(encoding="utf-8")
     text = " ".join(" ".join(Tags(made).text).split())

@@ -95,7 +95,7 @@ def test_intervals_hold_what_other_participants_and_images_would_give(
         [ceiling(ratios(x), 0.95) for x in studies(people, images, person, 3)], ignore_index=True
     )
     truth = found[bound].mean()
-    assert found["determined"].mean() > 0.97
+    assert found["determined"].mean() > 0.93
     found = found[found["determined"]]
     low, high = found[f"{bound}_low"], found[f"{bound}_high"]
     assert ((low <= found[bound]) & (found[bound] <= high)).all()
