@@ -217,7 +217,7 @@ def test_neither_of_two_equal_models_wins(row):
     assert row("two equal models", 2, 8, 20, 4).wrong(0).sum() <= 1
 
 
-@pytest.mark.xfail(strict=True, reason="one exponent for u and v until each has its own")
+@pytest.mark.xfail(reason="adaptive trials say little of exponents: a quarter of studies err")
 def test_no_model_wins_by_unequal_slopes(row, bench):
     found = row("slopes .7 and 1.7", 4, 10, 40, 3, panels=(bench["worlds"].OPPOSITE,))
     assert not found.wrong(0).any()
@@ -234,7 +234,6 @@ def test_thresholds_never_reached_are_bounds_that_hold(never_seen):
     assert never_seen.covered("thresholds") >= 0.88
 
 
-@pytest.mark.xfail(strict=True, reason="ratios are taken as known where a threshold is a bound")
 def test_no_model_wins_by_what_is_never_seen(never_seen):
     assert not any(never_seen.wrong(panel).any() for panel in range(2))
     assert never_seen.covered("own ratios") >= 0.85

@@ -54,6 +54,7 @@ def plot_agreement(
     >>> pairs = pd.DataFrame({"image": ["a", "b"], "pair": "principal", "kind": "principal"})
     >>> scores = pairs.assign(model="LN", log_ratio=[-1.2, 0.3])
     >>> human = pairs.assign(participant="all", log_ratio=[1.3, 0.2], low=0.0, high=1.6)
+    >>> human["bound"] = "exact"
     >>> analysis.plot_agreement(scores, human, "LN").get_title()
     'LN'
     """

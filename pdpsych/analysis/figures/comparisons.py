@@ -51,6 +51,7 @@ def plot_threshold_map(
     ...     {"participant": "01", "image": "camel", "pair": "principal", "distortion": [1, 2]}
     ... )
     >>> table = table.assign(threshold=[0.8, 3.2], low=0.5, high=4, outside_range=False)
+    >>> table = table.assign(bound="exact", trials_low=0.4, trials_high=5)
     >>> ax = analysis.plot_threshold_map(table, {"camel": 256})
     >>> ax.images[0].get_array().tolist()
     [[0.05, 0.2]]

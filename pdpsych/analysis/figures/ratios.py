@@ -155,6 +155,7 @@ def plot_images(
     >>> pairs = pd.DataFrame({"image": ["a", "b"], "pair": "principal", "kind": "principal"})
     >>> scores = pairs.assign(model="LN", log_ratio=[-1.2, 0.3])
     >>> human = pairs.assign(participant="all", log_ratio=[1.3, 0.2], low=0.0, high=1.6)
+    >>> human["bound"] = "exact"
     >>> ax = analysis.plot_images(scores, human)
     >>> [label.get_text() for label in ax.get_yticklabels()]
     ['b', 'a']

@@ -19,8 +19,10 @@ from scipy.special import betaln
 from pdpsych.analysis.names import Floats
 
 # Fisher information predicts b = 1. log b of the groups: Student t of few degrees of freedom, so
-# that b = 4 is found, with a scale of what groups have in common and of what each has by itself.
+# that b = 4 is found, with a scale of what groups have in common and a wide one of what each has by
+# itself: adaptive trials say little of b, and a narrow one would bias ratios where slopes differ.
 EXPONENT_SD = 0.3
+EXPONENT_OWN = 1.0
 EXPONENT_FREEDOM = 7.0
 # 2λ, the share of trials answered by guessing: nearly always Beta(2, 25), a lapse of 0.037 on
 # average; one person in ten may guess in any share.
@@ -219,9 +221,9 @@ def log_prior(shared: Shared, centre: float) -> LogPrior:
 
 
 def _prior_of_exponents(shared: Shared) -> LogPrior:
-    """Multivariate t: what groups have in common and what each has, with the same scale."""
+    """Multivariate t: what groups have in common, and what each has."""
     groups, freedom = shared.groups, EXPONENT_FREEDOM
-    precision = _precision(groups, EXPONENT_SD, EXPONENT_SD)
+    precision = _precision(groups, EXPONENT_OWN, EXPONENT_SD)
     pull = shared.log_exponents @ precision
     total = freedom + np.sum(pull * shared.log_exponents, axis=-1)
     strength = (freedom + groups) / total[..., None]

@@ -98,6 +98,7 @@ def _verdict(scored: str, rows: pd.DataFrame, sides: pd.DataFrame, level: float)
     first = models[0]
     if len(models) < 2:
         return f"{first} is the only model: {scored}."
+    is_first = "may be first" if rows.iloc[0].get("rank_high", 1) > 1 else "is first"
     near = against(sides, first).sort_values("low", na_position="first", kind="stable")
     if declared(sides, models):
         return (
@@ -106,13 +107,13 @@ def _verdict(scored: str, rows: pd.DataFrame, sides: pd.DataFrame, level: float)
         )
     if near["images"].max() < LEAST_IMAGES:
         return (
-            f"{first} is first ({scored}), but no model is declared the closest from "
+            f"{first} {is_first} ({scored}), but no model is declared the closest from "
             f"{counted(int(near['images'].max()), 'image')}; {LEAST_IMAGES} are needed."
         )
     tied = near[~near["separated"].astype(bool) | ~(near["low"] > 0)]
     next_ = tied.iloc[0]
     return (
-        f"{first} is first ({scored}), but with these data it cannot be separated from "
+        f"{first} {is_first} ({scored}), but with these data it cannot be separated from "
         f"{_listed(list(tied.index))}: people are {_whereabouts(first, next_)}, "
         f"{_told(next_, level)}."
     )

@@ -66,7 +66,7 @@ def human_ratios(fit: Fit, pairs: pd.DataFrame) -> HumanRatios:
     Raises
     ------
     InputError
-        If no participant has a ratio with two thresholds that the trials bound.
+        If nobody was shown both distortions of a pair.
     """
     participants = list(fit.posteriors)
     rows = _rows(fit, participants, pairs)
@@ -76,11 +76,11 @@ def human_ratios(fit: Fit, pairs: pd.DataFrame) -> HumanRatios:
     samples = drawn[:, v] - drawn[:, u]
     samples[:, ~shown] = np.nan
     middle, exact = samples.mean(axis=0), ~np.isnan(samples[0])
-    if not exact.any():
+    if not shown.any():
         raise InputError(
-            "no pair has thresholds for both of its distortions that the trials determine",
+            "no participant was shown both distortions of a pair",
             file=fit.analysis["name"],
-            remedy="see the flags of pdpsych fit, or run more sessions",
+            remedy="run more sessions",
         )
     low = np.where(exact, middle, np.where(shown, near_low[v] - near_high[u], np.nan))
     high = np.where(exact, middle, np.where(shown, near_high[v] - near_low[u], np.nan))

@@ -77,7 +77,7 @@ def score(
     >>> from pdpsych import analysis
     >>> fitted = analysis.fit("study")
     >>> print(analysis.score("study", fit=fitted).conclusion)  # doctest: +ELLIPSIS
-    LGN is first (mean score ... nats over 3 images of principal distortions; ...
+    LGN is first (mean score 0.1... nats over 3 images of principal distortions, ...
     """
     opened = open_analysis(analysis)
     if isinstance(added, AddedModels):

@@ -92,9 +92,9 @@ class Scores(Result):
     >>> principal = scores.ranking.query("kind == 'principal'")
     >>> principal[["rank", "model", "score"]].round(1)
        rank model  score
-    0     1   LGN    0.2
-    1     2    LG    1.6
-    2     3    LN    3.1
+    0     1   LGN    0.1
+    1     2    LG    1.4
+    2     3    LN    2.9
     >>> scores == analysis.Scores.from_json(scores.to_json("copy.json"))
     True
     """
