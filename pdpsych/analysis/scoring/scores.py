@@ -93,7 +93,7 @@ class Scores(Result):
     >>> principal[["rank", "model", "score"]].round(1)
        rank model  score
     0     1   LGN    0.1
-    1     2    LG    1.4
+    1     2    LG    1.3
     2     3    LN    2.9
     >>> scores == analysis.Scores.from_json(scores.to_json("copy.json"))
     True

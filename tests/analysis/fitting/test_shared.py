@@ -45,7 +45,7 @@ def density(shared, centre):
     """Log prior density by SciPy's distributions, in the scale of φ."""
     guess, groups = expit(shared.guess_logit), shared.groups
     of_guess = 0.9 * stats.beta.pdf(guess, 2, 25) + 0.1 * stats.beta.pdf(guess, 1, 1)
-    scale = 0.09 * (np.eye(groups) + np.ones((groups, groups)))
+    scale = np.eye(groups) + 0.09 * np.ones((groups, groups))
     return (
         np.log(of_guess * guess * (1 - guess))
         + stats.norm.logpdf(shared.learning, 0, 0.5)
