@@ -105,7 +105,7 @@ SLOW = {
         "test_intervals_of_mean",
     ),
     "analysis/scoring/test_ceiling.py": ("test_intervals_hold",),
-    "analysis/fitting/test_discrepancy.py": ("test_p_values_of_adaptive_trials",),
+    "analysis/fitting/checks/test_discrepancy.py": ("test_p_values_of_adaptive_trials",),
     "analysis/layers/test_variance.py": (
         "test_interval_over_images",
         "test_chance_is_the_mean",
@@ -124,7 +124,7 @@ SLOW = {
         "test_participants_are_fitted",
     ),
     "analysis/fitting/test_hierarchy.py": ("test_single_condition",),
-    "analysis/fitting/test_goodness.py": ("test_no_flags",),
+    "analysis/fitting/checks/test_goodness.py": ("test_no_flags",),
     "analysis/fitting/test_extreme_trials.py": ("test_twenty_thousand",),
     "analysis/fitting/test_exclusion.py": ("test_each_trial_is_kept",),
     "studies/test_standing.py": (
@@ -132,7 +132,7 @@ SLOW = {
         "test_a_session_more",
     ),
     "experiments/person/test_window.py": ("test_without_psychopy",),
-    "analysis/fitting/test_curve.py": ("test_p_values",),
+    "analysis/fitting/checks/test_curve.py": ("test_p_values",),
     "experiments/logs/test_hash_chain.py": ("test_a_line_changed",),
     "experiments/test_design.py": ("test_seed_is_the_same",),
     "displays/test_figures.py": ("test_every_channel",),
@@ -162,6 +162,11 @@ SLOW = {
 
 # Only in the long profile: more of what the others try.
 LONG = {
+    "analysis/test_calibration.py": (
+        "test_no_model_wins_by_unequal_slopes",
+        "test_people_who_answer_otherwise_are_flagged",
+    ),
+    "analysis/fitting/test_fit.py": ("test_bootstrap_adds_an_interval",),
     "geometry/solvers/test_principal.py": tuple(
         f"test_no_worse_than_the_best_of_1000_plain_gradient_ascents[{floor}-{count}]"
         for floor in (0.0, 0.1)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
 from functools import cached_property
 from typing import Any
@@ -44,6 +44,15 @@ class Conditionals:
     observations: Observations
     places: Floats
     nodes: Shared
+
+    @classmethod
+    def joined(cls, parts: Sequence[Conditionals]) -> Conditionals:
+        """Return the same at the nodes of all parts, with what these know of it."""
+        nodes = Shared(np.concatenate([part.nodes.values for part in parts]))
+        whole = cls(parts[0].observations, parts[0].places, nodes)
+        known = [part.log_likelihoods for part in parts]
+        vars(whole)["log_likelihoods"] = np.concatenate(known)
+        return whole
 
     @cached_property
     def log_likelihoods(self) -> Floats:
