@@ -24,7 +24,7 @@ from pdpsych.analysis.fitting.shared import Shared, log_prior
 from pdpsych.analysis.names import Floats
 
 # Nodes times trials: the more trials, the nearer to Gaussian and the narrower is what they share.
-_WORK = 1 << 16
+_WORK = 1 << 17
 _FEWEST, _MOST = 32, 1024
 # Degrees of freedom of what φ is drawn from.
 _FREEDOM = 10.0

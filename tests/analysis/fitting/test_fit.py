@@ -123,8 +123,8 @@ def test_bounds_are_about_the_trials_not_about_how_alike_conditions_are(study):
     unmeasured = fitted.thresholds[fitted.thresholds["bound"] != "exact"]
     blank = (unmeasured["image"] == "camel") & (unmeasured["distortion"] == 2)
     assert blank.sum() == 4
-    # Without those, what they shared says less of one more condition.
-    assert len(unmeasured) <= 5
+    # Without those, what they shared says less of others.
+    assert len(unmeasured) <= 6
 
 
 def only(study, keep):
