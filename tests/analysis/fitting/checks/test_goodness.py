@@ -69,7 +69,7 @@ def test_no_flags_where_the_model_holds():
         ({"learnt": -1.0}, "thresholds change by -"),
         ({"preference": 0.6}, "prefers a position"),
         ({"drift": 0.7}, "answers vary"),
-        ({"lapse": 0.12}, "lapse above 0.05"),
+        ({"lapse": 0.25}, "lapse above 0.05"),
         ({"exponent": 2.0}, "exponent differs from 1"),
         ({"exponent": (0.5, 2.2), "trials": 200}, "exponents of the distortions of a pair differ"),
         ({"criterion": 1.2}, "preference for a position drifts by +"),
