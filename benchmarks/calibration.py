@@ -51,11 +51,6 @@ NONE: Counts = ((0, 0), (0, 0))
 EXPERIMENT = Experiment(stimulus_set=Path("none"), display=Display())
 
 
-def declared(scores: Scores) -> str:
-    """Return the model that is declared the closest, "" where none is."""
-    return scores.closest
-
-
 def study(case: Case, asked: Size, number: int) -> Result:
     """Simulate a study, analyse it, and compare with what it was drawn from."""
     rng = np.random.default_rng([number, *case.name.encode()])
@@ -69,7 +64,7 @@ def study(case: Case, asked: Size, number: int) -> Result:
     thresholds = inside(by_trials(rows), np.exp(truth[pd.MultiIndex.from_frame(rows[CONDITION])]))
     return Result(
         (thresholds, *of_ratios(found, truth, world), *of_scores(scored[0], case)),
-        tuple(declared(scores) if scores else "" for scores in scored),
+        tuple(scores.closest if scores else "" for scores in scored),
         float((rows["bound"] != "exact").mean()),
         *biases(found, truth),
         float((fitted.participants["flags"] != "").mean()),

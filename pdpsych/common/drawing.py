@@ -39,6 +39,23 @@ def new_axes(width: float, height: float) -> Axes:
     return Figure(figsize=(width, height), layout="constrained").subplots()
 
 
+def panels(
+    figure: Figure, number: int, columns: int, *, sharex: bool = False, sharey: bool = False
+) -> list[Axes]:
+    """Return so many Axes in rows of a figure; places that are left over stay empty.
+
+    Axes that share the x axis have its numbers where there is none below.
+    """
+    rows = -(-number // columns)
+    grid = figure.subplots(rows, columns, sharex=sharex, sharey=sharey, squeeze=False).ravel()
+    for ax in grid[number:]:
+        ax.set_axis_off()
+    if sharex:
+        for ax in grid[number - columns : number]:
+            ax.tick_params(labelbottom=True)
+    return list(grid[:number])
+
+
 def clean(ax: Axes) -> Axes:
     """Take away the lines at the top and on the right."""
     ax.spines[["top", "right"]].set_visible(False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import math
 from typing import Any
 
 import numpy as np
@@ -22,8 +23,13 @@ def packed(array: NDArray[Any]) -> dict[str, Any]:
     return {"dtype": array.dtype.name, "shape": list(array.shape), "base64": text}
 
 
-def unpacked(plain: dict[str, Any]) -> NDArray[Any]:
+def unpacked(plain: dict[str, Any], kinds: str = "fi") -> NDArray[Any]:
     """Return the array of :func:`packed`.
+
+    Parameters
+    ----------
+    kinds
+        NumPy's letters of the kinds of numbers that are taken.
 
     Raises
     ------
@@ -31,7 +37,9 @@ def unpacked(plain: dict[str, Any]) -> NDArray[Any]:
         If it is not one.
     """
     dtype = np.dtype(plain["dtype"])
-    if dtype.kind not in "fi":
+    if dtype.kind not in kinds:
         raise ValueError(f"{dtype} is not a type of numbers")
     content = base64.b64decode(plain["base64"], validate=True)
+    if math.prod(plain["shape"]) * dtype.itemsize != len(content):
+        raise ValueError(f"an array of shape {plain['shape']} with {len(content)} bytes")
     return np.frombuffer(content, dtype.newbyteorder("<")).reshape(plain["shape"]).astype(dtype)

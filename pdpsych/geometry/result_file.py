@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import base64
 import dataclasses
-import math
 from collections.abc import Sequence
 from pathlib import Path
 from types import NoneType, UnionType
@@ -17,6 +15,7 @@ from torch import Tensor
 
 from pdpsych.common.documents import Schema
 from pdpsych.common.errors import InputError
+from pdpsych.common.packing import packed, unpacked
 from pdpsych.common.results import Result
 from pdpsych.common.versions import versions
 
@@ -91,9 +90,7 @@ def _plain(value: Any) -> Any:
     if isinstance(value, Tensor):
         value = value.detach().cpu().numpy()
     if isinstance(value, np.ndarray):
-        order = np.ascontiguousarray(value, value.dtype.newbyteorder("<"))
-        text = base64.b64encode(order.tobytes()).decode()
-        return {"dtype": value.dtype.name, "shape": list(value.shape), "base64": text}
+        return packed(value)
     if dataclasses.is_dataclass(value):
         return _fields(value)
     if isinstance(value, dict):
@@ -127,7 +124,4 @@ def _restored(kind: Any, value: Any) -> Any:
 def _array(node: dict[str, Any]) -> NDArray[Any]:
     if node["dtype"] not in _DTYPES:
         raise ValueError(f"dtype {node['dtype']!r}; allowed: {', '.join(_DTYPES)}")
-    dtype, values = np.dtype(node["dtype"]), base64.b64decode(node["base64"], validate=True)
-    if math.prod(node["shape"]) * dtype.itemsize != len(values):
-        raise ValueError(f"an array of shape {node['shape']} with {len(values)} bytes")
-    return np.frombuffer(values, dtype.newbyteorder("<")).astype(dtype).reshape(node["shape"])
+    return unpacked(node, kinds="fb")

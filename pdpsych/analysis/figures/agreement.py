@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from pdpsych.analysis.figures.bounds import draw_intervals, ratio_bounds
 from pdpsych.analysis.names import EVERYONE
-from pdpsych.common.drawing import GREY, MARKERS, SERIES, clean, new_axes
+from pdpsych.common.drawing import GREY, MARKERS, SERIES, clean, new_axes, panels
 
 _COLUMNS = 3
 _PAIR = ["image", "pair"]
@@ -65,8 +65,7 @@ def plot_agreement(
     for number, (pair, rows) in enumerate(own.groupby("pair", sort=False)):
         colour, marker = SERIES[number % len(SERIES)], MARKERS[number % len(MARKERS)]
         # Ends and bounds of the same name in the table of models are those of scores.
-        bounds = ratio_bounds(rows)
-        known = rows.assign(low=np.nan, high=np.nan, bound=bounds)
+        known = rows.assign(low=np.nan, high=np.nan, bound=ratio_bounds(rows))
         seen = _estimates(known).dropna(subset="value")
         own_human = people.reindex(seen.index)
         x, y = own_human["value"], seen["value"]
@@ -95,13 +94,9 @@ def agreement_panels(
     rows = -(-len(models) // _COLUMNS)
     columns = -(-len(models) // rows)
     figure = Figure(figsize=(max(3.2 * columns, 4), 3.2 * rows + 0.3), layout="constrained")
-    axes = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False).ravel()
-    for model, ax in zip(models, axes, strict=False):
+    axes = panels(figure, len(models), columns, sharex=True, sharey=True)
+    for model, ax in zip(models, axes, strict=True):
         plot_agreement(scores, human, model, kind=kind, ax=ax)
-    for ax in axes[len(models) :]:
-        ax.set_axis_off()
-    for ax in axes[len(models) - columns : len(models)]:
-        ax.tick_params(labelbottom=True)
     for place, ax in enumerate(axes):
         ax.set_ylabel(ax.get_ylabel() if place % columns == 0 else "")
         ax.set_xlabel(ax.get_xlabel() if place + columns >= len(models) else "")
@@ -115,7 +110,7 @@ def agreement_panels(
 
 def _estimates(table: pd.DataFrame) -> pd.DataFrame:
     """Return value, low, high and bound of ratios by image and pair."""
-    named = table.assign(value=table["log_ratio"].astype(float), bound=table["bound"])
+    named = table.assign(value=table["log_ratio"].astype(float))
     return named.set_index(_PAIR)[["value", "low", "high", "bound"]]
 
 

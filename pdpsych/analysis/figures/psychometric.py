@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from pdpsych.analysis.figures.bounds import draw_intervals, known_thresholds
 from pdpsych.analysis.fitting.binomial import wilson
 from pdpsych.analysis.names import CONDITION, Floats
-from pdpsych.common.drawing import BLACK, BLUE, GREY, ORANGE, clean, new_axes
+from pdpsych.common.drawing import BLACK, BLUE, GREY, ORANGE, clean, new_axes, panels
 from pdpsych.experiments.placement.psychometric import proportion_correct
 
 # Of two alternatives; and what an axis shows beyond it, and beyond 1.
@@ -99,8 +99,7 @@ def psychometric_panels(
     columns = min(_COLUMNS, len(conditions))
     rows = -(-len(conditions) // columns)
     figure = Figure(figsize=(3.0 * columns, 2.5 * rows + 0.5), layout="constrained")
-    axes = figure.subplots(rows, columns, squeeze=False).ravel()
-    shown = axes[: len(conditions)]
+    shown = panels(figure, len(conditions), columns)
     for place, (ax, condition) in enumerate(zip(shown, conditions, strict=True)):
         draw(condition, ax)
         ax.set_ylabel(ax.get_ylabel() if place % columns == 0 else "")
@@ -108,8 +107,6 @@ def psychometric_panels(
     lowest = min(ax.get_ylim()[0] for ax in shown)
     for ax in shown:
         ax.set_ylim(bottom=lowest)
-    for ax in axes[len(conditions) :]:
-        ax.set_axis_off()
     return figure
 
 

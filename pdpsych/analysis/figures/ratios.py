@@ -11,7 +11,17 @@ from matplotlib.figure import Figure
 
 from pdpsych.analysis.figures.bounds import draw_intervals, joint, opposite, ratio_bounds
 from pdpsych.analysis.names import EVERYONE
-from pdpsych.common.drawing import BLACK, BLUE, GREY, MARKERS, ORANGE, SERIES, clean, new_axes
+from pdpsych.common.drawing import (
+    BLACK,
+    BLUE,
+    GREY,
+    MARKERS,
+    ORANGE,
+    SERIES,
+    clean,
+    new_axes,
+    panels,
+)
 
 _MOST_BESIDE = 3
 _AXIS = "log sensitivity ratio  log d(u)/d(v)  [nat]"
@@ -105,14 +115,9 @@ def log_ratio_panels(scores: pd.DataFrame, human: pd.DataFrame) -> Figure:
     rows = -(-len(drawn) // columns)
     size = (max(4.2 * columns, 6), rows * (1.3 + 0.42 * (scores["model"].nunique() + 1)))
     figure = Figure(figsize=size, layout="constrained")
-    axes = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False).ravel()
-    for (kind, pair), ax in zip(drawn, axes, strict=False):
+    axes = panels(figure, len(drawn), columns, sharex=True, sharey=True)
+    for (kind, pair), ax in zip(drawn, axes, strict=True):
         plot_log_ratios(scores, human, kind=kind, pair=pair, ax=ax)
-    for ax in axes[len(drawn) :]:
-        ax.set_axis_off()
-    for ax in axes[len(drawn) - columns : len(drawn)]:
-        # There may be none below.
-        ax.tick_params(labelbottom=True)
     return figure
 
 
@@ -199,12 +204,10 @@ def image_panels(
     images = scores["image"][scores["kind"] == kind].nunique()
     size = (max(4.0 * columns, 7), rows * _height(images) + 0.4)
     figure = Figure(figsize=size, layout="constrained")
-    axes = figure.subplots(rows, columns, sharex=True, squeeze=False).ravel()
-    for pair, ax in zip(pairs, axes, strict=False):
+    axes = panels(figure, len(pairs), columns, sharex=True)
+    for pair, ax in zip(pairs, axes, strict=True):
         plot_images(scores, human, models=models, kind=kind, pair=pair, ax=ax)
         ax.tick_params(labelbottom=True)
-    for ax in axes[len(pairs) :]:
-        ax.set_axis_off()
     handles, labels = axes[0].get_legend_handles_labels()
     fit = int(size[0] * _LETTERS / (max(map(len, labels)) + 6))
     beside = max(1, min(fit, len(labels)))

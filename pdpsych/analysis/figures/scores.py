@@ -21,18 +21,17 @@ def plot_scores(
 ) -> Axes:
     """Draw each model's mean score with its interval, and how close it could have come.
 
-    The band ends at the score of a perfect model, where noise is not taken off. With several
-    participants, open squares are mean distances to single participants, to be compared with the
-    noise ceiling, the hatched band: participants predicted by the mean of the others, or of all.
-    The shade around it goes from the lower end of the interval of one to the upper end of that of
-    the other. A ceiling that the data do not determine is not drawn, and named. A score with an
-    arrow is at least so much: some of the ratios it is of are bounds.
+    With several participants, open squares are mean distances to single participants, to be
+    compared with the noise ceiling, the hatched band: participants predicted by the mean of the
+    others, or of all. The shade around it goes from the lower end of the interval of one to the
+    upper end of that of the other. A ceiling that the data do not determine is not drawn, and
+    named. A score with an arrow is at least so much: some of the ratios it is of are bounds.
 
     Parameters
     ----------
     ranking
-        Columns kind, model, took_part, score, low, high, expected_perfect, individual and, if
-        some of its ratios may be bounds, bounds: that table of :class:`pdpsych.analysis.Scores`.
+        Columns kind, model, took_part, score, low, high, bounds, individual: that table of
+        :class:`pdpsych.analysis.Scores`.
     ceiling
         Columns kind, everyone, others and the ends of their intervals: that table of the same;
         without it no noise ceiling is drawn.

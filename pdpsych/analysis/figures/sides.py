@@ -9,6 +9,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from pdpsych.analysis.figures.bounds import draw_intervals
+from pdpsych.analysis.turned import against
 from pdpsych.common.drawing import BLACK, BLUE, GREY, clean, new_axes
 
 # Beyond it people are further on than at a model, which the axis need not show.
@@ -17,22 +18,6 @@ _REACH = 1.75
 _ROOM = 0.3
 # Of a label below the axis, characters a line.
 _WIDTH = 12
-
-
-def sides_of(sides: pd.DataFrame, model: str) -> pd.DataFrame:
-    """Return the rows of one model, turned so that 1 is at it and −1 at the other.
-
-    Parameters
-    ----------
-    sides
-        Columns model, other, side, low, high, …: 1 is at ``model``.
-    model
-        The model to turn to.
-    """
-    own, turned = sides[sides["model"] == model], sides[sides["other"] == model]
-    ends = {"side": -turned["side"], "low": -turned["high"], "high": -turned["low"]}
-    turned = turned.assign(model=turned["other"], other=turned["model"], **ends)
-    return pd.concat([own, turned]).sort_index()
 
 
 def plot_sides(
@@ -72,7 +57,7 @@ def plot_sides(
     >>> [label.get_text() for label in ax.get_yticklabels()]
     ['LN', 'LG']
     """
-    rows = sides_of(sides[sides["kind"] == kind], model)
+    rows = against(sides[sides["kind"] == kind], model).sort_index()
     ax = ax or new_axes(6, 1.5 + 0.38 * len(rows))
     y = np.arange(len(rows))
     for place, style in ((-1, ":"), (0, "-"), (1, ":")):

@@ -162,23 +162,26 @@ def _previous(order: ArrayLike, answer: Floats) -> Floats:
 
 def _checked(amplitude: ArrayLike, correct: ArrayLike) -> tuple[Floats, NDArray[np.bool_]]:
     alpha = np.asarray(amplitude, dtype=np.float64)
-    usable = np.isfinite(alpha)
-    if not usable.all():
-        raise InputError(
-            f"{int((~usable).sum())} of {usable.size} trials have an amplitude that cannot be",
-            field="amplitude",
-            value=float(alpha[~usable][0]),
-            allowed="a finite number",
-            remedy="leave these trials out, or mend them where they come from",
-        )
+    _check(
+        alpha,
+        np.isfinite(alpha),
+        "amplitude",
+        "have an amplitude that cannot be",
+        "a finite number",
+    )
     answers = np.asarray(correct, dtype=np.float64)
     known = (answers == 0) | (answers == 1)
-    if not known.all():
+    _check(answers, known, "correct", "are neither correct nor wrong", "true or false, 1 or 0")
+    return alpha, answers == 1
+
+
+def _check(values: Floats, usable: NDArray[np.bool_], field: str, wrong: str, allowed: str) -> None:
+    """Refuse trials with a value that cannot be used."""
+    if not usable.all():
         raise InputError(
-            f"{int((~known).sum())} of {known.size} trials are neither correct nor wrong",
-            field="correct",
-            value=float(answers[~known][0]),
-            allowed="true or false, 1 or 0",
+            f"{int((~usable).sum())} of {usable.size} trials {wrong}",
+            field=field,
+            value=float(values[~usable][0]),
+            allowed=allowed,
             remedy="leave these trials out, or mend them where they come from",
         )
-    return alpha, answers == 1

@@ -202,12 +202,7 @@ class Posterior(Result):
         precision 1/sd² − 1/σ², but no less than that of ``_WIDEST`` σ; the shape of the posterior,
         and with it its skewness, is kept. The likelihood itself may have a tail that never ends.
         """
-        drawn, chosen = self._draw(number, rng)
-        for node, density in enumerate(self.given.densities()):
-            mine = chosen == node
-            if mine.any():
-                drawn[mine] = self._without_prior(drawn[mine], density, node)
-        return drawn
+        return self._draw(number, rng, prior=False)[0]
 
     def _without_prior(self, drawn: Floats, density: Floats, node: int) -> Floats:
         """Take the prior off samples of log τ, (n, C), of its density at a node."""
@@ -223,14 +218,17 @@ class Posterior(Result):
             centre + gain * (mean - centre) + (drawn - mean) * (precision * variance) ** -0.5
         )
 
-    def _draw(self, number: int, rng: np.random.Generator) -> tuple[Floats, NDArray[np.intp]]:
-        """Return samples of log τ, and the numbers of the nodes that they are given."""
+    def _draw(
+        self, number: int, rng: np.random.Generator, *, prior: bool = True
+    ) -> tuple[Floats, NDArray[np.intp]]:
+        """Return samples of log τ, with its prior or without, and the numbers of their nodes."""
         chosen = rng.choice(self.weight.size, number, p=self.weight)
         drawn = rng.random((number, len(self.places)))
         for node, density in enumerate(self.given.densities()):
             mine = chosen == node
             if mine.any():
-                drawn[mine] = places.quantiles(self.places, density, drawn[mine])
+                some = places.quantiles(self.places, density, drawn[mine])
+                drawn[mine] = some if prior else self._without_prior(some, density, node)
         return drawn, chosen
 
     def to_plain(self) -> dict[str, Any]:

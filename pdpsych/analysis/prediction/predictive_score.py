@@ -22,7 +22,7 @@ from pdpsych.analysis.scoring.mean_score import (
     over_images,
 )
 from pdpsych.analysis.scoring.pooling import Stretch
-from pdpsych.analysis.scoring.sides import against
+from pdpsych.analysis.turned import against
 
 # How much more participants may lie apart than they seem to, as a prior's scale.
 _APART = 2.0
@@ -86,7 +86,8 @@ def _of_kind(
     means = _means(found, int(fit.analysis["samples"]), rng)
     apart = differences(found.models, kind, means, fit.level)
     ranking = _ranking(kind, found, means, apart, fit.level).assign(beyond=seen.beyond)
-    near = against(sides, ranking["model"][0])[["side", "low", "high"]].add_prefix("side_")
+    near = against(sides, ranking["model"][0]).set_index("other")
+    near = near[["side", "low", "high"]].add_prefix("side_")
     ranking = ranking.join(near.rename(columns={"side_side": "side"}), on="model")
     images = _image_table(kind, found)
     for table in (images, ranking):

@@ -10,6 +10,7 @@ from pdpsych.analysis.names import EVERYONE
 from pdpsych.analysis.reporting.findings import Findings
 from pdpsych.analysis.reporting.markup import html_table, p_text, with_interval
 from pdpsych.analysis.scoring.scores import Scores
+from pdpsych.analysis.turned import against
 from pdpsych.analysis.words import capitalised
 
 if TYPE_CHECKING:
@@ -23,13 +24,13 @@ _LEAST_KNOWN = 0.5
 
 def sides(found: Findings) -> str:
     """State, for the best model and each other, which of both people are at."""
-    from pdpsych.analysis.figures.sides import plot_sides, sides_of
+    from pdpsych.analysis.figures.sides import plot_sides
 
     parts, level = [], found.scores.level
     for kind, rows in found.by_kind(found.scores.sides):
         best = found.ranked(kind)[0]
         drawn = cast("Figure", plot_sides(rows, best, kind=kind, level=level).figure)
-        shown = _stated(sides_of(rows, best))
+        shown = _stated(against(rows, best).sort_index())
         stated = "; ".join(f"{name}: {side}" for name, side in shown.iloc[:, :2].to_numpy())
         alternative = (
             f"Where people are between {best} (1) and each other model (\N{MINUS SIGN}1), {kind} "

@@ -6,7 +6,8 @@ from collections.abc import Iterable
 
 import pandas as pd
 
-from pdpsych.analysis.scoring.sides import LEAST_IMAGES, against, declared
+from pdpsych.analysis.scoring.sides import LEAST_IMAGES, declared
+from pdpsych.analysis.turned import against
 from pdpsych.analysis.words import counted
 from pdpsych.stimuli.manifest import KINDS
 from pdpsych.stimuli.stimulus_set import StimulusSet
@@ -99,7 +100,8 @@ def _verdict(scored: str, rows: pd.DataFrame, sides: pd.DataFrame, level: float)
     if len(models) < 2:
         return f"{first} is the only model: {scored}."
     is_first = "may be first" if rows.iloc[0].get("rank_high", 1) > 1 else "is first"
-    near = against(sides, first).sort_values("low", na_position="first", kind="stable")
+    near = against(sides, first).set_index("other")
+    near = near.sort_values("low", na_position="first", kind="stable")
     if declared(sides, models):
         return (
             f"{first} is closest to the human: {scored}. People are on its side against every "

@@ -47,6 +47,7 @@ from pdpsych.analysis.names import Floats
 from pdpsych.analysis.scoring.columns import SIDES
 from pdpsych.analysis.scoring.human import HumanRatios
 from pdpsych.analysis.scoring.pooling import between_variance
+from pdpsych.analysis.turned import against
 
 Ends = Mapping[str, tuple[Floats, Floats]]
 """Of each model, the lower and upper ends of its log ratios, (K,) and (K,); equal if known."""
@@ -272,20 +273,6 @@ def _over_people(moved: Floats, weight: Floats, side: float) -> float:
     found = max(float(found), 0.0) * (people - 1) / people
     even = _EVEN * max(1 - side**2, 0.0) / people
     return ((people - 1) * found + even) / people
-
-
-def against(table: pd.DataFrame, model: str) -> pd.DataFrame:
-    """Return the sides of one model against the others, by ``other``: 1 where people are at it.
-
-    Parameters
-    ----------
-    table
-        Sides on one kind.
-    """
-    own, turned = table[table["model"] == model], table[table["other"] == model]
-    ends = {"side": -turned["side"], "low": -turned["high"], "high": -turned["low"]}
-    turned = turned.assign(model=model, other=turned["model"], **ends)
-    return pd.concat([t for t in (own, turned) if len(t)] or [own]).set_index("other")
 
 
 def declared(table: pd.DataFrame, ranked: Sequence[str]) -> str:

@@ -7,8 +7,16 @@ from PIL import ExifTags, Image
 
 from pdpsych.common.errors import InputError
 from pdpsych.stimuli.photographs.colour_space import ADOBE, ColourSpace
-from pdpsych.stimuli.photographs.profile import Model, Profile
-from pdpsych.stimuli.photographs.samples import Samples, opaque, opened, single, spaced
+from pdpsych.stimuli.photographs.profile import Model
+from pdpsych.stimuli.photographs.samples import (
+    Samples,
+    check_profile,
+    opaque,
+    opened,
+    single,
+    spaced,
+    with_channels,
+)
 
 # Modes as they are read, and what they then are.
 _MODES: dict[str, tuple[str, Model]] = {
@@ -39,22 +47,10 @@ def read(data: bytes, kind: str) -> Samples:
             )
         read_as, model = _MODES[mode]
         values = np.asarray(photograph.convert(read_as) if mode != read_as else photograph)
-    values = values if values.ndim == 3 else values[..., None]
+    values = with_channels(values)
     if read_as in ("LA", "RGBA"):
         values = opaque(values, values.shape[2] - 1, 255)
-    if model == "cmyk" and not profile:
-        raise InputError(
-            "cmyk without an ICC profile, which would say what its numbers look like",
-            field="ICC profile",
-            remedy="save it as sRGB",
-        )
-    if profile and Profile(profile).model != model:
-        raise InputError(
-            "has an ICC profile of other channels than it has itself",
-            field="ICC profile",
-            value=Profile(profile).model,
-            allowed=model,
-        )
+    check_profile(profile, model)
     space, words = spaced(profile, _adobe(exif))
     told = [f"{'JPEG' if kind == 'MPO' else kind}, {model} of 8 bits", words]
     told += [f"{previews} previews beside it passed over"] if previews else []

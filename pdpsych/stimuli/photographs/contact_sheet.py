@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pdpsych.common.errors import InputError
-from pdpsych.common.files.atomic import replacing
 
 _COLUMNS = 6
 # Inches of an image.
@@ -27,6 +26,8 @@ def write_contact_sheet(path: str | Path, images: Mapping[str, NDArray[np.float3
     """
     from matplotlib.figure import Figure
 
+    from pdpsych.common.drawing import panels, save
+
     if not images:
         raise InputError(
             "no image that is not in a set already, or can be used",
@@ -36,12 +37,10 @@ def write_contact_sheet(path: str | Path, images: Mapping[str, NDArray[np.float3
     columns = min(_COLUMNS, len(images))
     rows = -(-len(images) // columns)
     figure = Figure(figsize=(_SIDE * columns, (_SIDE + 0.25) * rows), layout="constrained")
-    grid = figure.subplots(rows, columns, squeeze=False)
-    for axes in grid.ravel():
+    grid = panels(figure, len(images), columns)
+    for axes, (name, image) in zip(grid, images.items(), strict=True):
         axes.set_axis_off()
-    for axes, (name, image) in zip(grid.ravel(), images.items(), strict=False):
         axes.imshow(np.moveaxis(image, 0, 2).squeeze(), cmap="gray", vmin=0, vmax=1)
         short = name if len(name) <= _LONGEST_NAME else f"{name[: _LONGEST_NAME - 1]}…"
         axes.set_title(short, fontsize=7)
-    with replacing(path) as file:
-        figure.savefig(file, format="png", dpi=150)
+    save(figure, path, dpi=150)

@@ -13,8 +13,8 @@ from pdpsych.stimuli.photographs import common_formats
 from pdpsych.stimuli.photographs.boxes import boxes
 from pdpsych.stimuli.photographs.coded import coded_space
 from pdpsych.stimuli.photographs.colour_space import SRGB, ColourSpace
-from pdpsych.stimuli.photographs.profile import Model, image_codecs
-from pdpsych.stimuli.photographs.samples import Samples, check_size, opaque, opened, single, spaced
+from pdpsych.stimuli.photographs.profile import image_codecs
+from pdpsych.stimuli.photographs.samples import Samples, check_size, light_or_colour, opened, single
 
 _SRGB, _GREY, _SYCC = 16, 17, 18
 
@@ -78,12 +78,8 @@ def read_jpeg_2000(data: bytes) -> Samples:
 def _samples(
     values: np.ndarray, bits: int, profile: bytes | None, told: ColourSpace | None, kind: str
 ) -> Samples:
-    values = values if values.ndim == 3 else values[..., None]
-    if values.shape[2] in (2, 4):
-        values = opaque(values, values.shape[2] - 1, 2**bits - 1)
-    model: Model = "rgb" if values.shape[2] == 3 else "grey"
-    space, words = spaced(profile, told)
-    return Samples(values, bits, model, space, (f"{kind}, {model} of {bits} bits", words))
+    found = light_or_colour(values, bits, profile, told)
+    return found.headed(f"{kind}, {found.model} of {bits} bits")
 
 
 def _av1_bits(kinds: dict[bytes, bytes]) -> int:

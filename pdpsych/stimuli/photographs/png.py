@@ -17,11 +17,11 @@ from pdpsych.stimuli.photographs.colour_space import (
     ColourSpace,
     power,
 )
-from pdpsych.stimuli.photographs.profile import Model, image_codecs
-from pdpsych.stimuli.photographs.samples import Samples, opaque, opened, single, spaced
+from pdpsych.stimuli.photographs.profile import image_codecs
+from pdpsych.stimuli.photographs.samples import Samples, light_or_colour, opened, single
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
-_ALPHA = {4: 1, 6: 3}
+_ALPHA = (4, 6)
 # gAMA holds 100,000 times the exponent of encoding; so near to 1/2.2 files of sRGB have it.
 _SCALE = 1e5
 
@@ -38,20 +38,14 @@ def read(data: bytes) -> Samples:
         orientation = photograph.getexif().get(0x0112, 1)
         if depth == 16:
             values = np.asarray(image_codecs().png_decode(data))
-            values = values if values.ndim == 3 else values[..., None]
         else:
             wide = "RGBA" if colour & 2 else "LA"
             mode = wide if transparent or colour in _ALPHA else "RGB" if colour & 2 else "L"
             values = np.asarray(photograph.convert(mode))
-            values = values if values.ndim == 3 else values[..., None]
     bits = 16 if values.dtype.itemsize == 2 else 8
-    if values.shape[2] in (2, 4):
-        values = opaque(values, values.shape[2] - 1, 2**bits - 1)
-    space, words = spaced(None if b"cICP" in chunks else profile, _told(chunks))
-    model: Model = "rgb" if values.shape[2] == 3 else "grey"
-    kind = "palette" if colour == 3 else model
-    found = Samples(values, bits, model, space, (f"PNG, {kind} of {depth} bits", words))
-    return found.turned(orientation)
+    found = light_or_colour(values, bits, None if b"cICP" in chunks else profile, _told(chunks))
+    kind = "palette" if colour == 3 else found.model
+    return found.headed(f"PNG, {kind} of {depth} bits").turned(orientation)
 
 
 def _told(chunks: dict[bytes, bytes]) -> ColourSpace | None:

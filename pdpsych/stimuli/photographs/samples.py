@@ -58,6 +58,10 @@ class Samples:
         """The value of 1."""
         return float(2**self.bits - 1) if self.bits else 1.0
 
+    def headed(self, told: str) -> Samples:
+        """Return the same with what it is before all other words."""
+        return replace(self, told=(told, *self.told))
+
     def also(self, *told: str) -> Samples:
         """Return the same with more words."""
         return replace(self, told=(*self.told, *told))
@@ -126,6 +130,42 @@ def single(number: int, what: str) -> None:
             value=number,
             allowed="1",
             remedy="save the one that you want as a file of its own",
+        )
+
+
+def light_or_colour(
+    values: NDArray[Any], bits: int, profile: bytes | None, told: ColourSpace | None
+) -> Samples:
+    """Return grey or RGB, (H, W) or (H, W, 1 to 4), whose last channel of 2 or 4 has to be opaque.
+
+    What its numbers mean is told as for :func:`spaced`.
+    """
+    values = with_channels(values)
+    if values.shape[2] in (2, 4):
+        values = opaque(values, values.shape[2] - 1, 2**bits - 1)
+    space, words = spaced(profile, told)
+    return Samples(values, bits, "rgb" if values.shape[2] == 3 else "grey", space, (words,))
+
+
+def with_channels(values: NDArray[Any]) -> NDArray[Any]:
+    """Return values, (H, W) of grey or (H, W, C), as (H, W, C)."""
+    return values[..., None] if values.ndim == 2 else values
+
+
+def check_profile(profile: bytes | None, model: Model) -> None:
+    """Refuse a profile of other channels, and none where numbers mean nothing without one."""
+    if model in ("cmyk", "lab") and not profile:
+        raise InputError(
+            f"{model} without an ICC profile, which would say what its numbers look like",
+            field="ICC profile",
+            remedy="save it as sRGB",
+        )
+    if profile and Profile(profile).model != model:
+        raise InputError(
+            "has an ICC profile of other channels than it has itself",
+            field="ICC profile",
+            value=Profile(profile).model,
+            allowed=model,
         )
 
 

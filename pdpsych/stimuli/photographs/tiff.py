@@ -9,8 +9,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pdpsych.common.errors import InputError
-from pdpsych.stimuli.photographs.profile import Model, Profile
-from pdpsych.stimuli.photographs.samples import Samples, check_size, opaque, single, spaced
+from pdpsych.stimuli.photographs.profile import Model
+from pdpsych.stimuli.photographs.samples import (
+    Samples,
+    check_profile,
+    check_size,
+    opaque,
+    single,
+    spaced,
+    with_channels,
+)
 
 SIGNATURES = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _REDUCED, _MASK = 1, 4
@@ -71,19 +79,7 @@ def _page(page: Any) -> Samples:
     if photometric == "PALETTE":
         values, bits = _of_palette(page, values), 16
     embedded = page.tags.valueof(34675)
-    if model in ("cmyk", "lab") and not embedded:
-        raise InputError(
-            f"{model} without an ICC profile, which would say what its numbers look like",
-            field="ICC profile",
-            remedy="save it as sRGB",
-        )
-    if embedded and Profile(embedded).model != model:
-        raise InputError(
-            "has an ICC profile of other channels than it has itself",
-            field="ICC profile",
-            value=Profile(embedded).model,
-            allowed=model,
-        )
+    check_profile(embedded, model)
     space, words = spaced(embedded, None)
     if not bits:
         words = words if embedded else "floats without a profile: read as sRGB"
@@ -105,10 +101,9 @@ def _values(page: Any) -> tuple[NDArray[Any], int]:
         )
     check_size(page.imagelength, page.imagewidth)
     values = np.asarray(page.asarray())
-    if values.ndim == 2:
-        values = values[..., None]
-    elif page.planarconfig == 2:
+    if values.ndim == 3 and page.planarconfig == 2:
         values = np.moveaxis(values, 0, -1)
+    values = with_channels(values)
     if values.ndim != 3:
         raise InputError("has depth", field="ImageDepth", value=values.shape, allowed="(H, W, C)")
     if values.dtype == bool:

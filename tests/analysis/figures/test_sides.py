@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from pdpsych.analysis import plot_sides
-from pdpsych.analysis.figures.sides import sides_of
+from pdpsych.analysis.turned import against
 
 SIDES = pd.DataFrame(
     {"kind": "principal", "model": ["A", "C", "B"], "other": ["B", "A", "C"]}
@@ -14,7 +14,7 @@ SIDES = SIDES.assign(p_value=[0.1, 0.001, 0.9], separated=[False, True, False])
 
 
 def test_all_rows_of_a_model_are_turned_towards_it():
-    own = sides_of(SIDES, "A")
+    own = against(SIDES, "A")
     assert own[["model", "other"]].to_numpy().tolist() == [["A", "B"], ["A", "C"]]
     np.testing.assert_allclose(own[["side", "low", "high"]], [[0.4, -0.1, 0.9], [0.9, 0.6, 1.2]])
 
@@ -23,9 +23,9 @@ def test_all_rows_of_a_model_are_turned_towards_it():
 def test_turning_twice_changes_nothing(model):
     for other in "ABC":
         if other != model:
-            own = sides_of(SIDES, model).query("other == @other")
-            back = sides_of(own, other)
-            np.testing.assert_allclose(sides_of(back, model)["side"], own["side"])
+            own = against(SIDES, model).query("other == @other")
+            back = against(own, other)
+            np.testing.assert_allclose(against(back, model)["side"], own["side"])
 
 
 def test_the_statement_shows_each_other_model_framed_where_separated():

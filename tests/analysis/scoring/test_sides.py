@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 from pdpsych.analysis.scoring.human import HumanRatios
 from pdpsych.analysis.scoring.sides import (
     LEAST_IMAGES,
-    against,
     compare,
     declared,
     distance,
@@ -18,6 +17,7 @@ from pdpsych.analysis.scoring.sides import (
     side_of,
     sides,
 )
+from pdpsych.analysis.turned import against
 
 LEVEL, NOISE = 0.95, 0.28
 
@@ -171,9 +171,9 @@ def test_the_table_has_every_pair_of_models_by_the_ratios_that_are_trusted_most(
     table = sides(human(np.tile(truth, (2, 1))), [better, local], LEVEL)
     assert len(table) == 3
     assert table["other"].tolist().count("C") == 2
-    assert against(table, "B").loc["A", "side"] == pytest.approx(1, abs=0.1)
-    assert against(table, "A").loc["B", "side"] == pytest.approx(-1, abs=0.1)
-    assert against(table, "A").loc["C", "separated"]
+    assert against(table, "B").set_index("other").loc["A", "side"] == pytest.approx(1, abs=0.1)
+    assert against(table, "A").set_index("other").loc["B", "side"] == pytest.approx(-1, abs=0.1)
+    assert against(table, "A").set_index("other").loc["C", "separated"]
 
 
 def test_only_the_first_of_the_ranking_is_declared_and_from_five_images_on():
