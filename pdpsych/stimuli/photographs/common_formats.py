@@ -33,10 +33,10 @@ _PALETTES = ("P", "PA")
 def read(data: bytes, kind: str) -> Samples:
     """Read a file of 8 bits of one of these formats, or of AVIF."""
     with opened(data, kind) as photograph:
+        frames = getattr(photograph, "n_frames", 1)
         # The pictures after the first in a JPEG are previews of cameras and phones.
-        previews = getattr(photograph, "n_frames", 1) - 1 if kind == "MPO" else 0
-        if kind != "MPO":
-            single(getattr(photograph, "n_frames", 1), "frames")
+        previews = frames - 1 if kind == "JPEG" else 0
+        single(frames - previews, "frames")
         exif, profile = photograph.getexif(), photograph.info.get("icc_profile")
         mode = photograph.mode
         if mode in _PALETTES:
@@ -52,7 +52,7 @@ def read(data: bytes, kind: str) -> Samples:
         values = opaque(values, values.shape[2] - 1, 255)
     check_profile(profile, model)
     space, words = spaced(profile, _adobe(exif))
-    told = [f"{'JPEG' if kind == 'MPO' else kind}, {model} of 8 bits", words]
+    told = [f"{kind}, {model} of 8 bits", words]
     told += [f"{previews} previews beside it passed over"] if previews else []
     found = Samples(values, 8, model, space, tuple(told))
     return found.turned(exif.get(ExifTags.Base.Orientation, 1))

@@ -211,6 +211,16 @@ def test_colours_outside_rec_709_are_clipped_and_counted():
     assert "outside" not in told
 
 
+def test_previews_in_a_jpeg_are_passed_over():
+    """Cameras and phones put several pictures into one file (MPO); the first is the photograph."""
+    file, photograph = io.BytesIO(), Image.fromarray(SRGB8)
+    small = photograph.resize((16, 16))
+    photograph.save(file, "MPO", save_all=True, append_images=[small], quality=98, subsampling=0)
+    found, told = read(file.getvalue())
+    assert np.sqrt(np.mean((found - LIGHT) ** 2)) < 0.005
+    assert "1 previews beside it passed over" in told
+
+
 def test_a_profile_of_srgb_changes_nothing():
     made = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     found, told = read(pillow(SRGB8, "PNG", icc_profile=made))
