@@ -100,10 +100,7 @@ SLOW = {
         "test_any_method_goes_on",
     ),
     "analysis/test_score_command.py": ("finished", "test_scoring_again"),
-    "analysis/scoring/test_mean_score.py": (
-        "test_of_equal_models",
-        "test_intervals_of_mean",
-    ),
+    "analysis/scoring/test_mean_score.py": ("test_intervals_of_mean",),
     "analysis/scoring/test_ceiling.py": ("test_intervals_hold",),
     "analysis/fitting/checks/test_discrepancy.py": ("test_p_values_of_adaptive_trials",),
     "analysis/layers/test_variance.py": (
@@ -119,11 +116,7 @@ SLOW = {
         "test_it_knows_and_asks",
     ),
     "experiments/logs/test_trial_log.py": ("test_one_process_at_a_time",),
-    "analysis/fitting/test_fit.py": (
-        "test_bootstrap_adds",
-        "test_participants_are_fitted",
-    ),
-    "analysis/fitting/test_hierarchy.py": ("test_single_condition",),
+    "analysis/fitting/test_fit.py": ("test_participants_are_fitted",),
     "analysis/fitting/checks/test_goodness.py": ("test_no_flags",),
     "analysis/fitting/test_extreme_trials.py": ("test_twenty_thousand",),
     "analysis/fitting/test_exclusion.py": ("test_each_trial_is_kept",),
