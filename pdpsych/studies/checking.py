@@ -6,10 +6,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from pdpsych.common.errors import InputError, clipped
 from pdpsych.common.results import Result
+from pdpsych.stimuli.photographs.contact_sheet import thumbnail, write_contact_sheet
+from pdpsych.stimuli.photographs.images import folders_described
 from pdpsych.studies.next_step import NextStep, from_here
-from pdpsych.studies.study_state import study_state
+from pdpsych.studies.study_state import StudyState, study_state
 
 _MOST_LINES = 40
 
@@ -97,15 +102,42 @@ def check(path: str | Path = ".", *, contact_sheet: str | Path | None = None) ->
     """
     state = study_state(path)
     study = state.study
+    photographs = _Photographs.of(state, contact_sheet is not None)
     what = f"{len(study.files)} files" if len(study.files) > 1 else str(next(iter(study.files)))
     checked = f"{study.root}, {what}" if len(study.files) > 1 else what
-    told = tuple(line for one in state.sets for line in one.photographs)
     if contact_sheet is not None:
-        from pdpsych.stimuli.photographs.contact_sheet import write_contact_sheet
+        write_contact_sheet(contact_sheet, photographs.small)
+    return Check(
+        checked, tuple(study.problems), state.outdated, state.steps, tuple(photographs.told)
+    )
 
-        prepared = {name: p for one in state.sets for name, p in one.prepared.items()}
-        write_contact_sheet(contact_sheet, prepared)
-    return Check(checked, tuple(study.problems), state.outdated, state.steps, told)
+
+@dataclass(frozen=True)
+class _Photographs:
+    """What was found by decoding the images of sets that are not made yet.
+
+    ``told`` says what folders hold beside photographs, what each photograph is and what will be
+    done to it; ``small`` are the base images by their names, small enough to keep all.
+    """
+
+    told: list[str]
+    small: dict[str, NDArray[np.float32]]
+
+    @classmethod
+    def of(cls, state: StudyState, keep: bool) -> _Photographs:
+        """Decode them one after the other; what cannot be used is a problem of the study."""
+        found = cls([], {})
+        for one in state.sets:
+            if not one.images:
+                continue
+            found.told.extend(folders_described(one.recipe))
+            for image in one.images:
+                with state.study.collecting():
+                    pixels, words = image.prepare(one.recipe.preprocess)
+                    found.told.append(f"{image.source}: {words}")
+                    if keep:
+                        found.small[image.name] = thumbnail(pixels)
+        return found
 
 
 def _some(lines: tuple[str, ...]) -> list[str]:

@@ -2,20 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
 from pdpsych.common.errors import InputError
-from pdpsych.stimuli.photographs.images import (
-    BaseImage,
-    base_images,
-    folders_described,
-    sample_names,
-)
+from pdpsych.stimuli.photographs.images import BaseImage, base_images, sample_names
 from pdpsych.stimuli.recipe import Recipe
 from pdpsych.stimuli.space_files import read_space, space_digests
 from pdpsych.stimuli.stimulus_set import StimulusSet
@@ -37,11 +28,8 @@ class SetState:
         Why the set is not that of the recipe as it is now.
     steps
         What is to be done next.
-    photographs
-        Before the set is made: what folders hold beside photographs, and what each photograph is
-        and what will be done to it, in words.
-    prepared
-        The base images by their names, as they will be.
+    images
+        Before the set is made: those of its base images that are files.
     """
 
     recipe: Recipe
@@ -49,8 +37,7 @@ class SetState:
     kept: int = 0
     outdated: tuple[str, ...] = ()
     steps: tuple[NextStep, ...] = ()
-    photographs: tuple[str, ...] = ()
-    prepared: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
+    images: tuple[BaseImage, ...] = ()
 
 
 def set_state(study: StudyFiles, recipe: Recipe) -> SetState:
@@ -105,14 +92,9 @@ def _to_generate(study: StudyFiles, recipe: Recipe, kept: int) -> SetState:
             return SetState(recipe, kept=kept)
         put = f"put your images where the recipe looks for them: {some([str(p) for p in absent])}"
         return SetState(recipe, kept=kept, steps=(NextStep(put, str(error)), generate))
-    told, prepared = list(folders_described(recipe)), {}
-    for image in images:
-        with study.collecting():
-            prepared[image.name], words = image.prepare(recipe.preprocess)
-            told.append(f"{image.source}: {words}")
     with study.collecting():
         read_space(recipe)
-    return SetState(recipe, None, kept, (), (generate,), tuple(told), prepared)
+    return SetState(recipe, kept=kept, steps=(generate,), images=tuple(images))
 
 
 def _own_images(recipe: Recipe) -> list[BaseImage]:

@@ -79,9 +79,25 @@ def test_photographs_that_cannot_be_used_are_named_before_they_are_needed(new):
     (new / "stimuli" / "mine.yaml").write_text(
         "images: [{folder: photographs}]\nmodels: [LN, LG]\n"
     )
-    ink, small = studies.check(new / "stimuli" / "mine.yaml").problems
+    found = studies.check(new / "stimuli" / "mine.yaml", contact_sheet=new / "sheet.png")
+    ink, small = found.problems
     assert tells(ink, file=photographs / "ink.jpg", field="ICC profile")
     assert tells(small, file=photographs / "small.jpg", remedy="give larger ones")
+    (line,) = found.photographs
+    assert line.startswith("good.jpg: JPEG")
+    with Image.open(new / "sheet.png") as sheet:
+        assert min(sheet.size) > 200
+
+
+def test_how_far_a_study_is_does_not_decode_photographs(new):
+    photographs = new / "stimuli" / "photographs"
+    photographs.mkdir()
+    (photographs / "torn.jpg").write_bytes(b"\xff\xd8\xff")
+    (new / "stimuli" / "mine.yaml").write_text(
+        "images: [{folder: photographs}]\nmodels: [LN, LG]\n"
+    )
+    assert "problems: " not in studies.status(new).describe()
+    assert studies.check(new).problems
 
 
 def test_all_problems_of_all_files_are_listed(done, edit):

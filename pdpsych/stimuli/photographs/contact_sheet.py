@@ -14,6 +14,14 @@ _COLUMNS = 6
 # Inches of an image.
 _SIDE = 1.6
 _LONGEST_NAME = 22
+# Pixels of an image that its place on the sheet can show.
+_PIXELS = 240
+
+
+def thumbnail(image: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return every n-th pixel of an image, (C, H, W), as many as the sheet shows."""
+    step = max(1, max(image.shape[1:]) // _PIXELS)
+    return image[:, ::step, ::step].copy()
 
 
 def write_contact_sheet(path: str | Path, images: Mapping[str, NDArray[np.float32]]) -> None:
