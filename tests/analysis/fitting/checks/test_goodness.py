@@ -83,6 +83,15 @@ def test_what_the_model_leaves_out_is_flagged(wrong, flag):
     assert flag in fitted.participants["flags"][0]
 
 
+@pytest.mark.parametrize("seed", [1, 2, 4])
+def test_a_lapse_of_one_answer_in_eight_is_in_its_interval_and_flagged(seed):
+    # Trials like these are as likely if slopes are shallow: one of the two is flagged.
+    _, fitted = answered(seed, lapse=0.12, trials=100)
+    (found,) = fitted.participants.to_dict("records")
+    assert found["lapse_low"] < 0.12 < found["lapse_high"]
+    assert "lapse above 0.05" in found["flags"] or "exponent differs from 1" in found["flags"]
+
+
 def test_a_curve_of_another_shape_is_flagged():
     table, _ = answered(5, trials=100)
     rng = np.random.default_rng(0)
