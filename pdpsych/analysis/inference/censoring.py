@@ -18,8 +18,8 @@ from pdpsych.analysis.names import Floats
 _FALL = 1.92
 # Where μ is looked for around the bounds, in standard deviations, and in how many halvings.
 _REACH, _HALVINGS = 8.0, 40
-# Of the Gibbs sampler; every sample is a chain of its own.
-_SWEEPS = 30
+# Values of μ at which its density is known.
+_PLACES = 4001
 
 
 def pooled_bounds(low: Floats, high: Floats, sd: float) -> tuple[Floats, Floats]:
@@ -70,8 +70,8 @@ def completed(
 ) -> tuple[Floats, NDArray[np.bool_]]:
     """Impute what is censored; return all samples, and which of them are imputed, (P, K).
 
-    Draws x | μ, truncated normal, and μ | x in turn (Chib 1992). As imputations are draws with μ
-    unknown, the variance of the mean over them, added to that of complete data, is that of the
+    Draws μ by all that is known of it, and x | μ, truncated normal. As imputations are draws with
+    μ unknown, the variance of the mean over them, added to that of complete data, is that of the
     mean (Rubin 1987).
 
     Parameters
@@ -105,13 +105,25 @@ def _imputed(
     """Return draws, (samples, B), of ratios at least (side 1) or at most (−1) so large."""
     size = len(own)
     weight = 1 / (own.var(axis=0) + sd**2)
-    total = weight.sum() + len(bounds) / sd**2
-    known = (weight * own.mean(axis=0)).sum()
-    drawn = np.tile(bounds, (size, 1))
-    for _ in range(_SWEEPS):
-        middle = (known + drawn.sum(axis=1) / sd**2) / total
-        middle += rng.standard_normal(size) / np.sqrt(total)
-        beyond = ndtr(sides * (middle[:, None] - bounds) / sd)
-        share = np.maximum(beyond * rng.random(drawn.shape), np.finfo(float).tiny)
-        drawn = middle[:, None] - sides * sd * ndtri(share)
-    return np.asarray(drawn)
+    middle = _mean_given(weight, own.mean(axis=0), bounds, sides, sd, rng.random(size))[:, None]
+    beyond = ndtr(sides * (middle - bounds) / sd)
+    share = np.maximum(beyond * rng.random((size, len(bounds))), np.finfo(float).tiny)
+    return np.asarray(middle - sides * sd * ndtri(share))
+
+
+def _mean_given(
+    weight: Floats, middle: Floats, bounds: Floats, sides: Floats, sd: float, share: Floats
+) -> Floats:
+    """Return where the distribution of μ has reached some shares.
+
+    Its density is that given the ratios that are known, with these precisions and middles, times
+    Φ(±(μ − bound)/sd) for each bound.
+    """
+    centre, reach = (weight @ middle) / weight.sum(), _REACH / np.sqrt(weight.sum())
+    ends = np.append(bounds + sides * _REACH * sd, centre)
+    mu = np.linspace(ends.min() - reach, ends.max() + reach, _PLACES)
+    log_density = -weight.sum() * (mu - centre) ** 2 / 2
+    log_density += log_ndtr(sides * (mu[:, None] - bounds) / sd).sum(axis=1)
+    density = np.exp(log_density - log_density.max())
+    cumulated = np.append(0.0, np.cumsum((density[1:] + density[:-1]) / 2))
+    return np.asarray(np.interp(share * cumulated[-1], cumulated, mu))

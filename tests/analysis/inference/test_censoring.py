@@ -41,25 +41,26 @@ def test_bounds_from_both_sides_alone_or_from_none_say_nothing():
 
 
 @pytest.mark.parametrize("side", [1, -1])
-def test_imputed_values_have_the_distribution_that_integration_gives(side):
+@pytest.mark.parametrize(("sd", "bound"), [(0.3, 0.25), (0.03, -3.0), (0.02, 0.5)])
+def test_imputed_values_have_the_distribution_that_integration_gives(side, sd, bound):
     rng = np.random.default_rng(0)
-    size, sd, noise = 20_000, 0.3, 0.2
+    size, noise = 20_000, 0.2
     own = np.array([0.1, -0.2, 0.3])
     samples = np.full((size, 5, 1), np.nan)
     samples[:, :3, 0] = side * own + noise * rng.standard_normal((size, 3))
     low, high = np.full((5, 1), np.nan), np.full((5, 1), np.nan)
     low[:3, 0] = high[:3, 0] = side * own
-    bound = 0.25
     low[3], high[3] = (bound, np.inf) if side > 0 else (-np.inf, -bound)
     filled, imputed = completed(samples, low, high, np.zeros(1, bool), sd, rng)
     assert imputed[:, 0].tolist() == [False, False, False, True, False]
     assert (side * filled[:, 3, 0] >= bound).all()
     assert np.isnan(filled[:, 4]).all()
     # x | μ, truncated, over the posterior of μ.
-    mu = np.linspace(-1.5, 1.5, 1201)
+    mu = np.linspace(-1.5, 1.5, 12_001)
     density = norm.pdf(mu, own.mean(), np.hypot(sd, noise) / np.sqrt(3))
     density *= norm.cdf((mu - bound) / sd)
     density /= trapezoid(density, mu)
     z = (bound - mu) / sd
-    mean = trapezoid(density * (mu + sd * norm.pdf(z) / norm.sf(z)), mu)
+    truncated = mu + sd * np.exp(norm.logpdf(z) - norm.logsf(z))
+    mean = trapezoid(density * truncated, mu)
     assert side * filled[:, 3, 0].mean() == pytest.approx(mean, abs=0.01)
