@@ -21,6 +21,7 @@ in 6 % of studies, 8 % with one participant.
 from __future__ import annotations
 
 import argparse
+import re
 import time
 from functools import lru_cache, partial
 from pathlib import Path
@@ -47,6 +48,7 @@ from pdpsych.experiments.design import Condition, arrange
 
 ANALYSIS = Analysis(experiment=Path("none"), samples=1000)
 Counts = tuple[tuple[int, int], tuple[int, int]]
+BOUNDED = re.compile(r"\d+ of \d+ thresholds ")
 NONE: Counts = ((0, 0), (0, 0))
 EXPERIMENT = Experiment(stimulus_set=Path("none"), display=Display())
 
@@ -67,7 +69,7 @@ def study(case: Case, asked: Size, number: int) -> Result:
         tuple(scores.closest if scores else "" for scores in scored),
         float((rows["bound"] != "exact").mean()),
         *biases(found, truth),
-        float((fitted.participants["flags"] != "").mean()),
+        float(fitted.participants["flags"].map(is_flagged).mean()),
     )
 
 
@@ -112,6 +114,11 @@ def own_strength(
 ) -> np.ndarray:
     """Return the strength of amplitudes for somebody who sees some conditions, numbered anew."""
     return efficiency[seen[number]] * world.strength(amplitude, seen[number])
+
+
+def is_flagged(flags: str) -> bool:
+    """Return whether answers are said to be other than is assumed; bounds are no such thing."""
+    return any(flag and not BOUNDED.match(flag) for flag in flags.split("; "))
 
 
 def scores_of(

@@ -6,6 +6,7 @@ import json
 import os
 import re
 from collections.abc import Callable, Iterator
+from itertools import cycle
 from pathlib import Path
 
 import kinds
@@ -91,19 +92,29 @@ HARMLESS = ("CRLF",)
 """What a file may be, after git on Windows, say: it means the same."""
 
 
-def attempts_at(
-    bench: Bench, first_only: bool = False
-) -> Iterator[tuple[str, str, Command, Outcome]]:
-    """Put everything in every place; yield kind, what was put, command and outcome.
+Attempts = Iterator[tuple[str, str, Command, Outcome]]
 
-    Of several commands that read a kind only the first is tried, if so asked.
-    """
+
+def attempts_at(bench: Bench) -> Attempts:
+    """Put everything in every place; yield kind, what was put, command and outcome."""
     for kind in kinds.KINDS:
         for what in PLACED:
-            for command in kind.commands[: 1 if first_only else None]:
+            for command in kind.commands:
                 outcome = _attempt(bench, kind, what, command)
                 if outcome is not None:
                     yield kind.name, what, command, outcome
+
+
+def attempts_in_turn(bench: Bench) -> Attempts:
+    """Put something in every place, another thing in the next, before the first command only."""
+    turn = cycle(PLACED)
+    for kind in kinds.KINDS:
+        for _ in PLACED:
+            what, command = next(turn), kind.commands[0]
+            outcome = _attempt(bench, kind, what, command)
+            if outcome is not None:
+                yield kind.name, what, command, outcome
+                break
 
 
 def _attempt(bench: Bench, kind: kinds.Kind, what: str, command: Command) -> Outcome | None:

@@ -26,7 +26,6 @@ SLOW = {
     "stimuli/generation/test_workers.py": (
         "alone",
         "test_a_killed_workers_units",
-        "test_a_process_that_is_killed",
     ),
     "analysis/test_figure2.py": ("figure2",),
     "test_kill.py": ("test_a_killed_command",),
@@ -39,7 +38,6 @@ SLOW = {
         "test_a_seed_repeats",
         "test_reading_a_set_needs_no_torch",
     ),
-    "studies/test_deep_networks.py": ("test_from_init",),
     "fuzz/test_fuzz.py": ("bench",),
     "fuzz/test_hostile.py": ("bench",),
     "stimuli/calibration/test_calibrating.py": (
@@ -68,9 +66,7 @@ SLOW = {
         "test_networks_are_in_evaluation_mode",
         "test_preprocessing_is",
     ),
-    "geometry/solvers/test_eigen.py": ("test_plenoptic",),
     "analysis/scoring/test_score.py": (
-        "test_interval_of_a_difference",
         "test_scale_of_sensitivities",
         "test_the_model_that_is_right",
         "test_swapping",
@@ -102,7 +98,6 @@ SLOW = {
     "analysis/test_score_command.py": ("finished", "test_scoring_again"),
     "analysis/scoring/test_mean_score.py": ("test_intervals_of_mean",),
     "analysis/scoring/test_ceiling.py": ("test_intervals_hold",),
-    "analysis/fitting/checks/test_discrepancy.py": ("test_p_values_of_adaptive_trials",),
     "analysis/layers/test_variance.py": (
         "test_interval_over_images",
         "test_chance_is_the_mean",
@@ -125,7 +120,6 @@ SLOW = {
         "test_a_session_more",
     ),
     "experiments/person/test_window.py": ("test_without_psychopy",),
-    "analysis/fitting/checks/test_curve.py": ("test_p_values",),
     "experiments/logs/test_hash_chain.py": ("test_a_line_changed",),
     "experiments/test_design.py": ("test_seed_is_the_same",),
     "displays/test_figures.py": ("test_every_channel",),
@@ -146,23 +140,48 @@ SLOW = {
         "test_tuples_and_layers",
     ),
     "geometry/test_noise.py": ("test_it_is_the_fisher",),
-    "geometry/solvers/test_dense_optimum.py": (
-        "test_of_several_models",
-        "test_faults_are_noticed",
-    ),
-    "geometry/solvers/test_versions.py": ("test_",),
+    "geometry/solvers/test_dense_optimum.py": ("test_of_several_models",),
 }
 
 # Only in the long profile: more of what the others try.
 LONG = {
     "analysis/test_calibration.py": (
+        "test_neither_of_two_equal_models_wins",
         "test_no_model_wins_by_unequal_slopes",
         "test_people_who_answer_otherwise_are_flagged",
     ),
+    "analysis/test_figure2.py": ("test_all_layers_of_a_recipe",),
     "analysis/fitting/test_fit.py": ("test_bootstrap_adds_an_interval",),
+    "analysis/fitting/test_markov_chains.py": ("test_standard_deviations_are_those_of_the_chains",),
+    "analysis/fitting/checks/test_curve.py": (
+        "test_p_values_are_uniform",
+        "test_sorted_by_it_adaptive_answers",
+    ),
+    "analysis/fitting/checks/test_discrepancy.py": ("test_p_values_of_adaptive_trials",),
+    "analysis/scoring/test_score.py": ("test_interval_of_a_difference_covers_the_truth",),
+    "experiments/exports/test_exporting.py": tuple(
+        f"test_a_killed_export_leaves_nothing_that_matters[{number}]" for number in (2, 3)
+    ),
+    "fuzz/test_places.py": ("test_everything_at_every_place",),
+    "geometry/solvers/test_dense_optimum.py": (
+        "test_faults_are_noticed",
+        "test_of_several_models_no_climb_from_noise_ends_higher[1]",
+    ),
+    "geometry/solvers/test_eigen.py": ("test_plenoptic_finds",),
+    "geometry/solvers/test_depth.py": (
+        "test_first_layers_that_stand_for_later_ones_climb_faster[1]",
+    ),
+    "geometry/solvers/test_preconditioner.py": (
+        "test_the_edge_of_a_window_does_not_slow_the_inverse[0.5]",
+    ),
     "geometry/solvers/test_principal.py": tuple(
         f"test_no_worse_than_the_best_of_1000_plain_gradient_ascents[{floor}-{count}]"
         for floor in (0.0, 0.1)
         for count in (4, 6, 7)
     ),
+    "geometry/solvers/test_versions.py": ("test_",),
+    "geometry/test_results.py": ("test_a_wider_tolerance_ends_sooner",),
+    "stimuli/generation/test_visible.py": ("test_it_is_made_again_bit_by_bit",),
+    "stimuli/generation/test_workers.py": ("test_a_process_that_is_killed_fails_its_unit_only",),
+    "studies/test_deep_networks.py": ("test_from_init_to_the_reports",),
 }

@@ -25,9 +25,11 @@ from pdpsych.analysis.names import Floats
 
 # Nodes times trials: the more trials, the nearer to Gaussian and the narrower is what they share.
 _WORK = 1 << 17
-_FEWEST, _MOST = 32, 1024
-# Degrees of freedom of what φ is drawn from.
-_FREEDOM = 10.0
+_FEWEST, _MOST = 32, 512
+# Degrees of freedom of what φ is drawn from, and its scale, in standard deviations: where trials
+# are few the posterior has long tails, and nodes are many enough to reach them.
+_FREEDOM = 5.0
+_SCALE, _SCALE_BY_DOUBLING = 1.0, 0.1
 # Nodes of equal weight that the nodes are worth, as a share of those of the first round; until then
 # φ is drawn again.
 _ENOUGH = 0.4
@@ -48,9 +50,9 @@ class Proposal:
     root: Floats
 
     @classmethod
-    def with_covariance(cls, middle: Floats, covariance: Floats) -> Proposal:
-        """Return the distribution with this scale."""
-        return cls(middle, np.asarray(np.linalg.cholesky(covariance), np.float64))
+    def of(cls, middle: Floats, squared_scale: Floats) -> Proposal:
+        """Return the distribution around a middle with this matrix for the square of its scale."""
+        return cls(middle, np.asarray(np.linalg.cholesky(squared_scale), np.float64))
 
     def draw(self, number: int) -> Floats:
         """Return draws of φ, (number, F); always the same.
@@ -87,7 +89,8 @@ def solve(observations: Observations, nodes: int | None = None) -> Posterior:
     mode = find_mode(observations)
     log_threshold = _values(observations, mode)
     number = nodes or _number(observations.sign.size, mode.shared.values.size)
-    proposals = [Proposal.with_covariance(mode.shared.values, mode.covariance)]
+    scale = _SCALE + _SCALE_BY_DOUBLING * np.log2(number / _FEWEST)
+    proposals = [Proposal.of(mode.shared.values, scale**2 * mode.covariance)]
     rounds: list[Conditionals] = []
     while True:
         drawn = Shared(proposals[-1].draw(number))
@@ -96,7 +99,7 @@ def solve(observations: Observations, nodes: int | None = None) -> Posterior:
         worth = float(1 / np.sum(weight**2))
         if worth >= _ENOUGH * number or len(rounds) == _ROUNDS:
             break
-        proposals.append(_adapted(proposals[-1], _every(rounds), weight, worth))
+        proposals.append(_adapted(proposals[-1], _every(rounds), weight, worth, scale))
     given = rounds[0]
     if len(rounds) > 1:
         given = Conditionals.joined(rounds)
@@ -137,11 +140,13 @@ def _truncated(log_weight: Floats) -> Floats:
     return np.asarray(weight / weight.sum())
 
 
-def _adapted(proposal: Proposal, nodes: Floats, weight: Floats, worth: float) -> Proposal:
+def _adapted(
+    proposal: Proposal, nodes: Floats, weight: Floats, worth: float, scale: float
+) -> Proposal:
     """Return a proposal with the moments found, as far as the nodes are worth it."""
     middle = weight @ nodes
     off = nodes - middle
     covariance = (off * weight[:, None]).T @ off
     trust = worth / (worth + middle.size)
     before = proposal.root @ proposal.root.T
-    return Proposal.with_covariance(middle, trust * covariance + (1 - trust) * before)
+    return Proposal.of(middle, trust * scale**2 * covariance + (1 - trust) * before)

@@ -166,10 +166,10 @@ class Posterior(Result):
         That of the trials of its condition, where φ is as the trials of all others say.
         """
         found = np.full(self.places.shape, -np.inf)
-        log_weight = np.log(np.maximum(self.weight, np.finfo(float).tiny))[:, None]
-        each = zip(self.given.log_likelihoods, log_weight - self.given.log_evidence, strict=True)
-        for table, rest in each:
-            np.logaddexp(found, table + rest[:, None], out=found)
+        counts = np.flatnonzero(self.weight)
+        rest = np.log(self.weight[counts])[:, None] - self.given.log_evidence[counts]
+        for node, off in zip(counts, rest, strict=True):
+            np.logaddexp(found, self.given.log_likelihoods[node] + off[:, None], out=found)
         return found
 
     @cached_property

@@ -69,7 +69,7 @@ def test_against_the_pixels_generalized_are_eigen_distortions(photograph):
 
 def test_plenoptic_finds_the_same_most_visible_distortion(photograph):
     plenoptic = pytest.importorskip("plenoptic")
-    image = photograph(32)
+    image = photograph(16)
     (lgn,) = models.load(["LGN"])
     found = geometry.eigen_distortions(lgn, image, budget=geometry.Budget(iterations=300))
     peer = plenoptic.Eigendistortion(image[None], lgn.network.eval())

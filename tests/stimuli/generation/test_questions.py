@@ -147,17 +147,17 @@ def test_a_set_of_an_earlier_recipe_without_new_keys_is_still_its_set(tmp_path):
 
 def test_factors_are_those_of_the_loaded_models(tmp_path):
     nets = [
-        ("alexnet", "random", "a"),
-        ("alexnet", "random-1", "b"),
+        ("squeezenet1_0", "random", "a"),
+        ("squeezenet1_0", "random-1", "b"),
         ("squeezenet1_1", "random", "c"),
     ]
     text = "{{source: torchvision, name: {}, weights: {}, label: {}, layers: [features.1]}}"
     names = ", ".join(text.format(*net) for net in nets)
     wanted = "[{kind: principal, separate: architecture, iterations: 1}]"
-    recipe = _recipe(tmp_path, wanted, f"[{names}]", preprocess="{size: 64, colour: rgb}")
+    recipe = _recipe(tmp_path, wanted, f"[{names}]", preprocess="{size: 32, colour: rgb}")
     pair = stimuli.generate(recipe, out=tmp_path / "set")["cat"]["principal-architecture"]
     assert pair.question.groups == {
-        "alexnet": ("a/features.1", "b/features.1"),
+        "squeezenet1_0": ("a/features.1", "b/features.1"),
         "squeezenet1_1": ("c/features.1",),
     }
 
