@@ -4,7 +4,7 @@ P(correct) = λ + (1 − 2λ)·Φ(w) with w = d′/√2 + r·(c₀ + c₁t + c�
 s·t)): r is +1 where the distorted image came first and −1 where second, p the same of the answer
 before, t the progress of the trial. Without a preference for a position this is
 :func:`pdpsych.experiments.placement.psychometric.proportion_correct`. Other tasks have another
-relation between d′ and P, and no positions: :mod:`pdpsych.analysis.fitting.linked`.
+relation between d′ and P, and no positions: :mod:`pdpsych.analysis.tasks.linked`.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr
 
-from pdpsych.analysis.fitting import linked
-from pdpsych.analysis.fitting.links import TWO
 from pdpsych.analysis.fitting.observations import Observations
 from pdpsych.analysis.fitting.shared import Shared
 from pdpsych.analysis.names import Floats
+from pdpsych.analysis.tasks import linked
+from pdpsych.analysis.tasks.links import TWO
 
 # Elements of one temporary array: small enough to stay in the processor's cache.
 _BLOCK = 1 << 14

@@ -8,8 +8,8 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from pdpsych.analysis.fitting.links import TWO, Link
 from pdpsych.analysis.names import Floats
+from pdpsych.analysis.tasks.links import TWO, Link
 from pdpsych.common.errors import InputError
 
 # Stands for an amplitude of zero, at which P = ½ whatever the threshold.

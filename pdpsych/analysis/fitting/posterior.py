@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 
 from pdpsych.analysis.fitting import places
 from pdpsych.analysis.fitting.likelihood import log_likelihood
-from pdpsych.analysis.fitting.links import LINKS, TWO
 from pdpsych.analysis.fitting.observations import Observations
 from pdpsych.analysis.fitting.shared import Shared
 from pdpsych.analysis.names import Floats
+from pdpsych.analysis.tasks.links import LINKS, TWO
 from pdpsych.common.packing import packed, unpacked
 from pdpsych.common.results import Result
 

@@ -90,7 +90,8 @@ def report(
     scored = scores or score_analysis(opened, fit=fitted, write=False)
     logs = [
         log
-        for log in read_logs(opened.open_experiment())
+        for experiment in opened.open_experiments()
+        for log in read_logs(experiment)
         if log.header.participant in fitted.posteriors
     ]
     figures = opened.results / "figures"
@@ -123,11 +124,21 @@ def move_into(folder: Path, drawn: Path) -> None:
 
 
 def _page(found: Findings) -> str:
-    top = f'<p class="conclusion">{escape(found.scores.conclusion)}</p>\n' + _simulated(
-        found.fit.source["sessions"]
-    )
+    top = f'<p class="conclusion">{escape(found.scores.conclusion)}</p>\n'
+    top += _simulated(found.fit.source["sessions"]) + _elsewhere(found.fit.source)
     parts = [PageSection(heading, body(found)) for heading, body in SECTIONS.items()]
     return page(f"{found.fit.analysis['name']}: models against the human", top, parts)
+
+
+def _elsewhere(source: dict[str, Any]) -> str:
+    """Say prominently that the data are not of sessions of pdpsych."""
+    measured = source.get("measured")
+    if measured is None:
+        return ""
+    return (
+        f'<p class="dim">Measured elsewhere: {escape(measured["kind"])} of '
+        f"{escape(measured['file'])}, taken as they were given.</p>\n"
+    )
 
 
 def _simulated(sessions: list[dict[str, Any]]) -> str:

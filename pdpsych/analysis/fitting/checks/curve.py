@@ -16,10 +16,10 @@ from pdpsych.analysis.fitting.likelihood import (
     growth,
     signal,
 )
-from pdpsych.analysis.fitting.links import TWO
 from pdpsych.analysis.fitting.posterior import Posterior
 from pdpsych.analysis.fitting.shared import log_prior, of_trials
 from pdpsych.analysis.names import Floats
+from pdpsych.analysis.tasks.links import TWO
 
 # Log thresholds around the mean of the group, nats.
 _GRID = np.linspace(-4.0, 4.0, 65)

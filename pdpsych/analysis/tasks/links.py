@@ -19,13 +19,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-from scipy.interpolate import CubicSpline
 from scipy.special import log_ndtr, ndtr, ndtri
 
 from pdpsych.analysis.names import Floats
+
+if TYPE_CHECKING:
+    from scipy.interpolate import CubicSpline
 
 # Of log d′ in the table. Beyond it log d″ is linear; above, wrong answers are rarer than 10⁻²³.
 _LOWEST, _HIGHEST, _STEP = -7.0, 3.25, 0.01
@@ -84,7 +86,7 @@ class Link:
         wrong = self.scale * ndtr(-w)
         return Slopes(1 - wrong, wrong, density * first, density * (second - w * first**2))
 
-    def answered(self, log_signal: Floats, guess: float) -> tuple[Floats, Floats]:
+    def answered(self, log_signal: Floats, guess: float | Floats) -> tuple[Floats, Floats]:
         """Return P of a right and of a wrong answer where a share ``guess`` is guessed."""
         wrong = self.scale * ndtr(-np.exp(self._equivalent(log_signal)[0]) / _SQRT2)
         by_guess = guess * self.chance, guess * (1 - self.chance)
@@ -114,6 +116,8 @@ class Link:
     @cached_property
     def _table(self) -> CubicSpline:
         """Log d″ by log d′."""
+        from scipy.interpolate import CubicSpline
+
         places = np.arange(_LOWEST, _HIGHEST + _STEP / 2, _STEP)
         return CubicSpline(places, np.log(-_SQRT2 * self._quantiles(np.exp(places))))
 

@@ -1,7 +1,7 @@
 """The likelihood of trials of other tasks than two alternatives, and its derivatives.
 
 P(correct) = 2λγ + (1 − 2λ)·F(d′), d′ = exp(b·(log α − log τ − s·t)), F and chance γ those of the
-task, see :mod:`pdpsych.analysis.fitting.links`. Positions are not known of such trials, so that no
+task, see :mod:`pdpsych.analysis.tasks.links`. Positions are not known of such trials, so that no
 preference for one enters. Equal trials are counted together: tables of counts have many.
 """
 
@@ -49,8 +49,10 @@ class Cells(NamedTuple):
         which = which.ravel()
         condition = cells[:, 0].astype(np.intp)
         starts = np.searchsorted(condition, np.arange(observations.starts.size))
-        counted, correct = np.bincount(which), np.bincount(which, right)
-        return cls(condition, starts, cells[:, 1], cells[:, 2], correct, counted - correct)
+        correct, wrong = (
+            np.asarray(np.bincount(which, own), dtype=np.float64) for own in (right, 1 - right)
+        )
+        return cls(condition, starts, cells[:, 1], cells[:, 2], correct, wrong)
 
     def log_signal(self, exponents: Floats, learning: Floats, log_threshold: Floats) -> Floats:
         """Return log d′ of each cell at K values of log τ, (M, K); b is of each condition."""

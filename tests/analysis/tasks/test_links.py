@@ -5,7 +5,7 @@ import pytest
 from scipy.integrate import quad
 from scipy.stats import norm
 
-from pdpsych.analysis.fitting.links import LINKS, TWO
+from pdpsych.analysis.tasks.links import LINKS, TWO
 
 # At d′ = 1 and 2: Hacker & Ratcliff (1979) for m alternatives, ASTM E2262 for the triangle.
 PUBLISHED = {

@@ -5,10 +5,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from pdpsych.analysis.fitting import likelihood, linked
-from pdpsych.analysis.fitting.links import LINKS, TWO
+from pdpsych.analysis.fitting import likelihood
 from pdpsych.analysis.fitting.observations import Observations
 from pdpsych.analysis.fitting.shared import Shared
+from pdpsych.analysis.tasks import linked
+from pdpsych.analysis.tasks.links import LINKS, TWO
 
 NODES = np.random.default_rng(5).normal(0, 0.8, (3, 4))
 SHARED = Shared.of(exponent=[1.3, 0.8], lapse=0.04, learning=0.4, means=[0.0, 0.0])
