@@ -29,6 +29,12 @@ SLOW = {
         "test_a_process_that_is_killed",
     ),
     "analysis/test_figure2.py": ("figure2",),
+    "analysis/sources/test_elsewhere.py": (
+        "fitted",
+        "test_oddity_comes_back",
+        "test_bounds_stay",
+        "test_single_trials",
+    ),
     "test_kill.py": ("test_a_killed_command",),
     "docs/test_pages.py": ("site",),
     "docs/test_tutorials.py": ("study",),

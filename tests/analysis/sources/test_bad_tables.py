@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 from refusals import refused
 
 from pdpsych.analysis import Analysis, read_trials
@@ -153,7 +154,7 @@ def test_ends_of_bounds_are_those_of_a_fit(table):
 )
 def test_an_analysis_has_one_source(tmp_path, settings, field):
     path = tmp_path / "main.yaml"
-    path.write_text("\n".join(f"{name}: {value}" for name, value in settings.items()) + "\n{}"[:1])
+    path.write_text(yaml.safe_dump(settings))
     with refused(file=path, field=field):
         read_trials(path)
 
