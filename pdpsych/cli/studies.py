@@ -68,6 +68,21 @@ def status(
 
 
 @app.command()
+def verify(
+    study: Annotated[
+        Path, typer.Argument(metavar="STUDY", help="A study, or one of its analyses.")
+    ] = Path("."),
+) -> None:
+    """Compute all results again and compare every number; status 2 if one is not proved."""
+    from pdpsych import studies
+
+    found = studies.verify(study, progress=True)
+    say(found.describe())
+    if not found.proved:
+        raise typer.Exit(2)
+
+
+@app.command()
 def pack(
     study: Annotated[Path, typer.Argument(metavar="STUDY", help="Folder of a study.")],
     out: Annotated[

@@ -12,6 +12,7 @@ from pydantic import ConfigDict, Field
 from pdpsych.analysis.definition import Analysis
 from pdpsych.analysis.fitting.fit import SCHEMA as FIT
 from pdpsych.analysis.fitting.trials import Trials, read_trials
+from pdpsych.analysis.prediction.seen import calibration_shown, known_sha256
 from pdpsych.analysis.scoring.scores import SCHEMA as SCORE
 from pdpsych.common.errors import InputError
 from pdpsych.common.section import Part, validate
@@ -67,7 +68,7 @@ def analysis_state(
     trials = _trials(study, analysis, experiments)
     fit_file, score_file = analysis.results / "fit.json", analysis.results / "score.json"
     fit = _reasons(fit_file, lambda: _since_fit(_read_fit(fit_file), analysis, trials))
-    scores = _reasons(score_file, lambda: _since_scores(_read_scores(score_file), fit_file))
+    scores = _reasons(score_file, lambda: _since_scores(_read_scores(score_file), fit_file, trials))
     if scores is not None and fit:
         scores = ("its fit is out of date",)
     return AnalysisState(analysis, trials, fit, scores)
@@ -88,6 +89,8 @@ class _Source(_Recorded):
     sessions: tuple[Header, ...]
     trials: int
     trials_sha256: str
+    models_sha256: str | None = None
+    models: dict[str, Any] = Field(default_factory=dict)
     analysis: dict[str, Any] = Field(default_factory=dict)
 
 
@@ -170,8 +173,18 @@ def _name(header: Header, several: bool) -> str:
     return f"{header.experiment} {own}" if several else own
 
 
-def _since_scores(scores: _Scores, fit_file: Path) -> Iterator[str]:
-    """Say whether the scores are of another fit than the one beside them."""
+def _since_scores(scores: _Scores, fit_file: Path, trials: Trials | None) -> Iterator[str]:
+    """Say whether the scores are of another fit than the one beside them, or of other models."""
     fit, source = _read_fit(fit_file), scores.source
-    if source.model_copy(update={"analysis": {}}) != fit.source or source.analysis != fit.analysis:
+    own: dict[str, Any] = {"analysis": {}, "models": {}, "models_sha256": None}
+    if source.model_copy(update=own) != fit.source or source.analysis != fit.analysis:
         yield "fitted since with other trials or settings"
+    opened = trials.stimulus_set if trials else None
+    if opened is None or source.models_sha256 is None:
+        return
+    # Added models are scored with those of the set by the distortions as they were made.
+    added = source.models.keys() - set(opened.models)
+    sessions = [header.model_dump(mode="json") for header in source.sessions]
+    shown = None if added else calibration_shown(sessions, opened)
+    if known_sha256(opened, shown) != source.models_sha256:
+        yield "what is known of the models changed: sensitivities or responses by amplitude"

@@ -10,10 +10,9 @@ import pandas as pd
 from pdpsych.analysis.fitting.fit import Fit
 from pdpsych.analysis.fitting.trials import Trials
 from pdpsych.analysis.prediction.evidence import Evidence
-from pdpsych.analysis.prediction.seen import known_responses
+from pdpsych.analysis.prediction.seen import calibration_shown, known_responses
 from pdpsych.analysis.reporting.markup import Gallery
 from pdpsych.analysis.scoring.conclusion import deciding_kind, predicts
-from pdpsych.analysis.scoring.score import calibration_shown
 from pdpsych.analysis.scoring.scores import Scores
 from pdpsych.analysis.tasks.links import TWO
 from pdpsych.experiments.logs.session_log import SessionLog
@@ -43,7 +42,7 @@ class Findings:
         """The trials, and what the models of the set see of them; None where that is not known."""
         if self.trials.stimulus_set is None or self.trials.table.empty:
             return None
-        shown = calibration_shown(self.fit, self.opened)
+        shown = calibration_shown(self.fit.source["sessions"], self.opened)
         responses = known_responses(self.opened, shown)
         return Evidence(self.trials.table, responses) if responses else None
 

@@ -85,24 +85,29 @@ def report(
     'report.html'
     """
     opened = open_analysis(analysis)
-    trials = read_trials(opened)
     fitted = fit or fit_analysis(opened, write=False)
     scored = scores or score_analysis(opened, fit=fitted, write=False)
-    logs = [
-        log
-        for experiment in opened.open_experiments()
-        for log in read_logs(experiment)
-        if log.header.participant in fitted.posteriors
-    ]
     figures = opened.results / "figures"
     with unfinished(figures) as drawn:
-        text = _page(Findings(trials, logs, fitted, scored, Gallery(drawn)))
-        done = methods(trials, fitted, scored).to_markdown()
+        text, done = report_texts(opened, fitted, scored, Gallery(drawn))
         # Drawing takes long, and the lock would keep other commands waiting.
         with locked(opened.results, doing="the report is written"):
             move_into(figures, drawn)
             write_text(opened.results / MARKDOWN, done)
             return write_text(opened.results / "report.html", text)
+
+
+def report_texts(analysis: Analysis, fit: Fit, scores: Scores, gallery: Gallery) -> tuple[str, str]:
+    """Return the page, its pictures in ``gallery``, and the methods as Markdown."""
+    trials = read_trials(analysis)
+    logs = [
+        log
+        for experiment in analysis.open_experiments()
+        for log in read_logs(experiment)
+        if log.header.participant in fit.posteriors
+    ]
+    page = _page(Findings(trials, logs, fit, scores, gallery))
+    return page, methods(trials, fit, scores).to_markdown()
 
 
 def move_into(folder: Path, drawn: Path) -> None:

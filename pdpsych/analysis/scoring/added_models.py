@@ -306,6 +306,25 @@ def _cached(path: Path, record: dict[str, Any]) -> AddedModel | None:
     return AddedModel(record, found, responses)
 
 
+def kept_models(analysis: Analysis, stimulus_set: StimulusSet, names: Sequence[str]) -> AddedModels:
+    """Return models that were added to an analysis as they were kept, without their code."""
+    found: dict[str, list[AddedModel]] = {name: [] for name in names}
+    for path in sorted((analysis.results / "added_models").glob("*.json")):
+        record = SCHEMA.read(path).get("record", {})
+        own = record.get("name") in found and stimulus_set.is_known_as(
+            record.get("stimulus_set_sha256")
+        )
+        if own and path == _file(path.parent, record) and (kept := _cached(path, record)):
+            found[kept.name].append(kept)
+    for name, kept_as in found.items():
+        if len(kept_as) != 1:
+            problem, remedy = "is not kept in one file", "score again with --add-model"
+            raise InputError(
+                problem, file=analysis.results / "added_models", value=name, remedy=remedy
+            )
+    return AddedModels(stimulus_set, [kept_as[0] for kept_as in found.values()])
+
+
 def _keep(path: Path, model: AddedModel) -> None:
     responses = {
         image: [one.model_dump(mode="json") for one in each]

@@ -17,7 +17,11 @@ from pdpsych.analysis.fitting.trials import read_trials
 from pdpsych.analysis.names import PAIR
 from pdpsych.analysis.prediction import predictive_score, threshold_score
 from pdpsych.analysis.prediction.evidence import Evidence
-from pdpsych.analysis.prediction.seen import known_responses
+from pdpsych.analysis.prediction.seen import (
+    calibration_shown,
+    known_responses,
+    known_sha256,
+)
 from pdpsych.analysis.scoring.added_models import AddedModels, ModelName, add_to
 from pdpsych.analysis.scoring.ceiling import ceiling, individual_distance
 from pdpsych.analysis.scoring.conclusion import basis, caution, conclude, not_predicted
@@ -101,7 +105,7 @@ def _score_set(analysis: Analysis, fit: Fit, added: AddedModels | None) -> Score
     stimulus_set = analysis.open_set()
     if stimulus_set is None:
         return _score_table(analysis, fit)
-    shown = None if added else calibration_shown(fit, stimulus_set)
+    shown = None if added else calibration_shown(fit.source["sessions"], stimulus_set)
     # Of rivals too: which of all pairs are scored is known by what was measured.
     if shown:
         ratios = shown.log_ratios(stimulus_set, rivals=True)
@@ -116,7 +120,12 @@ def _score_set(analysis: Analysis, fit: Fit, added: AddedModels | None) -> Score
     return replace(
         scored,
         source=fit.source
-        | {"analysis": fit.analysis, "models": models, "questions": in_words(stimulus_set)},
+        | {
+            "analysis": fit.analysis,
+            "models": models,
+            "models_sha256": known_sha256(stimulus_set, shown),
+            "questions": in_words(stimulus_set),
+        },
         conclusion=scored.conclusion
         + basis(shown.display if shown else None)
         + not_predicted(scored.ranking, scored.predictive_ranking, stimulus_set),
@@ -164,18 +173,6 @@ def _evidence(
     if trials.sha256 != fit.source["trials_sha256"]:
         raise _other_trials(analysis, "trials")
     return Evidence(trials.table, responses)
-
-
-def calibration_shown(fit: Fit, stimulus_set: StimulusSet) -> Calibration | None:
-    """Return the calibration that all sessions of a fit were run with, if it asked the models.
-
-    None where sessions differ, were run without one, or it has no sensitivities: the models are
-    then scored by their sensitivity to the distortions as they were made.
-    """
-    named = {session.get("calibration") for session in fit.source["sessions"]}
-    sha256 = named.pop() if len(named) == 1 else None
-    found = Calibration.with_sha256(stimulus_set, sha256) if sha256 else None
-    return found if found and found.has_sensitivities else None
 
 
 def _models(stimulus_set: StimulusSet) -> dict[str, dict[str, Any]]:

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from pdpsych import analysis, studies
 from pdpsych.cli.main import app
-from pdpsych.studies.archive_names import SUMS, alike, unsafe
+from pdpsych.studies.archives.names import SUMS, alike, unsafe
 
 ASKED = {"README.md": "What it is.\n", "LICENSE": "CC0\n", "CITATION.cff": "cff-version: 1.2.0\n"}
 

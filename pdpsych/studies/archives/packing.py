@@ -14,7 +14,7 @@ from pdpsych.common.files.atomic import replacing
 from pdpsych.common.files.reading import open_regular
 from pdpsych.common.terminal import progress_bar
 from pdpsych.experiments.experiment import Experiment
-from pdpsych.studies.archive_names import KEPT, PASSED_OVER, SUMS, alike, unsafe
+from pdpsych.studies.archives.names import KEPT, PASSED_OVER, SUMS, alike, unsafe
 from pdpsych.studies.study_files import StudyFiles
 from pdpsych.studies.study_state import study_state
 

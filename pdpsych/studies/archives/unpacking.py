@@ -17,7 +17,7 @@ from pdpsych.common.errors import InputError
 from pdpsych.common.files.atomic import new_folder
 from pdpsych.common.files.reading import DOCUMENT, open_regular
 from pdpsych.common.terminal import progress_bar
-from pdpsych.studies.archive_names import SUMS, alike, unsafe
+from pdpsych.studies.archives.names import SUMS, alike, unsafe
 
 _BLOCK = 1 << 20
 # Numbers and text shrink to a tenth or so; what shrinks to less than this is made to fill a disk.
