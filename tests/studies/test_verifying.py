@@ -108,12 +108,6 @@ def test_the_report_is_compared_to_the_last_digit(study, finished):
     [
         ("analysis/main.yaml", "samples: 200", "samples: 201", "settings changed: samples"),
         ("stimuli/small/manifest.json", '"floor": 0.03', '"floor": 0.04', "no data"),
-        (
-            "experiments/data/early/sub-01_ses-01.jsonl",
-            '"realised": 5.0',
-            '"realised": 5.5',
-            "source.notes",
-        ),
     ],
 )
 def test_where_the_chain_breaks(study, file, old, new, told):

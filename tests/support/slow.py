@@ -29,6 +29,8 @@ SLOW = {
         "test_a_process_that_is_killed",
     ),
     "analysis/test_figure2.py": ("figure2",),
+    "studies/test_verifying.py": ("finished",),
+    "studies/archives/test_archives.py": ("study",),
     "analysis/sources/test_elsewhere.py": (
         "fitted",
         "test_oddity_comes_back",

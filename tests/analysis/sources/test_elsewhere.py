@@ -152,7 +152,8 @@ def test_ratios_take_the_place_of_a_set(elsewhere, of_three, fitted):
     np.testing.assert_allclose(
         scores.ranking["score"], direct[direct["kind"] == "principal"]["score"], atol=0.02
     )
-    page = analysis.report(path, scores=scores).read_text(encoding="utf-8")
+    opened = analysis.open_analysis(path)
+    page, _ = report_texts(opened, analysis.fit(opened, write=False), scores, Gallery(None))
     assert "<h2>Stimuli</h2>" not in page
     assert "Thresholds in model units" in page
     assert not status(path.parents[1]).state.outdated
