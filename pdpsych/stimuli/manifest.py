@@ -8,7 +8,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import (
+    Field,
+    SerializerFunctionWrapHandler,
+    field_validator,
+    model_serializer,
+    model_validator,
+)
 
 from pdpsych.common.documents import Schema
 from pdpsych.common.errors import InputError
@@ -224,7 +230,8 @@ class RepresentationRecord(Section):
     """One representation of a set: what it reads, and where that comes from.
 
     ``depth`` goes from 0, the first of the layers read from its network, to 1, the last;
-    ``weights_sha256`` is that of all parameters and buffers.
+    ``weights_sha256`` is that of all parameters and buffers, ``code_sha256`` that of the file of
+    Python that made the network, where the recipe names one.
     """
 
     name: str
@@ -235,6 +242,13 @@ class RepresentationRecord(Section):
     depth: float = Field(ge=0, le=1)
     preprocessing: str
     weights_sha256: str
+    code_sha256: str = ""
+
+    @model_serializer(mode="wrap")
+    def _plain(self, plain: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        # So that sets without such code keep their identity.
+        found: dict[str, Any] = plain(self)
+        return {key: v for key, v in found.items() if key != "code_sha256" or v}
 
 
 class Manifest(Section):

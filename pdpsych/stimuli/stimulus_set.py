@@ -32,6 +32,7 @@ from pdpsych.common.files.digests import file_sha256
 from pdpsych.common.results import Result
 from pdpsych.stimuli import set_description
 from pdpsych.stimuli.creation import NewImage, write_set
+from pdpsych.stimuli.declared import check_declared
 from pdpsych.stimuli.log_ratios import log_ratio_table
 from pdpsych.stimuli.manifest import (
     MANIFEST,
@@ -355,6 +356,7 @@ class StimulusSet(Result):
         return linearity_check(pair, (u, v), contrasts, found.dimension)
 
     def _verify(self) -> None:
+        check_declared(self.path, self.manifest.files)
         needed = {array_file(image) for image in self.images}
         for missing in sorted(needed - self.manifest.files.keys()):
             raise InputError(f"no entry for {missing}", file=self.path / MANIFEST, field="files")

@@ -29,6 +29,7 @@ SLOW = {
         "test_a_process_that_is_killed",
     ),
     "analysis/test_figure2.py": ("figure2",),
+    "stimuli/generation/test_trust.py": ("made",),
     "studies/test_verifying.py": ("finished",),
     "studies/archives/test_archives.py": ("study",),
     "analysis/sources/test_elsewhere.py": (

@@ -268,7 +268,7 @@ def _record(model: Representation, stimulus_set: StimulusSet) -> dict[str, Any]:
         "name": model.name,
         "layer": str(model.layer),
         "noise": type(model.noise).__name__,
-        **asdict(model.origin),
+        **{k: v for k, v in asdict(model.origin).items() if v or k != "code_sha256"},
         "stimulus_set_sha256": stimulus_set.sha256,
         "floor": stimulus_set.manifest.floor,
         "precision": _precision(stimulus_set),

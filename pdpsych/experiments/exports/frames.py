@@ -21,7 +21,7 @@ from pdpsych.displays.display import Display
 from pdpsych.displays.rendering import Shown, show
 from pdpsych.experiments.exports.frame_files import FrameFormat, check_format, write_frame
 from pdpsych.experiments.exports.frame_page import frame_page
-from pdpsych.stimuli.background import background_level
+from pdpsych.stimuli.calibration.background import background_level
 from pdpsych.stimuli.calibration.calibration import Calibration
 from pdpsych.stimuli.set_image import SetImage, SetPair
 from pdpsych.stimuli.stimulus_set import StimulusSet

@@ -12,7 +12,7 @@ from pdpsych.experiments.observers.presentation import Presentation, Progress
 from pdpsych.experiments.placement.placement import EASY
 from pdpsych.experiments.sessions.placements import begin_placements
 from pdpsych.experiments.sessions.preparation import Preparation
-from pdpsych.stimuli.background import background_level
+from pdpsych.stimuli.calibration.background import background_level
 
 # The last trial of the practice shows so many thresholds: d′ = 1.5 is seen in 86 % of trials.
 _HARDER = 1.5
