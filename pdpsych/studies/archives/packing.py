@@ -75,7 +75,7 @@ def pack(
     ...     readme = studies.init(f"{folder}/study")
     ...     made = studies.pack(f"{folder}/study", incomplete=True)
     ...     again = studies.unpack(made, f"{folder}/elsewhere")
-    ...     sorted(path.name for path in again.iterdir())
+    ...     sorted(path.name for path in again.glob("[!.]*"))
     ['README.md', 'analysis', 'experiments', 'sha256sums.txt', 'stimuli']
     """
     root = Path(study).resolve()

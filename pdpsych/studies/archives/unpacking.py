@@ -58,7 +58,7 @@ def unpack(archive: str | Path, out: str | Path | None = None, *, progress: bool
     >>> studies.unpack("nowhere.zip")
     Traceback (most recent call last):
     ...
-    pdpsych.common.files.reading.MissingFile: nowhere.zip: no such file
+    pdpsych.common.files.reading.MissingFile: nowhere.zip: no such file; give an archive of a study, NAME.zip
     """
     path = Path(archive)
     with open_regular(path, known_as="an archive of a study, NAME.zip") as file, _told(path):
