@@ -55,10 +55,10 @@ def unpack(archive: str | Path, out: str | Path | None = None, *, progress: bool
     See :func:`pdpsych.studies.pack`.
 
     >>> from pdpsych import studies
-    >>> studies.unpack("nowhere.zip")
+    >>> studies.unpack("nowhere.zip")  # doctest: +ELLIPSIS
     Traceback (most recent call last):
     ...
-    pdpsych.common.files.reading.MissingFile: nowhere.zip: no such file; give an archive of a study, NAME.zip
+    pdpsych.common.files.reading.MissingFile: nowhere.zip: no such file; give ...
     """
     path = Path(archive)
     with open_regular(path, known_as="an archive of a study, NAME.zip") as file, _told(path):
