@@ -68,7 +68,7 @@ def _with_sessions(source: Path) -> Iterator[Analysis]:
     if len(found) == 1:
         yield found[0]
         return
-    begun = [analysis for analysis in found if analysis.has_sessions]
+    begun = [analysis for analysis in found if analysis.has_data]
     if not begun:
         raise InputError(
             "nobody took part in any experiment of its analyses yet",

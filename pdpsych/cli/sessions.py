@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import Enum
 from pathlib import Path
 from typing import Annotated
 
@@ -22,6 +23,14 @@ Simulate = Annotated[
         help="Let a simulated observer answer: a model of the set, or an observer's YAML file.",
     ),
 ]
+
+
+class Frames(str, Enum):
+    """Formats of frames."""
+
+    png = "png"
+    tiff = "tiff"
+    npy = "npy"
 
 
 @app.command()
@@ -81,20 +90,64 @@ def run(
 
 @app.command()
 def export(
-    experiment: ExperimentFile,
+    source: Annotated[
+        Path,
+        typer.Argument(
+            help="Experiment, experiments/NAME.yaml; with --frames, the folder of a stimulus set."
+        ),
+    ],
     bids: Annotated[
         Path | None, typer.Option(metavar="OUT", help="Folder of a BIDS dataset to make.")
     ] = None,
     psych_ds: Annotated[
         Path | None, typer.Option(metavar="OUT", help="Folder of a Psych-DS dataset to make.")
     ] = None,
+    frames: Annotated[
+        Frames | None, typer.Option(help="Write a set's frames, for other programs to show.")
+    ] = None,
+    display: Annotated[
+        Path | None, typer.Option(help="What shows the frames, experiments/displays/NAME.yaml.")
+    ] = None,
+    contrasts: Annotated[
+        str | None, typer.Option(metavar="X,X,…", help="RMS contrasts of the frames.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder of the frames to make.")] = None,
+    uncalibrated: Annotated[
+        bool, typer.Option("--uncalibrated", help="Do without a calibration; for trying out.")
+    ] = False,
 ) -> None:
-    """Write all sessions of an experiment as a dataset that others can read."""
+    """Write all sessions of an experiment, or the frames of a set, for other programs."""
     from pdpsych import experiments
 
+    if frames is not None:
+        if display is None or contrasts is None or out is None:
+            raise InputError("frames need --display, --contrasts and --out", field="frames")
+        made = experiments.export_frames(
+            source,
+            out,
+            display=display,
+            contrasts=_numbers(contrasts),
+            frames=frames.value,
+            uncalibrated=uncalibrated,
+            progress=True,
+        )
+        say(f"frames: {made}; how to show them: {made / 'README.md'}")
+        return
+    experiment = source
     if bids is None and psych_ds is None:
-        raise InputError("nothing to export to", remedy="give --bids OUT, --psych-ds OUT or both")
+        raise InputError(
+            "nothing to export to", remedy="give --bids OUT, --psych-ds OUT or --frames"
+        )
     if bids is not None:
         say(f"BIDS: {experiments.export(experiment, bids, layout='bids')}")
     if psych_ds is not None:
         say(f"Psych-DS: {experiments.export(experiment, psych_ds, layout='psych-ds')}")
+
+
+def _numbers(text: str) -> list[float]:
+    try:
+        return [float(part) for part in text.split(",")]
+    except ValueError:
+        raise InputError(
+            "numbers with commas between, as in 0.005,0.01", field="contrasts", value=text
+        ) from None

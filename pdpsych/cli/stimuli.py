@@ -10,6 +10,11 @@ import typer
 from pdpsych.cli.app import RecipeFile, SetFolder, app
 from pdpsych.common.terminal import say
 
+TrustCode = Annotated[
+    bool,
+    typer.Option("--trust-code", help="Run Python that the set names; read it before."),
+]
+
 
 @app.command()
 def generate(
@@ -52,7 +57,8 @@ def generate(
         raise typer.Exit(130) from None
     say(made.summary())
     if display is not None:
-        calibrate(made.path, display, models=True)
+        # The code that the recipe names was run to make the set.
+        calibrate(made.path, display, models=True, trust_code=True)
 
 
 @app.command()
@@ -71,6 +77,7 @@ def calibrate(
             "--models", help="Also the models' sensitivities to what is shown; needs torch."
         ),
     ] = False,
+    trust_code: TrustCode = False,
 ) -> None:
     """Find out which amplitudes of a set's distortions a display shows faithfully."""
     from pdpsych import stimuli
@@ -81,6 +88,7 @@ def calibrate(
         max_clipped=max_clipped,
         threshold_rms=threshold_rms,
         models=models,
+        trust_code=trust_code,
         progress=True,
     )
     drawn = found.draw()
@@ -88,14 +96,14 @@ def calibrate(
 
 
 @app.command()
-def respond(stimulus_set: SetFolder) -> None:
+def respond(stimulus_set: SetFolder, trust_code: TrustCode = False) -> None:
     """Add what the models of a set respond to its distortions at visible amplitudes.
 
     Nothing is solved again, and the set stays the one that sessions and calibrations know.
     """
     from pdpsych import stimuli
 
-    made = stimuli.add_finite_responses(stimulus_set, progress=True)
+    made = stimuli.add_finite_responses(stimulus_set, trust_code=trust_code, progress=True)
     count = len(made)
     say(f"{made.path}: responses to the distortions of {count} image{'s' * (count > 1)}")
 

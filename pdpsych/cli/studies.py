@@ -65,3 +65,51 @@ def status(
     from pdpsych import studies
 
     say(studies.status(folder).describe())
+
+
+@app.command()
+def verify(
+    study: Annotated[
+        Path, typer.Argument(metavar="STUDY", help="A study, or one of its analyses.")
+    ] = Path("."),
+) -> None:
+    """Compute all results again and compare every number; status 2 if one is not proved."""
+    from pdpsych import studies
+
+    found = studies.verify(study, progress=True)
+    say(found.describe())
+    if not found.proved:
+        raise typer.Exit(2)
+
+
+@app.command()
+def pack(
+    study: Annotated[Path, typer.Argument(metavar="STUDY", help="Folder of a study.")],
+    out: Annotated[
+        Path | None, typer.Option(metavar="ZIP", help="The archive; default: beside the study.")
+    ] = None,
+    incomplete: Annotated[
+        bool,
+        typer.Option(
+            "--incomplete", help="Even with problems, or without README, licence or citation."
+        ),
+    ] = False,
+) -> None:
+    """Write a study as one archive with checksums, for OSF or Zenodo."""
+    from pdpsych import studies
+
+    made = studies.pack(study, out, incomplete=incomplete, progress=True)
+    say(f"{made}; others check and unpack it by: pdpsych unpack {made.name}")
+
+
+@app.command()
+def unpack(
+    archive: Annotated[Path, typer.Argument(metavar="ZIP", help="What pdpsych pack wrote.")],
+    out: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Folder to make; default: its own name.")
+    ] = None,
+) -> None:
+    """Verify an archive of a study and unpack it."""
+    from pdpsych import studies
+
+    say(f"verified; {studies.unpack(archive, out, progress=True)}")

@@ -1,5 +1,6 @@
 from .experiment import Experiment as Experiment
 from .exports.exporting import export as export
+from .exports.frames import export_frames as export_frames
 from .logs.collected import read_logs as read_logs
 from .logs.figures import plot_session as plot_session
 from .logs.session_log import SessionLog as SessionLog
@@ -31,6 +32,7 @@ __all__ = [
     "TimingSummary",
     "amplitude_at",
     "export",
+    "export_frames",
     "observer_from",
     "outline",
     "plot_session",

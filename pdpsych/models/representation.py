@@ -37,6 +37,8 @@ class Origin:
         In words, what is done to the image first.
     weights_sha256
         SHA-256 of all parameters and buffers; empty for the early visual models, which have none.
+    code_sha256
+        SHA-256 of the file of Python that made the network, where a recipe names one.
 
     Examples
     --------
@@ -50,6 +52,7 @@ class Origin:
     depth: float = 0.0
     preprocessing: str = "none"
     weights_sha256: str = ""
+    code_sha256: str = ""
 
 
 @dataclass(frozen=True)
@@ -224,6 +227,7 @@ def _one_network(
                 depths[layer],
                 str(preprocessing),
                 sha256,
+                built.code_sha256,
             ),
             address.derivative,
         )

@@ -4,16 +4,23 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import (
+    Field,
+    SerializerFunctionWrapHandler,
+    field_validator,
+    model_serializer,
+    model_validator,
+)
 
 from pdpsych.common.documents import Schema
 from pdpsych.common.errors import InputError
 from pdpsych.common.files.digests import digest
-from pdpsych.common.files.parsing import parse_json
+from pdpsych.common.files.parsing import parse_json, read_json
 from pdpsych.common.files.reading import DOCUMENT, MissingFile, read_bytes, text_of
 from pdpsych.common.section import Section, validate
 from pdpsych.displays.encoding import Encoding
@@ -175,7 +182,7 @@ class Pair(Section):
     @property
     def pooled_as(self) -> str:
         """What it is pooled with in scores: pairs that answer one question, or are of one kind."""
-        return self.asked.name if self.asked else self.kind
+        return self.question.name if self.question else self.kind
 
 
 class ImageEntry(Section):
@@ -224,7 +231,8 @@ class RepresentationRecord(Section):
     """One representation of a set: what it reads, and where that comes from.
 
     ``depth`` goes from 0, the first of the layers read from its network, to 1, the last;
-    ``weights_sha256`` is that of all parameters and buffers.
+    ``weights_sha256`` is that of all parameters and buffers, ``code_sha256`` that of the file of
+    Python that made the network, where the recipe names one.
     """
 
     name: str
@@ -235,6 +243,13 @@ class RepresentationRecord(Section):
     depth: float = Field(ge=0, le=1)
     preprocessing: str
     weights_sha256: str
+    code_sha256: str = ""
+
+    @model_serializer(mode="wrap")
+    def _plain(self, plain: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        # So that sets without such code keep their identity.
+        found: dict[str, Any] = plain(self)
+        return {key: v for key, v in found.items() if key != "code_sha256" or v}
 
 
 class Manifest(Section):
@@ -273,15 +288,10 @@ class Manifest(Section):
         return self
 
 
-class Identity(NamedTuple):
-    """What a set is known by: the digest of its manifest's content, and what else it was."""
+def read_manifest(folder: Path) -> tuple[Manifest, str]:
+    """Read the manifest of the set in a folder, and the digest of its content.
 
-    sha256: str
-    former: frozenset[str]
-
-
-def read_manifest(folder: Path) -> tuple[Manifest, Identity]:
-    """Read the manifest of the set in a folder.
+    Line ends, spaces and the order of keys are no part of the digest.
 
     Raises
     ------
@@ -290,8 +300,7 @@ def read_manifest(folder: Path) -> tuple[Manifest, Identity]:
     """
     file = folder / MANIFEST
     try:
-        written = read_bytes(file, DOCUMENT)
-        data = parse_json(text_of(written, file), file)
+        data = read_json(file)
     except MissingFile:
         raise _no_set(folder) from None
     except InputError as error:
@@ -299,19 +308,19 @@ def read_manifest(folder: Path) -> tuple[Manifest, Identity]:
             raise _no_set(folder) from None
         raise error.within(remedy=SCHEMA.remake) from None
     upgraded = SCHEMA.upgrade(data, SCHEMA.version_of(data, file))
-    return validate(upgraded, Manifest, file), identity(written, data)
+    return validate(upgraded, Manifest, file), digest(data)
 
 
-def identity(written: bytes, data: Any) -> Identity:
-    """Return what a set is known by whose manifest was written so and holds these data.
+def former_identities(folder: Path) -> frozenset[str]:
+    """Return what version 0.1.0 knew the set in a folder by.
 
-    Line ends, spaces and the order of keys are no part of it. Version 0.1.0 knew a set by the
-    bytes of its manifest, which git may have written with other line ends: those that 0.1.0 wrote
-    come back from the content.
+    That is the SHA-256 of the bytes of its manifest, which git may have written with other line
+    ends: those that 0.1.0 wrote come back from the content.
     """
+    written = read_bytes(folder / MANIFEST, DOCUMENT)
+    data = parse_json(text_of(written, folder / MANIFEST), folder / MANIFEST)
     as_written = json.dumps(data, indent=1, ensure_ascii=False).encode()
-    former = {hashlib.sha256(text).hexdigest() for text in (written, as_written)}
-    return Identity(digest(data), frozenset(former))
+    return frozenset(hashlib.sha256(text).hexdigest() for text in (written, as_written))
 
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:
@@ -342,17 +351,21 @@ def array_file(image: str) -> str:
     return f"arrays/{image}.npz"
 
 
-def place_in(folder: Path, file: str) -> Path:
+def place_in(folder: Path, file: str, real: str = "") -> Path:
     """Return the place of a file that a manifest names, in its folder.
+
+    ``real`` is where the folder really is, if that is known.
 
     Raises
     ------
     InputError
         If it is none: the name, or a link there, leads out of the folder.
     """
-    root = folder.resolve()
+    root = real or os.path.realpath(folder)
     try:
-        inside = root in (root / file).resolve().parents
+        place = os.path.realpath(os.path.join(root, file))
+        # What is a link still leads round in a circle.
+        inside = place.startswith(root + os.sep) and not os.path.islink(place)
     except (OSError, ValueError, RuntimeError):
         inside = False
     if not inside:

@@ -17,9 +17,10 @@ manifest does not know them; each file says which arrays it is of.
 from __future__ import annotations
 
 import html
+import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -32,6 +33,7 @@ from pdpsych.common.files.digests import file_sha256
 from pdpsych.common.results import Result
 from pdpsych.stimuli import set_description
 from pdpsych.stimuli.creation import NewImage, write_set
+from pdpsych.stimuli.declared import check_declared
 from pdpsych.stimuli.log_ratios import log_ratio_table
 from pdpsych.stimuli.manifest import (
     MANIFEST,
@@ -41,6 +43,7 @@ from pdpsych.stimuli.manifest import (
     Manifest,
     Pair,
     array_file,
+    former_identities,
     place_in,
     read_manifest,
 )
@@ -100,7 +103,6 @@ class StimulusSet(Result):
     path: Path = field(compare=False)
     manifest: Manifest = field(compare=False)
     sha256: str
-    _former: frozenset[str] = field(default=frozenset(), compare=False)
 
     @classmethod
     def open(cls, path: str | Path) -> StimulusSet:
@@ -118,8 +120,7 @@ class StimulusSet(Result):
             pdpsych wrote it.
         """
         folder = Path(path)
-        manifest, known = read_manifest(folder)
-        opened = cls(folder, manifest, known.sha256, known.former)
+        opened = cls(folder, *read_manifest(folder))
         opened._verify()
         return opened
 
@@ -186,15 +187,23 @@ class StimulusSet(Result):
         return (self._image(entry) for entry in self.manifest.images)
 
     def __contains__(self, name: object) -> bool:
-        return any(entry.name == name for entry in self.manifest.images)
+        return name in self._entries
 
     def __getitem__(self, name: str) -> SetImage:
-        for entry in self.manifest.images:
-            if entry.name == name:
-                return self._image(entry)
+        if name in self._entries:
+            return self._image(self._entries[name])
         raise InputError(
             "no such image", file=self.path, field="image", value=name, allowed=self.images
         )
+
+    @cached_property
+    def _former(self) -> frozenset[str]:
+        """What version 0.1.0 knew it by; asked for seldom, and slow for sets of many images."""
+        return former_identities(self.path)
+
+    @cached_property
+    def _entries(self) -> dict[str, ImageEntry]:
+        return {entry.name: entry for entry in self.manifest.images}
 
     def sensitivities(self, *, rivals: bool = False) -> pd.DataFrame:
         """Return d(ε) of every model, one row per image, pair, model and distortion.
@@ -358,8 +367,10 @@ class StimulusSet(Result):
         needed = {array_file(image) for image in self.images}
         for missing in sorted(needed - self.manifest.files.keys()):
             raise InputError(f"no entry for {missing}", file=self.path / MANIFEST, field="files")
+        check_declared(self.path, self.manifest.files)
+        real = os.path.realpath(self.path)
         for file, expected in self.manifest.files.items():
-            place = place_in(self.path, file)
+            place = place_in(self.path, file, real)
             try:
                 actual = file_sha256(place)
             except InputError as error:

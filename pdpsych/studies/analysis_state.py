@@ -12,6 +12,7 @@ from pydantic import ConfigDict, Field
 from pdpsych.analysis.definition import Analysis
 from pdpsych.analysis.fitting.fit import SCHEMA as FIT
 from pdpsych.analysis.fitting.trials import Trials, read_trials
+from pdpsych.analysis.prediction.seen import calibration_shown, known_sha256
 from pdpsych.analysis.scoring.scores import SCHEMA as SCORE
 from pdpsych.common.errors import InputError
 from pdpsych.common.section import Part, validate
@@ -61,13 +62,13 @@ class AnalysisState:
 
 
 def analysis_state(
-    study: StudyFiles, analysis: Analysis, experiment: ExperimentState | None
+    study: StudyFiles, analysis: Analysis, experiments: Sequence[ExperimentState]
 ) -> AnalysisState:
-    """Check an analysis against its logs, and its results against what they were made from."""
-    trials = _trials(study, analysis, experiment)
+    """Check an analysis against its data, and its results against what they were made from."""
+    trials = _trials(study, analysis, experiments)
     fit_file, score_file = analysis.results / "fit.json", analysis.results / "score.json"
     fit = _reasons(fit_file, lambda: _since_fit(_read_fit(fit_file), analysis, trials))
-    scores = _reasons(score_file, lambda: _since_scores(_read_scores(score_file), fit_file))
+    scores = _reasons(score_file, lambda: _since_scores(_read_scores(score_file), fit_file, trials))
     if scores is not None and fit:
         scores = ("its fit is out of date",)
     return AnalysisState(analysis, trials, fit, scores)
@@ -88,6 +89,8 @@ class _Source(_Recorded):
     sessions: tuple[Header, ...]
     trials: int
     trials_sha256: str
+    models_sha256: str | None = None
+    models: dict[str, Any] = Field(default_factory=dict)
     analysis: dict[str, Any] = Field(default_factory=dict)
 
 
@@ -118,12 +121,14 @@ def _reasons(result: Path, compare: Callable[[], Iterator[str]]) -> tuple[str, .
 
 
 def _trials(
-    study: StudyFiles, analysis: Analysis, experiment: ExperimentState | None
+    study: StudyFiles, analysis: Analysis, experiments: Sequence[ExperimentState]
 ) -> Trials | None:
-    if experiment is None or experiment.opened is None:
-        return None
-    if not any(len(log.trials) for log in experiment.logs):
-        return None
+    if analysis.measured is None:
+        whole = len(experiments) == len(analysis.experiments)
+        if not whole or any(one.opened is None for one in experiments):
+            return None
+        if not any(len(log.trials) for one in experiments for log in one.logs):
+            return None
     found = None
     with study.collecting():
         found = read_trials(analysis)
@@ -132,23 +137,26 @@ def _trials(
 
 def _since_fit(fit: _Fit, analysis: Analysis, trials: Trials | None) -> Iterator[str]:
     """Say what is not as it was when the fit was made."""
-    was, now = fit.analysis, {"name": analysis.stem, **analysis.model_dump(mode="json")}
+    was, now = fit.analysis, {"name": analysis.stem, **analysis.settings}
     changed = [key for key in {**was, **now} if was.get(key) != now.get(key)]
     if changed:
         yield f"settings changed: {', '.join(changed)}"
     if trials is None:
         return
-    if not trials.stimulus_set.is_known_as(fit.source.set.sha256):
-        yield "the stimulus set changed"
+    if not trials.showed(fit.source.set.sha256):
+        yield f"the {'ratios' if trials.ratios else 'stimulus set'} changed"
     yield from _since_sessions(fit.source.sessions, trials.sessions)
     if fit.source.trials != len(trials.table):
         yield f"{fit.source.trials} trials were fitted, now there are {len(trials.table)}"
     elif fit.source.trials_sha256 != trials.sha256:
-        yield "answers changed"
+        yield "answers changed" if trials.thresholds is None else "thresholds changed"
 
 
 def _since_sessions(was: Sequence[Header], now: Sequence[Header]) -> Iterator[str]:
-    before, after = ({_name(header): header for header in headers} for headers in (was, now))
+    several = len({header.experiment for header in (*was, *now)}) > 1
+    before, after = (
+        {_name(header, several): header for header in headers} for headers in (was, now)
+    )
     both = before.keys() & after.keys()
     groups = {
         "new": after.keys() - before.keys(),
@@ -160,12 +168,23 @@ def _since_sessions(was: Sequence[Header], now: Sequence[Header]) -> Iterator[st
             yield f"{what}: {some(sorted(names))}"
 
 
-def _name(header: Header) -> str:
-    return header.labels.stem.replace("_", " ")
+def _name(header: Header, several: bool) -> str:
+    own = header.labels.stem.replace("_", " ")
+    return f"{header.experiment} {own}" if several else own
 
 
-def _since_scores(scores: _Scores, fit_file: Path) -> Iterator[str]:
-    """Say whether the scores are of another fit than the one beside them."""
+def _since_scores(scores: _Scores, fit_file: Path, trials: Trials | None) -> Iterator[str]:
+    """Say whether the scores are of another fit than the one beside them, or of other models."""
     fit, source = _read_fit(fit_file), scores.source
-    if source.model_copy(update={"analysis": {}}) != fit.source or source.analysis != fit.analysis:
+    own: dict[str, Any] = {"analysis": {}, "models": {}, "models_sha256": None}
+    if source.model_copy(update=own) != fit.source or source.analysis != fit.analysis:
         yield "fitted since with other trials or settings"
+    opened = trials.stimulus_set if trials else None
+    if opened is None or source.models_sha256 is None:
+        return
+    # Added models are scored with those of the set by the distortions as they were made.
+    added = source.models.keys() - set(opened.models)
+    sessions = [header.model_dump(mode="json") for header in source.sessions]
+    shown = None if added else calibration_shown(sessions, opened)
+    if known_sha256(opened, shown) != source.models_sha256:
+        yield "what is known of the models changed: sensitivities or responses by amplitude"

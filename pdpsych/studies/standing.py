@@ -152,8 +152,9 @@ def _progress(state: ExperimentState) -> str:
 def _analysis(state: AnalysisState) -> tuple[str, ...]:
     participants, trials = _NONE, _NONE
     if state.trials is not None:
-        participants = str(len({header.participant for header in state.trials.sessions}))
-        trials = str(len(state.trials.table))
+        headers = {header.participant for header in state.trials.sessions}
+        participants = str(len(headers or state.trials.participants))
+        trials = str(len(state.trials.table)) if state.trials.thresholds is None else _NONE
     words = (_result(state.fit, "fitted"), _result(state.scores, "scored"))
     return (state.analysis.stem, participants, trials, *words)
 

@@ -77,7 +77,7 @@ class StudyState:
                 yield NextStep(
                     f"write experiments/{name}.yaml, with {line}", "no experiment shows it"
                 )
-        analysed = {a.analysis.resolve(a.analysis.experiment).resolve() for a in self.analyses}
+        analysed = {path.resolve() for a in self.analyses for path in a.analysis.experiments}
         for run in self.experiments:
             name = run.experiment.stem
             if run.logs and Path(run.experiment.label) not in analysed:
@@ -106,9 +106,8 @@ def study_state(path: str | Path) -> StudyState:
     experiments = {label: experiment_state(study, e) for label, e in named.items()}
     analyses = []
     for analysis in study.sections(Analysis):
-        experiment = _experiment(study, analysis)
-        state = experiments[experiment.label] if experiment else None
-        analyses.append(analysis_state(study, analysis, state))
+        states = [experiments[e.label] for e in _named(study, analysis)]
+        analyses.append(analysis_state(study, analysis, states))
     _check_data(study)
     return StudyState(study, sets, tuple(experiments.values()), tuple(analyses))
 
@@ -117,14 +116,14 @@ def _experiments(study: StudyFiles) -> Iterator[Experiment]:
     """Return the experiments of a study and those that its analyses name."""
     yield from study.sections(Experiment)
     for analysis in study.sections(Analysis):
-        named = _experiment(study, analysis)
-        if named is not None:
-            yield named
+        yield from _named(study, analysis)
 
 
-def _experiment(study: StudyFiles, analysis: Analysis) -> Experiment | None:
-    path = analysis.resolve(analysis.experiment)
-    return study.section(path, Experiment, f"{analysis.label}: experiment")
+def _named(study: StudyFiles, analysis: Analysis) -> list[Experiment]:
+    """Return the experiments of an analysis that can be read."""
+    named_by = f"{analysis.label}: experiment"
+    found = [study.section(path, Experiment, named_by) for path in analysis.experiments]
+    return [experiment for experiment in found if experiment is not None]
 
 
 def _check_data(study: StudyFiles) -> None:

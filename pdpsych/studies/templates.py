@@ -12,6 +12,7 @@ from pdpsych.common.files.locks import locked
 from pdpsych.studies.next_step import some
 
 _PACKAGE = Path(pdpsych.__file__).parent
+GIT_FILES = (".gitattributes", ".gitignore")
 _EVERY = ("experiments/displays/srgb-8bit.yaml", "experiments/run_session.py")
 
 TEMPLATES: dict[str, tuple[str, ...]] = {
@@ -75,6 +76,9 @@ def _copy(template: str, part: Path) -> None:
         (part / file).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(_reference_study() / file, part / file)
     shutil.copyfile(_PACKAGE / "studies" / f"{template}.md", part / "README.md")
+    for name in GIT_FILES:
+        # Under names that Git does not take for its own where pdpsych is developed.
+        shutil.copyfile(Path(__file__).with_name(f"{name.removeprefix('.')}.txt"), part / name)
 
 
 def _fill(target: Path, template: str) -> None:

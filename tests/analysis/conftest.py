@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -115,6 +116,7 @@ def write_layer_set(tmp_path: Path) -> Callable[..., Path]:
 
     def write(layers: pd.DataFrame, values: np.ndarray, kind: str = "principal") -> Path:
         folder = tmp_path / "layers"
+        shutil.rmtree(folder, ignore_errors=True)
         records = [
             {"noise": "Gaussian", "preprocessing": "none", "weights_sha256": "0" * 64} | record
             for record in layers.drop(columns="network").to_dict("records")

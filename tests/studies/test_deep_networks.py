@@ -66,7 +66,7 @@ def test_each_comparison_has_a_recipe_an_experiment_and_an_analysis_that_fit(stu
         assert experiment.stem == name
         wanted = experiment.resolve(experiment.stimulus_set).resolve()
         assert wanted == study.resolve() / "stimuli" / "sets" / name
-        assert not opened.has_sessions
+        assert not opened.has_data
 
 
 def test_from_init_to_the_reports(study):

@@ -8,6 +8,7 @@ from refusals import refused
 
 from pdpsych import studies
 from pdpsych.studies import templates
+from pdpsych.studies.templates import GIT_FILES
 
 ROOT = Path(__file__).parents[2]
 
@@ -17,10 +18,10 @@ def test_a_new_study_has_the_files_of_the_reference_study_and_is_valid(name, tmp
     readme = studies.init(tmp_path / "deep" / "study", template=name)
     root = readme.parent
     files = {p.relative_to(root).as_posix() for p in root.rglob("*") if p.is_file()}
-    assert files == {"README.md", *studies.TEMPLATES[name]}
+    assert files == {"README.md", *GIT_FILES, *studies.TEMPLATES[name]}
     for file in studies.TEMPLATES[name]:
         assert (root / file).read_bytes() == (ROOT / file).read_bytes()
-    assert list(tmp_path.rglob(".*")) == []
+    assert sorted(path.name for path in tmp_path.rglob(".*")) == list(GIT_FILES)
     found = studies.check(root)
     assert found.problems == found.outdated == ()
     assert any("pdpsych generate" in step.command for step in found.steps)

@@ -24,7 +24,7 @@ _MARKS = {"at least": "^", "at most": "v", "unknown": "x"}
 
 
 def plot_threshold_map(
-    thresholds: pd.DataFrame, dimensions: Mapping[str, int], *, ax: Axes | None = None
+    thresholds: pd.DataFrame, dimensions: Mapping[str, int] | None, *, ax: Axes | None = None
 ) -> Axes:
     """Draw the thresholds of all participants (rows) and conditions (columns).
 
@@ -39,7 +39,8 @@ def plot_threshold_map(
         Columns participant, image, pair, distortion, threshold, low, high, bound, trials_low,
         trials_high, outside_range: that table of :class:`pdpsych.analysis.Fit`.
     dimensions
-        D = C·H·W of each image: RMS contrast is α/√D.
+        D = C·H·W of each image: RMS contrast is α/√D. None where it is not known; thresholds are
+        then drawn in model units.
     ax
         Axes to draw on, new ones by default.
 
@@ -56,7 +57,7 @@ def plot_threshold_map(
     >>> ax.images[0].get_array().tolist()
     [[0.05, 0.2]]
     """
-    size = thresholds["image"].map(dict(dimensions)).astype(float)
+    size = thresholds["image"].map(dimensions).astype(float) if dimensions else 1.0
     known = known_thresholds(thresholds)
     table = thresholds.assign(contrast=known["value"] / np.sqrt(size), bound=known["bound"])
     wide = table.pivot(index="participant", columns=CONDITION[1:], values="contrast")
@@ -78,7 +79,8 @@ def plot_threshold_map(
     step = -(-columns // 40)
     ax.set_xticks(range(0, columns, step), names[::step], rotation=90, fontsize="small")
     ax.set_ylabel("participant")
-    return _with_scale(ax, drawn, "threshold, RMS contrast α/√D")
+    unit = "RMS contrast α/√D" if dimensions else "model units"
+    return _with_scale(ax, drawn, f"threshold, {unit}")
 
 
 def _with_scale(ax: Axes, drawn: object, label: str) -> Axes:

@@ -17,6 +17,7 @@ from pdpsych.analysis.figures.psychometric import (
 )
 from pdpsych.analysis.names import CONDITION
 from pdpsych.analysis.scoring.questions import NO_PART
+from pdpsych.analysis.tasks.links import LINKS, TWO
 from pdpsych.common.drawing import BLUE, GREY, SERIES, clean, new_axes
 
 _STYLES = ("-", "--", "-.", ":")
@@ -86,6 +87,7 @@ def plot_predicted(
     *,
     dimension: int,
     level: float = 0.95,
+    task: str = TWO.name,
     ax: Axes | None = None,
 ) -> Axes:
     """Draw the answers to a condition, and what each model predicts of them.
@@ -104,6 +106,8 @@ def plot_predicted(
         D = C·H·W of the image: RMS contrast is α/√D.
     level
         Probability of the intervals of proportions.
+    task
+        ``2afc``, ``3afc``, ``4afc`` or ``oddity``.
     ax
         Axes to draw on, new ones by default.
 
@@ -129,7 +133,7 @@ def plot_predicted(
             color=SERIES[number % len(SERIES)],
             label=str(model),
         )
-    return finish(ax, condition)
+    return finish(ax, condition, dimension, LINKS[task])
 
 
 def predicted_panels(
@@ -137,6 +141,7 @@ def predicted_panels(
     curves: pd.DataFrame,
     conditions: Sequence[tuple[Condition, int]],
     level: float,
+    task: str = TWO.name,
 ) -> Figure:
     """Draw :func:`plot_predicted` of conditions, each with its dimension, in panels.
 
@@ -148,7 +153,7 @@ def predicted_panels(
     def draw(condition: Condition, ax: Axes) -> None:
         # Nothing is predicted of what has no room in the gamut.
         own, dimension = known.get(condition, curves[:0]), dimensions[condition]
-        plot_predicted(trials, own, condition, dimension=dimension, level=level, ax=ax)
+        plot_predicted(trials, own, condition, dimension=dimension, level=level, task=task, ax=ax)
 
     figure = psychometric_panels(list(dimensions), draw)
     models = [[line for line in ax.lines if str(line.get_label())[0] != "_"] for ax in figure.axes]

@@ -14,13 +14,15 @@ from numpy.typing import NDArray
 from pdpsych.analysis.figures.bounds import draw_intervals, known_thresholds
 from pdpsych.analysis.fitting.binomial import wilson
 from pdpsych.analysis.names import CONDITION, Floats
+from pdpsych.analysis.tasks.links import LINKS, TWO, Link
 from pdpsych.common.drawing import BLACK, BLUE, GREY, ORANGE, clean, new_axes, panels
-from pdpsych.experiments.placement.psychometric import proportion_correct
 
-# Of two alternatives; and what an axis shows beyond it, and beyond 1.
-_CHANCE, _ROOM = 0.5, 0.03
+# What an axis shows beyond chance, and beyond 1.
+_ROOM = 0.03
 # Of a normal variable, beyond which signs differ: p < 0.01.
 _DIFFERS = 2.576
+# Of log d′: beyond, answers are right to the last bit.
+_MOST_SIGNAL = 4.0
 # Panels beside each other.
 _COLUMNS = 4
 
@@ -32,9 +34,10 @@ def plot_psychometric(
     curves: pd.DataFrame,
     condition: Condition,
     *,
-    dimension: int,
+    dimension: int | None,
     thresholds: pd.DataFrame | None = None,
     level: float = 0.95,
+    task: str = TWO.name,
     ax: Axes | None = None,
 ) -> Axes:
     """Draw proportion correct against RMS contrast, with the fitted curve and its band.
@@ -53,12 +56,15 @@ def plot_psychometric(
     condition
         Participant, image, pair, distortion.
     dimension
-        D = C·H·W of the image: RMS contrast is α/√D.
+        D = C·H·W of the image: RMS contrast is α/√D. None where it is not known; amplitudes are
+        then drawn in model units.
     thresholds
         That table of :class:`pdpsych.analysis.Fit`, to mark the threshold: with its interval where
         the trials bound it from both sides, else with the bound and an arrow.
     level
         Probability of the band and of the intervals of proportions.
+    task
+        ``2afc``, ``3afc``, ``4afc`` or ``oddity``.
     ax
         Axes to draw on, new ones by default.
 
@@ -74,14 +80,14 @@ def plot_psychometric(
     >>> ax.get_title()
     '01 · camel · principal u'
     """
-    ax = ax or new_axes(3.6, 2.8)
+    ax, link = ax or new_axes(3.6, 2.8), LINKS[task]
     contrast = draw_answers(ax, trials, condition, dimension=dimension, level=level)
     if len(contrast):
-        _draw_curve(ax, curves, contrast, dimension, level)
+        _draw_curve(ax, curves, contrast, dimension, level, link)
     if thresholds is not None:
         own = thresholds[_matches(thresholds, CONDITION, condition)]
-        _draw_threshold(ax, own, curves, dimension)
-    return finish(ax, condition)
+        _draw_threshold(ax, own, curves, dimension, link)
+    return finish(ax, condition, dimension, link)
 
 
 def psychometric_panels(
@@ -111,11 +117,11 @@ def psychometric_panels(
 
 
 def draw_answers(
-    ax: Axes, trials: pd.DataFrame, condition: Condition, *, dimension: int, level: float
+    ax: Axes, trials: pd.DataFrame, condition: Condition, *, dimension: int | None, level: float
 ) -> Floats:
     """Draw proportions of correct answers in bins, and return the RMS contrast of all trials."""
     rows = trials[_matches(trials, CONDITION, condition) & (trials["amplitude"] > 0)]
-    contrast = rows["amplitude"].to_numpy(dtype=float) / np.sqrt(dimension)
+    contrast = rows["amplitude"].to_numpy(dtype=float) / np.sqrt(dimension or 1)
     correct = rows["correct"].to_numpy(dtype=float)
     for seen, marker, colour, name in _told_apart(rows, contrast, correct):
         middle, share, below, above = _bins(contrast[seen], correct[seen], level)
@@ -156,14 +162,14 @@ def _differ(plus: NDArray[np.bool_], contrast: Floats, correct: Floats) -> bool:
     return bool(surplus**2 > _DIFFERS**2 * variance)
 
 
-def finish(ax: Axes, condition: Condition) -> Axes:
+def finish(ax: Axes, condition: Condition, dimension: int | None, link: Link) -> Axes:
     """Give the axes of a psychometric function their scales, labels and title."""
     participant, image, pair, number = condition
-    ax.axhline(_CHANCE, color=GREY, linewidth=0.8, linestyle=":")
+    ax.axhline(link.chance, color=GREY, linewidth=0.8, linestyle=":")
     ax.set_xscale("log")
-    ax.set_ylim(min(_CHANCE, _lowest_mark(ax)) - _ROOM, 1 + _ROOM)
+    ax.set_ylim(min(link.chance, _lowest_mark(ax)) - _ROOM, 1 + _ROOM)
     _log_ticks(ax)
-    ax.set_xlabel("RMS contrast α/√D")
+    ax.set_xlabel("RMS contrast α/√D" if dimension else "amplitude α [model units]")
     ax.set_ylabel("proportion correct")
     ax.set_title(f"{participant} · {image} · {pair} {'uv'[number - 1]}", fontsize="small")
     return clean(ax)
@@ -185,11 +191,13 @@ def _parts(contrast: Floats) -> list[NDArray[np.intp]]:
     return np.array_split(np.argsort(contrast, kind="stable"), number)
 
 
-def _draw_threshold(ax: Axes, own: pd.DataFrame, curves: pd.DataFrame, dimension: int) -> None:
+def _draw_threshold(
+    ax: Axes, own: pd.DataFrame, curves: pd.DataFrame, dimension: int | None, link: Link
+) -> None:
     """Mark a threshold on its curve, where d′ = 1."""
     known = known_thresholds(own)
-    known[["value", "low", "high"]] /= np.sqrt(dimension)
-    height = float(proportion_correct(1.0, 1.0, 1.0, curves["lapse"].median()))
+    known[["value", "low", "high"]] /= np.sqrt(dimension or 1)
+    height = float(link.answered(np.zeros(1), 2 * curves["lapse"].median())[0][0])
     shown = known[known["bound"] != "unknown"]
     draw_intervals(ax, shown, height, colour=ORANGE, width=2)
     ax.plot(shown["value"], [height] * len(shown), "|", color=ORANGE, markersize=9)
@@ -200,11 +208,18 @@ def _lowest_mark(ax: Axes) -> float:
 
 
 def _draw_curve(
-    ax: Axes, curves: pd.DataFrame, contrast: Floats, dimension: int, level: float
+    ax: Axes,
+    curves: pd.DataFrame,
+    contrast: Floats,
+    dimension: int | None,
+    level: float,
+    link: Link,
 ) -> None:
     x = np.geomspace(contrast.min() * 0.8, contrast.max() * 1.25, 200)
-    parameters = (curves[[name]].to_numpy() for name in ("threshold", "exponent", "lapse"))
-    drawn = proportion_correct(x * np.sqrt(dimension), *parameters)
+    names = "threshold", "exponent", "lapse"
+    threshold, exponent, lapse = (curves[[name]].to_numpy(float) for name in names)
+    log_signal = exponent * (np.log(x * np.sqrt(dimension or 1)) - np.log(threshold))
+    drawn = link.answered(np.minimum(log_signal, _MOST_SIGNAL), 2 * lapse)[0]
     low, middle, high = np.quantile(drawn, [(1 - level) / 2, 0.5, (1 + level) / 2], axis=0)
     ax.fill_between(x, low, high, color=BLUE, alpha=0.2, linewidth=0)
     ax.plot(x, middle, color=BLUE)

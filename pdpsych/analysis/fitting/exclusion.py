@@ -66,4 +66,5 @@ def _rules(rows: pd.DataFrame, analysis: Analysis) -> dict[str, pd.Series[bool]]
 def describe_excluded(excluded: pd.DataFrame) -> str:
     """Say how many trials of all participants each reason left out."""
     total = excluded.groupby("reason", sort=False)["count"].sum()
-    return "left out: " + "; ".join(f"{count} {reason}" for reason, count in total.items())
+    listed = "; ".join(f"{count} {reason}" for reason, count in total.items())
+    return f"left out: {listed or 'nothing'}"

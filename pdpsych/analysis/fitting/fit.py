@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -15,14 +15,25 @@ from pdpsych.analysis.definition import Analysis, open_analysis
 from pdpsych.analysis.fitting.columns import EXCLUDED_COLUMNS, FIT
 from pdpsych.analysis.fitting.exclusion import describe_excluded
 from pdpsych.analysis.fitting.likelihood import expected_correct
-from pdpsych.analysis.fitting.participant import fit_participant, in_conditions
+from pdpsych.analysis.fitting.participant import (
+    fit_participant,
+    in_conditions,
+    participant_lines,
+)
 from pdpsych.analysis.fitting.posterior import Posterior
 from pdpsych.analysis.fitting.shared import Shared
-from pdpsych.analysis.fitting.trials import check_table, read_trials
+from pdpsych.analysis.fitting.trials import Trials, check_table, read_trials
 from pdpsych.analysis.names import CONDITION, Floats
+from pdpsych.analysis.sources.given import (
+    GivenThresholds,
+    given_posteriors,
+    given_thresholds,
+    posterior_of,
+)
 from pdpsych.analysis.words import counted
 from pdpsych.common import tables
 from pdpsych.common.documents import Schema
+from pdpsych.common.errors import InputError
 from pdpsych.common.files.locks import locked
 from pdpsych.common.results import Result
 from pdpsych.common.terminal import progress_bar
@@ -33,7 +44,6 @@ if TYPE_CHECKING:
     from pdpsych.stimuli.stimulus_set import StimulusSet
 
 SCHEMA = Schema("fit", 4, "fit again: pdpsych fit ANALYSIS.yaml")
-_MOST_LINES = 18
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -63,7 +73,9 @@ class Fit(Result):
     excluded
         participant, reason, count of the trials left out.
     posteriors
-        The posterior of each participant; conditions in the order of ``thresholds``.
+        The posterior of each participant; conditions in the order of ``thresholds``. Where these
+        were measured elsewhere, as they were given; then there is no more than they say, and of
+        ``participants`` their names.
 
     Examples
     --------
@@ -86,18 +98,20 @@ class Fit(Result):
     goodness: pd.DataFrame
     bins: pd.DataFrame
     excluded: pd.DataFrame
-    posteriors: dict[str, Posterior]
+    posteriors: Mapping[str, Posterior | GivenThresholds]
+
+    @property
+    def of_trials(self) -> bool:
+        """Whether it was fitted to trials; else thresholds were measured elsewhere."""
+        return not any(isinstance(p, GivenThresholds) for p in self.posteriors.values())
 
     def describe(self) -> str:
         """Say what each participant's trials gave, a line each, and what was left out."""
-        lines = [
-            f"{row['participant']}: {row['trials']} trials, exponent {row['exponent']:.2f} "
-            f"[{row['exponent_low']:.2f}, {row['exponent_high']:.2f}], lapse {row['lapse']:.3f}; "
-            f"{row['flags'] or 'no flags'}"
-            for row in self.participants.head(_MOST_LINES).to_dict("records")
-        ]
-        more = len(self.participants) - _MOST_LINES
-        lines += [f"and {more} more, in participants.csv"] if more > 0 else []
+        if not self.of_trials:
+            bounds = int((self.thresholds["bound"] != "exact").sum())
+            line = f"{self._line()}: measured elsewhere, {counted(bounds, 'bound')} among them"
+            return "\n".join([line, *self.source.get("notes", [])])
+        lines = participant_lines(self.participants)
         head = f"{len(self.thresholds)} thresholds of {self.analysis['name']}"
         left_out = describe_excluded(self.excluded)
         notes = self.source.get("notes", [])
@@ -116,6 +130,8 @@ class Fit(Result):
     @cached_property
     def samples(self) -> Floats:
         """Posterior samples of log τ, (samples, rows of ``thresholds``); natural log."""
+        if not self.of_trials:
+            return self.samples_by_trials
         return np.concatenate([self.draws(name)[0] for name in self.posteriors], axis=1)
 
     @cached_property
@@ -138,8 +154,15 @@ class Fit(Result):
         participant
             Label of the participant.
         """
-        rng = self._rng(participant)
-        return self.posteriors[participant].draws(self.analysis["samples"], rng)
+        return self.posterior(participant).draws(self.analysis["samples"], self._rng(participant))
+
+    def posterior(self, participant: str) -> Posterior:
+        """Return the posterior of the trials of a participant; refused where there are none."""
+        found = self.posteriors[participant]
+        if isinstance(found, GivenThresholds):
+            name = str(self.analysis["name"])
+            raise InputError("nothing is known of trials", file=name, field="thresholds")
+        return found
 
     def _rng(self, participant: str) -> np.random.Generator:
         index = list(self.posteriors).index(participant)
@@ -161,7 +184,7 @@ class Fit(Result):
         own = self.thresholds[self.thresholds["participant"] == condition[0]]
         (column,) = np.flatnonzero((own[CONDITION] == list(condition)).all(axis=1))
         log_threshold, shared = self.draws(str(condition[0]))
-        group = self.posteriors[str(condition[0])].observations.group[column]
+        group = self.posterior(str(condition[0])).observations.group[column]
         return pd.DataFrame(
             {
                 "threshold": np.exp(log_threshold[:, column]),
@@ -180,25 +203,27 @@ class Fit(Result):
         """
         found = []
         for name, rows in trials.groupby("participant", sort=True):
-            posterior = self.posteriors[str(name)]
+            posterior = self.posterior(str(name))
             expected = expected_correct(posterior.observations, posterior.mean, posterior.shared)
             found.append(in_conditions(rows).assign(expected=expected))
         return pd.concat(found, ignore_index=True)
 
-    def plot(self, stimulus_set: StimulusSet, *, ax: Axes | None = None) -> Axes:
+    def plot(self, stimulus_set: StimulusSet | None, *, ax: Axes | None = None) -> Axes:
         """Draw the thresholds of all participants and conditions.
 
         Parameters
         ----------
         stimulus_set
-            The set that was shown.
+            The set that was shown; without one, thresholds are drawn in model units.
         ax
             Axes to draw on, new ones by default.
         """
         from pdpsych.analysis.figures.comparisons import plot_threshold_map
 
         images = self.thresholds["image"].unique()
-        dimensions = {image: stimulus_set[image].dimension for image in images}
+        dimensions = None
+        if stimulus_set is not None:
+            dimensions = {image: stimulus_set[image].dimension for image in images}
         return plot_threshold_map(self.thresholds, dimensions, ax=ax)
 
     def plot_condition(
@@ -206,7 +231,7 @@ class Fit(Result):
         trials: pd.DataFrame,
         condition: tuple[str, str, str, int],
         *,
-        dimension: int,
+        dimension: int | None,
         ax: Axes | None = None,
     ) -> Axes:
         """Draw proportion correct against RMS contrast, with the fitted curve and its band.
@@ -218,16 +243,17 @@ class Fit(Result):
         condition
             Participant, image, pair, distortion.
         dimension
-            D = C·H·W of the image: RMS contrast is α/√D.
+            D = C·H·W of the image: RMS contrast is α/√D. None where it is not known.
         ax
             Axes to draw on, new ones by default.
         """
         from pdpsych.analysis.figures.psychometric import plot_psychometric
 
         curves, level = self.curves(condition), self.level
+        task = self.posterior(condition[0]).observations.link.name
         return plot_psychometric(
             trials, curves, condition, dimension=dimension, thresholds=self.thresholds,
-            level=level, ax=ax,
+            level=level, task=task, ax=ax,
         )  # fmt: skip
 
     def to_json(self, path: str | Path) -> Path:
@@ -261,7 +287,7 @@ class Fit(Result):
                 data["analysis"],
                 data["source"],
                 **{name: tables.from_plain(data[name]) for name in FIT},
-                posteriors={name: Posterior.from_plain(plain) for name, plain in found},
+                posteriors={name: posterior_of(plain) for name, plain in found},
             )
 
     def put_into(self, folder: Path) -> list[Path]:
@@ -306,13 +332,32 @@ def fit(analysis: str | Path | Analysis, *, write: bool = True, progress: bool =
     """
     opened = open_analysis(analysis)
     trials = read_trials(opened)
-    fitted = fit_table(
-        trials.table, opened, excluded=trials.excluded, source=trials.source, progress=progress
-    )
+    if trials.thresholds is not None:
+        fitted = _given(trials, trials.thresholds, opened)
+    else:
+        fitted = fit_table(
+            trials.table, opened, excluded=trials.excluded, source=trials.source, progress=progress
+        )
     if write:
         with locked(opened.results, doing="the fit is written"):
             fitted.put_into(opened.results)
     return fitted
+
+
+def _given(trials: Trials, given: pd.DataFrame, analysis: Analysis) -> Fit:
+    """Return thresholds measured elsewhere as a fit."""
+    posteriors = given_posteriors(given)
+    people = pd.DataFrame({"participant": list(posteriors)})
+    empty = {name: pd.DataFrame(columns=list(FIT[name])) for name in ("goodness", "bins")}
+    return Fit(
+        {"name": analysis.stem, **analysis.settings},
+        trials.source,
+        given_thresholds(given, analysis.level),
+        people,
+        excluded=trials.excluded,
+        posteriors=posteriors,
+        **empty,
+    )
 
 
 def fit_table(
@@ -338,7 +383,7 @@ def fit_table(
             single.append(fit_participant(rows, analysis, index, progress))
             bar.update()
     return Fit(
-        {"name": analysis.stem, **analysis.model_dump(mode="json")},
+        {"name": analysis.stem, **analysis.settings},
         source or {},
         pd.concat([one.thresholds for one in single], ignore_index=True),
         pd.DataFrame([one.row for one in single]),

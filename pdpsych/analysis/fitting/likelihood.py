@@ -3,7 +3,8 @@
 P(correct) = λ + (1 − 2λ)·Φ(w) with w = d′/√2 + r·(c₀ + c₁t + c₂p) and d′ = exp(b·(log α − log τ −
 s·t)): r is +1 where the distorted image came first and −1 where second, p the same of the answer
 before, t the progress of the trial. Without a preference for a position this is
-:func:`pdpsych.experiments.placement.psychometric.proportion_correct`.
+:func:`pdpsych.experiments.placement.psychometric.proportion_correct`. Other tasks have another
+relation between d′ and P, and no positions: :mod:`pdpsych.analysis.tasks.linked`.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ from scipy.special import ndtr
 from pdpsych.analysis.fitting.observations import Observations
 from pdpsych.analysis.fitting.shared import Shared
 from pdpsych.analysis.names import Floats
+from pdpsych.analysis.tasks import linked
+from pdpsych.analysis.tasks.links import TWO
 
 # Elements of one temporary array: small enough to stay in the processor's cache.
 _BLOCK = 1 << 14
@@ -31,9 +34,13 @@ _LEAST_LAPSE = 1e-15
 
 def signal(observations: Observations, log_threshold: Floats, shared: Shared) -> Floats:
     """Return d′ of each trial, (N,), given log τ of each condition, (C,); at most e⁴."""
+    return np.asarray(np.exp(_log_signal(observations, log_threshold, shared)))
+
+
+def _log_signal(observations: Observations, log_threshold: Floats, shared: Shared) -> Floats:
     z = _log_amplitude(observations, shared) - log_threshold[observations.condition]
     exponent = shared.exponents[observations.group][observations.condition]
-    return np.asarray(np.exp(np.minimum(exponent * z, _MOST_SIGNAL)))
+    return np.asarray(np.minimum(exponent * z, _MOST_SIGNAL))
 
 
 def criteria(observations: Observations) -> Floats:
@@ -50,9 +57,22 @@ def criterion(observations: Observations, shared: Shared) -> Floats:
 
 def expected_correct(observations: Observations, log_threshold: Floats, shared: Shared) -> Floats:
     """Return P(correct) of each trial, (N,), given log τ of each condition, (C,)."""
-    seen = signal(observations, log_threshold, shared) / np.sqrt(2)
-    chosen = ndtr(seen + criterion(observations, shared))
+    height = _log_signal(observations, log_threshold, shared)
+    if observations.link is not TWO:
+        return observations.link.answered(height, float(shared.guess))[0]
+    chosen = ndtr(np.exp(height) / np.sqrt(2) + criterion(observations, shared))
     return np.asarray(shared.lapse + (1 - shared.guess) * chosen)
+
+
+def growth(observations: Observations, log_threshold: Floats, shared: Shared) -> Floats:
+    """Return the derivative of P(correct) of each trial in log d′, (N,)."""
+    height = _log_signal(observations, log_threshold, shared)
+    if observations.link is not TWO:
+        return np.asarray((1 - shared.guess) * observations.link.slopes(height).first)
+    seen = np.exp(height) / np.sqrt(2)
+    towards = seen + criterion(observations, shared)
+    slope = np.exp(-(towards**2) / 2) * (1 - shared.guess) / np.sqrt(2 * np.pi)
+    return np.asarray(slope * seen)
 
 
 def log_likelihood(observations: Observations, log_threshold: Floats, shared: Shared) -> Floats:
@@ -60,6 +80,8 @@ def log_likelihood(observations: Observations, log_threshold: Floats, shared: Sh
 
     ``shared`` may be several φ, of any shape.
     """
+    if observations.link is not TWO:
+        return linked.log_likelihood(observations, log_threshold, shared)
     exponent = shared.exponents[..., observations.group]
     origin = log_threshold.mean(axis=1)
     # d′ = A·B, so that no trial and threshold together need an exponential.
@@ -118,7 +140,7 @@ class Expansion:
 
 def expansions(
     observations: Observations, log_threshold: Floats, shared: Shared
-) -> Iterator[Expansion]:
+) -> Iterator[Expansion | linked.Expansion]:
     """Yield the expansion of the log likelihood of some conditions after the other, all in all.
 
     Parameters
@@ -126,6 +148,9 @@ def expansions(
     log_threshold
         log τ, (C, K): K values at which each condition is evaluated.
     """
+    if observations.link is not TWO:
+        yield from linked.expansions(observations, log_threshold, shared)
+        return
     exponent = shared.exponents[observations.group]
     log_amplitude = _log_amplitude(observations, shared)
     covariates = criteria(observations)

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from pdpsych.analysis.names import Floats
+from pdpsych.analysis.tasks.links import TWO, Link
 from pdpsych.common.errors import InputError
 
 # Stands for an amplitude of zero, at which P = ½ whatever the threshold.
@@ -42,6 +43,8 @@ class Observations:
         unknown, (N,).
     power
         The likelihood counts to this power: below 1 where answers are not independent.
+    link
+        How often answers are right by d′: the task.
     """
 
     log_amplitude: Floats
@@ -52,6 +55,7 @@ class Observations:
     position: Floats
     previous: Floats
     power: float = 1.0
+    link: Link = TWO
 
     @classmethod
     def build(
@@ -62,6 +66,7 @@ class Observations:
         group: ArrayLike | None = None,
         order: ArrayLike | None = None,
         position: ArrayLike | None = None,
+        link: Link = TWO,
     ) -> Observations:
         """Sort trials by condition; conditions are numbered 0, 1, … and each has a trial.
 
@@ -75,7 +80,10 @@ class Observations:
             Of each trial: whole numbers that grow with time, without gaps where no trial was left
             out between two; by default all trials are half-way.
         position
-            1 or 2, where the distorted image was; unknown by default.
+            1 or 2, where the distorted image was; unknown by default, and in other tasks than
+            two alternatives.
+        link
+            The task.
 
         Raises
         ------
@@ -100,6 +108,7 @@ class Observations:
             (zeros if order is None else progress_of(order))[by_condition],
             side[by_condition],
             (zeros if order is None else _previous(order, side * sign))[by_condition],
+            link=link,
         )
 
     @property

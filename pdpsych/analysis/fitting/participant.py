@@ -19,7 +19,9 @@ from pdpsych.analysis.fitting.integration import solve
 from pdpsych.analysis.fitting.observations import Observations
 from pdpsych.analysis.fitting.posterior import Posterior
 from pdpsych.analysis.names import CONDITION, Floats
+from pdpsych.analysis.tasks.links import TWO, Link
 
+_MOST_LINES = 18
 # Placement may keep above a threshold: from trials at a d′ of 1.35 to the threshold, where d′ is 1,
 # is no extrapolation to speak of.
 _OUTSIDE = 0.3
@@ -56,19 +58,20 @@ def fit_participant(
         Whether to show a progress bar over simulated experiments.
     """
     rows = in_conditions(rows)
-    found = estimate(rows, analysis.level)
+    found = estimate(rows, analysis.level, link=analysis.link)
     rng = np.random.default_rng([analysis.seed, index, 1])
     checked = goodness(rows, found.posterior, analysis.level, rng)
     if checked.summary["overdispersion_p"] < WIDENED_P:
         power = 1 / max(checked.summary["overdispersion"], 1.0)
-        found = estimate(rows, analysis.level, power)
+        found = estimate(rows, analysis.level, power, analysis.link)
     posterior, thresholds = found
     if analysis.bootstrap:
         errors = bootstrap(posterior, analysis.bootstrap, rng, progress=progress)
         low, high = bootstrap_interval(posterior.mean, errors, analysis.level)
         thresholds = thresholds.assign(bootstrap_low=np.exp(low), bootstrap_high=np.exp(high))
     row = _row(rows, posterior, checked, analysis.level)
-    row["flags"] = flags(row, thresholds, checked.conditions["deviance_p"].iloc[0])
+    deviance_p = checked.conditions["deviance_p"].iloc[0]
+    row["flags"] = flags(row, thresholds, deviance_p, analysis.link.chance)
     return FittedParticipant(thresholds, row, checked, posterior)
 
 
@@ -77,21 +80,23 @@ def in_conditions(rows: pd.DataFrame) -> pd.DataFrame:
     return rows.sort_values([*CONDITION, "order"], kind="stable")
 
 
-def estimate(rows: pd.DataFrame, level: float, power: float = 1.0) -> Estimate:
+def estimate(rows: pd.DataFrame, level: float, power: float = 1.0, link: Link = TWO) -> Estimate:
     """Estimate one participant's thresholds, unchecked; ``rows`` are sorted by condition.
 
     The likelihood counts to a ``power``, below 1 where answers are not independent.
     """
     table = _conditions(rows)
     right = rows["correct"].to_numpy(float) == 1
-    response = rows["response"].to_numpy()
+    response, order = rows["response"].to_numpy(float), rows["order"]
+    positions = np.where(right, response, 3 - response)
     built = Observations.build(
         rows.groupby(CONDITION, sort=True).ngroup(),
         rows["amplitude"],
         rows["correct"],
         table.groupby(["pair", "distortion"], sort=True).ngroup(),
-        rows["order"],
-        np.where(right, response, 3 - response),
+        None if order.isna().all() else order,
+        None if np.isnan(response).all() else positions,
+        link,
     )
     posterior = solve(replace(built, power=power))
     thresholds = _with_estimates(table, posterior, level)
@@ -179,3 +184,15 @@ def _exponents_p(posterior: Posterior, rows: pd.DataFrame) -> float:
     off = apart - mean
     covariance = (off * posterior.weight[:, None]).T @ off
     return float(chdtrc(both.size, mean @ np.linalg.solve(covariance, mean)))
+
+
+def participant_lines(people: pd.DataFrame) -> list[str]:
+    """Say what each participant's trials gave, a line each, of very many the first."""
+    lines = [
+        f"{row['participant']}: {row['trials']} trials, exponent {row['exponent']:.2f} "
+        f"[{row['exponent_low']:.2f}, {row['exponent_high']:.2f}], lapse {row['lapse']:.3f}; "
+        f"{row['flags'] or 'no flags'}"
+        for row in people.head(_MOST_LINES).to_dict("records")
+    ]
+    more = len(people) - _MOST_LINES
+    return lines + ([f"and {more} more, in participants.csv"] if more > 0 else [])

@@ -15,6 +15,7 @@ from pdpsych.analysis.fitting.likelihood import log_likelihood
 from pdpsych.analysis.fitting.observations import Observations
 from pdpsych.analysis.fitting.shared import Shared
 from pdpsych.analysis.names import Floats
+from pdpsych.analysis.tasks.links import LINKS, TWO
 from pdpsych.common.packing import packed, unpacked
 from pdpsych.common.results import Result
 
@@ -23,7 +24,8 @@ _BLOCK = 1 << 14
 # How wide, in σ, a threshold is at most known by its trials alone, where these bound it at all.
 _WIDEST = 2.0
 _LEAST_VARIANCE = 1e-12
-# Parts of the trials that are −1, 0 or 1.
+# Parts of the trials that are no arrays, and those that are −1, 0 or 1.
+_APART = ("power", "link")
 _SIGNS = ("sign", "position", "previous")
 
 
@@ -233,12 +235,13 @@ class Posterior(Result):
 
     def to_plain(self) -> dict[str, Any]:
         """Return the posterior for JSON, its arrays as text."""
-        names = [field.name for field in fields(Observations) if field.name != "power"]
+        names = [field.name for field in fields(Observations) if field.name not in _APART]
         trials = {name: getattr(self.observations, name) for name in names}
         trials |= {name: trials[name].astype(np.int8) for name in _SIGNS}
         return {
             "trials": {name: packed(array) for name, array in trials.items()},
             "power": self.observations.power,
+            "task": self.observations.link.name,
             "places": packed(self.places),
             "nodes": packed(self.nodes.values),
             "weight": packed(self.weight),
@@ -251,7 +254,7 @@ class Posterior(Result):
         trials = {name: unpacked(value) for name, value in plain["trials"].items()}
         trials |= {name: trials[name].astype(np.float64) for name in _SIGNS}
         given = Conditionals(
-            Observations(**trials, power=plain["power"]),
+            Observations(**trials, power=plain["power"], link=LINKS[plain.get("task", TWO.name)]),
             unpacked(plain["places"]),
             Shared(unpacked(plain["nodes"])),
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -12,12 +12,16 @@ import pandas as pd
 
 from pdpsych.analysis.definition import Analysis, open_analysis, select_participants
 from pdpsych.analysis.digests import table_sha256
+from pdpsych.analysis.fitting.columns import EXCLUDED_COLUMNS
 from pdpsych.analysis.fitting.exclusion import describe_excluded, exclude
 from pdpsych.analysis.names import CONDITION
+from pdpsych.analysis.sources.elsewhere import read_elsewhere
+from pdpsych.analysis.sources.ratio_table import RatioTable
 from pdpsych.analysis.words import counted
 from pdpsych.common.errors import InputError, shown
 from pdpsych.common.results import Result
-from pdpsych.experiments.logs.collected import check_place, collect
+from pdpsych.experiments.experiment import Experiment
+from pdpsych.experiments.logs.collected import Collected, check_place, collect
 from pdpsych.experiments.logs.records import Header
 from pdpsych.experiments.logs.session_log import SessionLog
 from pdpsych.stimuli.stimulus_set import StimulusSet
@@ -61,16 +65,24 @@ class Trials(Result):
     table
         One row a trial that is not excluded: participant, session, order (over all trials of the
         participant, from 0), image, pair, distortion, amplitude (realised, in model units), easy,
-        response (1 or 2), correct, response_time (s), sign (1 or −1).
+        response (1 or 2), correct, response_time (s), sign (1 or −1). Of trials measured elsewhere
+        order, response and response_time may be missing; of thresholds there are no trials.
     stimulus_set
-        The set that was shown.
+        The set that was shown; None where no more than log ratios of models are known.
     sessions
-        First line of each log.
+        First line of each log; none where it was measured elsewhere.
     excluded
         participant, reason, count: trials left out, see
         :func:`pdpsych.analysis.fitting.exclusion.exclude`.
     notes
         What is to be said of the logs: cut-off lines, unfinished sessions.
+    measured
+        What was measured elsewhere: what it is, the file and its SHA-256, the task, the names of
+        columns; None where there are logs.
+    thresholds
+        The thresholds that were measured elsewhere, if these are what was measured.
+    ratios
+        Log ratios of models in the place of a set.
 
     Examples
     --------
@@ -83,10 +95,13 @@ class Trials(Result):
     """
 
     table: pd.DataFrame
-    stimulus_set: StimulusSet
+    stimulus_set: StimulusSet | None
     sessions: list[Header]
     excluded: pd.DataFrame
     notes: list[str]
+    measured: dict[str, Any] | None = None
+    thresholds: pd.DataFrame | None = None
+    ratios: RatioTable | None = None
 
     def describe(self) -> str:
         """Say how many trials there are of whom, what was left out, and what else is to be said."""
@@ -95,33 +110,59 @@ class Trials(Result):
         return "\n".join([self._line(), *lines, describe_excluded(self.excluded), *self.notes])
 
     def _line(self) -> str:
-        people = counted(self.table["participant"].nunique(), "participant")
-        return (
-            f"{counted(len(self.table), 'trial')} of {people}, stimulus set "
-            f"{self.stimulus_set.name}"
-        )
+        rows, what = self.table, "trial"
+        if self.thresholds is not None:
+            rows, what = self.thresholds, "threshold"
+        people = counted(rows["participant"].nunique(), "participant")
+        against = "stimulus set" if self.ratios is None else "ratios"
+        return f"{counted(len(rows), what)} of {people}, {against} {self._shown['name']}"
+
+    @property
+    def participants(self) -> list[str]:
+        """Labels of the participants of whom there are trials or thresholds."""
+        rows = self.table if self.thresholds is None else self.thresholds
+        return sorted(rows["participant"].unique())
 
     @property
     def sha256(self) -> str:
         """SHA-256 of the table: other for other answers to the same trials."""
+        if self.thresholds is not None:
+            return table_sha256(self.thresholds)
         return table_sha256(self.table[_HASHED])
 
     @property
     def source(self) -> dict[str, Any]:
         """Where the trials come from, as plain data."""
-        opened = self.stimulus_set
+        measured = {} if self.measured is None else {"measured": self.measured}
         return {
-            "experiment": self.sessions[0].experiment,
-            "set": {"name": opened.name, "sha256": opened.sha256, "path": str(opened.path)},
+            "experiment": ", ".join(dict.fromkeys(h.experiment for h in self.sessions)),
+            "set": self._shown,
             "sessions": [header.model_dump(mode="json") for header in self.sessions],
             "trials": len(self.table),
             "trials_sha256": self.sha256,
             "notes": self.notes,
+            **measured,
         }
+
+    @property
+    def _shown(self) -> dict[str, str]:
+        """Name, SHA-256 and path of what models are known by."""
+        if self.stimulus_set is not None:
+            opened = self.stimulus_set
+            return {"name": opened.name, "sha256": opened.sha256, "path": str(opened.path)}
+        assert self.ratios is not None
+        path = self.ratios.path
+        return {"name": path.stem, "sha256": self.ratios.sha256, "path": str(path)}
+
+    def showed(self, sha256: str) -> bool:
+        """Return whether a recorded SHA-256 is that of the set, or of the ratios."""
+        if self.stimulus_set is not None:
+            return self.stimulus_set.is_known_as(sha256)
+        return sha256 == self._shown["sha256"]
 
 
 def read_trials(analysis: str | Path | Analysis) -> Trials:
-    """Read the trials of an analysis from the logs of its experiment.
+    """Read the trials of an analysis, from logs or from what was measured elsewhere.
 
     Parameters
     ----------
@@ -144,21 +185,26 @@ def read_trials(analysis: str | Path | Analysis) -> Trials:
     left out: 3 practice; 0 in another log too
     """
     opened = open_analysis(analysis)
-    experiment = opened.open_experiment()
-    logs, passed_over = collect(experiment)
-    stimulus_set = experiment.open_set()
+    stimulus_set = opened.open_set()
+    if opened.measured is not None:
+        return _measured(opened, stimulus_set)
+    assert stimulus_set is not None
+    experiments = opened.open_experiments()
+    logs, passed_over = _collected(experiments)
     chosen = select_participants(opened, sorted({log.header.participant for log in logs}))
     logs = [log for log in logs if log.header.participant in chosen]
-    for log in logs:
-        check_place(log, experiment)
+    for experiment in experiments:
+        own = [log for log in logs if log.path.parent == experiment.logs]
+        for log in own:
+            check_place(log, experiment)
+        _check_settings(own)
     _check_set(logs, stimulus_set)
-    _check_settings(logs)
     _check_trials(logs, opened)
     kept, excluded = exclude(_together(logs), opened)
     if kept.empty:
         raise InputError(
             f"no trial to analyse; {describe_excluded(excluded)}",
-            file=experiment.logs,
+            file=experiments[0].logs,
             remedy=f"go on with the sessions, or exclude less in {opened.label}",
         )
     notes = [note for log in logs for note in _notes(log, opened)]
@@ -168,6 +214,27 @@ def read_trials(analysis: str | Path | Analysis) -> Trials:
         [log.header for log in logs],
         excluded,
         passed_over + notes + _nothing_left(chosen, kept),
+    )
+
+
+def _collected(experiments: Sequence[Experiment]) -> Collected:
+    """Return the sessions of all experiments, those of a participant in the order of time."""
+    found = [collect(experiment) for experiment in experiments]
+    logs = [log for one in found for log in one.logs]
+    logs.sort(key=lambda log: (log.header.participant, log.header.started))
+    return Collected(logs, [note for one in found for note in one.notes])
+
+
+def _measured(opened: Analysis, stimulus_set: StimulusSet | None) -> Trials:
+    """Return what was measured elsewhere, of the participants who are analysed."""
+    found = read_elsewhere(opened, stimulus_set)
+    table = pd.DataFrame(columns=COLUMNS)
+    if found.thresholds is None:
+        rows = found.rows.assign(session="", easy=False, response=np.nan, response_time=np.nan)
+        table = rows[COLUMNS]
+    nothing = pd.DataFrame(columns=list(EXCLUDED_COLUMNS))
+    return Trials(
+        table, stimulus_set, [], nothing, found.notes, found.record, found.thresholds, found.ratios
     )
 
 
@@ -268,7 +335,8 @@ def _rules(table: pd.DataFrame) -> Iterator[tuple[str, str, pd.Series[bool]]]:
     usual = amplitude.abs().groupby([table[name] for name in CONDITION]).transform("median")
     below = (amplitude < 0) & (-amplitude >= usual)
     yield "amplitude", "0 or more; the sign of a distortion is a column of its own", below
-    yield "response", "1 or 2", ~table["response"].isin([1, 2])
+    if not table["response"].isna().all():
+        yield "response", "1 or 2", ~table["response"].isin([1, 2])
     yield "correct", "true or false", ~table["correct"].isin([True, False])
     if "position" in table:
         right = table["response"] == table["position"]
@@ -305,8 +373,8 @@ def _check_set(logs: list[SessionLog], stimulus_set: StimulusSet) -> None:
 
 
 def _check_settings(logs: list[SessionLog]) -> None:
-    reference = logs[0].header.config
     for log in logs[1:]:
+        reference = logs[0].header.config
         for key in sorted((reference.keys() | log.header.config.keys()) - _MAY_DIFFER):
             here, there = log.header.config.get(key), reference.get(key)
             if here != there:

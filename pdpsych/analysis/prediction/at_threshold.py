@@ -46,15 +46,18 @@ _MOST_SURE = 1 - 1e-15
 
 @dataclass(frozen=True, eq=False)
 class SignalCurve:
-    """d′ of a model in one condition, in the mean over both signs.
+    """d′ of a model in one condition, in the mean over the signs shown.
 
     Attributes
     ----------
     response
         D of the model.
+    signs
+        The signs of the distortion that were shown.
     """
 
     response: FiniteResponse
+    signs: tuple[int, ...] = SIGNS
 
     @property
     def log_largest(self) -> float:
@@ -98,7 +101,7 @@ class SignalCurve:
 
     def _seen(self, log_amplitudes: Floats) -> Floats:
         amplitudes = np.exp(log_amplitudes)
-        return np.stack([self.response.at(amplitudes, sign) for sign in SIGNS])
+        return np.stack([self.response.at(amplitudes, sign) for sign in self.signs])
 
     @cached_property
     def _grid(self) -> tuple[Floats, Floats]:

@@ -14,7 +14,6 @@ from pdpsych.analysis.prediction.efficiency_tables import Answers, EfficiencyTab
 from pdpsych.analysis.prediction.evidence import Evidence, sorted_answers
 from pdpsych.analysis.prediction.predictive import likeliest_exponent
 from pdpsych.analysis.prediction.seen import seen_by
-from pdpsych.experiments.placement.psychometric import proportion_correct
 from pdpsych.stimuli.responses.finite_response import SIGNS, FiniteResponse
 
 _Key = tuple[str, str, int]
@@ -61,7 +60,7 @@ def predicted_curves(
                 log_k = likely.log_efficiencies[likely.values[pair].sum(axis=0).argmax()]
                 response = evidence.responses[key][model]
                 shown = _amplitudes(amplitudes[key], response)
-                correct = _curve(response, shown, float(np.exp(log_k)), exponent, answers.lapse)
+                correct = _curve(response, shown, float(log_k), exponent, answers)
                 where = dict(zip(CONDITION, (participant, *key), strict=True))
                 curve = {"model": model, "amplitude": shown, "correct": correct}
                 frames.append(pd.DataFrame(where | curve))
@@ -90,10 +89,9 @@ def _amplitudes(shown: Floats, response: FiniteResponse) -> Floats:
 
 
 def _curve(
-    response: FiniteResponse, amplitudes: Floats, k: float, exponent: float, lapse: float
+    response: FiniteResponse, amplitudes: Floats, log_k: float, exponent: float, answers: Answers
 ) -> Floats:
-    signs = [
-        proportion_correct(k * response.at(amplitudes, sign), 1.0, exponent, lapse)
-        for sign in SIGNS
-    ]
-    return np.asarray(np.mean(signs, axis=0))
+    with np.errstate(divide="ignore"):
+        seen = np.log([response.at(amplitudes, sign) for sign in SIGNS])
+    log_signal = np.minimum(exponent * (log_k + seen), 4.0)
+    return np.asarray(answers.link.answered(log_signal, 2 * answers.lapse)[0].mean(axis=0))

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from scipy.special import ndtr
 
 from pdpsych.analysis.names import Floats
+from pdpsych.analysis.tasks.links import TWO, Link
 
 # Of log k, in nats: the cubic is then right to 10⁻⁴ of a trial's log probability at b = 2.
 STEP = 0.15
@@ -41,12 +42,15 @@ class Answers:
         Number of each condition's image, from 0, ascending, (C,).
     lapse
         λ, half the share of trials answered by guessing.
+    link
+        How often answers are right by d′.
     """
 
     condition: NDArray[np.intp]
     correct: NDArray[np.bool_]
     image: NDArray[np.intp]
     lapse: float
+    link: Link = TWO
 
     @property
     def first_conditions(self) -> NDArray[np.intp]:
@@ -70,6 +74,8 @@ class EfficiencyTables:
         Number of values of log k.
     lapse
         λ.
+    link
+        How often answers are right by d′.
     """
 
     counts: Floats
@@ -77,6 +83,7 @@ class EfficiencyTables:
     least: float
     size: int
     lapse: float
+    link: Link
 
     @classmethod
     def build(cls, log_response: Floats, answers: Answers) -> EfficiencyTables:
@@ -95,7 +102,7 @@ class EfficiencyTables:
         size = int(np.ceil((high - low) / STEP)) + 1
         lapse = max(answers.lapse, _LEAST_LAPSE)
         table = np.asarray(counts, dtype=float).reshape(2, len(number), width)
-        return cls(table, least + low, low, size, lapse)
+        return cls(table, least + low, low, size, lapse, answers.link)
 
     @property
     def log_efficiencies(self) -> Floats:
@@ -105,10 +112,9 @@ class EfficiencyTables:
     def at(self, exponents: Floats) -> Floats:
         """Return the log likelihood of each condition at exponents b, (B, C, size)."""
         z = self.first + STEP * np.arange(self.counts.shape[2] + self.size - 1)
-        # Beyond e⁴, Φ is 1 to the last bit.
-        seen = np.exp(np.minimum(exponents[:, None] * z, 4.0)) / np.sqrt(2)
-        right = np.log(self.lapse + (1 - 2 * self.lapse) * ndtr(seen))
-        wrong = np.log(self.lapse + (1 - 2 * self.lapse) * ndtr(-seen))
+        # Beyond e⁴, answers are right to the last bit.
+        log_signal = np.minimum(exponents[:, None] * z, 4.0)
+        right, wrong = (np.log(p) for p in self.link.answered(log_signal, 2 * self.lapse))
         return np.stack(
             [
                 self.counts[0] @ sliding_window_view(r, self.size)

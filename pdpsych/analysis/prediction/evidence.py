@@ -34,6 +34,8 @@ class Evidence:
 
     def timed(self) -> pd.DataFrame:
         """Return the trials with the column progress, −½ the first of a participant to ½."""
+        if self.trials["order"].isna().all():
+            return self.trials.assign(progress=0.0)
         progress = self.trials.groupby("participant")["order"].transform(progress_of)
         return self.trials.assign(progress=progress)
 
@@ -100,7 +102,14 @@ def sorted_answers(fit: Fit, participant: str, seen: Seen) -> tuple[Answers, Flo
     condition = rows.groupby(_ORDER[:3], sort=True).ngroup().to_numpy()
     first = np.flatnonzero(np.diff(condition, prepend=-1))
     names, image = np.unique(rows["image"].to_numpy(dtype=str)[first], return_inverse=True)
-    shared = fit.posteriors[participant].shared
+    posterior = fit.posterior(participant)
+    shared = posterior.shared
     learnt = float(shared.learning) * rows["progress"].to_numpy()
-    answers = Answers(condition, rows["correct"].to_numpy(bool), image, float(shared.lapse))
+    answers = Answers(
+        condition,
+        rows["correct"].to_numpy(bool),
+        image,
+        float(shared.lapse),
+        posterior.observations.link,
+    )
     return answers, seen.log_response[:, order] - learnt, names.tolist()

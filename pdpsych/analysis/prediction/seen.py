@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from pdpsych.analysis.names import Floats
+from pdpsych.common.files.digests import digest
+from pdpsych.common.files.reading import DOCUMENT, read_bytes
 from pdpsych.stimuli.calibration.calibration import Calibration
 from pdpsych.stimuli.responses.finite_response import FiniteResponse
 from pdpsych.stimuli.responses.realised import seen
+from pdpsych.stimuli.responses.response_file import response_path
 from pdpsych.stimuli.responses.shown import shown_responses
 from pdpsych.stimuli.stimulus_set import StimulusSet
 
@@ -55,6 +61,47 @@ def known_responses(stimulus_set: StimulusSet, calibration: Calibration | None) 
     if there or stimulus_set.has_finite_responses:
         return shown_responses(stimulus_set, calibration)
     return {}
+
+
+def known_sha256(stimulus_set: StimulusSet, calibration: Calibration | None) -> str:
+    """Return the digest of all that scores take of the models of a set.
+
+    It is of their sensitivities and of the files of their responses, as the calibration has them
+    where its models were asked.
+    """
+    known = calibration or stimulus_set
+    if isinstance(known, Calibration):
+        table, there = known.sensitivities(stimulus_set, rivals=True), known.folder
+    else:
+        table, there = known.sensitivities(rivals=True), known.path
+    if calibration is None or not calibration.has_finite_responses(stimulus_set):
+        there = stimulus_set.path
+    files = (response_path(there, image) for image in stimulus_set.images)
+    return digest(
+        {
+            "sensitivities": [[str(cell) for cell in row] for row in table.itertuples(index=False)],
+            "responses": {path.name: _text_sha256(path) for path in files if path.is_file()},
+        }
+    )
+
+
+def _text_sha256(path: Path) -> str:
+    """Return the SHA-256 of a file's text, whatever ends its lines."""
+    return hashlib.sha256(read_bytes(path, DOCUMENT).replace(b"\r\n", b"\n")).hexdigest()
+
+
+def calibration_shown(
+    sessions: Iterable[Mapping[str, Any]], stimulus_set: StimulusSet
+) -> Calibration | None:
+    """Return the calibration that all sessions were run with, if it asked the models.
+
+    None where sessions differ, were run without one, or it has no sensitivities: the models are
+    then scored by their sensitivity to the distortions as they were made.
+    """
+    named = {session.get("calibration") for session in sessions}
+    sha256 = named.pop() if len(named) == 1 else None
+    found = Calibration.with_sha256(stimulus_set, sha256) if sha256 else None
+    return found if found and found.has_sensitivities else None
 
 
 def known_models(

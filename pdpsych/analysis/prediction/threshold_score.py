@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -27,6 +27,7 @@ from pdpsych.analysis.scoring.pooling import Pooled
 from pdpsych.analysis.scoring.questions import took_part
 from pdpsych.analysis.scoring.ranking import rank
 from pdpsych.analysis.scoring.score_tables import score_table
+from pdpsych.stimuli.responses.finite_response import SIGNS
 
 _Key = tuple[str, str, int]
 
@@ -52,7 +53,12 @@ class _Predicted:
 
 
 def threshold_score(
-    fit: Fit, responses: Responses, ratios: pd.DataFrame, human: HumanRatios, everyone: Pooled
+    fit: Fit,
+    responses: Responses,
+    ratios: pd.DataFrame,
+    human: HumanRatios,
+    everyone: Pooled,
+    signs: Sequence[int] = SIGNS,
 ) -> ThresholdScore:
     """Score models by equation 1 with the log ratios of the thresholds that they predict.
 
@@ -62,11 +68,13 @@ def threshold_score(
         Columns image, pair, kind, model, took_part of all models.
     human, everyone
         Log ratios of people.
+    signs
+        Those of the distortions that were shown.
     """
     pairs = zip(human.pairs["image"], human.pairs["pair"], strict=True)
     conditions = [(image, pair, number) for image, pair in pairs for number in (1, 2)]
     models = known_models(responses, conditions, list(dict.fromkeys(ratios["model"])))
-    predicted = {model: _by_participant(fit, responses, model) for model in models}
+    predicted = {model: _by_participant(fit, responses, model, signs) for model in models}
     ends = [_pooled(by_participant, human) for by_participant in predicted.values()]
     known = [m for m, end in zip(models, ends, strict=True) if not np.isnan(end).any()]
     if not known:
@@ -111,9 +119,12 @@ def empty() -> ThresholdScore:
     return ThresholdScore(*(pd.DataFrame(columns=list(names)) for names in columns))
 
 
-def _by_participant(fit: Fit, responses: Responses, model: str) -> dict[str, _Predicted]:
+def _by_participant(
+    fit: Fit, responses: Responses, model: str, signs: Sequence[int]
+) -> dict[str, _Predicted]:
     """Return what a model predicts of each participant."""
-    curves = {key: SignalCurve(of[model]) for key, of in responses.items() if model in of}
+    shown_as = tuple(signs)
+    curves = {key: SignalCurve(of[model], shown_as) for key, of in responses.items() if model in of}
     low, high = threshold_ends(fit)
     found = {}
     for participant in fit.posteriors:

@@ -77,3 +77,35 @@ PLACED = {
     "constant": ("by the method of constant stimuli", ""),
 }
 """How each method places amplitudes, and BibTeX of what that cites."""
+_HACKER = """@article{hacker1979,
+  author = {Hacker, Michael J. and Ratcliff, Roger},
+  title = {A revised table of d' for {M}-alternative forced choice},
+  journal = {Perception \\& Psychophysics},
+  volume = {26},
+  number = {2},
+  pages = {168--170},
+  year = {1979},
+}"""
+_CHOICE = (
+    "P(correct) = 2λ/{m} + (1 − 2λ)∫φ(x − d′)Φ(x)^{power} dx, that of {m} alternatives (Hacker & "
+    "Ratcliff 1979),"
+)
+RELATED = {
+    "3afc": (_CHOICE.format(m=3, power=2), _HACKER),
+    "4afc": (_CHOICE.format(m=4, power=3), _HACKER),
+    "oddity": (
+        "P(correct) = 2λ/3 + (1 − 2λ)F(d′), F that of an unbiased observer who chooses the one of "
+        "three that is least like the others (Frijters 1979),",
+        """@article{frijters1979,
+  author = {Frijters, Jan E. R.},
+  title = {Variations of the triangular method and the relationship of its unidimensional
+           probabilistic models to three-alternative forced-choice signal detection theory models},
+  journal = {British Journal of Mathematical and Statistical Psychology},
+  volume = {32},
+  number = {2},
+  pages = {229--241},
+  year = {1979},
+}""",
+    ),
+}
+"""How answers of each task measured elsewhere depend on d′, and BibTeX of what that cites."""

@@ -10,11 +10,11 @@ import pandas as pd
 from pdpsych.analysis.fitting.fit import Fit
 from pdpsych.analysis.fitting.trials import Trials
 from pdpsych.analysis.prediction.evidence import Evidence
-from pdpsych.analysis.prediction.seen import known_responses
+from pdpsych.analysis.prediction.seen import calibration_shown, known_responses
 from pdpsych.analysis.reporting.markup import Gallery
 from pdpsych.analysis.scoring.conclusion import deciding_kind, predicts
-from pdpsych.analysis.scoring.score import calibration_shown
 from pdpsych.analysis.scoring.scores import Scores
+from pdpsych.analysis.tasks.links import TWO
 from pdpsych.experiments.logs.session_log import SessionLog
 from pdpsych.stimuli.stimulus_set import StimulusSet
 
@@ -40,7 +40,9 @@ class Findings:
     @property
     def evidence(self) -> Evidence | None:
         """The trials, and what the models of the set see of them; None where that is not known."""
-        shown = calibration_shown(self.fit, self.opened)
+        if self.trials.stimulus_set is None or self.trials.table.empty:
+            return None
+        shown = calibration_shown(self.fit.source["sessions"], self.opened)
         responses = known_responses(self.opened, shown)
         return Evidence(self.trials.table, responses) if responses else None
 
@@ -59,5 +61,21 @@ class Findings:
 
     @property
     def opened(self) -> StimulusSet:
-        """The stimulus set."""
+        """The stimulus set, where there is one: ``has_set``."""
+        assert self.trials.stimulus_set is not None
         return self.trials.stimulus_set
+
+    @property
+    def of_two(self) -> bool:
+        """Whether all answers were of two alternatives."""
+        measured = self.trials.measured
+        return measured is None or measured["task"] == TWO.name
+
+    @property
+    def has_set(self) -> bool:
+        """Whether there is a stimulus set; else no more than log ratios of models are known."""
+        return self.trials.stimulus_set is not None
+
+    def dimension(self, image: str) -> int | None:
+        """Return D of an image, None where it is not known."""
+        return self.opened[image].dimension if self.has_set else None

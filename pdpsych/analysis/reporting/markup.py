@@ -64,17 +64,19 @@ class Gallery:
     Attributes
     ----------
     folder
-        Where figures are kept.
+        Where figures are kept; None where the page is to have all but the pictures.
     """
 
-    folder: Path
+    folder: Path | None
 
     def show(self, figure: Figure, name: str, alternative: str, caption: str = "") -> str:
         """Embed a figure, with a text for those who cannot see it; ``name`` is its file's."""
         from pdpsych.common.drawing import save
 
-        picture = save(figure, self.folder / name, formats=("png", "pdf"))[0]
-        data = base64.b64encode(picture.read_bytes()).decode()
+        data = ""
+        if self.folder is not None:
+            picture = save(figure, self.folder / name, formats=("png", "pdf"))[0]
+            data = base64.b64encode(picture.read_bytes()).decode()
         width = round(figure.get_figwidth() * _SCREEN_DPI)
         below = f"<figcaption>{escape(caption)}</figcaption>" if caption else ""
         return (

@@ -16,9 +16,10 @@ from pdpsych.analysis.fitting.exclusion import describe_excluded
 from pdpsych.analysis.fitting.fit import Fit
 from pdpsych.analysis.fitting.trials import Trials
 from pdpsych.analysis.names import EVERYONE
-from pdpsych.analysis.reporting.citations import BIBTEX, PLACED
+from pdpsych.analysis.reporting.citations import BIBTEX, PLACED, RELATED
 from pdpsych.analysis.scoring.questions import in_words
 from pdpsych.analysis.scoring.scores import Scores
+from pdpsych.analysis.tasks.links import LINKS
 from pdpsych.analysis.words import counted
 from pdpsych.stimuli.set_description import unusual_derivatives
 from pdpsych.stimuli.stimulus_set import StimulusSet
@@ -62,15 +63,16 @@ class Methods:
 
 def methods(trials: Trials, fit: Fit, scores: Scores) -> Methods:
     """Say what was done, with numbers from the data."""
-    config = fit.source["sessions"][0]["config"]
+    measured, opened = trials.measured, trials.stimulus_set
+    config = {} if measured else fit.source["sessions"][0]["config"]
     sentences = [
-        _people(fit),
-        _stimuli(trials, fit),
-        _derivatives(trials.stimulus_set, scores.source["models"]),
+        _elsewhere(measured) if measured else _people(fit),
+        _stimuli(opened, fit) if opened else _ratios(fit, scores),
+        _derivatives(opened, scores.source["models"]) if opened else "",
         _procedure(config),
         display_sentence(config.get("display") or {}),
         _data(trials, fit),
-        _model(fit),
+        _model(fit, trials),
         _bounds(fit, scores),
         _predictive(scores),
         _sides(scores),
@@ -78,7 +80,31 @@ def methods(trials: Trials, fit: Fit, scores: Scores) -> Methods:
         f"The analysis was run with pdpsych {__version__}.",
     ]
     _, placed = PLACED.get(_placement(config), ("", ""))
-    return Methods(" ".join(filter(None, sentences)), f"{BIBTEX}\n{placed}".strip())
+    _, related = RELATED.get(measured["task"] if measured else "", ("", ""))
+    cited = "\n".join(filter(None, (BIBTEX, placed, related)))
+    return Methods(" ".join(filter(None, sentences)), cited)
+
+
+def _elsewhere(measured: dict[str, Any]) -> str:
+    people = counted(measured["participants"], "participant")
+    text = (
+        f"{measured['kind'].capitalize()} of {people} were measured elsewhere "
+        f"({measured['file']}, SHA-256 {measured['sha256'][:12]}…) and taken as they were given."
+    )
+    if measured["kind"] == "trials":
+        text += f" The task was {LINKS[measured['task']].words}."
+    return text
+
+
+def _ratios(fit: Fit, scores: Scores) -> str:
+    pairs = fit.thresholds[["image", "pair"]].drop_duplicates()
+    models = counted(len(scores.source["models"]), "model")
+    return (
+        f"Distortions were {counted(len(pairs), 'pair')} on "
+        f"{counted(pairs['image'].nunique(), 'image')}; log sensitivity ratios of {models} were "
+        f"computed elsewhere ({fit.source['set']['name']}, SHA-256 "
+        f"{fit.source['set']['sha256'][:12]}…)."
+    )
 
 
 def _people(fit: Fit) -> str:
@@ -91,8 +117,7 @@ def _people(fit: Fit) -> str:
     return text + "."
 
 
-def _stimuli(trials: Trials, fit: Fit) -> str:
-    opened = trials.stimulus_set
+def _stimuli(opened: StimulusSet, fit: Fit) -> str:
     pairs = fit.thresholds[["image", "pair"]].drop_duplicates()
     kinds = {(e.name, p.name): p.pooled_as for e in opened.manifest.images for p in e.pairs}
     shown = [kinds[key] for key in zip(pairs["image"], pairs["pair"], strict=True)]
@@ -180,6 +205,11 @@ def display_sentence(recorded: dict[str, Any]) -> str:
 
 
 def _data(trials: Trials, fit: Fit) -> str:
+    if not fit.of_trials:
+        return (
+            f"{counted(len(fit.thresholds), 'threshold')} entered the scores, each with an "
+            "independent normal error of its log."
+        )
     each = fit.thresholds["trials"]
     seconds = trials.table["response_time"].dropna().median()
     text = (
@@ -191,18 +221,34 @@ def _data(trials: Trials, fit: Fit) -> str:
     return text
 
 
-def _model(fit: Fit) -> str:
+def _model(fit: Fit, trials: Trials) -> str:
+    if not fit.of_trials:
+        return "A threshold τ is the amplitude at which d′ = 1 (Berardino et al. 2017)."
     people = fit.participants
     exponents = fit.thresholds["exponent"]
     flagged = int((people["flags"] != "").sum())
+    related, _ = RELATED.get(trials.measured["task"] if trials.measured else "", ("", ""))
+    relation = related or "P(correct) = λ + (1 − 2λ)Φ(d′/√2 ± c)"
+    shared = ["lapse λ"]
+    if trials.table["response"].notna().any():
+        shared.append(
+            "a preference c for one position with its steady change and the pull of the answer "
+            "before"
+        )
+    if trials.table["order"].notna().any():
+        shared.append(
+            "a steady change of log thresholds from the first to the last trial (learning)"
+        )
+    if len(shared) == 1 and not related:
+        relation = "P(correct) = λ + (1 − 2λ)Φ(d′/√2)"
+    listed = " and ".join(filter(None, [", ".join(shared[:-1]), shared[-1]]))
     return (
-        "P(correct) = λ + (1 − 2λ)Φ(d′/√2 ± c) with d′ = (α/τ)ᵇ at the realised "
+        f"{relation} with d′ = (α/τ)ᵇ at the realised "
         "amplitude α was fitted to all trials of a participant; the threshold τ is the amplitude "
         "at which d′ = 1 (Berardino et al. 2017). Each distortion of a pair has an exponent b of "
-        "its own; lapse λ, a preference c for one position with its steady change and the pull of "
-        "the answer before, and a steady change of log thresholds from the first to the last trial "
-        "(learning) are shared by the conditions of a participant, whose log thresholds have a "
-        "normal prior with means for each distortion and a spread estimated from the data. "
+        f"its own; {listed} {'is' if len(shared) == 1 else 'are'} shared by the conditions of a "
+        "participant, whose log thresholds have a normal prior with means for each distortion and "
+        "a spread estimated from the data. "
         "Intervals integrate over all that conditions share. Exponents were "
         f"{_range(exponents)}, lapses {_range(people['lapse'])}; {flagged} of {len(people)} "
         "participants were flagged by the checks of the fit."

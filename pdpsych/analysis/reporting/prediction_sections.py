@@ -49,9 +49,10 @@ def _caption(found: Findings, kind: str, first: pd.Series) -> str:
         f"{capitalised(kind)} distortions; images: {first['images']}, trials: {first['trials']}. "
         "Each image’s answers are predicted from what the model sees at the amplitude and sign of "
         "each trial; efficiency, exponent and what the model leaves unexplained are as the other "
-        f"images leave them. {100 * found.scores.level:g} % intervals. "
-        f"A coin would have {_text(-np.log(2))}."
+        f"images leave them. {100 * found.scores.level:g} % intervals."
     )
+    if found.of_two:
+        text += f" A coin would have {_text(-np.log(2))}."
     if first["beyond"]:
         text += (
             f" Left out: {first['beyond']} trials above the largest amplitude at which some model "
@@ -117,7 +118,8 @@ def curves(found: Findings) -> str:
     if not shown:
         return ""
     dimensions = [(c, found.opened[c[1]].dimension) for c in shown]
-    figure = predicted_panels(found.trials.table, drawn, dimensions, found.fit.level)
+    task = found.fit.posterior(shown[0][0]).observations.link.name
+    figure = predicted_panels(found.trials.table, drawn, dimensions, found.fit.level, task)
     return found.gallery.show(
         figure,
         "predicted",

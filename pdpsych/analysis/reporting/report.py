@@ -85,23 +85,29 @@ def report(
     'report.html'
     """
     opened = open_analysis(analysis)
-    trials = read_trials(opened)
     fitted = fit or fit_analysis(opened, write=False)
     scored = scores or score_analysis(opened, fit=fitted, write=False)
-    logs = [
-        log
-        for log in read_logs(opened.open_experiment())
-        if log.header.participant in fitted.posteriors
-    ]
     figures = opened.results / "figures"
     with unfinished(figures) as drawn:
-        text = _page(Findings(trials, logs, fitted, scored, Gallery(drawn)))
-        done = methods(trials, fitted, scored).to_markdown()
+        text, done = report_texts(opened, fitted, scored, Gallery(drawn))
         # Drawing takes long, and the lock would keep other commands waiting.
         with locked(opened.results, doing="the report is written"):
             move_into(figures, drawn)
             write_text(opened.results / MARKDOWN, done)
             return write_text(opened.results / "report.html", text)
+
+
+def report_texts(analysis: Analysis, fit: Fit, scores: Scores, gallery: Gallery) -> tuple[str, str]:
+    """Return the page, its pictures in ``gallery``, and the methods as Markdown."""
+    trials = read_trials(analysis)
+    logs = [
+        log
+        for experiment in analysis.open_experiments()
+        for log in read_logs(experiment)
+        if log.header.participant in fit.posteriors
+    ]
+    page = _page(Findings(trials, logs, fit, scores, gallery))
+    return page, methods(trials, fit, scores).to_markdown()
 
 
 def move_into(folder: Path, drawn: Path) -> None:
@@ -123,11 +129,21 @@ def move_into(folder: Path, drawn: Path) -> None:
 
 
 def _page(found: Findings) -> str:
-    top = f'<p class="conclusion">{escape(found.scores.conclusion)}</p>\n' + _simulated(
-        found.fit.source["sessions"]
-    )
+    top = f'<p class="conclusion">{escape(found.scores.conclusion)}</p>\n'
+    top += _simulated(found.fit.source["sessions"]) + _elsewhere(found.fit.source)
     parts = [PageSection(heading, body(found)) for heading, body in SECTIONS.items()]
     return page(f"{found.fit.analysis['name']}: models against the human", top, parts)
+
+
+def _elsewhere(source: dict[str, Any]) -> str:
+    """Say prominently that the data are not of sessions of pdpsych."""
+    measured = source.get("measured")
+    if measured is None:
+        return ""
+    return (
+        f'<p class="dim">Measured elsewhere: {escape(measured["kind"])} of '
+        f"{escape(measured['file'])}, taken as they were given.</p>\n"
+    )
 
 
 def _simulated(sessions: list[dict[str, Any]]) -> str:

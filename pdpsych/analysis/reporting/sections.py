@@ -19,6 +19,7 @@ from pdpsych.analysis.reporting.methods import methods
 from pdpsych.analysis.scoring.questions import NO_PART
 from pdpsych.analysis.scoring.scores import Scores
 from pdpsych.analysis.scoring.separation import gain_over_random
+from pdpsych.analysis.tasks.links import LINKS
 from pdpsych.analysis.words import capitalised, counted
 from pdpsych.experiments.logs.session_log import SessionLog
 
@@ -109,6 +110,8 @@ def _ceiling(limits: pd.DataFrame) -> str:
 def participants(found: Findings) -> str:
     """List the participants with what they share over conditions, and flags."""
     fit = found.fit
+    if not fit.of_trials:
+        return ""
     rows = fit.participants
     shown = pd.DataFrame(
         {
@@ -140,13 +143,13 @@ def _exponents(fit: Fit) -> dict[str, list[str]]:
 def thresholds(found: Findings) -> str:
     """Map the thresholds of participants and conditions."""
     return found.gallery.show(
-        _of(found.fit.plot(found.opened)),
+        _of(found.fit.plot(found.trials.stimulus_set)),
         "thresholds",
         f"Thresholds of {counted(len(found.fit.participants), 'participant')} in "
         f"{counted(len(found.fit.thresholds), 'condition')}",
-        "Thresholds in RMS contrast. Triangles: bounds, at least (up) or at most (down) so much; "
-        "cross: the trials say nothing; dot: outside the amplitudes shown. All are in "
-        "thresholds.csv, with intervals.",
+        f"Thresholds in {'RMS contrast' if found.has_set else 'model units'}. Triangles: bounds, "
+        "at least (up) or at most (down) so much; cross: the trials say nothing; dot: outside the "
+        "amplitudes shown. All are in thresholds.csv, with intervals.",
     )
 
 
@@ -155,6 +158,8 @@ def curves(found: Findings) -> str:
     from pdpsych.analysis.figures.psychometric import Condition, psychometric_panels
 
     trials, fit = found.trials, found.fit
+    if not fit.of_trials:
+        return ""
     every = list(fit.thresholds[CONDITION].itertuples(index=False, name=None))
     # Whole pairs, evenly over participants and images: u beside v.
     pairs = list(dict.fromkeys(condition[:3] for condition in every))
@@ -162,13 +167,14 @@ def curves(found: Findings) -> str:
     shown = [c for c in every if c[:3] in {pairs[i] for i in pick}]
 
     def draw(condition: Condition, ax: Axes) -> None:
-        dimension = trials.stimulus_set[condition[1]].dimension
+        dimension = found.dimension(condition[1])
         fit.plot_condition(trials.table, condition, dimension=dimension, ax=ax)
 
     return found.gallery.show(
         psychometric_panels(shown, draw),
         "psychometric",
-        "Proportion correct against RMS contrast with fitted curves",
+        f"Proportion correct against {'RMS contrast' if found.has_set else 'amplitude'} with "
+        "fitted curves",
         f"{len(shown)} of {len(every)} conditions. Dots: trials in bins of equal number, with "
         f"{100 * fit.level:g} % binomial intervals, triangles where answers to both signs differ. "
         f"Curve: median of the fit, with its {100 * fit.level:g} % band. Bar: the threshold with "
@@ -181,6 +187,8 @@ def quality(found: Findings) -> str:
     from pdpsych.analysis.figures.quality import quality_panels
 
     fit, gallery = found.fit, found.gallery
+    if not fit.of_trials:
+        return _notes(fit)
     timed = ""
     if (found.trials.table["response_time"] > 0).any():
         timed = "Response times: median, quartiles, and 5th to 95th percentile. "
@@ -191,7 +199,8 @@ def quality(found: Findings) -> str:
         f"{timed}Residuals: what the fit leaves over, by d′ and by the order of trials.",
     )
     parts = [_notes(fit), panels, _checks(fit), _excluded(fit.excluded)]
-    return "\n".join([*parts, _frames(found.logs, gallery)])
+    frames = [] if found.trials.measured else [_frames(found.logs, gallery)]
+    return "\n".join([*parts, *frames])
 
 
 def _checks(fit: Fit) -> str:
@@ -206,15 +215,13 @@ def _checks(fit: Fit) -> str:
         name: people[column].map(number) + ", p " + people[f"{column}_p"].map(p_text)
         for name, column in moved.items()
     }
+    learning = with_interval(people, "learning", "learning_low", "learning_high")
+    first = with_interval(people, "first_share", "first_low", "first_high")
     shown = pd.DataFrame(
         {
             "participant": people["participant"],
-            "learning, first to last trial [nat]": with_interval(
-                people, "learning", "learning_low", "learning_high"
-            ),
-            "answers for position 1": with_interval(
-                people, "first_share", "first_low", "first_high"
-            ),
+            "learning, first to last trial [nat]": learning,
+            "answers for position 1": first,
             **tested,
             "overdispersion": people["overdispersion"].map(number),
             "p of the curve": people["curve_p"].map(p_text),
@@ -234,6 +241,8 @@ def _notes(fit: Fit) -> str:
 
 
 def _excluded(excluded: pd.DataFrame) -> str:
+    if excluded.empty:
+        return ""
     wide = excluded.pivot(index="participant", columns="reason", values="count")
     order = list(dict.fromkeys(excluded["reason"]))
     return html_table(
@@ -279,21 +288,49 @@ def method(found: Findings) -> str:
 
 def provenance(found: Findings) -> str:
     """Say what all of it was made from."""
-    fit, opened = found.fit, found.opened
-    session = fit.source["sessions"][0]
-    items = {
-        "Analysis": json.dumps(fit.analysis, ensure_ascii=False),
+    items = {"Analysis": json.dumps(found.fit.analysis, ensure_ascii=False)}
+    items |= _set_provenance(found) | _data_provenance(found.fit)
+    lines = (f"<dt>{escape(k)}</dt><dd><code>{escape(v)}</code></dd>" for k, v in items.items())
+    return f"<dl>{''.join(lines)}</dl>"
+
+
+def _set_provenance(found: Findings) -> dict[str, str]:
+    """Say what models are known by."""
+    if not found.has_set:
+        shown = found.fit.source["set"]
+        models = ", ".join(found.scores.source["models"])
+        return {"Ratios": shown["name"], "SHA-256 of the ratios": shown["sha256"], "Models": models}
+    opened = found.opened
+    return {
         "Stimulus set": f"{opened.name}, made {opened.manifest.created}",
         "SHA-256 of the set": opened.sha256,
         "Models": ", ".join(opened.models),
         "Versions that made the set": _versions(opened.manifest.versions),
-        "Experiment": fit.source["experiment"],
-        "Settings of the experiment": json.dumps(session["config"], ensure_ascii=False),
-        "Versions that ran the sessions": _versions(session["versions"]),
-        "Trials": f"{fit.source['trials']} in {len(fit.source['sessions'])} session(s)",
     }
-    lines = (f"<dt>{escape(k)}</dt><dd><code>{escape(v)}</code></dd>" for k, v in items.items())
-    return f"<dl>{''.join(lines)}</dl>"
+
+
+def _data_provenance(fit: Fit) -> dict[str, str]:
+    """Say where trials or thresholds come from."""
+    measured = fit.source.get("measured")
+    if measured is not None:
+        columns = {ours: theirs for ours, theirs in measured["columns"].items() if ours != theirs}
+        number = fit.source["trials"] if fit.of_trials else len(fit.thresholds)
+        return {
+            "Measured elsewhere": f"{number} {measured['kind']} in {measured['file']}",
+            f"SHA-256 of the {measured['kind']}": measured["sha256"],
+            **({"Task": LINKS[measured["task"]].words} if fit.of_trials else {}),
+            **({"Names of columns": json.dumps(columns, ensure_ascii=False)} if columns else {}),
+        }
+    sessions = fit.source["sessions"]
+    experiments = {s["experiment"]: s for s in reversed(sessions)}
+    configs = {name: s["config"] for name, s in reversed(experiments.items())}
+    shown = next(iter(configs.values())) if len(configs) == 1 else configs
+    return {
+        "Experiment": fit.source["experiment"],
+        "Settings of the experiment": json.dumps(shown, ensure_ascii=False),
+        "Versions that ran the sessions": _versions(sessions[0]["versions"]),
+        "Trials": f"{fit.source['trials']} in {len(sessions)} session(s)",
+    }
 
 
 def _versions(versions: dict[str, str]) -> str:

@@ -22,6 +22,8 @@ _MOST_STIMULI = 6
 
 def stimuli(found: Findings) -> str:
     """Show some of the measured pairs of distortions."""
+    if not found.has_set:
+        return ""
     opened, fit, gallery = found.opened, found.fit, found.gallery
     measured = (
         fit.thresholds[["image", "pair"]].drop_duplicates().itertuples(index=False, name=None)
@@ -45,6 +47,8 @@ def stimuli(found: Findings) -> str:
 
 def linearity(found: Findings) -> str:
     """Say up to which amplitude the models are linear."""
+    if not found.has_set:
+        return ""
     held = [
         (image, pair.name, found.opened[image][pair.name].linearity)
         for image, pair in _listed(found)
@@ -70,6 +74,8 @@ def linearity(found: Findings) -> str:
 
 def visible(found: Findings) -> str:
     """Show the objective against amplitude of pairs that were made for one."""
+    if not found.has_set:
+        return ""
     labelled = [(f"{image}, {pair.name}", pair) for image, pair in _listed(found)]
     curves = [(label, ObjectiveCurve.of(pair.certificate, label)) for label, pair in labelled]
     rows = [
@@ -103,6 +109,8 @@ def visible(found: Findings) -> str:
 
 def scree(found: Findings) -> str:
     """Draw the objective of the first and the further pairs of each question."""
+    if not found.has_set:
+        return ""
     table = found.opened.scree()
     if not (table["number"] > 1).any():
         return ""
@@ -114,6 +122,8 @@ def scree(found: Findings) -> str:
 
 def certificates(found: Findings) -> str:
     """List how the solver ended at each pair, and what lies where padding enters."""
+    if not found.has_set:
+        return ""
     rows = [
         {"image": image, "pair": pair.name}
         | {k: short(v) for k, v in pair.certificate.items() if not isinstance(v, dict | list)}

@@ -268,7 +268,7 @@ def _record(model: Representation, stimulus_set: StimulusSet) -> dict[str, Any]:
         "name": model.name,
         "layer": str(model.layer),
         "noise": type(model.noise).__name__,
-        **asdict(model.origin),
+        **{k: v for k, v in asdict(model.origin).items() if v or k != "code_sha256"},
         "stimulus_set_sha256": stimulus_set.sha256,
         "floor": stimulus_set.manifest.floor,
         "precision": _precision(stimulus_set),
@@ -304,6 +304,25 @@ def _cached(path: Path, record: dict[str, Any]) -> AddedModel | None:
     except (InputError, LookupError, TypeError, ValueError, AttributeError):
         return None
     return AddedModel(record, found, responses)
+
+
+def kept_models(analysis: Analysis, stimulus_set: StimulusSet, names: Sequence[str]) -> AddedModels:
+    """Return models that were added to an analysis as they were kept, without their code."""
+    found: dict[str, list[AddedModel]] = {name: [] for name in names}
+    for path in sorted((analysis.results / "added_models").glob("*.json")):
+        record = SCHEMA.read(path).get("record", {})
+        own = record.get("name") in found and stimulus_set.is_known_as(
+            record.get("stimulus_set_sha256")
+        )
+        if own and path == _file(path.parent, record) and (kept := _cached(path, record)):
+            found[kept.name].append(kept)
+    for name, kept_as in found.items():
+        if len(kept_as) != 1:
+            problem, remedy = "is not kept in one file", "score again with --add-model"
+            raise InputError(
+                problem, file=analysis.results / "added_models", value=name, remedy=remedy
+            )
+    return AddedModels(stimulus_set, [kept_as[0] for kept_as in found.values()])
 
 
 def _keep(path: Path, model: AddedModel) -> None:

@@ -180,11 +180,12 @@ def _rows(analysis: Analysis, scores: Scores) -> list[dict[str, str]]:
     source = scores.source
     study = {
         "analysis": analysis.stem,
-        "analysis_sha256": json_sha256(analysis.model_dump(mode="json")),
+        "analysis_sha256": json_sha256(analysis.settings),
         "stimulus_set": source["set"]["name"],
         "stimulus_set_sha256": source["set"]["sha256"],
         "trials_sha256": source["trials_sha256"],
-        "participants": len({session["participant"] for session in source["sessions"]}),
+        "participants": len({session["participant"] for session in source["sessions"]})
+        or source["measured"]["participants"],
         "trials": source["trials"],
         "simulated": any(session["observer"] != "person" for session in source["sessions"]),
         "level": scores.level,

@@ -17,7 +17,11 @@ from pdpsych.analysis.fitting.trials import read_trials
 from pdpsych.analysis.names import PAIR
 from pdpsych.analysis.prediction import predictive_score, threshold_score
 from pdpsych.analysis.prediction.evidence import Evidence
-from pdpsych.analysis.prediction.seen import known_responses
+from pdpsych.analysis.prediction.seen import (
+    calibration_shown,
+    known_responses,
+    known_sha256,
+)
 from pdpsych.analysis.scoring.added_models import AddedModels, ModelName, add_to
 from pdpsych.analysis.scoring.ceiling import ceiling, individual_distance
 from pdpsych.analysis.scoring.conclusion import basis, caution, conclude, not_predicted
@@ -31,9 +35,11 @@ from pdpsych.analysis.scoring.score_tables import score_table
 from pdpsych.analysis.scoring.scores import Scores
 from pdpsych.analysis.scoring.separation import separation
 from pdpsych.analysis.scoring.sides import sides
+from pdpsych.analysis.sources.ratio_table import read_ratio_table
 from pdpsych.common.errors import InputError
 from pdpsych.common.files.locks import locked
 from pdpsych.stimuli.calibration.calibration import Calibration
+from pdpsych.stimuli.responses.finite_response import SIGNS
 from pdpsych.stimuli.stimulus_set import StimulusSet
 
 
@@ -96,8 +102,10 @@ def score(
 
 def _score_set(analysis: Analysis, fit: Fit, added: AddedModels | None) -> Scores:
     """Score the models of the set of an analysis, and others."""
-    stimulus_set = analysis.open_experiment().open_set()
-    shown = None if added else calibration_shown(fit, stimulus_set)
+    stimulus_set = analysis.open_set()
+    if stimulus_set is None:
+        return _score_table(analysis, fit)
+    shown = None if added else calibration_shown(fit.source["sessions"], stimulus_set)
     # Of rivals too: which of all pairs are scored is known by what was measured.
     if shown:
         ratios = shown.log_ratios(stimulus_set, rivals=True)
@@ -112,10 +120,38 @@ def _score_set(analysis: Analysis, fit: Fit, added: AddedModels | None) -> Score
     return replace(
         scored,
         source=fit.source
-        | {"analysis": fit.analysis, "models": models, "questions": in_words(stimulus_set)},
+        | {
+            "analysis": fit.analysis,
+            "models": models,
+            "models_sha256": known_sha256(stimulus_set, shown),
+            "questions": in_words(stimulus_set),
+        },
         conclusion=scored.conclusion
         + basis(shown.display if shown else None)
         + not_predicted(scored.ranking, scored.predictive_ranking, stimulus_set),
+    )
+
+
+def _score_table(analysis: Analysis, fit: Fit) -> Scores:
+    """Score models of which no more than log ratios are known."""
+    assert analysis.ratios is not None
+    table = read_ratio_table(analysis.resolve(analysis.ratios))
+    if table.sha256 != fit.source["set"]["sha256"]:
+        raise _other_trials(analysis, "ratios")
+    taken = table.ratios.groupby("model", sort=False)["took_part"].all()
+    models = {
+        str(model): {"took_part": bool(part), "weights_sha256": ""} for model, part in taken.items()
+    }
+    source = fit.source | {"analysis": fit.analysis, "models": models, "questions": {}}
+    return replace(score_ratios(fit, table.ratios), source=source)
+
+
+def _other_trials(analysis: Analysis, what: str) -> InputError:
+    return InputError(
+        f"the fit is of other {what} than there are now",
+        file=analysis.label,
+        field="fit",
+        remedy="fit again: pdpsych fit ANALYSIS.yaml",
     )
 
 
@@ -135,25 +171,8 @@ def _evidence(
         return None
     trials = read_trials(analysis)
     if trials.sha256 != fit.source["trials_sha256"]:
-        raise InputError(
-            "the fit is of other trials than the logs have now",
-            file=analysis.label,
-            field="fit",
-            remedy="fit again: pdpsych fit ANALYSIS.yaml",
-        )
+        raise _other_trials(analysis, "trials")
     return Evidence(trials.table, responses)
-
-
-def calibration_shown(fit: Fit, stimulus_set: StimulusSet) -> Calibration | None:
-    """Return the calibration that all sessions of a fit were run with, if it asked the models.
-
-    None where sessions differ, were run without one, or it has no sensitivities: the models are
-    then scored by their sensitivity to the distortions as they were made.
-    """
-    named = {session.get("calibration") for session in fit.source["sessions"]}
-    sha256 = named.pop() if len(named) == 1 else None
-    found = Calibration.with_sha256(stimulus_set, sha256) if sha256 else None
-    return found if found and found.has_sensitivities else None
 
 
 def _models(stimulus_set: StimulusSet) -> dict[str, dict[str, Any]]:
@@ -192,8 +211,9 @@ def score_ratios(fit: Fit, ratios: pd.DataFrame, evidence: Evidence | None = Non
     named = ratios.assign(took_part=ratios.get("took_part", True))
     by_thresholds = threshold_score.empty()
     if evidence:
+        signs = tuple(evidence.trials["sign"].unique()) or SIGNS
         by_thresholds = threshold_score.threshold_score(
-            fit, evidence.responses, named, human, everyone
+            fit, evidence.responses, named, human, everyone, signs
         )
     local = {model: (own, own) for model, own in zip(whole.models, whole.log_ratios, strict=True)}
     known = [threshold_score.predicted_ends(by_thresholds.pairs), local]
@@ -206,7 +226,7 @@ def score_ratios(fit: Fit, ratios: pd.DataFrame, evidence: Evidence | None = Non
     part = table.groupby(["kind", "model"])["took_part"].all()
     ranking.insert(2, "took_part", ranking.join(part, on=["kind", "model"])["took_part"])
     by_answers = predictive_score.empty()
-    if evidence:
+    if evidence and len(evidence.trials):
         by_answers = predictive_score.predictive_score(fit, evidence, named, near)
     return Scores(
         fit.level,

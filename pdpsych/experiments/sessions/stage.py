@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 
 from pdpsych.common.files.digests import seed_of
-from pdpsych.displays.encoding import linear_from_srgb
 from pdpsych.displays.rendering import quantize, show
 from pdpsych.experiments.design import Condition, PlannedTrial
 from pdpsych.experiments.logs.records import Trial
@@ -13,6 +12,7 @@ from pdpsych.experiments.observers.presentation import Presentation, Progress
 from pdpsych.experiments.placement.placement import EASY
 from pdpsych.experiments.sessions.placements import begin_placements
 from pdpsych.experiments.sessions.preparation import Preparation
+from pdpsych.stimuli.calibration.background import background_level
 
 # The last trial of the practice shows so many thresholds: d′ = 1.5 is seen in 86 % of trials.
 _HARDER = 1.5
@@ -73,14 +73,9 @@ class Stage:
 
     def background(self) -> float:
         """Return the level, 0 to 1, that shows the mean luminance of the base images."""
-        opened, display = self._prepared.stimulus_set, self._prepared.display
-        means = []
-        for image in dict.fromkeys(c.image for c in self.placements):
-            base = opened[image].base.astype(np.float64)
-            linear = opened[image].encoding == "linear"
-            means.append(np.mean(base if linear else linear_from_srgb(base)))
-        level = display.curves(1)[0].level(np.array(np.mean(means)))
-        return float(np.round(level * display.top)) / display.top
+        opened = self._prepared.stimulus_set
+        images = dict.fromkeys(c.image for c in self.placements)
+        return background_level((opened[image] for image in images), self._prepared.display)
 
     def _amplitude(self, planned: PlannedTrial) -> float:
         placement = self.placements[planned.condition]

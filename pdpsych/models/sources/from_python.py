@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib
 import sys
 from collections.abc import Iterator
@@ -35,7 +36,16 @@ def build(address: NetworkAddress, folder: Path) -> BuiltNetwork:
             raise InputError(f"{attribute}(): {type(error).__name__}: {error}") from error
     if not isinstance(module, nn.Module):
         raise InputError(f"{attribute}() returns {type(module).__name__}, not a torch.nn.Module")
-    return BuiltNetwork(module, attribute, f"made by {address.name}", InputFormat())
+    code = _code_sha256(found)
+    return BuiltNetwork(module, attribute, f"made by {address.name}", InputFormat(), code)
+
+
+def _code_sha256(module: ModuleType) -> str:
+    """Return the SHA-256 of the text of a module's file, whatever ends its lines."""
+    path = Path(module.__file__ or "")
+    if path.suffix != ".py" or not path.is_file():
+        return ""
+    return hashlib.sha256(path.read_bytes().replace(b"\r\n", b"\n")).hexdigest()
 
 
 def _imported(path: str, folder: Path) -> ModuleType:

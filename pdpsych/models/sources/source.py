@@ -21,12 +21,16 @@ from pdpsych.models.registry import SOURCES, find
 
 @dataclass(frozen=True)
 class BuiltNetwork:
-    """A network with its weights, what they were trained on, and the images it takes."""
+    """A network with its weights, what they were trained on, and the images it takes.
+
+    ``code_sha256`` is that of the file of Python that made it, where that is no package's.
+    """
 
     module: nn.Module
     architecture: str
     training: str
     takes: InputFormat
+    code_sha256: str = ""
 
 
 def build(address: NetworkAddress, folder: Path | None = None) -> BuiltNetwork:

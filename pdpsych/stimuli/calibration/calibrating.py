@@ -52,6 +52,7 @@ def calibrate(
     max_clipped: float = 0.05,
     threshold_rms: float = 0.01,
     models: bool = False,
+    trust_code: bool = False,
     progress: bool = False,
 ) -> Calibration:
     """Find out what a display can show of a set, and write it into the set's folder.
@@ -69,6 +70,8 @@ def calibrate(
     models
         Also ask the models of the set how sensitive they are to the distortions as shown, and
         what they respond to them by amplitude: needs torch, and their weights.
+    trust_code
+        Whether Python that the set names may be run to build them.
     progress
         Show a progress bar.
 
@@ -115,7 +118,7 @@ def calibrate(
     if models:
         from pdpsych.stimuli.calibration.sensitivities import seen_by_models
 
-        seen = seen_by_models(opened, screen, conditions)
+        seen = seen_by_models(opened, screen, conditions, trust_code)
         conditions, responses, losses = list(seen.conditions), seen.responses, seen.warnings
     ppd = screen.pixels_per_degree
     made = Calibration(

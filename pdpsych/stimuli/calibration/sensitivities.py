@@ -36,7 +36,10 @@ class Seen:
 
 
 def seen_by_models(
-    opened: StimulusSet, display: Display, conditions: Sequence[ConditionCalibration]
+    opened: StimulusSet,
+    display: Display,
+    conditions: Sequence[ConditionCalibration],
+    trust_code: bool = False,
 ) -> Seen:
     """Return every model's sensitivity and responses to what is shown of conditions.
 
@@ -48,7 +51,8 @@ def seen_by_models(
     InputError
         If a model cannot be built again as it was when the set was made.
     """
-    recipe, loaded = rebuilt(opened, remedy="calibrate without asking the models")
+    remedy = "calibrate without asking the models"
+    recipe, loaded = rebuilt(opened, remedy, trust_code=trust_code)
     asked: list[ConditionCalibration] = []
     responses: list[ImageResponses] = []
     warnings: list[str] = []

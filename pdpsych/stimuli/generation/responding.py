@@ -19,7 +19,7 @@ from pdpsych.stimuli.stimulus_set import StimulusSet
 
 
 def add_finite_responses(
-    stimulus_set: str | Path | StimulusSet, *, progress: bool = False
+    stimulus_set: str | Path | StimulusSet, *, trust_code: bool = False, progress: bool = False
 ) -> StimulusSet:
     """Add to a set how far its models' responses go at visible amplitudes, and return the set.
 
@@ -30,6 +30,8 @@ def add_finite_responses(
     ----------
     stimulus_set
         A set, or its folder.
+    trust_code
+        Whether Python that the set names may be run to build its models.
     progress
         Show a progress bar.
 
@@ -62,7 +64,7 @@ def add_finite_responses(
     wanted = [image for image in opened if not _is_there(opened, image)]
     if not wanted:
         return opened
-    recipe, loaded = rebuilt(opened)
+    recipe, loaded = rebuilt(opened, trust_code=trust_code)
     with progress_bar(len(wanted), "image", progress) as bar:
         for image in wanted:
             _respond(opened, image, recipe, loaded)

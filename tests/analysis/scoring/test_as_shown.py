@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from pdpsych.analysis.scoring.score import calibration_shown
+from pdpsych.analysis.prediction.seen import calibration_shown
 from pdpsych.stimuli import Calibration
 
 ASKED = SimpleNamespace(has_sensitivities=True)
@@ -30,8 +30,8 @@ def _known(monkeypatch):
 )
 def test_only_the_one_calibration_of_all_sessions_counts(named, wanted):
     fit = SimpleNamespace(source={"sessions": [{"calibration": sha256} for sha256 in named]})
-    assert calibration_shown(fit, SET) is wanted
+    assert calibration_shown(fit.source["sessions"], SET) is wanted
 
 
 def test_sessions_of_before_calibrations_have_none():
-    assert calibration_shown(SimpleNamespace(source={"sessions": [{}]}), SET) is None
+    assert calibration_shown([{}], SET) is None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.special import chdtrc
 
-from pdpsych.analysis.fitting.likelihood import criterion, expected_correct, signal
+from pdpsych.analysis.fitting.likelihood import expected_correct, growth
 from pdpsych.analysis.fitting.posterior import Posterior
 from pdpsych.analysis.names import Floats
 
@@ -23,11 +23,8 @@ def asymmetry(posterior: Posterior, sign: Floats) -> dict[str, float]:
     """
     observations, shared = posterior.observations, posterior.shared
     chance = expected_correct(observations, posterior.mean, shared)
-    ratio = signal(observations, posterior.mean, shared)
-    towards = ratio / np.sqrt(2) + criterion(observations, shared)
-    slope = np.exp(-(towards**2) / 2) * (1 - shared.guess) / np.sqrt(2 * np.pi)
     exponent = shared.exponents[observations.group][observations.condition]
-    slope *= -exponent * ratio / np.sqrt(2)
+    slope = -exponent * growth(observations, posterior.mean, shared)
     right = (observations.sign + 1) / 2
     score = slope * (right - chance) / (chance * (1 - chance))
     weight = slope**2 / (chance * (1 - chance))

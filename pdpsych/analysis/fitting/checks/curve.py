@@ -13,11 +13,13 @@ from pdpsych.analysis.fitting.likelihood import (
     criteria,
     criterion,
     expected_correct,
+    growth,
     signal,
 )
 from pdpsych.analysis.fitting.posterior import Posterior
 from pdpsych.analysis.fitting.shared import log_prior, of_trials
 from pdpsych.analysis.names import Floats
+from pdpsych.analysis.tasks.links import TWO
 
 # Log thresholds around the mean of the group, nats.
 _GRID = np.linspace(-4.0, 4.0, 65)
@@ -51,9 +53,13 @@ def predicted_signal(posterior: Posterior) -> Floats:
         threshold = weight @ _GRID / weight.sum(axis=1)
         predicted[trial] = exponents[going] * (amplitude[trial] - threshold)
         reach = np.minimum(exponents[going, None] * (amplitude[trial, None] - _GRID), 4.0)
-        towards = np.exp(reach) / np.sqrt(2) + pull[trial, None]
-        chosen = ndtr(sign[trial, None] * towards)
-        log_weight[going] += np.log(shared.lapse + (1 - shared.guess) * chosen)
+        if observations.link is TWO:
+            towards = np.exp(reach) / np.sqrt(2) + pull[trial, None]
+            chosen = ndtr(sign[trial, None] * towards)
+            log_weight[going] += np.log(shared.lapse + (1 - shared.guess) * chosen)
+        else:
+            right, wrong = observations.link.answered(reach, float(shared.guess))
+            log_weight[going] += np.log(np.where(sign[trial, None] > 0, right, wrong))
     return np.asarray(np.exp(np.minimum(predicted, 4.0)))
 
 
@@ -109,15 +115,18 @@ def _derivatives(posterior: Posterior) -> tuple[Floats, Floats]:
     """Return those of P(correct) in the trial's log τ, (N,), and in what P depends on of φ."""
     observations, shared = posterior.observations, posterior.shared
     ratio = signal(observations, posterior.mean, shared)
+    rise = growth(observations, posterior.mean, shared)
+    # In a criterion, which enters where positions are known.
     towards = ratio / np.sqrt(2) + criterion(observations, shared)
     slope = np.exp(-(towards**2) / 2) * (1 - shared.guess) / np.sqrt(2 * np.pi)
-    growth = slope * ratio / np.sqrt(2)
     group = observations.group[observations.condition]
-    own = -shared.exponents[group] * growth
+    own = -shared.exponents[group] * rise
     # Where nothing was shown d′ is 0, and 0 · log 0 = 0.
-    exponent = growth * np.log(np.maximum(ratio, np.finfo(float).tiny))
+    exponent = rise * np.log(np.maximum(ratio, np.finfo(float).tiny))
     member = observations.membership[observations.condition]
-    lapse = shared.guess * (1 - shared.guess) * (0.5 - ndtr(towards))
+    # P = gγ + (1 − g)F, whose derivative in logit g is g(1 − g)(γ − F) = g(γ − P).
+    chance = expected_correct(observations, posterior.mean, shared)
+    lapse = shared.guess * (observations.link.chance - chance)
     by_criteria = slope[:, None] * criteria(observations)
     common = np.stack([lapse, own * observations.progress], axis=1)
     return own, np.concatenate([common, by_criteria, exponent[:, None] * member], axis=1)

@@ -22,7 +22,9 @@ _HIGH_DRIFT, _HIGH_REPETITION = 0.5, 0.2
 _HIGH_ASYMMETRY = 0.1
 
 
-def flags(row: dict[str, Any], thresholds: pd.DataFrame, deviance_p: float) -> str:
+def flags(
+    row: dict[str, Any], thresholds: pd.DataFrame, deviance_p: float, chance: float = 0.5
+) -> str:
     """Say what is to be looked at, separated by semicolons; empty if it is nothing.
 
     Parameters
@@ -33,20 +35,22 @@ def flags(row: dict[str, Any], thresholds: pd.DataFrame, deviance_p: float) -> s
         Those of the participant.
     deviance_p
         p value of the deviance of all trials.
+    chance
+        Share of correct answers of who sees nothing.
     """
-    found = _poor(row, thresholds) | _misfits(row, deviance_p)
+    found = _poor(row, thresholds, chance) | _misfits(row, deviance_p)
     return "; ".join(text for text, applies in found.items() if applies)
 
 
-def _poor(row: dict[str, Any], thresholds: pd.DataFrame) -> dict[str, bool]:
+def _poor(row: dict[str, Any], thresholds: pd.DataFrame, chance: float) -> dict[str, bool]:
     """Say what the trials do not determine."""
     outside = int(thresholds["outside_range"].sum())
     bounds = int((thresholds["bound"] != "exact").sum())
-    chance_sd = 0.5 / np.sqrt(row["trials"])
+    chance_sd = np.sqrt(chance * (1 - chance) / row["trials"])
     return {
         f"{outside} of {len(thresholds)} thresholds outside the amplitudes shown": outside > 0,
         f"{bounds} of {len(thresholds)} thresholds only bounded by trials": bounds > 0,
-        "answers not better than chance": row["proportion_correct"] < 0.5 + 2 * chance_sd,
+        "answers not better than chance": row["proportion_correct"] < chance + 2 * chance_sd,
         f"lapse above {_HIGH_LAPSE:g}": row["lapse"] > _HIGH_LAPSE,
         "exponent differs from 1": not row["exponent_low"] <= 1 <= row["exponent_high"],
         "exponents of the distortions of a pair differ": row["exponents_p"] < _FLAG_P,

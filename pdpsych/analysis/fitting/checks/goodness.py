@@ -64,7 +64,12 @@ def goodness(
     level
         Probability of the intervals.
     """
-    place = rows["order"].rank(method="first").to_numpy(int) - 1
+    # Without an order, trials are in one that does not depend on answers.
+    place = np.arange(len(rows))
+    if rows["order"].notna().all():
+        place = rows["order"].rank(method="first").to_numpy(int) - 1
+    else:
+        place = rng.permutation(place)
     found = discrepancy(posterior, place // _BLOCK, rng)
     z = float(ndtri((1 + level) / 2))
     expected = expected_correct(posterior.observations, posterior.mean, posterior.shared)
@@ -120,6 +125,8 @@ def _bins(data: pd.DataFrame, level: float) -> pd.DataFrame:
 
 def _first_share(rows: pd.DataFrame, z: float) -> dict[str, float]:
     """Return the share of answers for the first position, both positions given equal weight."""
+    if rows["response"].isna().all():
+        return dict.fromkeys(("first_share", "first_low", "first_high", "first_p"), np.nan)
     first = rows["response"].to_numpy() == 1
     there = first == rows["correct"].to_numpy(bool)
     chosen = np.array([first[there].sum(), first[~there].sum()]) + 0.5

@@ -1,0 +1,1 @@
+"""How answers of each task depend on d′."""
