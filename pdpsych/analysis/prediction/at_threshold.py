@@ -1,7 +1,9 @@
 """The thresholds that a model predicts for one participant, and the ratios of them.
 
 The threshold of a condition is that of :mod:`pdpsych.stimuli.responses.signal_curve`, at an
-efficiency k. k is one for all conditions of the participant: the median of what each asks for by itself at the
+efficiency k.
+
+k is one for all conditions of the participant: the median of what each asks for by itself at the
 person's threshold. As many predicted thresholds are then above the person's as below, whatever the
 scale they are compared on, and a condition far off does not move k. A person's threshold that is
 only known to be above an amplitude asks for no more than so much, and is a censored value of that
