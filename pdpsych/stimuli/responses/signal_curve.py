@@ -50,23 +50,28 @@ class SignalCurve:
         with np.errstate(divide="ignore"):
             return float(np.log(self.response.largest))
 
-    def log_signal(self, log_efficiency: float, log_amplitudes: Floats) -> Floats:
-        """Return log e at amplitudes."""
+    def log_signal(self, log_efficiency: float | Floats, log_amplitudes: Floats) -> Floats:
+        """Return log e at amplitudes; efficiencies and amplitudes broadcast."""
         return _log_signal(log_efficiency, self._seen(log_amplitudes))
 
     def log_threshold(self, log_efficiency: float) -> float:
         """Return log τ; infinite where no known amplitude reaches it."""
+        return float(self.log_thresholds(np.array([log_efficiency]))[0])
+
+    def log_thresholds(self, log_efficiencies: Floats) -> Floats:
+        """Return log τ by efficiency, (K,); infinite where no known amplitude reaches it."""
         if not self.response.largest:
-            return np.inf
+            return np.full(len(log_efficiencies), np.inf)
         places, seen = self._grid
-        height = _log_signal(log_efficiency, seen)
-        above = int(np.argmax(height >= 0))
-        if height[above] < 0:
-            return np.inf
-        if above == 0:
-            return float(places[0] - height[0])
-        rise = height[above] - height[above - 1]
-        return float(places[above] - height[above] / rise * (places[above] - places[above - 1]))
+        reached = _share(log_efficiencies[:, None], seen[:, None]) >= ndtr(np.sqrt(0.5))
+        above = np.where(reached.any(axis=1), np.argmax(reached, axis=1), len(places) - 1)
+        below = np.maximum(above - 1, 0)
+        low, top = (_log_signal(log_efficiencies, seen[:, at]) for at in (below, above))
+        with np.errstate(divide="ignore", invalid="ignore"):
+            between = places[above] - top / (top - low) * (places[above] - places[below])
+        # Below all places e is in proportion to the amplitude.
+        found = np.where(above == 0, places[0] - top, between)
+        return np.where(top < 0, np.inf, found)
 
     def asked(self, log_threshold: float) -> tuple[float, float]:
         """Return log k at which a threshold is predicted, and the slope of log e there.
@@ -98,8 +103,13 @@ class SignalCurve:
         return places, self._seen(places)
 
 
-def _log_signal(log_efficiency: float, seen: Floats) -> Floats:
+def _log_signal(log_efficiency: float | Floats, seen: Floats) -> Floats:
     """Return log e where D of both signs is ``seen``, (2, …)."""
-    share = ndtr(np.exp(log_efficiency) * seen / np.sqrt(2)).mean(axis=0)
+    share = _share(log_efficiency, seen)
     with np.errstate(divide="ignore"):
         return np.asarray(np.log(np.sqrt(2) * ndtri(np.minimum(share, _MOST_SURE))))
+
+
+def _share(log_efficiency: float | Floats, seen: Floats) -> Floats:
+    """Return Φ(e/√2), the mean over both signs."""
+    return np.asarray(ndtr(np.exp(log_efficiency) * seen / np.sqrt(2)).mean(axis=0))
