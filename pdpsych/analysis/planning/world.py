@@ -54,7 +54,7 @@ class World:
     observer: ObserverSpec
     thresholds: dict[str, dict[Condition, float]]
     ratios: pd.DataFrame
-    placements: dict[Condition, Placement]
+    placements: Mapping[Condition, Placement]
     responses: Responses = field(default_factory=dict)
     efficiencies: Mapping[str, float] = field(default_factory=dict)
 

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Generic, NamedTuple, TypeVar
+from typing import Generic, Literal, NamedTuple, TypeVar
 
 from pdpsych.experiments.placement.placement import Placement
 
 Key = TypeVar("Key", bound=tuple[str, str, int])
+
+
+Aim = Literal["", "models", "threshold", "easy"]
 
 
 class Placed(NamedTuple):
@@ -25,7 +28,7 @@ class Placed(NamedTuple):
     """
 
     amplitude: float
-    aim: str = ""
+    aim: Aim = ""
     information: float = 0.0
 
 
@@ -49,6 +52,16 @@ class Placements(Mapping[Key, Placement], Generic[Key]):
 
     def __len__(self) -> int:
         return len(self._each)
+
+    @property
+    def nearest(self) -> dict[str, float]:
+        """Probability of each model that it is the nearest; none where no models are asked."""
+        return {}
+
+    @property
+    def measured(self) -> bool:
+        """Whether every condition is measured."""
+        return True
 
     def choose(self, conditions: Sequence[Key]) -> Key:
         """Return which of some conditions is next: the first."""

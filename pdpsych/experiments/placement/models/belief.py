@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
@@ -18,11 +19,15 @@ from pdpsych.experiments.placement.psychometric import Floats
 PairName = tuple[str, str]
 """Image and pair."""
 
-# Of the places of pairs besides that of which trials tell, nats: efficiencies of images differ.
-import os
-_LEAST_SD = float(os.environ.get('LSD','0.7'))
+# Efficiencies of images differ at least so much, nats.
+_LEAST_SD = 0.7
 # What the prior of thresholds weighs beside conditions that were measured.
 _OWN_WEIGHT = 0.5
+# Trials are chosen as though no model were surer than this to be the nearest; and the steps in
+# which the power is found that makes it so.
+_SUREST, _HALVINGS = float(os.environ.get("DOUBT", "0.8")), 8
+# Groups less probable do not count in what a trial tells.
+_NEGLIGIBLE = 1e-3
 
 
 class Predictions(NamedTuple):
@@ -63,101 +68,123 @@ class Belief:
         lattice: Lattice,
         sd: float,
     ) -> None:
-        self._variance = sd**2
         self.classes = SideClasses.of(tuple(models))
+        self._lattice, self._predictions, self._sd = lattice, predictions, sd
         self._groups = self.classes.groups
-        self._lattice, self._predictions = lattice, predictions
         self._steps = {
             pair: lattice.steps_of(self.classes.between(known.log_ratios))
             for pair, known in predictions.items()
         }
-        self._log_evidence: dict[PairName, Floats] = {}
+        # Of each pair: mean and weight of its conditions; what is known of it; that by class.
+        self._located: dict[PairName, Floats] = {}
         self._known: dict[PairName, tuple[NDArray[np.intp], PairEvidence]] = {}
-        prior = np.tile(self.classes.prior / len(SPREADS), (len(SPREADS), 1))
-        self._log_prior = np.log(prior)
-        self._posterior: Floats = prior
+        self._log_evidence: dict[PairName, Floats] = {}
+        prior = self.classes.prior / len(SPREADS)
+        self._log_prior = np.log(np.tile(prior, (len(SPREADS), 1)))
+        self._posterior, self._doubting = np.exp(self._log_prior), np.exp(self._log_prior)
 
-    def learn(
-        self, pair: PairName, placements: Mapping[PairName, Sequence[AdaptivePlacement]]
-    ) -> None:
-        """Take in that a pair has new answers; the placements of u and v of all pairs know them."""
-        mean, sd = self._middle(pair, placements)
-        steps = self._steps[pair][:, self._place(pair, placements[pair])]
+    def learn(self, pair: PairName, placements: Sequence[AdaptivePlacement]) -> None:
+        """Take in that a pair has new answers, which the placements of u and v know."""
+        mean, sd = self._middle(pair)
+        self._located = self._located | {pair: self._locate(pair, placements)}
+        steps = self._steps[pair][:, self._place(pair)]
         ratios, which = np.unique(steps, return_inverse=True)
-        found = pair_evidence(self._lattice, placements[pair], ratios, mean, sd)
+        found = pair_evidence(self._lattice, placements, ratios, mean, sd)
         with np.errstate(divide="ignore"):
             logs = np.log(found.evidence)
         self._known = self._known | {pair: (which, found)}
         self._log_evidence = self._log_evidence | {pair: logs[:, which]}
-        height = self._log_prior + sum(self._log_evidence.values())
-        weight = np.exp(height - height.max())
-        self._posterior = weight / weight.sum()
+        height = sum(self._log_evidence.values(), self._log_prior)
+        height = height - height.max()
+        self._posterior, self._doubting = _normalised(height), self._doubted(height)
 
     @property
     def groups(self) -> Floats:
         """Probability that each model is the nearest, and that none is, (M + 1,)."""
-        size = len(self.classes.models) + 1
-        return np.bincount(self._groups, self._posterior.sum(axis=0), minlength=size)
+        return self._by_group(self._posterior)
 
     def information(self, pair: PairName) -> tuple[Floats, Floats]:
         """Return what an answer is expected to tell of the nearest model, in nats.
 
         H(Σ_g p_g r_g) − Σ_g p_g H(r_g) over groups g, r the probability of a correct answer: at
-        each candidate amplitude of u, and of v.
+        each candidate amplitude of u, and of v. Somebody is asked who is not too sure: with the
+        posterior itself little would be asked of other images once a few have spoken, and it is
+        images that a verdict counts.
         """
         which, found = self._known[pair]
-        weight = self._by_ratio(which, found.evidence.shape[1])
-        chance = self.groups
+        weight, chance = self._by_ratio(which, found), self._by_group(self._doubting)
         likely = chance > _NEGLIGIBLE
-        u, v = (
-            _told(chance[likely], weight[likely] @ one.reshape(-1, one.shape[2]))
-            for one in found.correct
-        )
+        few = weight[likely].astype(np.float32)
+        u, v = (_told(chance[likely], few @ one) for one in found.correct)
         return u, v
 
-    def _by_ratio(self, which: NDArray[np.intp], ratios: int) -> Floats:
+    def _doubted(self, height: Floats) -> Floats:
+        """Return probabilities ∝ exp(power · height), power 1 or less: no model surer than so."""
+        low, high, found = 0.0, 1.0, _normalised(height)
+        if self._surest(found) <= _SUREST:
+            return found
+        for _ in range(_HALVINGS):
+            power = (low + high) / 2
+            tried = _normalised(power * height)
+            if self._surest(tried) > _SUREST:
+                high = power
+            else:
+                low, found = power, tried
+        return found
+
+    def _surest(self, joint: Floats) -> float:
+        return float(self._by_group(joint)[:-1].max())
+
+    def _by_group(self, joint: Floats) -> Floats:
+        size, weight = len(self.classes.models) + 1, joint.sum(axis=0)
+        return np.asarray(np.bincount(self._groups, weight, minlength=size), dtype=np.float64)
+
+    def _by_ratio(self, which: NDArray[np.intp], found: PairEvidence) -> Floats:
         """Return the probability of group, spread and log ratio of a pair, (M + 1, S·R)."""
-        spreads, groups = len(SPREADS), len(self.classes.models) + 1
-        cell = (self._groups * spreads * ratios + which) + np.arange(spreads)[:, None] * ratios
-        total = np.bincount(cell.ravel(), self._posterior.ravel(), minlength=groups * spreads * ratios)
-        return total.reshape(groups, spreads * ratios)
+        spreads, ratios = found.evidence.shape
+        groups = len(self.classes.models) + 1
+        cell = self._groups * spreads * ratios + which + np.arange(spreads)[:, None] * ratios
+        size, weight = groups * spreads * ratios, self._doubting.ravel()
+        total = np.bincount(cell.ravel(), weight, minlength=size)
+        return np.asarray(total.reshape(groups, -1), dtype=np.float64)
 
-    def _place(self, pair: PairName, placements: Sequence[AdaptivePlacement]) -> int:
-        """Return where on the lattice the middle of a pair's log thresholds seems to be."""
-        known = np.mean([one.estimate().log_threshold for one in placements])
-        away = self._lattice.offsets - (known - self._predictions[pair].centre)
-        return int(np.argmin(np.abs(away)))
-
-    def _middle(
-        self, pair: PairName, placements: Mapping[PairName, Sequence[AdaptivePlacement]]
-    ) -> tuple[float, float]:
-        """Return mean and sd of the prior of a pair's middle: what other conditions were found at.
+    def _locate(self, pair: PairName, placements: Sequence[AdaptivePlacement]) -> Floats:
+        """Return mean and weight of each condition of a pair, (2, 2).
 
         A condition weighs as much as trials have taken off the variance of its prior.
         """
-        centres, weights = [0.0], [_OWN_WEIGHT]
-        sd = float(np.sqrt(self._variance))
-        for other, both in placements.items():
-            for one in both if other != pair else ():
-                estimate = one.estimate()
-                centres.append(estimate.log_threshold - self._predictions[other].centre)
-                weights.append(max(1 - estimate.sd**2 / self._variance, 0.0))
-        mean = float(np.average(centres, weights=weights))
-        spread = (np.array(centres) - mean) ** 2
-        spread[0] = sd**2
+        centre, found = self._predictions[pair].centre, [one.estimate() for one in placements]
+        rows = [(e.log_threshold - centre, max(1 - (e.sd / self._sd) ** 2, 0.0)) for e in found]
+        return np.array(rows)
+
+    def _place(self, pair: PairName) -> int:
+        """Return where on the lattice the middle of a pair's log thresholds seems to be."""
+        middle = self._located[pair][:, 0].mean()
+        return int(np.argmin(np.abs(self._lattice.offsets - middle)))
+
+    def _middle(self, pair: PairName) -> tuple[float, float]:
+        """Return mean and sd of the prior of a pair's middle: what other conditions were found at.
+
+        The prior of thresholds is one of them.
+        """
+        others = [rows for other, rows in self._located.items() if other != pair]
+        places, weights = np.concatenate([[(0.0, _OWN_WEIGHT)], *others]).T
+        mean = float(np.average(places, weights=weights))
+        spread = (places - mean) ** 2
+        spread[0] = self._sd**2
         return mean, float(max(np.sqrt(np.average(spread, weights=weights)), _LEAST_SD))
 
 
-# Groups less probable do not count in what a trial tells.
-_NEGLIGIBLE = 1e-4
+def _normalised(height: Floats) -> Floats:
+    weight = np.exp(height)
+    return np.asarray(weight / weight.sum())
 
 
-def _told(chance: Floats, joint: Floats) -> Floats:
+def _told(chance: Floats, joint: NDArray[np.float32]) -> Floats:
     """Return the information of a correct answer about groups, (A,): of p_g and p_g r_g."""
     rate = np.clip(joint / chance[:, None], 0.0, 1.0)
     share = chance / chance.sum()
-    mixed = np.clip(share @ rate, 0.0, 1.0)
-    return _entropy(mixed) - share @ _entropy(rate)
+    return np.asarray(_entropy(share @ rate) - share @ _entropy(rate))
 
 
 def _entropy(chance: Floats) -> Floats:

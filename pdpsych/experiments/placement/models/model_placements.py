@@ -10,13 +10,15 @@ import numpy as np
 from pdpsych.experiments.placement.adaptive import AdaptivePlacement
 from pdpsych.experiments.placement.models.belief import Belief, Predictions
 from pdpsych.experiments.placement.models.lattice import Lattice
-from pdpsych.experiments.placement.models.predicted_ratios import predicted_ratios
+from pdpsych.experiments.placement.models.predicted_ratios import pairs_of, predicted_ratios
 from pdpsych.experiments.placement.placements import Key, Placed, Placements
 from pdpsych.experiments.placement.psychometric import Floats
 from pdpsych.stimuli.responses.finite_response import FiniteResponse
 
 # What tells less of the nearest model, in nats, is asked for the sake of the threshold.
 _LEAST = 1e-4
+# A threshold is measured that is known so well, in nats, or that an answer can tell no more of.
+_MEASURED_SD, _LEAST_GAIN = 0.6, 0.01
 # Sums differ in their last digits between machines; choices shall not.
 _DIGITS = 9
 
@@ -47,10 +49,10 @@ class ModelPlacements(Placements[Key], Generic[Key]):
         self._explore, self._answered, self._last_image = explore, 0, ""
         self._information: dict[Key, Floats] = {}
         self._gains: dict[Key, float] = {}
-        self._pairs = _pairs(each)
+        self._pairs = pairs_of(each)
         first = next(iter(each.values())).posterior
-        centre = {key: float(np.mean(one.posterior.log_thresholds)) for key, one in each.items()}
-        offsets = first.log_thresholds - float(np.mean(first.log_thresholds))
+        offsets = first.log_thresholds - first.median
+        centre = {key: one.posterior.median for key, one in each.items()}
         models = list(next(iter(responses.values())))
         predictions = {
             pair: Predictions(
@@ -66,13 +68,20 @@ class ModelPlacements(Placements[Key], Generic[Key]):
         }
         self._belief = Belief(models, predictions, Lattice(offsets), first.sd)
         for pair in self._pairs:
-            self._belief.learn(pair, self._both)
-        self._look()
+            self._learn(pair)
 
     @property
-    def groups(self) -> dict[str, float]:
-        """Probability that each model is the nearest."""
-        return dict(zip(self._belief.classes.models, self._belief.groups.tolist()))
+    def nearest(self) -> dict[str, float]:
+        """Probability of each model that it is the nearest."""
+        return dict(zip(self._belief.classes.models, self._belief.groups.tolist(), strict=False))
+
+    @property
+    def measured(self) -> bool:
+        """Whether every threshold is known about as well as it may be in a session."""
+        return all(
+            one.estimate().sd <= _MEASURED_SD or self._gain(key) < _LEAST_GAIN
+            for key, one in self._adaptive.items()
+        )
 
     def choose(self, conditions: Sequence[Key]) -> Key:
         """Return the condition to ask next; never one of the last image, if there is another."""
@@ -91,7 +100,7 @@ class ModelPlacements(Placements[Key], Generic[Key]):
         told = self._most(condition)
         if self._exploring or told < _LEAST:
             return Placed(self[condition].next_amplitude(), "threshold", told)
-        best = int(np.argmax(np.round(self._information[condition], _DIGITS)))
+        best = int(np.argmax(np.round(self._told(condition), _DIGITS)))
         return Placed(float(self._adaptive[condition].amplitudes[best]), "models", told)
 
     def update(self, condition: Key, amplitude: float, correct: bool, easy: bool) -> None:
@@ -102,12 +111,12 @@ class ModelPlacements(Placements[Key], Generic[Key]):
         self._gains.pop(condition, None)
         pair = condition[:2]
         if pair in self._pairs:
-            self._belief.learn(pair, self._both)
-            self._look()
+            self._learn(pair)
+            self._information = {}
 
-    @property
-    def _both(self) -> dict[tuple[str, str], tuple[AdaptivePlacement, AdaptivePlacement]]:
-        return {p: (self._adaptive[u], self._adaptive[v]) for p, (u, v) in self._pairs.items()}
+    def _learn(self, pair: tuple[str, str]) -> None:
+        u, v = self._pairs[pair]
+        self._belief.learn(pair, (self._adaptive[u], self._adaptive[v]))
 
     @property
     def _exploring(self) -> bool:
@@ -115,27 +124,21 @@ class ModelPlacements(Placements[Key], Generic[Key]):
         number = self._answered + 1
         return int(number * self._explore) > int((number - 1) * self._explore)
 
-    def _look(self) -> None:
-        self._information = {
-            key: told
-            for pair, keys in self._pairs.items()
-            for key, told in zip(keys, self._belief.information(pair), strict=True)
-        }
+    def _told(self, condition: Key) -> Floats:
+        """Return what an answer is expected to tell of the nearest model, by amplitude."""
+        pair = condition[:2]
+        if pair not in self._pairs:
+            return np.zeros(len(self._adaptive[condition].amplitudes))
+        if condition not in self._information:
+            told = self._belief.information(pair)
+            self._information |= dict(zip(self._pairs[pair], told, strict=True))
+        return self._information[condition]
 
     def _most(self, condition: Key) -> float:
-        told = self._information.get(condition)
-        return 0.0 if told is None else round(float(told.max()), _DIGITS)
+        return round(float(self._told(condition).max()), _DIGITS)
 
     def _gain(self, condition: Key) -> float:
         """Return the entropy of log threshold that one more answer is expected to take away."""
         if condition not in self._gains:
             self._gains[condition] = self._adaptive[condition].expected_gain()
         return self._gains[condition]
-
-
-def _pairs(each: Mapping[Key, AdaptivePlacement]) -> dict[tuple[str, str], tuple[Key, Key]]:
-    """Return u and v of the pairs of which both are measured."""
-    found: dict[tuple[str, str], list[Key]] = {}
-    for key in sorted(each):
-        found.setdefault((key[0], key[1]), []).append(key)
-    return {pair: (keys[0], keys[1]) for pair, keys in found.items() if len(keys) == 2}

@@ -23,11 +23,11 @@ class PairEvidence:
         Probability of the answers to the pair, but for a factor that all have in common, (S, R).
     correct
         Probability that the next answer to u, to v is correct at each of its A candidate
-        amplitudes: two of (S, R, A).
+        amplitudes: two of (S·R, A).
     """
 
     evidence: Floats
-    correct: tuple[Floats, Floats]
+    correct: tuple[NDArray[np.float32], NDArray[np.float32]]
 
 
 def pair_evidence(
@@ -60,10 +60,11 @@ def pair_evidence(
     of_v = lattice.shifted(place_u, -ratios) * lattice.middle(-ratios, mean, sd)
     evidence = (of_u @ place_u[:, :, None])[:, :, 0]
     correct_u, correct_v = (
-        weight @ _by_place(scatter, placement, one) / evidence[:, :, None]
+        (weight @ _by_place(scatter, placement, one) / evidence[:, :, None]).astype(np.float32)
         for placement, one, weight in zip(placements, likely, (of_u, of_v), strict=True)
     )
-    return PairEvidence(evidence, (correct_u, correct_v))
+    size = evidence.size
+    return PairEvidence(evidence, (correct_u.reshape(size, -1), correct_v.reshape(size, -1)))
 
 
 def _likelihood(placement: AdaptivePlacement) -> Floats:

@@ -7,14 +7,22 @@ is known by the middle of the two log thresholds, which trials tell.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
+from itertools import combinations
+from typing import TypeVar
+
 import numpy as np
 
 from pdpsych.experiments.placement.psychometric import Floats
 from pdpsych.stimuli.responses.finite_response import FiniteResponse
 from pdpsych.stimuli.responses.signal_curve import SignalCurve
 
+Key = TypeVar("Key", bound=tuple[str, str, int])
+
+# Amplitudes at which models are compared.
+_PLACES = 9
 # Log k goes so far beyond what is known, in these steps, nats.
-_REACH, _STEP = 4.0, 0.25
+_REACH, _STEP = 2.0, 0.5
 # A model that is blind to one of two distortions is held to differ by no more.
 MOST_RATIO = 6.0
 
@@ -43,6 +51,42 @@ def predicted_ratios(u: FiniteResponse, v: FiniteResponse, middles: Floats) -> F
     log_u, log_v = (_thresholds(SignalCurve(response), efficiencies) for response in (u, v))
     ratio = np.interp(middles, (log_u + log_v) / 2, log_v - log_u)
     return np.clip(ratio, -MOST_RATIO, MOST_RATIO)
+
+
+def largest_differences(
+    responses: Mapping[Key, Mapping[str, FiniteResponse]],
+) -> dict[tuple[str, str], float]:
+    """Return how far apart the log ratios of each two models are at most, at known amplitudes.
+
+    Parameters
+    ----------
+    responses
+        D of each model by image, pair and number of the distortion.
+    """
+    models = list(next(iter(responses.values())))
+    found = dict.fromkeys(combinations(models, 2), 0.0)
+    for u, v in pairs_of(responses).values():
+        ratios = {m: _at_known(responses[u][m], responses[v][m]) for m in models}
+        for a, b in found:
+            apart = float(np.abs(ratios[a] - ratios[b]).max())
+            found[a, b] = max(found[a, b], apart)
+    return found
+
+
+def pairs_of(conditions: Iterable[Key]) -> dict[tuple[str, str], tuple[Key, Key]]:
+    """Return u and v of each pair, image and name, of which both are among the conditions."""
+    own: dict[tuple[str, str], list[Key]] = {}
+    for key in sorted(conditions):
+        own.setdefault((key[0], key[1]), []).append(key)
+    return {pair: (keys[0], keys[1]) for pair, keys in own.items() if len(keys) == 2}
+
+
+def _at_known(u: FiniteResponse, v: FiniteResponse) -> Floats:
+    """Return log ratios of a model between the smallest and largest known amplitudes."""
+    if not (u.largest and v.largest):
+        return np.zeros(_PLACES)
+    ends = (np.log(u.amplitudes[[0, -1]]) + np.log(v.amplitudes[[0, -1]])) / 2
+    return predicted_ratios(u, v, np.linspace(ends[0], ends[1], _PLACES))
 
 
 def _local_efficiency(response: FiniteResponse) -> float:
