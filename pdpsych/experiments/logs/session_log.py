@@ -77,6 +77,15 @@ class SessionLog(Result):
         """Whether every planned trial was answered, or as many as its rule asked for."""
         return bool(self.ended) or len(self.trials) == self.header.planned
 
+    @property
+    def belief(self) -> str:
+        """Which model was believed to be the nearest at its last trial; empty if none was asked."""
+        if "nearest" not in self.trials:
+            return ""
+        known = self.trials.dropna(subset=["nearest"])
+        last = known.iloc[-1]
+        return f"{last['nearest']} is the nearest model with probability {last['probability']:.2f}"
+
     def plot(self, ax: Axes | None = None) -> Axes:
         """Draw each trial's amplitude and whether its answer was correct, on ax or new axes."""
         from pdpsych.experiments.logs.figures import plot_session
@@ -84,9 +93,10 @@ class SessionLog(Result):
         return plot_session(self.trials, ax)
 
     def describe(self) -> str:
-        """Say how far the session is, how it was timed, and what is to be noted."""
+        """Say how far the session is, what it tells, how it was timed, and what is to be noted."""
         timing = [self.timing.describe()] if self.timing.timed else []
-        return "\n".join([self._line(), *timing, *self.notes])
+        belief = [self.belief] if self.belief else []
+        return "\n".join([self._line(), *belief, *timing, *self.notes])
 
     def _line(self) -> str:
         done, planned = len(self.trials), self.header.planned

@@ -16,6 +16,7 @@ from pdpsych.experiments.placement.models.model_placements import ModelPlacement
 from pdpsych.experiments.placement.placement import Placement, Showable
 from pdpsych.experiments.placement.placements import Placements
 from pdpsych.experiments.placement.posterior import Prior
+from pdpsych.experiments.sessions.course import in_order
 from pdpsych.experiments.sessions.preparation import Preparation
 from pdpsych.stimuli.responses.finite_response import FiniteResponse
 
@@ -100,11 +101,12 @@ def _showable(prepared: Preparation, condition: Condition) -> Showable:
 
 
 def _check_stop(prepared: Preparation) -> None:
-    stop, practice = prepared.experiment.stop, sum(trial.practice for trial in prepared.trials)
+    stop = prepared.experiment.stop
     if stop is None:
         return
-    count = len(prepared.trials) - practice
-    first = prepared.fixed - practice if prepared.fixed < len(prepared.trials) else 0
+    count, first = len(prepared.trials), in_order(prepared.trials, prepared.experiment)
+    first = first - prepared.practice if first < count else 0
+    count -= prepared.practice
     if stop.least >= count:
         problem, field = "all trials are shown before the session may end", "least"
         allowed = f"less than the {count} trials of the design"

@@ -57,26 +57,17 @@ class Preparation:
         who = self.labels
         return trials_of(self.experiment, self.stimulus_set, who.participant, who.occasion)
 
-    @cached_property
-    def fixed(self) -> int:
-        """Number of trials that come in the order of the design."""
-        method = self.experiment.method
-        if not isinstance(method, Models) or method.choose == "amplitude":
-            return len(self.trials)
-        measured = {trial.condition for trial in self.trials}
-        first = self._practice + method.first_round * len(measured)
-        return min(first, len(self.trials))
+    @property
+    def practice(self) -> int:
+        """Number of trials of the practice."""
+        return sum(trial.practice for trial in self.trials)
 
     @property
     def planned(self) -> int:
         """Number of trials after which the session is over in any case."""
         stop = self.experiment.stop
         most = stop.most if stop and stop.most else len(self.trials)
-        return min(self._practice + most, len(self.trials))
-
-    @property
-    def _practice(self) -> int:
-        return sum(trial.practice for trial in self.trials)
+        return min(self.practice + most, len(self.trials))
 
     @cached_property
     def responses(self) -> Responses:

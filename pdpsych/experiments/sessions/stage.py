@@ -41,14 +41,14 @@ class Stage:
 
     def __init__(self, prepared: Preparation) -> None:
         self._prepared = prepared
-        trials, practice = prepared.trials, sum(trial.practice for trial in prepared.trials)
-        self.progress = Progress(0, prepared.planned, practice, 0)
+        trials = prepared.trials
+        self.progress = Progress(0, prepared.planned, prepared.practice, 0)
         self.placements = begin_placements(prepared, sorted({trial.condition for trial in trials}))
-        self._course = Course(trials, self.placements, prepared.fixed, prepared.planned)
+        self._course = Course(trials, self.placements, prepared.experiment)
 
     def next(self) -> PlannedTrial | None:
         """Return the next trial; None where the session is over."""
-        return None if self.ended else self._course.next()
+        return self._course.next()
 
     def planned(self, trial: Trial) -> PlannedTrial | None:
         """Return the trial that may be next where one was answered, None if none may."""
@@ -57,14 +57,7 @@ class Stage:
     @property
     def ended(self) -> Literal["side", "most"] | None:
         """Why the session is over before its design is."""
-        stop, done = self._prepared.experiment.stop, self.progress.done - self.progress.practice
-        if stop is None or done < 1:
-            return None
-        if stop.most is not None and done >= stop.most:
-            return "most"
-        surest = max(self.placements.nearest.values())
-        safe = surest >= stop.probability and done >= stop.least and self.placements.measured
-        return "side" if safe else None
+        return self._course.ended
 
     def present(self, planned: PlannedTrial) -> Presentation:
         """Place the amplitude of a trial and make its frames."""

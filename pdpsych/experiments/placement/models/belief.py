@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
@@ -23,9 +22,6 @@ PairName = tuple[str, str]
 _LEAST_SD = 0.7
 # What the prior of thresholds weighs beside conditions that were measured.
 _OWN_WEIGHT = 0.5
-# Trials are chosen as though no model were surer than this to be the nearest; and the steps in
-# which the power is found that makes it so.
-_SUREST, _HALVINGS = float(os.environ.get("DOUBT", "0.8")), 8
 # Groups less probable do not count in what a trial tells.
 _NEGLIGIBLE = 1e-3
 
@@ -81,7 +77,7 @@ class Belief:
         self._log_evidence: dict[PairName, Floats] = {}
         prior = self.classes.prior / len(SPREADS)
         self._log_prior = np.log(np.tile(prior, (len(SPREADS), 1)))
-        self._posterior, self._doubting = np.exp(self._log_prior), np.exp(self._log_prior)
+        self._posterior = np.exp(self._log_prior)
 
     def learn(self, pair: PairName, placements: Sequence[AdaptivePlacement]) -> None:
         """Take in that a pair has new answers, which the placements of u and v know."""
@@ -95,56 +91,34 @@ class Belief:
         self._known = self._known | {pair: (which, found)}
         self._log_evidence = self._log_evidence | {pair: logs[:, which]}
         height = sum(self._log_evidence.values(), self._log_prior)
-        height = height - height.max()
-        self._posterior, self._doubting = _normalised(height), self._doubted(height)
+        weight = np.exp(height - height.max())
+        self._posterior = weight / weight.sum()
 
     @property
     def groups(self) -> Floats:
         """Probability that each model is the nearest, and that none is, (M + 1,)."""
-        return self._by_group(self._posterior)
+        size, weight = len(self.classes.models) + 1, self._posterior.sum(axis=0)
+        return np.asarray(np.bincount(self._groups, weight, minlength=size), dtype=np.float64)
 
     def information(self, pair: PairName) -> tuple[Floats, Floats]:
         """Return what an answer is expected to tell of the nearest model, in nats.
 
         H(Σ_g p_g r_g) − Σ_g p_g H(r_g) over groups g, r the probability of a correct answer: at
-        each candidate amplitude of u, and of v. Somebody is asked who is not too sure: with the
-        posterior itself little would be asked of other images once a few have spoken, and it is
-        images that a verdict counts.
+        each candidate amplitude of u, and of v.
         """
         which, found = self._known[pair]
-        weight, chance = self._by_ratio(which, found), self._by_group(self._doubting)
+        weight, chance = self._by_ratio(which, found), self.groups
         likely = chance > _NEGLIGIBLE
         few = weight[likely].astype(np.float32)
         u, v = (_told(chance[likely], few @ one) for one in found.correct)
         return u, v
-
-    def _doubted(self, height: Floats) -> Floats:
-        """Return probabilities ∝ exp(power · height), power 1 or less: no model surer than so."""
-        low, high, found = 0.0, 1.0, _normalised(height)
-        if self._surest(found) <= _SUREST:
-            return found
-        for _ in range(_HALVINGS):
-            power = (low + high) / 2
-            tried = _normalised(power * height)
-            if self._surest(tried) > _SUREST:
-                high = power
-            else:
-                low, found = power, tried
-        return found
-
-    def _surest(self, joint: Floats) -> float:
-        return float(self._by_group(joint)[:-1].max())
-
-    def _by_group(self, joint: Floats) -> Floats:
-        size, weight = len(self.classes.models) + 1, joint.sum(axis=0)
-        return np.asarray(np.bincount(self._groups, weight, minlength=size), dtype=np.float64)
 
     def _by_ratio(self, which: NDArray[np.intp], found: PairEvidence) -> Floats:
         """Return the probability of group, spread and log ratio of a pair, (M + 1, S·R)."""
         spreads, ratios = found.evidence.shape
         groups = len(self.classes.models) + 1
         cell = self._groups * spreads * ratios + which + np.arange(spreads)[:, None] * ratios
-        size, weight = groups * spreads * ratios, self._doubting.ravel()
+        size, weight = groups * spreads * ratios, self._posterior.ravel()
         total = np.bincount(cell.ravel(), weight, minlength=size)
         return np.asarray(total.reshape(groups, -1), dtype=np.float64)
 
@@ -173,11 +147,6 @@ class Belief:
         spread = (places - mean) ** 2
         spread[0] = self._sd**2
         return mean, float(max(np.sqrt(np.average(spread, weights=weights)), _LEAST_SD))
-
-
-def _normalised(height: Floats) -> Floats:
-    weight = np.exp(height)
-    return np.asarray(weight / weight.sum())
 
 
 def _told(chance: Floats, joint: NDArray[np.float32]) -> Floats:

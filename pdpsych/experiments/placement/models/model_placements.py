@@ -17,8 +17,9 @@ from pdpsych.stimuli.responses.finite_response import FiniteResponse
 
 # What tells less of the nearest model, in nats, is asked for the sake of the threshold.
 _LEAST = 1e-4
-# A threshold is measured that is known so well, in nats, or that an answer can tell no more of.
-_MEASURED_SD, _LEAST_GAIN = 0.6, 0.01
+# A threshold is measured that is known as well as by some ten trials, in nats, or that one more
+# would tell next to nothing of.
+_MEASURED_SD, _LEAST_GAIN = 0.8, 0.01
 # Sums differ in their last digits between machines; choices shall not.
 _DIGITS = 9
 
