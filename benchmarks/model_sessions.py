@@ -313,6 +313,7 @@ def main() -> None:
     parser.add_argument("--misfit", type=float, default=0.15, help="of a distortion, nats")
     parser.add_argument("--most", type=int, default=900, help="trials of a session")
     parser.add_argument("--methods", nargs="*", default=list(METHODS_ASKED))
+    parser.add_argument("--like", nargs="*", default=[], help="models people see like; all")
     parser.add_argument("--nasty", action="store_true", help="people whom something is wrong about")
     parser.add_argument("--time", action="store_true", help="what choosing a trial costs")
     parser.add_argument("--jobs", type=int, default=1)
@@ -326,6 +327,8 @@ def main() -> None:
     print(f"{len(known.responses)} conditions, misfit {options.misfit}, {STOP.describe()}")
     print(f"{'':<34}{'declared':>9}{'wrong':>6} | {'ended, after, wrong, declared wrong, bias'}")
     for person in people:
+        if options.like and person.right not in options.like:
+            continue
         for method in options.methods:
             one = partial(study, known, method, person, options.most, not options.nasty)
             found = list(spread(one, range(options.studies), options.jobs))
