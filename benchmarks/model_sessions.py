@@ -292,10 +292,11 @@ def next_trial(conditions: int = 50, models: int = 30, trials: int = 100) -> Non
         placements.update(condition, amplitude, bool(rng.random() < 0.8), False)
         spent.append(time.process_time() - start)
     more = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
-    median, late = np.quantile(1000 * np.array(spent), [0.5, 0.95])
+    median, late, latest = np.quantile(1000 * np.array(spent), [0.5, 0.95, 1])
     print(
         f"{conditions} conditions, {models} models, {len(each[names[0]].amplitudes)} amplitudes: "
-        f"a trial takes {median:.1f} ms, 95 % below {late:.1f} ms of processor time; "
+        f"a trial takes {median:.1f} ms, 95 % below {late:.1f} ms, at most "
+        f"{latest:.1f} ms of processor time; "
         f"{begun:.1f} s before the first; {more:.0f} MB"
     )
 

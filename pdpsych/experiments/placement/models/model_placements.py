@@ -34,7 +34,7 @@ class ModelPlacements(Placements[Key], Generic[Key]):
     responses
         D of each model in each condition.
     explore
-        Share of the trials that go to the condition measured least well.
+        Share of the trials that go to the condition whose threshold they tell most of.
     """
 
     def __init__(
@@ -70,6 +70,9 @@ class ModelPlacements(Placements[Key], Generic[Key]):
         self._belief = Belief(models, predictions, Lattice(offsets), first.sd)
         for pair in self._pairs:
             self._learn(pair)
+        # All at once they would take longer than the gap before a trial should.
+        for key in self._adaptive:
+            self._gain(key)
 
     @property
     def nearest(self) -> dict[str, float]:
