@@ -156,13 +156,13 @@ class Found(NamedTuple):
     bias: float
 
 
-def study(known: Set, method: str, person: Person, most: int, ladder: bool, number: int) -> Found:
-    """Simulate a session, and look at it in steps."""
+def study(known: Set, method: str, person: Person, most: int, looks: bool, number: int) -> Found:
+    """Simulate a session, and look at it in steps, or at its end alone."""
     rng = np.random.default_rng([number, *person.name.encode()])
     answers = Answers(known, person, rng)
-    table, (stop, nearest) = session(known, method, answers, most, rng)
+    table, (stop, nearest) = session(known, method, answers, most, looks, rng)
     trials, closest = (np.inf, "")
-    if ladder:
+    if looks:
         sizes = np.unique((3 * len(known.responses) * STEP ** np.arange(40)).astype(int))
         for size in sizes[sizes <= len(table)]:
             declared = verdict(known, table[:size])[0]
@@ -177,9 +177,12 @@ def study(known: Set, method: str, person: Person, most: int, ladder: bool, numb
 
 
 def session(
-    known: Set, method: str, answers: Answers, most: int, rng: np.random.Generator
+    known: Set, method: str, answers: Answers, most: int, on: bool, rng: np.random.Generator
 ) -> tuple[pd.DataFrame, tuple[float, str]]:
-    """Return the trials, and after how many and with which nearest model they might have ended."""
+    """Return the trials, and after how many and with which nearest model they might have ended.
+
+    With ``on`` the session goes on after that.
+    """
     settings = METHODS_ASKED[method]
     schema = METHODS[settings["kind"]](**settings)
     experiment = EXPERIMENT.model_copy(update={"method": schema, "trials_per_condition": 60})
@@ -203,6 +206,8 @@ def session(
         sure = np.isinf(ended[0]) and max(near.values(), default=0.0) >= STOP.probability
         if sure and placements.measured:
             ended = float(len(rows)), max(near, key=lambda m: near[m])
+            if not on:
+                break
     return pd.DataFrame(rows, columns=COLUMNS), ended
 
 
@@ -315,6 +320,7 @@ def main() -> None:
     parser.add_argument("--most", type=int, default=900, help="trials of a session")
     parser.add_argument("--methods", nargs="*", default=list(METHODS_ASKED))
     parser.add_argument("--like", nargs="*", default=[], help="models people see like; all")
+    parser.add_argument("--end", action="store_true", help="look at the end of sessions alone")
     parser.add_argument("--nasty", action="store_true", help="people whom something is wrong about")
     parser.add_argument("--time", action="store_true", help="what choosing a trial costs")
     parser.add_argument("--jobs", type=int, default=1)
@@ -331,7 +337,7 @@ def main() -> None:
         if options.like and person.right not in options.like:
             continue
         for method in options.methods:
-            one = partial(study, known, method, person, options.most, not options.nasty)
+            one = partial(study, known, method, person, options.most, not options.end)
             found = list(spread(one, range(options.studies), options.jobs))
             print(row(f"{person.name}, {method}", person, found), flush=True)
 

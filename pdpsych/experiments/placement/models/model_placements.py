@@ -19,7 +19,7 @@ from pdpsych.stimuli.responses.finite_response import FiniteResponse
 _LEAST = 1e-4
 # A threshold is measured that is known as well as by some ten trials, in nats, or that one more
 # would tell next to nothing of.
-_MEASURED_SD, _LEAST_GAIN = 0.8, 0.01
+_MEASURED_SD, _LEAST_GAIN = 0.8, 0.02
 # Sums differ in their last digits between machines; choices shall not.
 _DIGITS = 9
 
