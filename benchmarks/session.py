@@ -88,7 +88,7 @@ def inside(experiment: str, started: float) -> None:
 
     watched.keep_time(60, {})
     spent: dict[str, list[float]] = defaultdict(list)
-    timed(stage.Stage, "_amplitude", spent, "placement")
+    timed(course.Course, "place", spent, "placement")
     timed(stage.Stage, "present", spent, "placement, composition and dither of all frames")
     timed(window.Window, "_load", spent, "upload to the card")
     timed(window.Window, "_draw", spent, "drawing a frame")
