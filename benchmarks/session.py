@@ -84,7 +84,7 @@ def inside(experiment: str, started: float) -> None:
     from pdpsych.experiments import read_log
     from pdpsych.experiments.logs.timing import TrialTiming, summarize
     from pdpsych.experiments.person import window
-    from pdpsych.experiments.sessions import stage
+    from pdpsych.experiments.sessions import course, stage
 
     watched.keep_time(60, {})
     spent: dict[str, list[float]] = defaultdict(list)
