@@ -27,7 +27,7 @@ from pdpsych import geometry
 from pdpsych.analysis import Analysis
 from pdpsych.analysis.fitting.fit import fit_table
 from pdpsych.analysis.planning.simulated_study import simulate_session
-from pdpsych.analysis.prediction.at_threshold import SignalCurve, predict_thresholds, ratio_bounds
+from pdpsych.analysis.prediction.at_threshold import predict_thresholds, ratio_bounds
 from pdpsych.analysis.prediction.evidence import Evidence
 from pdpsych.analysis.scoring.score import score_ratios
 from pdpsych.common.errors import InputError
@@ -38,6 +38,7 @@ from pdpsych.experiments.placement.methods import METHODS
 from pdpsych.experiments.placement.placement import Showable
 from pdpsych.models import Representation
 from pdpsych.stimuli.responses.finite_response import FiniteResponse
+from pdpsych.stimuli.responses.signal_curve import SignalCurve
 from pdpsych.stimuli.thresholds import efficiency_for
 
 PICTURES = ("astronaut", "cat", "coffee")

@@ -84,11 +84,11 @@ def inside(experiment: str, started: float) -> None:
     from pdpsych.experiments import read_log
     from pdpsych.experiments.logs.timing import TrialTiming, summarize
     from pdpsych.experiments.person import window
-    from pdpsych.experiments.sessions import stage
+    from pdpsych.experiments.sessions import course, stage
 
     watched.keep_time(60, {})
     spent: dict[str, list[float]] = defaultdict(list)
-    timed(stage.Stage, "_amplitude", spent, "placement")
+    timed(course.Course, "place", spent, "placement")
     timed(stage.Stage, "present", spent, "placement, composition and dither of all frames")
     timed(window.Window, "_load", spent, "upload to the card")
     timed(window.Window, "_draw", spent, "drawing a frame")

@@ -13,6 +13,8 @@ from pdpsych.common.section import Section, load, one_of
 from pdpsych.displays.display import Display
 from pdpsych.experiments.placement.adaptive import Adaptive
 from pdpsych.experiments.placement.methods import Method
+from pdpsych.experiments.placement.models.method import Models
+from pdpsych.experiments.placement.models.stop import Stop
 from pdpsych.experiments.tasks.instructions import Instructions
 from pdpsych.experiments.tasks.phases import Timing
 from pdpsych.experiments.tasks.registry import TASKS
@@ -78,6 +80,8 @@ class Experiment(Section):
         Trials between breaks.
     method
         How amplitudes are placed, see :mod:`pdpsych.experiments.placement`.
+    stop
+        When a session whose trials are chosen by models ends before all are shown.
     feedback
         After which trials the person is told whether the answer was right.
     timing
@@ -119,6 +123,7 @@ class Experiment(Section):
     practice_trials: int = Field(0, ge=0, le=1000)
     break_every: int = Field(100, ge=1)
     method: Method = Adaptive()
+    stop: Stop | None = None
     feedback: Literal["none", "practice", "all"] = "practice"
     timing: Timing = Timing()
     keys: Keys = Keys()
@@ -132,6 +137,16 @@ class Experiment(Section):
         if names and len(set(names)) < len(names):
             raise InputError("each name once", value=list(names))
         return names
+
+    @model_validator(mode="after")
+    def _stops_by_models(self) -> Experiment:
+        if self.stop is not None and not isinstance(self.method, Models):
+            raise InputError(
+                "only a method that asks about models knows when they are told apart",
+                field="stop",
+                remedy="method: {kind: models}, or leave stop out",
+            )
+        return self
 
     @property
     def logs(self) -> Path:
@@ -162,8 +177,9 @@ class Experiment(Section):
 
     def resolved(self, display: Display) -> dict[str, Any]:
         """Return the configuration as plain data, with the display and instructions in full."""
-        # Sessions that began before there were rivals go on.
-        without = set() if self.rivals else {"rivals"}
+        # Sessions that began before there were rivals, or rules to stop, go on.
+        without = {"rivals"} if not self.rivals else set()
+        without |= {"stop"} if self.stop is None else set()
         return self.model_dump(mode="json", exclude=without) | {
             "display": display.resolved(),
             "instructions": self.texts.model_dump(),

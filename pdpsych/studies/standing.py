@@ -71,6 +71,10 @@ class Status(Result):
             ),
         ]
         parts = [str(state.study.root), *(table for table in tables if table)]
+        known = [log for one in state.experiments for log in one.logs if log.belief]
+        if known:
+            rows = [f"  {log.path.stem.replace('_', ' ')}: {log.belief}" for log in known]
+            parts.append("\n".join(["so far:", *rows]))
         if state.outdated:
             parts.append("\n".join(["out of date:", *(f"  {r}" for r in state.outdated)]))
         if state.study.problems:
@@ -124,7 +128,7 @@ def _experiment(state: ExperimentState) -> tuple[str, ...]:
     simulated = sum(log.header.observer != "person" for log in logs)
     done, planned = (
         sum(len(log.trials) for log in logs),
-        sum(log.header.planned for log in logs),
+        sum(len(log.trials) if log.complete else log.header.planned for log in logs),
     )
     return (
         state.experiment.stem,

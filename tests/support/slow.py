@@ -98,6 +98,19 @@ SLOW = {
         "test_float32_agrees",
     ),
     "test_release.py": ("test_a_study_begins",),
+    "experiments/sessions/test_model_sessions.py": (
+        "test_a_session_stops_when",
+        "test_a_resumed_session",
+        "test_the_amplitude_alone",
+        "test_trials_are_chosen",
+        "test_a_session_stops_after",
+        "test_a_changed_prediction",
+    ),
+    "experiments/placement/models/test_belief.py": ("learned",),
+    "experiments/placement/models/test_model_placements.py": (
+        "test_all_is_measured",
+        "test_the_model_that_people",
+    ),
     "experiments/sessions/test_session.py": (
         "test_neither_torch",
         "test_a_killed_process",

@@ -265,7 +265,8 @@ def _notes(log: SessionLog, analysis: Analysis) -> list[str]:
             and bool(log.trials["response_time"].isna().all())
         ),
     }
-    return [*log.notes, *(note for note, applies in notes.items() if applies)]
+    told = [f"{log.path}: {log.belief}, at its last trial"] if log.belief else []
+    return [*log.notes, *told, *(note for note, applies in notes.items() if applies)]
 
 
 def _nothing_left(chosen: list[str], kept: pd.DataFrame) -> list[str]:

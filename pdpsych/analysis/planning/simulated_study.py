@@ -25,7 +25,11 @@ from pdpsych.analysis.scoring.score import score_ratios
 from pdpsych.common.errors import InputError
 from pdpsych.common.files.digests import seed_of
 from pdpsych.experiments.design import Condition, PlannedTrial, arrange
+from pdpsych.experiments.experiment import Experiment
+from pdpsych.experiments.placement.models.method import Models
 from pdpsych.experiments.placement.placement import Placement
+from pdpsych.experiments.sessions.course import Course
+from pdpsych.experiments.sessions.placements import together
 from pdpsych.experiments.tasks.task import Position
 
 
@@ -77,7 +81,7 @@ def simulate_study(world: World, truth: str, number: int, sizes: Sequence[Size])
     outcomes = []
     for count, trials in dict.fromkeys((size.images, size.trials) for size in sizes):
         chosen = dict(list(images.items())[:count])
-        shown = first_passes(table[table["image"].isin(chosen)], trials)
+        shown = first_trials(world.experiment, table[table["image"].isin(chosen)], trials)
         fitted = _fit(world, shown, number)
         ratios, evidence = _ratios(world, chosen), _evidence(world, chosen, shown)
         for size in sizes:
@@ -100,8 +104,11 @@ def _draw_images(world: World, count: int, number: int) -> dict[str, str]:
 def _sessions(
     world: World, truth: str, number: int, size: Size, images: dict[str, str]
 ) -> pd.DataFrame:
+    asks = isinstance(world.experiment.method, Models)
+    # Where conditions are chosen, those that tell most may have more trials than the mean.
+    each = max(size.trials, world.experiment.trials_per_condition if asks else 0)
     experiment = world.experiment.model_copy(
-        update={"trials_per_condition": size.trials, "practice_trials": 0}
+        update={"trials_per_condition": each, "practice_trials": 0, "stop": None}
     )
     of_set = {
         condition._replace(image=name): condition
@@ -110,14 +117,19 @@ def _sessions(
         if condition.image == image
     }
     placements = {c: world.placements[original] for c, original in of_set.items()}
+    responses = {c: world.responses[original] for c, original in of_set.items()} if asks else {}
     tables, spec = [], world.observer
     for person in range(size.participants):
         rng = np.random.default_rng(seed_of(spec.seed, number, person, "person"))
         deviation = np.exp(spec.spread * rng.standard_normal(len(of_set)))
         seed = seed_of(spec.seed, number, person, "answers")
         observer = world.person(truth, of_set, deviation, seed)
-        trials = arrange(list(of_set), experiment, rng)
-        tables.append(simulate_session(trials, placements, observer, f"{person + 1:03d}"))
+        trials, name = arrange(list(of_set), experiment, rng), f"{person + 1:03d}"
+        if isinstance(experiment.method, Models):
+            course = Course(trials, together(experiment.method, placements, responses), experiment)
+            tables.append(simulate_course(course, observer, name, size.trials * len(of_set)))
+        else:
+            tables.append(simulate_session(trials, placements, observer, name))
     return pd.concat(tables, ignore_index=True)
 
 
@@ -153,6 +165,36 @@ def simulate_session(
             drawn = amplitude, planned.easy, answer, correct, np.nan, planned.sign
             rows.append((*where, *drawn))
     return pd.DataFrame(rows, columns=COLUMNS).sort_values("order", ignore_index=True)
+
+
+def simulate_course(course: Course, observer: Answers, participant: str, most: int) -> pd.DataFrame:
+    """Return the trials of a session as :func:`simulate_session` does, one after the other.
+
+    Parameters
+    ----------
+    course
+        The session before its first trial, without practice.
+    most
+        Number of trials after which it is over.
+    """
+    rows: list[tuple[object, ...]] = []
+    while len(rows) < most and (planned := course.next()) is not None:
+        amplitude = course.place(planned).amplitude
+        answer = observer.answer(planned, amplitude)
+        correct = answer == planned.position
+        course.learn(planned.condition, amplitude, correct)
+        where = participant, "01", planned.number - 1, *planned.condition
+        rows.append((*where, amplitude, planned.easy, answer, correct, np.nan, planned.sign))
+    return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def first_trials(experiment: Experiment, table: pd.DataFrame, each: int) -> pd.DataFrame:
+    """Return the trials of a shorter session: so many a condition, in the mean if chosen."""
+    if not isinstance(experiment.method, Models):
+        return first_passes(table, each)
+    most = table.groupby("participant")["order"].rank()
+    conditions = len(table.groupby(["image", "pair", "distortion"]))
+    return table[most <= each * conditions]
 
 
 def first_passes(table: pd.DataFrame, passes: int) -> pd.DataFrame:

@@ -12,12 +12,14 @@ from pdpsych.analysis.definition import Analysis
 from pdpsych.analysis.names import Floats
 from pdpsych.analysis.prediction.seen import Responses, known_models, known_responses
 from pdpsych.analysis.scoring.conclusion import deciding_kind
+from pdpsych.common.errors import InputError
 from pdpsych.experiments.design import Condition, conditions
 from pdpsych.experiments.experiment import Experiment
 from pdpsych.experiments.logs.labels import Labels
 from pdpsych.experiments.observers.model_observer import ModelObserver
 from pdpsych.experiments.observers.simulated import SimulatedObserver
 from pdpsych.experiments.observers.spec import ObserverSpec
+from pdpsych.experiments.placement.models.method import Models
 from pdpsych.experiments.placement.placement import Placement
 from pdpsych.experiments.sessions.placements import begin_placements
 from pdpsych.experiments.sessions.preparation import Preparation
@@ -54,7 +56,7 @@ class World:
     observer: ObserverSpec
     thresholds: dict[str, dict[Condition, float]]
     ratios: pd.DataFrame
-    placements: dict[Condition, Placement]
+    placements: Mapping[Condition, Placement]
     responses: Responses = field(default_factory=dict)
     efficiencies: Mapping[str, float] = field(default_factory=dict)
 
@@ -104,6 +106,13 @@ def build_world(opened: Analysis, stimulus_set: StimulusSet, spec: ObserverSpec)
     measured = tuple(c for c in measured if (c.image, c.pair) in deciding)
     calibration = Calibration.of(stimulus_set, experiment.screen())
     responses = {} if spec.local else _responses(stimulus_set, calibration, measured)
+    if isinstance(experiment.method, Models) and not responses:
+        raise InputError(
+            "trials are chosen by what models see at visible amplitudes, and so people see here",
+            file=experiment.label,
+            field="method",
+            remedy="plan without local: true, with responses of all models: pdpsych respond SET",
+        )
     models, rms = stimulus_set.models, spec.median_threshold_rms
     prepared = Preparation(
         experiment, stimulus_set, experiment.screen(), calibration, Labels("plan"),

@@ -1,10 +1,7 @@
 """The thresholds that a model predicts for one participant, and the ratios of them.
 
-With e(α) the d′ of an observer who is right as often as a model is in the mean over both signs,
-Φ(e/√2) = ½ Σ± Φ(k D±(α)/√2), the threshold τ of a condition is the first amplitude with e(τ) = 1.
-Where both signs are seen alike that is k D(τ) = 1. Where they are not, it is what people's
-threshold is of; the root mean square of both signs would miss it by .09 to .17 nat for LGG, which
-sees one sign up to four times as well as the other.
+The threshold of a condition is that of :mod:`pdpsych.stimuli.responses.signal_curve`, at an
+efficiency k.
 
 k is one for all conditions of the participant: the median of what each asks for by itself at the
 person's threshold. As many predicted thresholds are then above the person's as below, whatever the
@@ -17,100 +14,18 @@ which D is known is a bound: the threshold is above it.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import brentq
-from scipy.special import ndtr, ndtri
 
 from pdpsych.analysis.names import Floats
-from pdpsych.stimuli.responses.finite_response import SIGNS, FiniteResponse
+from pdpsych.stimuli.responses.signal_curve import SignalCurve
 
 # Where log e rises by less than this part of log α, thresholds say next to nothing of k.
 LEAST_SLOPE = 0.3
-# Of the step in log α in which the slope is taken.
-_STEP = 0.1
-# Points between two known amplitudes, and how far below the first one looks, in nats.
-_BETWEEN = 8
-_BELOW = np.arange(-12.0, 0.0, _STEP)
-# No k is asked for that is further from that of either sign.
-_REACH = 5.0
 # Of distributing censored values, and what is half of them to rounding.
 _ROUNDS, _EQUAL = 50, 1e-9
-# Above it the inverse of Φ is infinite.
-_MOST_SURE = 1 - 1e-15
-
-
-@dataclass(frozen=True, eq=False)
-class SignalCurve:
-    """d′ of a model in one condition, in the mean over the signs shown.
-
-    Attributes
-    ----------
-    response
-        D of the model.
-    signs
-        The signs of the distortion that were shown.
-    """
-
-    response: FiniteResponse
-    signs: tuple[int, ...] = SIGNS
-
-    @property
-    def log_largest(self) -> float:
-        """Log of the largest known amplitude."""
-        with np.errstate(divide="ignore"):
-            return float(np.log(self.response.largest))
-
-    def log_signal(self, log_efficiency: float, log_amplitudes: Floats) -> Floats:
-        """Return log e at amplitudes."""
-        return _log_signal(log_efficiency, self._seen(log_amplitudes))
-
-    def log_threshold(self, log_efficiency: float) -> float:
-        """Return log τ; infinite where no known amplitude reaches it."""
-        if not self.response.largest:
-            return np.inf
-        places, seen = self._grid
-        height = _log_signal(log_efficiency, seen)
-        above = int(np.argmax(height >= 0))
-        if height[above] < 0:
-            return np.inf
-        if above == 0:
-            return float(places[0] - height[0])
-        rise = height[above] - height[above - 1]
-        return float(places[above] - height[above] / rise * (places[above] - places[above - 1]))
-
-    def asked(self, log_threshold: float) -> tuple[float, float]:
-        """Return log k at which a threshold is predicted, and the slope of log e there.
-
-        Not a number where there is none: one sign alone is not seen often enough.
-        """
-        top = min(log_threshold, self.log_largest)
-        seen = self._seen(np.array([top - _STEP, top]))
-        with np.errstate(divide="ignore"):
-            ends = -np.log(seen[:, 1])
-        low, high = float(ends.min() - _REACH), float(ends.min() + _REACH)
-        if not np.isfinite(low) or _log_signal(high, seen)[1] < 0:
-            return np.nan, np.nan
-        log_k = float(brentq(lambda k: _log_signal(k, seen)[1], low, high, xtol=1e-9))
-        below, there = _log_signal(log_k, seen)
-        return log_k, float(there - below) / _STEP
-
-    def _seen(self, log_amplitudes: Floats) -> Floats:
-        amplitudes = np.exp(log_amplitudes)
-        return np.stack([self.response.at(amplitudes, sign) for sign in self.signs])
-
-    @cached_property
-    def _grid(self) -> tuple[Floats, Floats]:
-        """Log amplitudes, (G,), and D of both signs there, (2, G)."""
-        known = np.log(self.response.amplitudes)
-        steps = np.linspace(0, 1, _BETWEEN, endpoint=False)
-        between = (known[:-1, None] + np.diff(known)[:, None] * steps).ravel()
-        places = np.concatenate([known[0] + _BELOW, between, known[-1:]])
-        return places, self._seen(places)
 
 
 class PredictedThresholds(NamedTuple):
@@ -208,10 +123,3 @@ def ratio_bounds(predicted: PredictedThresholds, u: int, v: int) -> tuple[float,
     low = ratio if predicted.reached[u] else -np.inf
     high = ratio if predicted.reached[v] else np.inf
     return low, high
-
-
-def _log_signal(log_efficiency: float, seen: Floats) -> Floats:
-    """Return log e where D of both signs is ``seen``, (2, …)."""
-    share = ndtr(np.exp(log_efficiency) * seen / np.sqrt(2)).mean(axis=0)
-    with np.errstate(divide="ignore"):
-        return np.asarray(np.log(np.sqrt(2) * ndtri(np.minimum(share, _MOST_SURE))))

@@ -13,7 +13,6 @@ from pdpsych.analysis.fitting.fit import Fit
 from pdpsych.analysis.names import Floats
 from pdpsych.analysis.prediction.at_threshold import (
     PredictedThresholds,
-    SignalCurve,
     predict_thresholds,
     ratio_bounds,
 )
@@ -28,6 +27,7 @@ from pdpsych.analysis.scoring.questions import took_part
 from pdpsych.analysis.scoring.ranking import rank
 from pdpsych.analysis.scoring.score_tables import score_table
 from pdpsych.stimuli.responses.finite_response import SIGNS
+from pdpsych.stimuli.responses.signal_curve import SignalCurve
 
 _Key = tuple[str, str, int]
 

@@ -40,6 +40,17 @@ TRIAL_COLUMNS = {
     "response_time": Column("time from the question to the key", "s"),
     "dither_seed": Column("seed of the random numbers of the images' dither"),
     "time": Column("date and time of the answer, ISO 8601"),
+    "aim": Column(
+        "what the trial was chosen for",
+        levels={
+            "models": "to tell which model is the nearest",
+            "threshold": "to know a threshold better",
+            "easy": "to pin the lapse rate",
+        },
+    ),
+    "information": Column("what its answer was expected to tell of the nearest model", "nats"),
+    "nearest": Column("the model that was then believed to be the nearest"),
+    "probability": Column("how surely it was"),
     "off": Column("whether a phase was off by more than one frame", levels=_TRUTH),
     "dropped": Column("frames that did not come in time", "count"),
 }

@@ -7,7 +7,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from pdpsych.common.documents import Schema
-from pdpsych.common.section import Section
+from pdpsych.common.section import Part, Section
 from pdpsych.experiments.logs.labels import Labels
 from pdpsych.experiments.logs.timing import TrialTiming
 
@@ -18,8 +18,15 @@ def _with_position(record: dict[str, Any]) -> dict[str, Any]:
     return kept | ({"position": record["interval"]} if "interval" in record else {})
 
 
+def _same(record: dict[str, Any]) -> dict[str, Any]:
+    """Return a record of version 2, to which version 3 adds what sessions that choose have."""
+    return record
+
+
 # The header keeps the version it was recorded with: logs of version 1 have no chain.
-SCHEMA = Schema("log", 2, "restore it from a copy", {1: _with_position})
+SCHEMA = Schema("log", 3, "restore it from a copy", {1: _with_position, 2: _same})
+# Written only where there is something to say.
+_OPTIONAL = ("predictions", "belief", "ended")
 
 
 class Header(Section):
@@ -27,7 +34,7 @@ class Header(Section):
 
     ``calibration`` is the SHA-256 of the set's calibration for the display, None where there was
     none; ``windowed`` says that the window did not fill the screen; ``system`` is what showed the
-    session.
+    session; ``predictions`` is the SHA-256 of what models predict, where trials are chosen by it.
     """
 
     record: Literal["session"] = "session"
@@ -37,6 +44,7 @@ class Header(Section):
     stimulus_set: str
     stimulus_set_sha256: str
     calibration: str | None = None
+    predictions: str | None = None
     design: str
     planned: int
     participant: str
@@ -55,13 +63,29 @@ class Header(Section):
         return Labels(self.participant, self.session, self.run)
 
 
+class Belief(Part):
+    """What a trial was chosen for, and what was believed then.
+
+    ``aim`` is ``models`` where its answer told most of the nearest model, ``threshold`` where a
+    threshold was to be known better, else ``easy``; ``information`` is what the answer was expected
+    to tell of the nearest model, in nats; ``nearest`` is the probability of each model that it is
+    the nearest. What they lack to 1 is that none is.
+    """
+
+    aim: Literal["models", "threshold", "easy"]
+    information: float
+    nearest: dict[str, float]
+
+
 class Trial(Section):
     """A line of a log: what was shown and what was answered.
 
     ``position`` and ``response`` are 1 for the first interval or the left, 2 for the second or the
     right. Amplitudes and ``residual_rms`` are in model units (see
     :class:`pdpsych.stimuli.Shown`), ``response_time`` is in seconds, ``dither_seed`` seeds the
-    generator of the frames' dither. ``timing`` is None where nobody timed the trial.
+    generator of the frames' dither. ``timing`` is None where nobody timed the trial. ``belief`` is
+    there where trials are chosen by models; ``ended`` says why the session ended with this trial,
+    before its design did.
     """
 
     record: Literal["trial"] = "trial"
@@ -83,3 +107,11 @@ class Trial(Section):
     dither_seed: int
     timing: TrialTiming | None = None
     time: str
+    belief: Belief | None = None
+    ended: Literal["side", "most"] | None = None
+
+
+def as_written(record: Header | Trial) -> dict[str, Any]:
+    """Return a line's plain data, without what only some sessions have where there is none."""
+    data = record.model_dump(mode="json")
+    return {key: data[key] for key in data if key not in _OPTIONAL or data[key] is not None}

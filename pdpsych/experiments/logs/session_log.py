@@ -32,13 +32,18 @@ class SessionLog(Result):
         One row a trial, columns as the fields of :class:`Trial` but for ``timing``. Where trials
         were timed, ``off`` says whether a phase was off by more than one frame, ``dropped`` how
         many frames did not come in time, and ``PHASE_onset`` and ``PHASE_offset`` when a phase
-        came and went, in s from the trial's first frame.
+        came and went, in s from the trial's first frame. Where they were chosen by models, ``aim``
+        and ``information`` say what for, ``nearest`` which model was then believed to be the
+        nearest, and ``probability`` how surely.
     notes
         What is to be said of the file: lines cut off in writing, lines changed afterwards.
     change
         Which lines were changed afterwards, empty if none was.
     timing
         Which of the trials were off, and by how much.
+    ended
+        Why it ended before its design did: ``side``, where one model was the nearest with the
+        probability asked for, or ``most``, after the most trials; else empty.
 
     Examples
     --------
@@ -65,11 +70,21 @@ class SessionLog(Result):
     notes: tuple[str, ...]
     change: str
     timing: TimingSummary
+    ended: str = ""
 
     @property
     def complete(self) -> bool:
-        """Whether every planned trial was answered."""
-        return len(self.trials) == self.header.planned
+        """Whether every planned trial was answered, or as many as its rule asked for."""
+        return bool(self.ended) or len(self.trials) == self.header.planned
+
+    @property
+    def belief(self) -> str:
+        """Which model was believed to be the nearest at its last trial; empty if none was asked."""
+        if "nearest" not in self.trials:
+            return ""
+        known = self.trials.dropna(subset=["nearest"])
+        last = known.iloc[-1]
+        return f"{last['nearest']} is the nearest model with probability {last['probability']:.2f}"
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """Draw each trial's amplitude and whether its answer was correct, on ax or new axes."""
@@ -78,14 +93,21 @@ class SessionLog(Result):
         return plot_session(self.trials, ax)
 
     def describe(self) -> str:
-        """Say how far the session is, how it was timed, and what is to be noted."""
+        """Say how far the session is, what it tells, how it was timed, and what is to be noted."""
         timing = [self.timing.describe()] if self.timing.timed else []
-        return "\n".join([self._line(), *timing, *self.notes])
+        belief = [self.belief] if self.belief else []
+        return "\n".join([self._line(), *belief, *timing, *self.notes])
 
     def _line(self) -> str:
         done, planned = len(self.trials), self.header.planned
         state = f"complete, {done} trials" if self.complete else f"{done} of {planned} trials"
-        return f"{self.path}: {state}"
+        return f"{self.path}: {state}{_ENDS.get(self.ended, '')}"
+
+
+_ENDS = {
+    "side": ", ended when the nearest model was known as surely as asked for",
+    "most": ", ended after the most trials that were asked for",
+}
 
 
 class NotStarted(InputError):
@@ -132,7 +154,8 @@ def read_log(path: str | Path) -> SessionLog:
     timing = summarize({trial.trial: trial.timing for trial in contents.trials})
     trials = _table(contents.trials)
     change = contents.change if contents.changed else ""
-    return SessionLog(path, contents.header, trials, _notes(contents, path), change, timing)
+    ended = (contents.trials[-1].ended or "") if contents.trials else ""
+    return SessionLog(path, contents.header, trials, _notes(contents, path), change, timing, ended)
 
 
 def _notes(contents: Contents, path: Path) -> tuple[str, ...]:
@@ -146,13 +169,27 @@ def _notes(contents: Contents, path: Path) -> tuple[str, ...]:
     return tuple(note for note, applies in notes.items() if applies)
 
 
+_NO_COLUMNS = {"record", "timing", "belief", "ended"}
+
+
 def _table(trials: list[Trial]) -> pd.DataFrame:
-    rows = [trial.model_dump(exclude={"record", "timing"}) | _timed(trial) for trial in trials]
-    fields = [name for name in Trial.model_fields if name not in ("record", "timing")]
+    rows = [
+        trial.model_dump(exclude=_NO_COLUMNS) | _believed(trial) | _timed(trial) for trial in trials
+    ]
+    fields = [name for name in Trial.model_fields if name not in _NO_COLUMNS]
     table = pd.DataFrame(
         rows, columns=list(dict.fromkeys([*fields, *(n for r in rows for n in r)]))
     )
     return table.astype({"response_time": float})
+
+
+def _believed(trial: Trial) -> dict[str, str | float]:
+    belief = trial.belief
+    if belief is None:
+        return {}
+    nearest = max(belief.nearest, key=lambda model: belief.nearest[model])
+    told = {"aim": belief.aim, "information": belief.information}
+    return {**told, "nearest": nearest, "probability": belief.nearest[nearest]}
 
 
 def _timed(trial: Trial) -> dict[str, bool | int | float]:

@@ -16,10 +16,9 @@ from typing import Any
 from pdpsych.common.errors import InputError
 from pdpsych.common.files.append_only import AppendOnlyFile
 from pdpsych.common.files.locks import Busy
-from pdpsych.common.section import Section
 from pdpsych.experiments.logs import hash_chain
 from pdpsych.experiments.logs.parsing import parse
-from pdpsych.experiments.logs.records import Header, Trial
+from pdpsych.experiments.logs.records import Header, Trial, as_written
 
 # What has to be the same when a session goes on, in the order it is best reported.
 _IDENTITY = (
@@ -31,6 +30,7 @@ _IDENTITY = (
     "observer",
     "stimulus_set_sha256",
     "calibration",
+    "predictions",
     "config",
     "design",
 )
@@ -118,8 +118,9 @@ class TrialLog:
 
     @property
     def finished(self) -> bool:
-        """Whether every planned trial was answered; nothing can be added then."""
-        return len(self.trials) == self._header.planned
+        """Whether every planned trial was answered, or enough; nothing can be added then."""
+        ended = bool(self.trials) and self.trials[-1].ended is not None
+        return ended or len(self.trials) == self._header.planned
 
     def append(self, trial: Trial) -> None:
         """Write a trial; when this returns, it is on disk.
@@ -153,8 +154,8 @@ class TrialLog:
         self._digest = ""
         self._write(self._header, "the session's first line")
 
-    def _write(self, record: Section, what: str) -> None:
-        line, digest = hash_chain.seal(record.model_dump(mode="json"), self._digest)
+    def _write(self, record: Header | Trial, what: str) -> None:
+        line, digest = hash_chain.seal(as_written(record), self._digest)
         self._file.append(line, what)
         self._digest = digest
 

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from pdpsych.displays.rendering import Shown
 from pdpsych.experiments.design import PlannedTrial
+from pdpsych.experiments.logs.records import Belief
 from pdpsych.experiments.logs.timing import TrialTiming
 from pdpsych.experiments.tasks.phases import PlannedPhase
 from pdpsych.experiments.tasks.task import Position
@@ -40,6 +41,8 @@ class Presentation:
         What is shown until the question, in order.
     progress
         How far the session is before it.
+    belief
+        What it was chosen for, where trials are chosen by models.
     """
 
     planned: PlannedTrial
@@ -48,6 +51,7 @@ class Presentation:
     dither_seed: int
     phases: tuple[PlannedPhase, ...]
     progress: Progress
+    belief: Belief | None = None
 
     @property
     def realised(self) -> float:

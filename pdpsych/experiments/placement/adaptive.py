@@ -51,11 +51,19 @@ class AdaptivePlacement(Placement):
 
     def expected_entropies(self) -> Floats:
         """Return, for each candidate amplitude, the expected entropy after it in nats."""
-        joint = self.posterior.joint
-        table = _table(tuple(self.amplitudes), *map(tuple, self.posterior.grid))
-        right = np.einsum("atk,tk->at", table, joint)
-        wrong = joint.sum(axis=1) - right
+        right = self.correct_with_threshold()
+        wrong = self.posterior.joint.sum(axis=1) - right
         return _weighted_entropy(right) + _weighted_entropy(wrong)
+
+    def expected_gain(self) -> float:
+        """Return how much entropy of log threshold the best answer is expected to take, in nats."""
+        now = _weighted_entropy(self.posterior.joint.sum(axis=1)[None])
+        return float(now[0] - self.expected_entropies().min())
+
+    def correct_with_threshold(self) -> Floats:
+        """Return the probability of log τ and a correct answer at candidate amplitudes, (A, T)."""
+        table = _table(tuple(self.amplitudes), *map(tuple, self.posterior.grid))
+        return np.einsum("atk,tk->at", table, self.posterior.joint)
 
 
 @lru_cache(maxsize=256)

@@ -13,6 +13,7 @@ from pydantic import BeforeValidator, Discriminator, Tag
 from pdpsych.common.errors import InputError
 from pdpsych.experiments.placement.adaptive import Adaptive
 from pdpsych.experiments.placement.constant import Constant
+from pdpsych.experiments.placement.models.method import Models
 from pdpsych.experiments.placement.posterior import Prior
 from pdpsych.experiments.placement.staircase import Staircase
 
@@ -21,6 +22,7 @@ _Any = (
     Annotated[Adaptive, Tag("Adaptive")]
     | Annotated[Staircase, Tag("Staircase")]
     | Annotated[Constant, Tag("Constant")]
+    | Annotated[Models, Tag("Models")]
 )
 
 

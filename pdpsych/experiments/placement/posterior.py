@@ -75,15 +75,22 @@ class ThresholdPosterior:
         Grids of b and λ, (E,) and (L,).
     joint
         Probabilities, (T, E·L).
+    median, sd
+        Of the prior of log τ.
+    prior
+        Probabilities of log τ before any answer, (T,).
     """
 
     def __init__(self, prior: Prior, unit: float) -> None:
         offsets = np.arange(-_SPAN * prior.sd, _SPAN * prior.sd, _STEP)
-        self.log_thresholds: Floats = np.log(prior.threshold_rms * unit) + offsets
+        self.median, self.sd = float(np.log(prior.threshold_rms * unit)), prior.sd
+        self.log_thresholds: Floats = np.asarray(self.median + offsets)
         self.exponents: Floats = np.array(list(prior.exponents))
         self.lapses: Floats = np.array(list(prior.lapses))
         weights = np.outer(list(prior.exponents.values()), list(prior.lapses.values()))
-        joint = np.exp(-0.5 * (offsets / prior.sd) ** 2)[:, None] * weights.ravel()
+        before = np.exp(-0.5 * (offsets / prior.sd) ** 2)
+        self.prior: Floats = before / before.sum()
+        joint = before[:, None] * weights.ravel()
         self.joint: Floats = joint / joint.sum()
 
     @property

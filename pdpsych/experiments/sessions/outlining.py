@@ -12,6 +12,7 @@ from pdpsych.displays.rendering import Shown
 from pdpsych.experiments.design import PlannedTrial
 from pdpsych.experiments.experiment import Experiment
 from pdpsych.experiments.logs.labels import Labels
+from pdpsych.experiments.sessions.predictions import alike
 from pdpsych.experiments.sessions.preparation import prepare
 from pdpsych.experiments.sessions.stage import Stage
 
@@ -35,13 +36,20 @@ class Outline(Result):
     conditions
         Names of what is measured.
     trials, practice, easy
-        Number of all trials, of those of the practice, and of easy ones.
+        Number of all trials, the most there can be, of those of the practice, and of easy ones in
+        the design.
     breaks
         Number of breaks.
     minutes
         Duration, with :data:`ANSWER_S` for an answer and :data:`BREAK_S` for a break.
+    each
+        Number of trials of each condition, the most there can be.
     method
         How amplitudes are placed, and its settings.
+    stop
+        When it ends before its design does; empty where it does not.
+    alike
+        Models that no trial of it tells apart, two and two, where trials are chosen by models.
     group
         Counterbalancing group of the participant, of so many.
     seed, design
@@ -75,7 +83,10 @@ class Outline(Result):
     easy: int
     breaks: int
     minutes: float
+    each: int
     method: str
+    stop: str
+    alike: tuple[str, ...]
     group: tuple[int, int]
     seed: int
     design: str
@@ -83,20 +94,25 @@ class Outline(Result):
 
     def describe(self) -> str:
         """Say what the session will be: a line for each of its properties."""
-        per_condition = (self.trials - self.practice) // len(self.conditions)
         lines = [
             self.name,
             f"log: {self.log}",
-            f"trials: {self.trials}, {self.practice} of them practice; {per_condition} of each of "
-            f"{len(self.conditions)} conditions, in all {self.easy} easy",
+            f"trials: {self._most}{self.trials}, {self.practice} of them practice; {self._most}"
+            f"{self.each} of each of {len(self.conditions)} conditions, in all {self.easy} easy",
             f"minutes: {self.minutes:.1f}, with {ANSWER_S:g} s for an answer and {self.breaks} "
             f"breaks of {BREAK_S:g} s",
             f"method: {self.method}",
+            *([f"stop: {self.stop}"] if self.stop else []),
+            *(f"not told apart on this set: {models}" for models in self.alike),
             f"group {self.group[0]} of {self.group[1]}; seed {self.seed}; design {self.design}",
             f"calibration: {self.calibration or 'none (a session of a person needs one)'}",
             f"conditions (image/pair/distortion): {', '.join(self.conditions)}",
         ]
         return "\n".join(lines)
+
+    @property
+    def _most(self) -> str:
+        return "at most " if self.stop else ""
 
     def _line(self) -> str:
         return f"{self.name}, {self.trials} trials, {self.minutes:.1f} minutes"
@@ -152,21 +168,25 @@ def outline(
     # It refuses what could not be run.
     placements = Stage(prepared).placements
     experiment, trials = prepared.experiment, prepared.trials
+    planned, stop = trials[: prepared.planned], experiment.stop
     practice = sum(trial.practice for trial in trials)
-    breaks = (len(trials) - practice - 1) // experiment.break_every
+    breaks = (len(planned) - practice - 1) // experiment.break_every
     settings = experiment.method.model_dump(exclude={"kind", "exponents", "lapses"})
     return Outline(
         name=f"{experiment.label}: {labels}",
         log=prepared.log,
         conditions=tuple(condition.name for condition in placements),
-        trials=len(trials),
+        trials=len(planned),
         practice=practice,
         easy=sum(trial.easy for trial in trials),
         breaks=breaks,
-        minutes=(sum(_seconds(experiment, t) for t in trials) + breaks * BREAK_S) / 60,
+        minutes=(sum(_seconds(experiment, t) for t in planned) + breaks * BREAK_S) / 60,
+        each=experiment.trials_per_condition,
         method=", ".join(
             [experiment.method.kind, *(f"{key} {value}" for key, value in settings.items())]
         ),
+        stop=stop.describe() if stop else "",
+        alike=tuple(map(" and ".join, alike(prepared.responses))) if prepared.responses else (),
         group=(prepared.group, experiment.groups),
         seed=experiment.seed,
         design=prepared.design,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -10,14 +10,19 @@ from pdpsych.common.errors import InputError
 from pdpsych.common.files.digests import seed_of
 from pdpsych.displays.rendering import largest_amplitude
 from pdpsych.experiments.design import Condition
+from pdpsych.experiments.placement.adaptive import AdaptivePlacement
+from pdpsych.experiments.placement.models.method import Models
+from pdpsych.experiments.placement.models.model_placements import ModelPlacements
 from pdpsych.experiments.placement.placement import Placement, Showable
+from pdpsych.experiments.placement.placements import Placements
+from pdpsych.experiments.placement.posterior import Prior
+from pdpsych.experiments.sessions.course import in_order
 from pdpsych.experiments.sessions.preparation import Preparation
+from pdpsych.stimuli.responses.finite_response import FiniteResponse
 
 
-def begin_placements(
-    prepared: Preparation, measured: Sequence[Condition]
-) -> dict[Condition, Placement]:
-    """Return the placement of each condition before its first trial.
+def begin_placements(prepared: Preparation, measured: Sequence[Condition]) -> Placements[Condition]:
+    """Return the placements of all conditions before the first trial.
 
     Raises
     ------
@@ -25,7 +30,31 @@ def begin_placements(
         If a condition cannot be shown.
     """
     _check_shown(prepared, measured)
-    return {condition: _begin(prepared, condition) for condition in measured}
+    _check_stop(prepared)
+    each = {condition: _begin(prepared, condition) for condition in measured}
+    return together(prepared.experiment.method, each, prepared.responses)
+
+
+def together(
+    method: Prior,
+    each: Mapping[Condition, Placement],
+    responses: Mapping[Condition, Mapping[str, FiniteResponse]],
+) -> Placements[Condition]:
+    """Return the placements of conditions that a session measures.
+
+    Parameters
+    ----------
+    method
+        The method of the experiment.
+    each
+        What it began of each condition.
+    responses
+        D of the models in each condition, where the method asks about models.
+    """
+    if not isinstance(method, Models):
+        return Placements(each)
+    own = {c: one for c, one in each.items() if isinstance(one, AdaptivePlacement)}
+    return ModelPlacements(own, responses, method.explore)
 
 
 def _begin(prepared: Preparation, condition: Condition) -> Placement:
@@ -69,6 +98,30 @@ def _showable(prepared: Preparation, condition: Condition) -> Showable:
             "recipe (preprocess.range)",
         )
     return Showable(condition.name, least, most, float(np.sqrt(base.size)))
+
+
+def _check_stop(prepared: Preparation) -> None:
+    stop = prepared.experiment.stop
+    if stop is None:
+        return
+    count, first = len(prepared.trials), in_order(prepared.trials, prepared.experiment)
+    first = first - prepared.practice if first < count else 0
+    count -= prepared.practice
+    if stop.least >= count:
+        problem, field = "all trials are shown before the session may end", "least"
+        allowed = f"less than the {count} trials of the design"
+    elif stop.most is not None and not first < stop.most <= count:
+        problem, field = "is no number of trials after which the session can end", "most"
+        allowed = f"more than {first}, of the first round, up to the {count} of the design"
+    else:
+        return
+    raise InputError(
+        problem,
+        file=prepared.experiment.label,
+        field=f"stop.{field}",
+        value=getattr(stop, field),
+        allowed=allowed,
+    )
 
 
 def _check_shown(prepared: Preparation, measured: Sequence[Condition]) -> None:

@@ -17,9 +17,14 @@ from pdpsych.experiments.design import Condition, PlannedTrial, design_sha256, g
 from pdpsych.experiments.experiment import Experiment
 from pdpsych.experiments.logs.labels import Labels, log_path
 from pdpsych.experiments.logs.parsing import parse
-from pdpsych.experiments.logs.records import Header
+from pdpsych.experiments.logs.records import SCHEMA, Header
+from pdpsych.experiments.placement.models.method import Models
+from pdpsych.experiments.sessions.predictions import Responses, known_responses, responses_sha256
 from pdpsych.stimuli.calibration.calibration import Calibration
 from pdpsych.stimuli.stimulus_set import StimulusSet
+
+# Logs of an earlier version than this are read, but no session goes on with them.
+_CHAINED = 2
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,6 +58,31 @@ class Preparation:
         return trials_of(self.experiment, self.stimulus_set, who.participant, who.occasion)
 
     @property
+    def practice(self) -> int:
+        """Number of trials of the practice."""
+        return sum(trial.practice for trial in self.trials)
+
+    @property
+    def planned(self) -> int:
+        """Number of trials after which the session is over in any case."""
+        stop = self.experiment.stop
+        most = stop.most if stop and stop.most else len(self.trials)
+        return min(self.practice + most, len(self.trials))
+
+    @cached_property
+    def responses(self) -> Responses:
+        """D of the models in each condition, where trials are chosen by it; else empty."""
+        if not isinstance(self.experiment.method, Models):
+            return {}
+        measured = sorted({trial.condition for trial in self.trials})
+        return known_responses(self.experiment, self.stimulus_set, self.calibration, measured)
+
+    @property
+    def predictions(self) -> str | None:
+        """SHA-256 of what the models predict, where trials are chosen by it."""
+        return responses_sha256(self.responses) if self.responses else None
+
+    @property
     def design(self) -> str:
         """SHA-256 of the trials."""
         return design_sha256(self.trials)
@@ -78,13 +108,15 @@ class Preparation:
             Whether the window leaves the rest of the screen free.
         """
         return Header(
+            schema_version=self._version(),
             experiment=self.experiment.stem,
             config=self.experiment.resolved(self.display),
             stimulus_set=self.stimulus_set.name,
             stimulus_set_sha256=self._recorded_as(),
             calibration=self.calibration.sha256 if self.calibration else None,
+            predictions=self.predictions,
             design=self.design,
-            planned=len(self.trials),
+            planned=self.planned,
             **self.labels._asdict(),
             group=self.group,
             observer=observer,
@@ -97,6 +129,11 @@ class Preparation:
     def begun(self) -> Header | None:
         """First line of the log that is there, None where there is none."""
         return parse(read_bytes(self.log, LOG), self.log).header if self.log.is_file() else None
+
+    def _version(self) -> int:
+        """Return the version of the log: a session goes on in that which it began with."""
+        begun = self.begun
+        return max(begun.schema_version, _CHAINED) if begun is not None else SCHEMA.version
 
     def _recorded_as(self) -> str:
         """Return the identity of the set, as the log has it where it began with an earlier one."""

@@ -135,9 +135,10 @@ def _simulated(
 
 def _replay(prepared: Preparation, stage: Stage, log: TrialLog) -> None:
     """Bring the stage to where the log ends."""
-    for planned, trial in zip(prepared.trials, log.trials, strict=False):
-        shown = trial.image, trial.pair, trial.distortion, trial.sign, trial.position
-        if shown != (*planned.condition, planned.sign, planned.position):
+    for trial in log.trials:
+        planned = stage.planned(trial)
+        shown = trial.sign, trial.position
+        if planned is None or shown != (planned.sign, planned.position):
             raise InputError(
                 f"is not trial {trial.trial} of the design that line 1 names",
                 file=log.path,
@@ -177,14 +178,13 @@ def _answer(
     progress: bool = False,
 ) -> None:
     """Ask for the trials that are left; ``saved`` is told of each that is on disk."""
-    trials, done = prepared.trials, len(log.trials)
-    with progress_bar(len(trials), "trial", progress, initial=done) as bar:
-        for planned in trials[done:]:
+    with progress_bar(prepared.planned, "trial", progress, initial=len(log.trials)) as bar:
+        while (planned := stage.next()) is not None:
             presentation = stage.present(planned)
             response = respond(presentation)
             trial = _record(presentation, response)
-            log.append(trial)
             stage.learn(trial)
+            log.append(trial.model_copy(update={"ended": stage.ended}))
             saved(presentation, response)
             bar.update()
 
@@ -210,4 +210,5 @@ def _record(presentation: Presentation, response: Response) -> Trial:
         dither_seed=presentation.dither_seed,
         timing=response.timing,
         time=now(),
+        belief=presentation.belief,
     )

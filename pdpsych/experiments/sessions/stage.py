@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import numpy as np
 
 from pdpsych.common.files.digests import seed_of
 from pdpsych.displays.rendering import quantize, show
 from pdpsych.experiments.design import Condition, PlannedTrial
-from pdpsych.experiments.logs.records import Trial
+from pdpsych.experiments.logs.records import Belief, Trial
 from pdpsych.experiments.observers.presentation import Presentation, Progress
-from pdpsych.experiments.placement.placement import EASY
+from pdpsych.experiments.placement.placements import Placed
+from pdpsych.experiments.sessions.course import Course
 from pdpsych.experiments.sessions.placements import begin_placements
 from pdpsych.experiments.sessions.preparation import Preparation
 from pdpsych.stimuli.calibration.background import background_level
 
-# The last trial of the practice shows so many thresholds: d′ = 1.5 is seen in 86 % of trials.
-_HARDER = 1.5
+# Of what a log says of beliefs.
+_DIGITS = 5
 
 
 class Stage:
@@ -39,14 +42,29 @@ class Stage:
     def __init__(self, prepared: Preparation) -> None:
         self._prepared = prepared
         trials = prepared.trials
-        self.progress = Progress(0, len(trials), sum(trial.practice for trial in trials), 0)
+        self.progress = Progress(0, prepared.planned, prepared.practice, 0)
         self.placements = begin_placements(prepared, sorted({trial.condition for trial in trials}))
+        self._course = Course(trials, self.placements, prepared.experiment)
+
+    def next(self) -> PlannedTrial | None:
+        """Return the next trial; None where the session is over."""
+        return self._course.next()
+
+    def planned(self, trial: Trial) -> PlannedTrial | None:
+        """Return the trial that may be next where one was answered, None if none may."""
+        return self._course.may_be(Condition(trial.image, trial.pair, trial.distortion))
+
+    @property
+    def ended(self) -> Literal["side", "most"] | None:
+        """Why the session is over before its design is."""
+        return self._course.ended
 
     def present(self, planned: PlannedTrial) -> Presentation:
         """Place the amplitude of a trial and make its frames."""
         experiment, opened = self._prepared.experiment, self._prepared.stimulus_set
         c, display, who = planned.condition, self._prepared.display, self._prepared.labels
-        amplitude = self._amplitude(planned)
+        placed = self._course.place(planned)
+        amplitude = placed.amplitude
         image = opened[c.image]
         base, encoding = image.base, image.encoding
         seed = seed_of(experiment.seed, who.participant, who.occasion, "dither", planned.number)
@@ -60,16 +78,16 @@ class Stage:
             reference = quantize(base, display, encoding, rng)
         task, timing = experiment.trial_type, experiment.timing
         parts = task.phases(timing, planned.position, shown, reference)
-        return Presentation(planned, amplitude, shown, seed, parts, self.progress)
+        belief = self._belief(placed)
+        return Presentation(planned, amplitude, shown, seed, parts, self.progress, belief)
 
     def learn(self, trial: Trial) -> None:
         """Take in an answered trial, at the amplitude that was realised."""
         done, total, practice, right = self.progress
         right += trial.practice and trial.correct
         self.progress = Progress(done + 1, total, practice, right)
-        if not trial.practice:
-            condition = Condition(trial.image, trial.pair, trial.distortion)
-            self.placements[condition].update(trial.realised, trial.correct, trial.easy)
+        condition = Condition(trial.image, trial.pair, trial.distortion)
+        self._course.learn(condition, trial.realised, trial.correct)
 
     def background(self) -> float:
         """Return the level, 0 to 1, that shows the mean luminance of the base images."""
@@ -77,9 +95,9 @@ class Stage:
         images = dict.fromkeys(c.image for c in self.placements)
         return background_level((opened[image] for image in images), self._prepared.display)
 
-    def _amplitude(self, planned: PlannedTrial) -> float:
-        placement = self.placements[planned.condition]
-        if not planned.practice:
-            return placement.place(planned.easy)
-        multiples = np.geomspace(EASY, _HARDER, self.progress.practice)
-        return placement.multiple(float(multiples[planned.number - 1]))
+    def _belief(self, placed: Placed) -> Belief | None:
+        if not placed.aim:
+            return None
+        nearest = {m: round(p, _DIGITS) for m, p in self.placements.nearest.items()}
+        told = round(placed.information, _DIGITS)
+        return Belief(aim=placed.aim, information=told, nearest=nearest)

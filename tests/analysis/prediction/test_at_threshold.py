@@ -3,11 +3,11 @@ import pytest
 from scipy.special import ndtr
 
 from pdpsych.analysis.prediction.at_threshold import (
-    SignalCurve,
     predict_thresholds,
     ratio_bounds,
 )
 from pdpsych.stimuli.responses.finite_response import FiniteResponse
+from pdpsych.stimuli.responses.signal_curve import SignalCurve
 
 
 def response(sensitivity, saturation=0.0, largest=10.0):

@@ -21,6 +21,7 @@ from pdpsych.experiments.logs.timing import TrialTiming, summarize
 if sys.platform != "linux":
     pytest.skip("keys are pressed through X", allow_module_level=True)
 
+from model_world import finite_set
 from observers import LGN
 from person import ARRIVAL, Person
 from screens import virtual_screen
@@ -180,6 +181,32 @@ def test_a_whole_session_with_practice_and_feedback(person, short):
     assert sum("Have a break" in text for text in texts) == 2
     assert any(text.startswith("7 of 9 trials are done") for text in texts)
     assert texts[-1].startswith("That was the last trial")
+
+
+def test_a_person_is_asked_about_the_models(person, short, tmp_path):
+    opened = finite_set(tmp_path / "known")
+    path = short(
+        stimulus_set=str(opened.path),
+        images=None,
+        trials_per_condition=4,
+        method={"kind": "models", "first_round": 1},
+        stop={"probability": 0.99, "most": 14},
+    )
+    react = answering(person, lambda moment: str(1 + moment.trial // 2 % 2))
+    sitting = person.sit(*command(path), react=react)
+    assert sitting.status == 0, sitting.said
+    assert "nearest model with probability" in sitting.said
+    log = read_log(log_of(path))
+    assert (log.ended, len(log.trials)) == ("most", 14)
+    assert (log.trials["response"] == 1 + log.trials["trial"] // 2 % 2).all()
+    # Six of the first round, then those that were chosen: no image twice.
+    images = log.trials["image"].tolist()
+    assert all(images[n] != images[n + 1] for n in range(6, 13))
+    assert log.timing.describe()
+    # What is believed is for the log, not for the person.
+    texts = " ".join(moment.text for moment in sitting.moments)
+    assert "That was the last trial" in texts
+    assert not any(word in texts for word in ("LN", "nearest", "probability"))
 
 
 def test_an_observer_answers_in_the_window_as_without_one(person, short):

@@ -116,11 +116,13 @@ def test_a_session_begun_by_version_0_1_0_goes_on(early, small_set, monkeypatch)
     observer = observer_from(LGN, small_set)
     with monkeypatch.context() as then:
         then.setattr(Preparation, "_recorded_as", lambda self: bytes_sha256)
+        then.setattr(Preparation, "_version", lambda self: 2)
         with pytest.raises(SessionStopped):
             run(early, observer=Leaves(observer, 30, SessionStopped()))
     resumed = run(early, observer=observer)
     assert resumed.complete
     assert resumed.header.stimulus_set_sha256 == bytes_sha256
+    assert resumed.header.schema_version == 2
     assert small_set.is_known_as(bytes_sha256)
 
 

@@ -1,0 +1,1 @@
+"""Trials placed by what they tell about which model people are nearest to."""

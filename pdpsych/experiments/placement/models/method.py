@@ -1,0 +1,30 @@
+"""The method of an experiment that asks which model people are nearest to."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from pdpsych.experiments.placement.adaptive import AdaptivePlacement
+from pdpsych.experiments.placement.placement import Showable
+from pdpsych.experiments.placement.posterior import Prior
+
+
+class Models(Prior):
+    """Each trial is where its answer is expected to tell most of the nearest model.
+
+    ``choose: condition`` chooses condition and amplitude, after a ``first_round`` of so many trials
+    of each condition in the order of the design; ``choose: amplitude`` keeps the design. The share
+    ``explore`` of the trials goes to the threshold that is known least well. The set has to know
+    what models respond at visible amplitudes.
+    """
+
+    kind: Literal["models"]
+    choose: Literal["condition", "amplitude"] = "condition"
+    explore: float = Field(0.2, ge=0, le=1)
+    first_round: int = Field(2, ge=1, le=1000)
+
+    def begin(self, showable: Showable, seed: int) -> AdaptivePlacement:
+        """Return what is known of a condition before its first trial; nothing in it is random."""
+        return AdaptivePlacement(self, showable)

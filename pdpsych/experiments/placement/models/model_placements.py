@@ -1,0 +1,148 @@
+"""Conditions and amplitudes chosen together, by what an answer would tell of the nearest model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Generic
+
+import numpy as np
+
+from pdpsych.experiments.placement.adaptive import AdaptivePlacement
+from pdpsych.experiments.placement.models.belief import Belief, Predictions
+from pdpsych.experiments.placement.models.lattice import Lattice
+from pdpsych.experiments.placement.models.predicted_ratios import pairs_of, predicted_ratios
+from pdpsych.experiments.placement.placements import Key, Placed, Placements
+from pdpsych.experiments.placement.psychometric import Floats
+from pdpsych.stimuli.responses.finite_response import FiniteResponse
+
+# What tells less of the nearest model, in nats, is asked for the sake of the threshold.
+_LEAST = 1e-4
+# A threshold is measured that is known as well as by some ten trials, in nats, or that one more
+# would tell next to nothing of.
+_MEASURED_SD, _LEAST_GAIN = 0.8, 0.02
+# Sums differ in their last digits between machines; choices shall not.
+_DIGITS = 9
+
+
+class ModelPlacements(Placements[Key], Generic[Key]):
+    """Asks where an answer tells most of the nearest model, and now and then of a threshold.
+
+    Parameters
+    ----------
+    each
+        By image, pair and number of the distortion.
+    responses
+        D of each model in each condition.
+    explore
+        Share of the trials that go to the condition whose threshold they tell most of.
+    """
+
+    def __init__(
+        self,
+        each: Mapping[Key, AdaptivePlacement],
+        responses: Mapping[Key, Mapping[str, FiniteResponse]],
+        explore: float,
+    ) -> None:
+        super().__init__(each)
+        self._adaptive: dict[Key, AdaptivePlacement] = {
+            key: one for key, one in self._each.items() if isinstance(one, AdaptivePlacement)
+        }
+        self._explore, self._answered, self._last_image = explore, 0, ""
+        self._information: dict[Key, Floats] = {}
+        self._gains: dict[Key, float] = {}
+        self._pairs = pairs_of(each)
+        first = next(iter(each.values())).posterior
+        offsets = first.log_thresholds - first.median
+        centre = {key: one.posterior.median for key, one in each.items()}
+        models = list(next(iter(responses.values())))
+        predictions = {
+            pair: Predictions(
+                centre[u],
+                np.stack(
+                    [
+                        predicted_ratios(responses[u][m], responses[v][m], offsets + centre[u])
+                        for m in models
+                    ]
+                ),
+            )
+            for pair, (u, v) in self._pairs.items()
+        }
+        self._belief = Belief(models, predictions, Lattice(offsets), first.sd)
+        for pair in self._pairs:
+            self._learn(pair)
+        # All at once they would take longer than the gap before a trial should.
+        for key in self._adaptive:
+            self._gain(key)
+
+    @property
+    def nearest(self) -> dict[str, float]:
+        """Probability of each model that it is the nearest."""
+        return dict(zip(self._belief.classes.models, self._belief.groups.tolist(), strict=False))
+
+    @property
+    def measured(self) -> bool:
+        """Whether every threshold is known about as well as it may be in a session."""
+        return all(
+            one.estimate().sd <= _MEASURED_SD or self._gain(key) < _LEAST_GAIN
+            for key, one in self._adaptive.items()
+        )
+
+    def choose(self, conditions: Sequence[Key]) -> Key:
+        """Return the condition to ask next; never one of the last image, if there is another."""
+        others = [key for key in conditions if key[0] != self._last_image] or list(conditions)
+        if len(others) == 1:
+            return others[0]
+        told = {key: self._most(key) for key in others}
+        if self._exploring or max(told.values()) < _LEAST:
+            told = {key: self._gain(key) for key in others}
+        return max(told, key=lambda key: told[key])
+
+    def place(self, condition: Key, easy: bool) -> Placed:
+        """Return the amplitude of a condition's next trial."""
+        if easy:
+            return Placed(self[condition].place(True), "easy")
+        told = self._most(condition)
+        if self._exploring or told < _LEAST:
+            return Placed(self[condition].next_amplitude(), "threshold", told)
+        best = int(np.argmax(np.round(self._told(condition), _DIGITS)))
+        return Placed(float(self._adaptive[condition].amplitudes[best]), "models", told)
+
+    def update(self, condition: Key, amplitude: float, correct: bool, easy: bool) -> None:
+        """Take in an answer to a realised amplitude."""
+        super().update(condition, amplitude, correct, easy)
+        self._answered += 1
+        self._last_image = condition[0]
+        self._gains.pop(condition, None)
+        pair = condition[:2]
+        if pair in self._pairs:
+            self._learn(pair)
+            self._information = {}
+
+    def _learn(self, pair: tuple[str, str]) -> None:
+        u, v = self._pairs[pair]
+        self._belief.learn(pair, (self._adaptive[u], self._adaptive[v]))
+
+    @property
+    def _exploring(self) -> bool:
+        """Whether the next trial is for the condition measured least well."""
+        number = self._answered + 1
+        return int(number * self._explore) > int((number - 1) * self._explore)
+
+    def _told(self, condition: Key) -> Floats:
+        """Return what an answer is expected to tell of the nearest model, by amplitude."""
+        pair = condition[:2]
+        if pair not in self._pairs:
+            return np.zeros(len(self._adaptive[condition].amplitudes))
+        if condition not in self._information:
+            told = self._belief.information(pair)
+            self._information |= dict(zip(self._pairs[pair], told, strict=True))
+        return self._information[condition]
+
+    def _most(self, condition: Key) -> float:
+        return round(float(self._told(condition).max()), _DIGITS)
+
+    def _gain(self, condition: Key) -> float:
+        """Return the entropy of log threshold that one more answer is expected to take away."""
+        if condition not in self._gains:
+            self._gains[condition] = self._adaptive[condition].expected_gain()
+        return self._gains[condition]

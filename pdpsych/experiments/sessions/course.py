@@ -1,0 +1,104 @@
+"""The course of a session: which trial is next, and at which amplitude, by the answers so far."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Literal
+
+import numpy as np
+
+from pdpsych.experiments.design import Condition, PlannedTrial
+from pdpsych.experiments.experiment import Experiment
+from pdpsych.experiments.placement.models.method import Models
+from pdpsych.experiments.placement.placement import EASY
+from pdpsych.experiments.placement.placements import Placed, Placements
+
+# The last trial of the practice shows so many thresholds: d′ = 1.5 is seen in 86 % of trials.
+_HARDER = 1.5
+
+
+class Course:
+    """The trials of a design, in its order or in one that answers choose.
+
+    Where conditions are chosen, each shows its own trials of the design in their order, so that
+    signs and positions are balanced wherever the session ends.
+
+    Parameters
+    ----------
+    trials
+        The design.
+    placements
+        Of all conditions.
+    experiment
+        Says what is chosen, and when the session ends.
+    """
+
+    def __init__(
+        self,
+        trials: Sequence[PlannedTrial],
+        placements: Placements[Condition],
+        experiment: Experiment,
+    ) -> None:
+        self._placements, self._stop, self._done = placements, experiment.stop, 0
+        self._practice = sum(trial.practice for trial in trials)
+        fixed = in_order(trials, experiment)
+        self._fixed = deque(trials[:fixed])
+        self._open: dict[Condition, deque[PlannedTrial]] = {}
+        for trial in trials[fixed:]:
+            self._open.setdefault(trial.condition, deque()).append(trial)
+
+    def next(self) -> PlannedTrial | None:
+        """Return the next trial; None where the session is over."""
+        may = {} if self.ended else self._candidates()
+        return may[self._placements.choose(list(may))] if may else None
+
+    @property
+    def ended(self) -> Literal["side", "most"] | None:
+        """Why the session is over before its design is; None where it is not."""
+        stop, counted = self._stop, self._done - self._practice
+        if stop is None or counted < 1:
+            return None
+        if stop.most is not None and counted >= stop.most:
+            return "most"
+        surest = max(self._placements.nearest.values())
+        safe = surest >= stop.probability and counted >= stop.least
+        return "side" if safe and self._placements.measured else None
+
+    def may_be(self, condition: Condition) -> PlannedTrial | None:
+        """Return the trial of a condition that may be next, None if none may."""
+        return self._candidates().get(condition)
+
+    def place(self, planned: PlannedTrial) -> Placed:
+        """Return the amplitude of a trial."""
+        if not planned.practice:
+            return self._placements.place(planned.condition, planned.easy)
+        multiples = np.geomspace(EASY, _HARDER, self._practice)
+        placement = self._placements[planned.condition]
+        return Placed(placement.multiple(float(multiples[planned.number - 1])))
+
+    def learn(self, condition: Condition, realised: float, correct: bool) -> None:
+        """Take in the answer to the trial of a condition that may be next, as it was realised."""
+        planned = self._candidates()[condition]
+        (self._fixed or self._open[condition]).popleft()
+        self._done += 1
+        if not planned.practice:
+            self._placements.update(condition, realised, correct, planned.easy)
+
+    def _candidates(self) -> dict[Condition, PlannedTrial]:
+        """Return the trials that may be next: one of the design, or the next of each condition."""
+        if self._fixed:
+            return {self._fixed[0].condition: self._fixed[0]}
+        number = self._done + 1
+        return {c: replace(own[0], number=number) for c, own in self._open.items() if own}
+
+
+def in_order(trials: Sequence[PlannedTrial], experiment: Experiment) -> int:
+    """Return how many trials of a design come in its order; conditions are chosen after them."""
+    method = experiment.method
+    if not isinstance(method, Models) or method.choose == "amplitude":
+        return len(trials)
+    practice = sum(trial.practice for trial in trials)
+    measured = {trial.condition for trial in trials}
+    return min(practice + method.first_round * len(measured), len(trials))
