@@ -155,7 +155,13 @@ class Trials(Result):
         return {"name": path.stem, "sha256": self.ratios.sha256, "path": str(path)}
 
     def showed(self, sha256: str) -> bool:
-        """Return whether a recorded SHA-256 is that of the set, or of the ratios."""
+        """Return whether a recorded SHA-256 is that of the set, or of the ratios.
+
+        Parameters
+        ----------
+        sha256
+            In hexadecimal digits.
+        """
         if self.stimulus_set is not None:
             return self.stimulus_set.is_known_as(sha256)
         return sha256 == self._shown["sha256"]
