@@ -192,6 +192,8 @@ class Survey:
 def _unlike(contrast: Floats, grams: Floats, pairs: Sequence[Floats]) -> list[tuple[float, Floats]]:
     """Return F of pairs and the pairs, the best first, leaving out those like a better one."""
     values = [disagreement.value(contrast, disagreement.log_ratios(grams, p)[0]) for p in pairs]
+    # Without a floor rounding may leave less than nothing of a sensitivity.
+    values = [-np.inf if np.isnan(value) else value for value in values]
     found: list[tuple[float, Floats]] = []
     for number in np.argsort(values)[::-1]:
         if all(likeness(pairs[number], known) < UNLIKE for _, known in found):
