@@ -54,7 +54,7 @@ def test_a_rivals_trials_belong_to_its_pairs_question(scores):
     assert ranking["model"].iloc[0] == "LGN"
     own = scores.scores[scores.scores["model"] == "LGN"]
     expected = own.groupby("image")["score"].mean().mean()
-    assert ranking.set_index("model")["score"]["LGN"] == pytest.approx(expected, abs=1e-6)
+    assert ranking.set_index("model")["raw_score"]["LGN"] == pytest.approx(expected, abs=1e-6)
     assert own["image"].nunique() == 3
 
 
