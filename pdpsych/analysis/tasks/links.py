@@ -67,6 +67,10 @@ class Link:
     words: str
     missed: Callable[[Floats], Floats]
 
+    def __reduce__(self) -> tuple[Callable[[str], Link], tuple[str]]:
+        """Travel between processes by name: a link is known by what it is, not by its values."""
+        return _named, (self.name,)
+
     @property
     def chance(self) -> float:
         """γ, the share of correct answers of who sees nothing."""
@@ -124,6 +128,10 @@ class Link:
     def _quantiles(self, signal: Floats) -> Floats:
         """Return Φ⁻¹((1 − F)/s)."""
         return np.asarray(ndtri(self.missed(signal) / self.scale))
+
+
+def _named(name: str) -> Link:
+    return LINKS[name]
 
 
 def _of_alternatives(number: int) -> Callable[[Floats], Floats]:

@@ -1,5 +1,7 @@
 """Proportion correct by d′ in every task, against published values and slow integrals."""
 
+import pickle
+
 import numpy as np
 import pytest
 from scipy.integrate import quad
@@ -94,3 +96,8 @@ def test_guesses_are_right_by_chance():
     np.testing.assert_allclose(right, [0.25, 0.85])
     np.testing.assert_allclose(wrong, [0.75, 0.15])
     assert TWO.answered(np.array([4.0]), 0.1)[1] == pytest.approx(0.05)
+
+
+@pytest.mark.parametrize("link", LINKS.values(), ids=LINKS)
+def test_a_link_that_travels_to_another_process_is_the_same(link):
+    assert pickle.loads(pickle.dumps(link)) is link
