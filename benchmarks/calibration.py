@@ -77,7 +77,7 @@ def sessions(
     case: Case, size: Size, world: World, models: Models, rng: np.random.Generator
 ) -> tuple[pd.DataFrame, pd.Series]:
     """Return trials, and the true log thresholds by condition."""
-    tables, truths = [], []
+    tables, truths, observer = [], [], case.observer.of_study(rng)
     for number in range(size.people):
         name = f"{number:02d}"
         seen, trials = attended(case, size, rng)
@@ -87,7 +87,7 @@ def sessions(
         design = EXPERIMENT.model_copy(update={"trials_per_condition": trials})
         planned = arrange(conditions, design, rng)
         distortion = np.array([condition.distortion for condition in conditions])
-        person = Person(case.observer, distortion, len(planned), rng)
+        person = Person(observer.of_person(rng), distortion, len(planned), rng)
         placements = begin(case.method, case.sight.most, len(conditions))
         strength = partial(own_strength, world, seen, np.exp(-apart))
         tables.append(run_session(planned, conditions, placements, strength, person, name))

@@ -14,6 +14,7 @@ from people import (
     Saturating,
     TwoSlopes,
     Uncertain,
+    Various,
     Warming,
 )
 from worlds import INDEPENDENT, NEAR, ONE_RIGHT, OPPOSITE, SHAPES, Panel, Sight
@@ -68,6 +69,7 @@ class Case:
 
 ASSUMED = (
     Case("assumptions hold"),
+    Case("as various as assumed", Various()),
     Case("two equal models", panels=(INDEPENDENT,)),
     Case("finite", sight=Sight(finite=True)),
     Case("finite, two equal", sight=Sight(finite=True), panels=(INDEPENDENT,)),

@@ -27,7 +27,7 @@ from calibration import (
     person_of,
 )
 
-from pdpsych.analysis.fitting.binomial import wilson
+from pdpsych.analysis.binomial import wilson
 from pdpsych.analysis.fitting.fit import fit_table
 from pdpsych.analysis.planning.simulated_study import simulate_session
 from pdpsych.experiments import SimulatedObserver

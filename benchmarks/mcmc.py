@@ -51,7 +51,8 @@ def log_prior(shared: np.ndarray, x: np.ndarray, group: np.ndarray, centre: floa
     for place, sd in zip(range(1, 6), (0.5, 0.5, 1.0, 0.5, 0.7), strict=True):
         value += stats.norm.logpdf(shared[:, place], 0, sd)
     exponents, means = np.split(shared[:, _COMMON:], 2, axis=1)
-    scale = np.eye(groups) + 0.09
+    # Of all people and of how they differ.
+    scale = (0.7**2 + 0.2**2) * np.eye(groups) + 0.3**2 + 0.15**2
     value += np.atleast_1d(stats.multivariate_t.logpdf(exponents, np.zeros(groups), scale, 7))
     together = np.eye(groups) + 4
     value += stats.multivariate_normal.logpdf(means, np.full(groups, centre), together)

@@ -25,7 +25,7 @@ import pandas as pd
 from sides import ANALYSIS, EXPERIMENT, MEDIAN_RMS, between, world
 from sides import World as Demo
 
-from pdpsych.analysis.fitting.binomial import wilson
+from pdpsych.analysis.binomial import wilson
 from pdpsych.analysis.fitting.fit import Fit
 from pdpsych.analysis.fitting.participant import estimate
 from pdpsych.analysis.fitting.trials import COLUMNS

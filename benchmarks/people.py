@@ -6,11 +6,20 @@ the shape of d′(z). So the true threshold is known without a fit.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.optimize import brentq
 from scipy.special import ndtr
+
+from pdpsych.analysis.fitting.prior import (
+    CRITERION_SDS,
+    EXPONENT_FREEDOM,
+    GUESS_BETAS,
+    LEARNING_SD,
+    of_people,
+    of_person,
+)
 
 Floats = np.ndarray
 
@@ -36,6 +45,14 @@ class Observer:
     bias: float = 0.0
     learning: float = 0.0
     repeats: float = 0.0
+
+    def of_study(self, rng: np.random.Generator) -> Observer:
+        """Return the people of a study."""
+        return self
+
+    def of_person(self, rng: np.random.Generator) -> Observer:
+        """Return one of them."""
+        return self
 
     def exponents(self, distortion: Floats, rng: np.random.Generator) -> Floats:
         """Return b of each condition, whose distortion is 1 (u) or 2 (v)."""
@@ -68,6 +85,34 @@ class TwoSlopes(Observer):
     def exponents(self, distortion: Floats, rng: np.random.Generator) -> Floats:
         """Return that of the distortion."""
         return np.where(distortion == 1, self.of_u, self.of_v)
+
+
+@dataclass(frozen=True)
+class Various(Observer):
+    """Everybody has numbers of their own, drawn from the prior of the fit.
+
+    Attributes
+    ----------
+    middle
+        log b of u and of v in the mean of the people of a study.
+    """
+
+    middle: tuple[float, float] = (0.0, 0.0)
+
+    def of_study(self, rng: np.random.Generator) -> Observer:
+        """Draw what exponents the people of a study have in common."""
+        u, v = _tailed(of_people(2), rng)
+        return replace(self, middle=(u, v))
+
+    def of_person(self, rng: np.random.Generator) -> Observer:
+        """Draw somebody: exponents, lapse, learning, a preference for a position and its pull."""
+        u, v = np.exp(self.middle + _tailed(of_person(2), rng))
+        preference, _, pull = np.sqrt(2) * rng.normal(0, CRITERION_SDS)
+        (_, *betas), _ = GUESS_BETAS
+        return TwoSlopes(
+            of_u=u, of_v=v, lapse=rng.beta(*betas) / 2, learning=rng.normal(0, LEARNING_SD),
+            bias=preference, repeats=pull,
+        )  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -204,6 +249,12 @@ class Person:
             self._last = 1 if leaning > 0 else -1
             chosen[number] = 1 if leaning > 0 else 2
         return chosen
+
+
+def _tailed(square: Floats, rng: np.random.Generator) -> Floats:
+    """Draw from a multivariate t distribution around 0, given the square of its scale."""
+    normal = rng.multivariate_normal(np.zeros(len(square)), square)
+    return normal * np.sqrt(EXPONENT_FREEDOM / rng.chisquare(EXPONENT_FREEDOM))
 
 
 def _progress(trials: int) -> Floats:

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from cases import Case, Size
 
-from pdpsych.analysis.fitting.binomial import wilson
+from pdpsych.analysis.binomial import wilson
 
 # What intervals of 95 % are to cover, and how often studies that do not are to be flagged.
 COVERED, FLAGGED = (0.93, 0.97), 0.8

@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from pdpsych.analysis import Fit
-from pdpsych.analysis.fitting.binomial import wilson
+from pdpsych.analysis.binomial import wilson
 from pdpsych.analysis.fitting.observations import Observations
 from pdpsych.analysis.fitting.posterior import Conditionals, Posterior
 from pdpsych.analysis.fitting.shared import Shared

@@ -21,7 +21,7 @@ import pandas as pd
 from scipy.special import logsumexp
 
 from pdpsych.analysis import Analysis
-from pdpsych.analysis.fitting.binomial import wilson
+from pdpsych.analysis.binomial import wilson
 from pdpsych.analysis.fitting.fit import fit_table
 from pdpsych.analysis.planning.simulated_study import simulate_session
 from pdpsych.analysis.prediction.evidence import Evidence

@@ -12,8 +12,10 @@ import pytest
 import small_study
 
 from pdpsych.analysis.fitting.fit import Fit
+from pdpsych.analysis.fitting.hierarchy import Mode
 from pdpsych.analysis.fitting.observations import Observations
 from pdpsych.analysis.fitting.posterior import Conditionals, Posterior
+from pdpsych.analysis.fitting.prior import Exponents, Prior
 from pdpsych.analysis.fitting.shared import Shared
 from pdpsych.analysis.names import CONDITION
 
@@ -55,6 +57,7 @@ def make_fit() -> Callable[..., Fit]:
         table = pd.DataFrame(list(estimates), columns=CONDITION).assign(bound="exact")
         # A prior so wide that it says nothing.
         shared = Shared.of(spread=np.exp(20.0), means=[0.0])
+        prior = Prior(0.0, Exponents.of_anybody(1))
         posteriors = {}
         for name, rows in table.groupby("participant", sort=False):
             values = np.array(list(estimates.values()))[rows.index]
@@ -65,10 +68,11 @@ def make_fit() -> Callable[..., Fit]:
             trials = Observations.build(
                 np.arange(len(rows)), np.ones(len(rows)), np.ones(len(rows))
             )
+            mode = Mode(shared, np.eye(8), *values.T, prior, converged=True)
             given = Conditionals(trials, places, Shared(shared.values[None]))
             apart = (places - values[:, :1]) / values[:, 1:]
             vars(given)["log_likelihoods"] = -(apart**2)[None] / 2
-            posteriors[str(name)] = Posterior(given, np.ones(1), True)
+            posteriors[str(name)] = Posterior(given, np.ones(1), mode)
         analysis = {"name": "made", "level": 0.95, "samples": samples, "seed": 0}
         unused = {name: pd.DataFrame() for name in ("participants", "goodness", "bins", "excluded")}
         return Fit(analysis, {}, table, **unused, posteriors=posteriors)

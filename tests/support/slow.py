@@ -133,7 +133,7 @@ SLOW = {
         "test_it_knows_and_asks",
     ),
     "experiments/logs/test_trial_log.py": ("test_one_process_at_a_time",),
-    "analysis/fitting/test_fit.py": ("test_participants_are_fitted",),
+    "analysis/fitting/test_fit.py": ("test_participants_tell_each_other",),
     "analysis/fitting/checks/test_goodness.py": ("test_no_flags",),
     "analysis/fitting/test_extreme_trials.py": ("test_twenty_thousand",),
     "analysis/fitting/test_exclusion.py": ("test_each_trial_is_kept",),

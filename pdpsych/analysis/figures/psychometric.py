@@ -11,8 +11,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, LogLocator, MaxNLocator, NullFormatter
 from numpy.typing import NDArray
 
+from pdpsych.analysis.binomial import wilson
 from pdpsych.analysis.figures.bounds import draw_intervals, known_thresholds
-from pdpsych.analysis.fitting.binomial import wilson
 from pdpsych.analysis.names import CONDITION, Floats
 from pdpsych.analysis.tasks.links import LINKS, TWO, Link
 from pdpsych.common.drawing import BLACK, BLUE, GREY, ORANGE, clean, new_axes, panels

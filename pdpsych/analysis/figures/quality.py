@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator
 
-from pdpsych.analysis.fitting.binomial import wilson
+from pdpsych.analysis.binomial import wilson
 from pdpsych.common.drawing import BLACK, BLUE, GREY, MARKERS, SERIES, clean, new_axes
 
 # Parts of a participant's trials in order, over which residuals are averaged.

@@ -11,6 +11,7 @@ from pdpsych.analysis.fitting.integration import solve
 from pdpsych.analysis.fitting.likelihood import expected_correct
 from pdpsych.analysis.fitting.observations import Observations
 from pdpsych.analysis.fitting.posterior import Posterior
+from pdpsych.analysis.fitting.prior import Exponents
 from pdpsych.analysis.fitting.shared import Shared
 from pdpsych.analysis.names import Floats
 from pdpsych.common.parallel import spread
@@ -52,18 +53,21 @@ def bootstrap(
         (thresholds[start : start + _BLOCK], shared[start : start + _BLOCK], own)
         for start, own in zip(starts, rng.spawn(len(starts)), strict=True)
     ]
+    errors_of = partial(_errors, observations, posterior.mode.prior.exponents)
     little = number * observations.sign.size < _WORTH_PROCESSES
     found = []
     with progress_bar(number, "experiment", progress) as bar:
         count = 1 if jobs is None and little else jobs
-        for errors in spread(partial(_errors, observations), blocks, count):
+        for errors in spread(errors_of, blocks, count):
             found.append(errors)
             bar.update(len(errors))
     return np.concatenate(found)
 
 
 def _errors(
-    observations: Observations, block: tuple[Floats, Shared, np.random.Generator]
+    observations: Observations,
+    exponents: Exponents,
+    block: tuple[Floats, Shared, np.random.Generator],
 ) -> Floats:
     """Return the errors in a block of experiments: its thresholds, what they share, its draws."""
     thresholds, shared, rng = block
@@ -71,7 +75,7 @@ def _errors(
     for k, (truth, own) in enumerate(zip(thresholds, shared, strict=True)):
         chance = expected_correct(observations, truth, own)
         sign = np.where(rng.random(chance.size) < chance, 1.0, -1.0)
-        errors[k] = solve(replace(observations, sign=sign), _NODES).mean - truth
+        errors[k] = solve(replace(observations, sign=sign), _NODES, exponents).mean - truth
     return errors
 
 

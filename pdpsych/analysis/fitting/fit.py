@@ -16,6 +16,7 @@ from pdpsych.analysis.fitting.columns import EXCLUDED_COLUMNS, FIT
 from pdpsych.analysis.fitting.exclusion import describe_excluded
 from pdpsych.analysis.fitting.likelihood import expected_correct
 from pdpsych.analysis.fitting.participant import (
+    exponents_of,
     fit_participant,
     in_conditions,
     participant_lines,
@@ -204,7 +205,8 @@ class Fit(Result):
         found = []
         for name, rows in trials.groupby("participant", sort=True):
             posterior = self.posterior(str(name))
-            expected = expected_correct(posterior.observations, posterior.mean, posterior.shared)
+            mode = posterior.mode
+            expected = expected_correct(posterior.observations, mode.mean, mode.shared)
             found.append(in_conditions(rows).assign(expected=expected))
         return pd.concat(found, ignore_index=True)
 
@@ -376,11 +378,12 @@ def fit_table(
         If it holds a trial that cannot have been.
     """
     check_table(table)
-    groups = table.groupby("participant", sort=True)
+    people = [rows for _, rows in table.groupby("participant", sort=True)]
     single = []
-    with progress_bar(len(groups), "participant", progress) as bar:
-        for index, (_, rows) in enumerate(groups):
-            single.append(fit_participant(rows, analysis, index, progress))
+    with progress_bar(len(people), "participant", progress) as bar:
+        known = exponents_of(people, analysis.link)
+        for index, (rows, exponents) in enumerate(zip(people, known, strict=True)):
+            single.append(fit_participant(rows, analysis, index, progress, exponents))
             bar.update()
     return Fit(
         {"name": analysis.stem, **analysis.settings},

@@ -19,12 +19,13 @@ Trials may be placed by earlier answers, as every adaptive method does: that is 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from pdpsych.analysis.fitting.likelihood import expansions, log_likelihood
 from pdpsych.analysis.fitting.observations import Observations
+from pdpsych.analysis.fitting.prior import Exponents, Prior
 from pdpsych.analysis.fitting.shared import (
     OF_TRIALS,
     OWN,
@@ -32,10 +33,10 @@ from pdpsych.analysis.fitting.shared import (
     OWN_SPREAD,
     Shared,
     gathered,
-    log_prior,
     spread_out,
 )
 from pdpsych.analysis.names import Floats
+from pdpsych.common.packing import packed, unpacked
 
 # Nodes of the first look, and of each condition's own quadrature: reach in nats and in standard
 # deviations. Equal spacing is more accurate than Gauss–Hermite where a posterior is lopsided, as
@@ -58,6 +59,7 @@ _MOST_HALVINGS = 12
 _LEAST_UNIT = 1e-3
 # The curvature of the log posterior along a direction in which it is flat.
 _LEAST_CURVATURE = 1e-3
+_ARRAYS = ("covariance", "mean", "sd")
 
 
 class Mode(NamedTuple):
@@ -69,8 +71,8 @@ class Mode(NamedTuple):
         φ, and the covariance of the Gaussian with the curvature there, (F, F).
     mean, sd
         Mean and standard deviation of each log τ given φ, (C,).
-    centre
-        The prior mean of the means of groups.
+    prior
+        The prior of φ.
     converged
         Whether the maximum was found to tolerance.
     """
@@ -79,8 +81,21 @@ class Mode(NamedTuple):
     covariance: Floats
     mean: Floats
     sd: Floats
-    centre: float
+    prior: Prior
     converged: bool
+
+    def to_plain(self) -> dict[str, Any]:
+        """Return the mode for JSON, its arrays as text."""
+        arrays = {name: packed(getattr(self, name)) for name in _ARRAYS}
+        shared, prior = packed(self.shared.values), self.prior.to_plain()
+        return {"shared": shared, **arrays, "prior": prior, "converged": self.converged}
+
+    @classmethod
+    def from_plain(cls, plain: dict[str, Any]) -> Mode:
+        """Return the mode of :meth:`to_plain`."""
+        arrays = {name: unpacked(plain[name]) for name in _ARRAYS}
+        shared, prior = Shared(unpacked(plain["shared"])), Prior.from_plain(plain["prior"])
+        return cls(shared, **arrays, prior=prior, converged=plain["converged"])
 
 
 @dataclass(frozen=True)
@@ -117,9 +132,9 @@ class Marginal:
 
 
 def marginal(
-    observations: Observations, shared: Shared, nodes: Quadrature, centre: float
+    observations: Observations, shared: Shared, nodes: Quadrature, prior: Prior
 ) -> Marginal:
-    """Integrate thresholds out at φ = ``shared``; ``centre`` is the prior mean of m."""
+    """Integrate thresholds out at φ = ``shared``."""
     places = nodes.log_threshold
     before = shared.log_prior_of(places, observations.group) + nodes.log_weight
     precision = np.exp(-shared.log_spread)
@@ -146,41 +161,48 @@ def marginal(
         bend += (flat * weight[:, None]) @ flat.transpose(0, 2, 1)
         bends[own] = bend - expected[:, :, None] * expected[:, None, :]
     member = observations.membership
-    prior = log_prior(shared, centre)
+    known = prior.at(shared)
     return Marginal(
-        float(value.sum() + prior.value),
-        spread_out(scores, member) + prior.gradient,
-        gathered(bends, member) + prior.hessian,
+        float(value.sum() + known.value),
+        spread_out(scores, member) + known.gradient,
+        gathered(bends, member) + known.hessian,
         mean,
         sd,
     )
 
 
-def find_mode(observations: Observations) -> Mode:
+def find_mode(observations: Observations, exponents: Exponents | None = None) -> Mode:
     """Find the maximum: Newton's method in φ, quadrature re-centred at each step.
 
     A step goes uphill along every eigenvector of the Hessian, moves no number by more than 1
     and is halved until the log posterior does not fall.
+
+    Parameters
+    ----------
+    exponents
+        The prior of log b, by default that of somebody of whom nothing is known.
     """
     centres = observations.centres()
-    centre = float(centres.mean())
+    prior = Prior(
+        float(centres.mean()), exponents or Exponents.of_anybody(observations.membership.shape[1])
+    )
     first = Quadrature.around(centres, np.ones_like(centres), _FIRST)
-    shared = _first(observations, first, centre)
-    nodes = _recentred(marginal(observations, shared, first, centre))
-    state = marginal(observations, shared, nodes, centre)
+    shared = _first(observations, first, prior)
+    nodes = _recentred(marginal(observations, shared, first, prior))
+    state = marginal(observations, shared, nodes, prior)
     for iteration in range(_MAX_ITERATIONS):
         step = _newton_step(state)
         if step @ state.gradient < _TOLERANCE and iteration > 1:
             break
         if iteration < _CENTRINGS:
             nodes = _recentred(state)
-        shared, state = _uphill(observations, shared, step, nodes, centre, state)
+        shared, state = _uphill(observations, shared, step, nodes, prior, state)
     converged = bool(_newton_step(state) @ state.gradient < _TOLERANCE)
     covariance = np.asarray(np.linalg.inv(_positive(-state.hessian)), dtype=np.float64)
-    return Mode(shared, covariance, state.mean, state.sd, centre, converged)
+    return Mode(shared, covariance, state.mean, state.sd, prior, converged)
 
 
-def _first(observations: Observations, nodes: Quadrature, centre: float) -> Shared:
+def _first(observations: Observations, nodes: Quadrature, prior: Prior) -> Shared:
     """Return the most probable of some φ, from which the search begins."""
     means = observations.centres() @ observations.membership / np.bincount(observations.group)
     starts = [
@@ -194,7 +216,7 @@ def _first(observations: Observations, nodes: Quadrature, centre: float) -> Shar
         joint += log_likelihood(observations, nodes.log_threshold, shared)
         top = joint.max(axis=1)
         found = np.log(np.exp(joint - top[:, None]).sum(axis=1)) + top
-        return float(found.sum() + log_prior(shared, centre).value)
+        return float(found.sum() + prior.at(shared).value)
 
     return max(starts, key=height)
 
@@ -204,14 +226,14 @@ def _uphill(
     shared: Shared,
     step: Floats,
     nodes: Quadrature,
-    centre: float,
+    prior: Prior,
     state: Marginal,
 ) -> tuple[Shared, Marginal]:
     """Halve the step until the log posterior does not fall."""
     floor = state.value - _TOLERANCE * (1 + abs(state.value)) * 1e-3
     for halving in range(_MOST_HALVINGS):
         moved = shared.moved(step * 0.5**halving)
-        trial = marginal(observations, moved, nodes, centre)
+        trial = marginal(observations, moved, nodes, prior)
         if trial.value >= floor:
             break
     return moved, trial

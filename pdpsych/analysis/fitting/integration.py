@@ -20,7 +20,8 @@ from pdpsych.analysis.fitting import places
 from pdpsych.analysis.fitting.hierarchy import Mode, find_mode
 from pdpsych.analysis.fitting.observations import Observations
 from pdpsych.analysis.fitting.posterior import Conditionals, Posterior
-from pdpsych.analysis.fitting.shared import Shared, log_prior
+from pdpsych.analysis.fitting.prior import Exponents, Prior
+from pdpsych.analysis.fitting.shared import Shared
 from pdpsych.analysis.names import Floats
 
 # Nodes times trials: the more trials, the nearer to Gaussian and the narrower is what they share.
@@ -76,7 +77,9 @@ class Proposal:
         return np.asarray(-(_FREEDOM + self.middle.size) / 2 * reach - scale)
 
 
-def solve(observations: Observations, nodes: int | None = None) -> Posterior:
+def solve(
+    observations: Observations, nodes: int | None = None, exponents: Exponents | None = None
+) -> Posterior:
     """Fit one participant.
 
     Parameters
@@ -85,8 +88,10 @@ def solve(observations: Observations, nodes: int | None = None) -> Posterior:
         The trials.
     nodes
         Values of φ in a round, an even number; by default as many as the trials ask for.
+    exponents
+        The prior of log b, by default that of somebody of whom nothing is known.
     """
-    mode = find_mode(observations)
+    mode = find_mode(observations, exponents)
     log_threshold = _values(observations, mode)
     number = nodes or _number(observations.sign.size, mode.shared.values.size)
     scale = _SCALE + _SCALE_BY_DOUBLING * np.log2(number / _FEWEST)
@@ -95,7 +100,7 @@ def solve(observations: Observations, nodes: int | None = None) -> Posterior:
     while True:
         drawn = Shared(proposals[-1].draw(number))
         rounds.append(Conditionals(observations, log_threshold, drawn))
-        weight = _weights(rounds, proposals, mode.centre)
+        weight = _weights(rounds, proposals, mode.prior)
         worth = float(1 / np.sum(weight**2))
         if worth >= _ENOUGH * number or len(rounds) == _ROUNDS:
             break
@@ -103,7 +108,7 @@ def solve(observations: Observations, nodes: int | None = None) -> Posterior:
     given = rounds[0]
     if len(rounds) > 1:
         given = Conditionals.joined(rounds)
-    return Posterior(given, weight, mode.converged)
+    return Posterior(given, weight, mode)
 
 
 def _every(rounds: list[Conditionals]) -> Floats:
@@ -111,12 +116,12 @@ def _every(rounds: list[Conditionals]) -> Floats:
     return np.concatenate([one.nodes.values for one in rounds])
 
 
-def _weights(rounds: list[Conditionals], proposals: list[Proposal], centre: float) -> Floats:
+def _weights(rounds: list[Conditionals], proposals: list[Proposal], prior: Prior) -> Floats:
     """Return the probabilities of φ of all rounds, drawn from a mixture of proposals."""
     nodes = _every(rounds)
     evidence = np.concatenate([one.log_evidence.sum(axis=1) for one in rounds])
     drawn = np.logaddexp.reduce([proposal.log_density(nodes) for proposal in proposals])
-    return _truncated(evidence + log_prior(Shared(nodes), centre).value - drawn)
+    return _truncated(evidence + prior.at(Shared(nodes)).value - drawn)
 
 
 def _number(trials: int, size: int) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -17,7 +17,9 @@ from pdpsych.analysis.fitting.checks.flags import WIDENED_P, flags
 from pdpsych.analysis.fitting.checks.goodness import Goodness, goodness
 from pdpsych.analysis.fitting.integration import solve
 from pdpsych.analysis.fitting.observations import Observations
+from pdpsych.analysis.fitting.population import Told, exponents_by_others
 from pdpsych.analysis.fitting.posterior import Posterior
+from pdpsych.analysis.fitting.prior import Exponents
 from pdpsych.analysis.names import CONDITION, Floats
 from pdpsych.analysis.tasks.links import TWO, Link
 
@@ -44,7 +46,11 @@ class FittedParticipant(NamedTuple):
 
 
 def fit_participant(
-    rows: pd.DataFrame, analysis: Analysis, index: int, progress: bool
+    rows: pd.DataFrame,
+    analysis: Analysis,
+    index: int,
+    progress: bool,
+    exponents: Exponents | None = None,
 ) -> FittedParticipant:
     """Fit one participant and check the fit.
 
@@ -56,14 +62,16 @@ def fit_participant(
         Number of the participant: what is drawn is drawn with it and the seed.
     progress
         Whether to show a progress bar over simulated experiments.
+    exponents
+        The prior of log b, by default that of somebody of whom nothing is known.
     """
     rows = in_conditions(rows)
-    found = estimate(rows, analysis.level, link=analysis.link)
+    found = estimate(rows, analysis.level, link=analysis.link, exponents=exponents)
     rng = np.random.default_rng([analysis.seed, index, 1])
     checked = goodness(rows, found.posterior, analysis.level, rng)
     if checked.summary["overdispersion_p"] < WIDENED_P:
         power = 1 / max(checked.summary["overdispersion"], 1.0)
-        found = estimate(rows, analysis.level, power, analysis.link)
+        found = estimate(rows, analysis.level, power, analysis.link, exponents)
     posterior, thresholds = found
     if analysis.bootstrap:
         errors = bootstrap(posterior, analysis.bootstrap, rng, progress=progress)
@@ -80,16 +88,39 @@ def in_conditions(rows: pd.DataFrame) -> pd.DataFrame:
     return rows.sort_values([*CONDITION, "order"], kind="stable")
 
 
-def estimate(rows: pd.DataFrame, level: float, power: float = 1.0, link: Link = TWO) -> Estimate:
+def estimate(
+    rows: pd.DataFrame,
+    level: float,
+    power: float = 1.0,
+    link: Link = TWO,
+    exponents: Exponents | None = None,
+) -> Estimate:
     """Estimate one participant's thresholds, unchecked; ``rows`` are sorted by condition.
 
     The likelihood counts to a ``power``, below 1 where answers are not independent.
     """
     table = _conditions(rows)
+    posterior = solve(replace(_observed(rows, link), power=power), exponents=exponents)
+    thresholds = _with_estimates(table, posterior, level)
+    return Estimate(posterior, thresholds.assign(**trial_bounds(posterior, level)))
+
+
+def exponents_of(people: Iterable[pd.DataFrame], link: Link) -> list[Exponents]:
+    """Return the prior of log b of each participant, given the trials of each, in any order."""
+    told = []
+    for rows in map(in_conditions, people):
+        groups = set(zip(rows["pair"], rows["distortion"], strict=True))
+        told.append(Told.by(_observed(rows, link), sorted(groups)))
+    return list(exponents_by_others(told))
+
+
+def _observed(rows: pd.DataFrame, link: Link) -> Observations:
+    """Return trials, sorted by condition, as the fit takes them."""
+    table = _conditions(rows)
     right = rows["correct"].to_numpy(float) == 1
     response, order = rows["response"].to_numpy(float), rows["order"]
     positions = np.where(right, response, 3 - response)
-    built = Observations.build(
+    return Observations.build(
         rows.groupby(CONDITION, sort=True).ngroup(),
         rows["amplitude"],
         rows["correct"],
@@ -98,9 +129,6 @@ def estimate(rows: pd.DataFrame, level: float, power: float = 1.0, link: Link = 
         None if np.isnan(response).all() else positions,
         link,
     )
-    posterior = solve(replace(built, power=power))
-    thresholds = _with_estimates(table, posterior, level)
-    return Estimate(posterior, thresholds.assign(**trial_bounds(posterior, level)))
 
 
 def _conditions(rows: pd.DataFrame) -> pd.DataFrame:
@@ -138,7 +166,7 @@ def _row(
         **_interval(posterior, "lapse", nodes.guess_logit, level, lambda y: expit(y) / 2),
         "trials": len(rows),
         "proportion_correct": float(rows["correct"].mean()),
-        "converged": posterior.converged,
+        "converged": posterior.mode.converged,
         **_interval(posterior, "learning", nodes.learning, level),
         "learning_p": _p_of_none(posterior, nodes.learning),
         "exponents_p": _exponents_p(posterior, rows),

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pdpsych.analysis.fitting import places
+from pdpsych.analysis.fitting.hierarchy import Mode
 from pdpsych.analysis.fitting.likelihood import log_likelihood
 from pdpsych.analysis.fitting.observations import Observations
 from pdpsych.analysis.fitting.shared import Shared
@@ -109,17 +110,17 @@ class Posterior(Result):
         Log thresholds given each value of φ.
     weight
         Probabilities of these values, (S,).
-    converged
-        Whether the most probable φ, around which they are, was found to tolerance.
+    mode
+        The most probable φ, around which they are.
     """
 
     given: Conditionals
     weight: Floats
-    converged: bool
+    mode: Mode
 
     def describe(self) -> str:
         """Say how well thresholds are known, and what they share."""
-        found = "" if self.converged else ", whose maximum was not found"
+        found = "" if self.mode.converged else ", whose maximum was not found"
         return (
             f"{self.mean.size} thresholds with sds of log τ of {self.sd.min():.2f} to "
             f"{self.sd.max():.2f}; exponent {self.shared.exponent:.2f}, lapse "
@@ -245,7 +246,7 @@ class Posterior(Result):
             "places": packed(self.places),
             "nodes": packed(self.nodes.values),
             "weight": packed(self.weight),
-            "converged": self.converged,
+            "mode": self.mode.to_plain(),
         }
 
     @classmethod
@@ -258,4 +259,4 @@ class Posterior(Result):
             unpacked(plain["places"]),
             Shared(unpacked(plain["nodes"])),
         )
-        return cls(given, unpacked(plain["weight"]), plain["converged"])
+        return cls(given, unpacked(plain["weight"]), Mode.from_plain(plain["mode"]))

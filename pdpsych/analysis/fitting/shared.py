@@ -3,50 +3,28 @@
 φ is (logit 2λ, s, c₀, c₁, c₂, log σ, log b₁…, μ₁…): lapse λ, learning s, what moves answers towards
 a position, the spread σ of log thresholds, and of each of G groups the exponent b and the mean μ of
 log thresholds. All that depends on the order of these numbers is here: their names, where they
-stand in φ, how each is taken back from the scale of φ, and the prior of each.
+stand in φ, and how each is taken back from the scale of φ.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import betaln
 
 from pdpsych.analysis.names import Floats
 
-# Fisher information predicts b = 1. log b of the groups: Student t of few degrees of freedom, so
-# that b = 4 is found, with a scale of what groups have in common and a wide one of what each has by
-# itself: adaptive trials say little of b, and a narrow one would bias ratios where slopes differ.
-EXPONENT_SD = 0.3
-EXPONENT_OWN = 1.0
-EXPONENT_FREEDOM = 7.0
-# 2λ, the share of trials answered by guessing: nearly always Beta(2, 25), a lapse of 0.037 on
-# average; one person in ten may guess in any share.
-GUESS_BETAS = ((0.9, 2.0, 25.0), (0.1, 1.0, 1.0))
-# People rarely become better or worse by more than a factor e: s ~ N(0, 0.5²).
-LEARNING_SD = 0.5
-# c₀, c₁ and c₂, in standard deviations of the difference of two responses.
-CRITERION_SDS = (0.5, 1.0, 0.5)
-# Thresholds spread over about a nat: log σ ~ N(0, 0.7²).
-SPREAD_SD = 0.7
-# μ_g ~ N(m, 1²) and m ~ N(mean log amplitude, 2²).
-GROUP_SD = 1.0
-MEAN_SD = 2.0
-
-_LOG_GUESS_NORMS = np.array([np.log(share) - betaln(a, b) for share, a, b in GUESS_BETAS])
-_GUESS_LOGIT, _LEARNING = 0, 1
-_CRITERIA = slice(2, 5)
-_LOG_SPREAD = 5
-_COMMON = 6
+GUESS_LOGIT, LEARNING = 0, 1
+CRITERIA = slice(2, 5)
+LOG_SPREAD = 5
+COMMON = 6
 # A condition knows eight numbers of φ: the common ones, log b and the mean of its group. Those that
 # P(correct) of a trial depends on are the first five and log b.
-OWN_SPREAD, OWN_EXPONENT, OWN_MEAN = _LOG_SPREAD, _COMMON, _COMMON + 1
-OWN = _COMMON + 2
-OF_TRIALS = [*range(_LOG_SPREAD), OWN_EXPONENT]
+OWN_SPREAD, OWN_EXPONENT, OWN_MEAN = LOG_SPREAD, COMMON, COMMON + 1
+OWN = COMMON + 2
+OF_TRIALS = [*range(LOG_SPREAD), OWN_EXPONENT]
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,12 +78,12 @@ class Shared:
     @property
     def groups(self) -> int:
         """Number of groups, G."""
-        return (self.values.shape[-1] - _COMMON) // 2
+        return (self.values.shape[-1] - COMMON) // 2
 
     @property
     def log_exponents(self) -> Floats:
         """Log b of each group, (…, G)."""
-        return self.values[..., _COMMON : _COMMON + self.groups]
+        return self.values[..., COMMON : COMMON + self.groups]
 
     @property
     def exponents(self) -> Floats:
@@ -125,7 +103,7 @@ class Shared:
     @property
     def guess_logit(self) -> Floats:
         """Logit 2λ."""
-        return self.values[..., _GUESS_LOGIT]
+        return self.values[..., GUESS_LOGIT]
 
     @property
     def guess(self) -> Floats:
@@ -140,17 +118,17 @@ class Shared:
     @property
     def learning(self) -> Floats:
         """s, change of log thresholds from the first to the last trial."""
-        return self.values[..., _LEARNING]
+        return self.values[..., LEARNING]
 
     @property
     def criteria(self) -> Floats:
         """c₀, c₁ and c₂: preference for the first position, its change, pull of the last answer."""
-        return self.values[..., _CRITERIA]
+        return self.values[..., CRITERIA]
 
     @property
     def log_spread(self) -> Floats:
         """Log σ."""
-        return self.values[..., _LOG_SPREAD]
+        return self.values[..., LOG_SPREAD]
 
     @property
     def spread(self) -> Floats:
@@ -160,7 +138,7 @@ class Shared:
     @property
     def means(self) -> Floats:
         """μ, means of the groups, (…, G)."""
-        return self.values[..., _COMMON + self.groups :]
+        return self.values[..., COMMON + self.groups :]
 
     def log_prior_of(self, log_threshold: Floats, group: NDArray[np.intp]) -> Floats:
         """Return the log prior density of log τ, (…, C, K), given φ.
@@ -192,67 +170,6 @@ class Shared:
         return Shared(self.values[which])
 
 
-class LogPrior(NamedTuple):
-    """Log prior density of φ up to a constant, (…), its gradient (…, F) and Hessian (…, F, F)."""
-
-    value: Floats
-    gradient: Floats
-    hessian: Floats
-
-
-def log_prior(shared: Shared, centre: float) -> LogPrior:
-    """Return the log prior density of one φ or several; ``centre`` is the prior mean of m."""
-    groups, size = shared.groups, shared.values.shape[-1]
-    precision = np.zeros((size, size))
-    for place, sd in enumerate((LEARNING_SD, *CRITERION_SDS, SPREAD_SD), start=_LEARNING):
-        precision[place, place] = sd**-2
-    means = slice(_COMMON + groups, None)
-    precision[means, means] = _precision(groups, GROUP_SD, MEAN_SD)
-    off = shared.values - np.concatenate([np.zeros(_COMMON + groups), np.full(groups, centre)])
-    gradient = -off @ precision
-    value = np.sum(off * gradient, axis=-1) / 2
-    hessian = np.broadcast_to(-precision, (*gradient.shape, size)).copy()
-    parts = {_GUESS_LOGIT: _prior_of_guess(shared), _COMMON: _prior_of_exponents(shared)}
-    for first, part in parts.items():
-        own = slice(first, first + part.gradient.shape[-1])
-        value += part.value
-        gradient[..., own], hessian[..., own, own] = part.gradient, part.hessian
-    return LogPrior(value, gradient, hessian)
-
-
-def _prior_of_exponents(shared: Shared) -> LogPrior:
-    """Multivariate t: what groups have in common, and what each has."""
-    groups, freedom = shared.groups, EXPONENT_FREEDOM
-    precision = _precision(groups, EXPONENT_OWN, EXPONENT_SD)
-    pull = shared.log_exponents @ precision
-    total = freedom + np.sum(pull * shared.log_exponents, axis=-1)
-    strength = (freedom + groups) / total[..., None]
-    bend = precision - 2 * pull[..., None] * pull[..., None, :] / total[..., None, None]
-    value = -(freedom + groups) / 2 * np.log(total / freedom)
-    return LogPrior(value, -strength * pull, -strength[..., None] * bend)
-
-
-def _prior_of_guess(shared: Shared) -> LogPrior:
-    """Mixture of Beta distributions of 2λ, as a density of its logit."""
-    _, one, other = np.array(GUESS_BETAS).T
-    guess, logit = shared.guess[..., None], shared.guess_logit[..., None]
-    # log g = −log(1 + e⁻ʸ) also where g is 0 or 1 to the last bit.
-    log_guess, log_rest = -np.logaddexp(0, -logit), -np.logaddexp(0, logit)
-    each = _LOG_GUESS_NORMS + one * log_guess + other * log_rest
-    value = np.logaddexp.reduce(each, axis=-1)
-    weight = np.exp(each - value[..., None])
-    slopes = one - (one + other) * guess
-    slope = np.sum(weight * slopes, axis=-1)
-    bend = np.sum(weight * (slopes**2 - (one + other) * guess * (1 - guess)), axis=-1) - slope**2
-    return LogPrior(value, slope[..., None], bend[..., None, None])
-
-
-def _precision(groups: int, own: float, common: float) -> Floats:
-    """Return the inverse of own²·I + common², (G, G)."""
-    shift = common**2 / (own**2 + groups * common**2)
-    return np.asarray((np.eye(groups) - shift) / own**2)
-
-
 def spread_out(columns: Floats, member: Floats) -> Floats:
     """Sum over conditions what each has in its own numbers, to the places these have in φ.
 
@@ -267,8 +184,8 @@ def spread_out(columns: Floats, member: Floats) -> Floats:
     -------
     array, (6 + 2G,)
     """
-    common = columns[:, :_COMMON].sum(axis=0)
-    return np.concatenate([common, *(member.T @ columns[:, _COMMON:]).T])
+    common = columns[:, :COMMON].sum(axis=0)
+    return np.concatenate([common, *(member.T @ columns[:, COMMON:]).T])
 
 
 def gathered(matrices: Floats, member: Floats) -> Floats:
@@ -279,7 +196,7 @@ def gathered(matrices: Floats, member: Floats) -> Floats:
     array, (6 + 2G, 6 + 2G)
     """
     groups = member.shape[1]
-    total = np.zeros((_COMMON + 2 * groups,) * 2)
+    total = np.zeros((COMMON + 2 * groups,) * 2)
     for group, own in enumerate(np.einsum("cg,cab->gab", member, matrices)):
         place = _own_places(group, groups)
         total[np.ix_(place, place)] += own
@@ -288,9 +205,9 @@ def gathered(matrices: Floats, member: Floats) -> Floats:
 
 def of_trials(groups: int) -> list[int]:
     """Return where in φ the numbers stand that P(correct) of trials depends on: all but σ, μ."""
-    return [*range(_LOG_SPREAD), *range(_COMMON, _COMMON + groups)]
+    return [*range(LOG_SPREAD), *range(COMMON, COMMON + groups)]
 
 
 def _own_places(group: int, groups: int) -> list[int]:
     """Return where the own numbers of a condition of a group stand in φ."""
-    return [*range(_COMMON), _COMMON + group, _COMMON + groups + group]
+    return [*range(COMMON), COMMON + group, COMMON + groups + group]

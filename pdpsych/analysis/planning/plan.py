@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pandas as pd
 
+from pdpsych.analysis.binomial import wilson
 from pdpsych.analysis.definition import Analysis, open_analysis
-from pdpsych.analysis.fitting.binomial import wilson
 from pdpsych.analysis.planning.columns import CELL_COLUMNS, PLAN, SIZE, STUDY_COLUMNS, WANTED
 from pdpsych.analysis.planning.simulated_study import Outcome, Size, simulate_study
 from pdpsych.analysis.planning.world import World, build_world

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 import numpy as np
 from scipy.special import logsumexp
 
-from pdpsych.analysis.fitting.shared import EXPONENT_SD
+from pdpsych.analysis.fitting.prior import EXPONENT_SD
 from pdpsych.analysis.names import Floats
 from pdpsych.analysis.prediction.efficiency_tables import Answers, EfficiencyTables
 

@@ -8,6 +8,7 @@ from refusals import refused
 
 from pdpsych.analysis import Fit, fit, open_analysis, read_trials
 from pdpsych.analysis.fitting.fit import SCHEMA, fit_table
+from pdpsych.analysis.fitting.integration import solve
 
 
 @pytest.fixture
@@ -71,14 +72,20 @@ def test_results_are_written_with_a_data_dictionary(study):
     assert rows[0]["participant"] == "01"
 
 
-def test_participants_are_fitted_one_by_one(study):
+def test_participants_tell_each_other_of_exponents_alone(study):
     together = fit(study)
     (study / "analysis/main.yaml").write_text(
         "experiment: ../experiments/early.yaml\nparticipants: ['02']\nsamples: 500\n"
     )
     alone = fit(study)
-    rows = together.thresholds.query("participant == '02'").reset_index(drop=True)
-    pd.testing.assert_frame_equal(alone.thresholds, rows)
+    one, other = (fitted.posteriors["02"] for fitted in (alone, together))
+    expected = solve(one.observations, exponents=other.mode.prior.exponents)
+    np.testing.assert_allclose(other.mean, expected.mean)
+    # Of whose exponents more is known, thresholds are better known.
+    assert other.moments(other.nodes.log_exponents)[1].sum() < (
+        one.moments(one.nodes.log_exponents)[1].sum()
+    )
+    assert other.sd.mean() < one.sd.mean()
 
 
 def changed(study, **columns):

@@ -5,6 +5,7 @@ import pytest
 
 from pdpsych.analysis.fitting.hierarchy import Quadrature, find_mode, marginal
 from pdpsych.analysis.fitting.observations import Observations
+from pdpsych.analysis.fitting.prior import Exponents, Prior
 from pdpsych.analysis.fitting.shared import Shared
 from pdpsych.experiments.placement.psychometric import proportion_correct
 
@@ -37,6 +38,10 @@ def shared(observations):
     )
 
 
+def prior(observations):
+    return Prior(0.1, Exponents.of_anybody(observations.groups))
+
+
 def near(observations):
     return Quadrature.around(observations.centres() - 0.35, np.full(6, 0.3), NODES)
 
@@ -50,24 +55,25 @@ def differences(function, point, h=1e-5):
 
 def test_gradient_and_hessian_match_finite_differences(observations):
     nodes = near(observations)
-    here = marginal(observations, shared(observations), nodes, 0.1)
+    here = marginal(observations, shared(observations), nodes, prior(observations))
     gradient = differences(
-        lambda p: marginal(observations, p, nodes, 0.1).value, shared(observations)
+        lambda p: marginal(observations, p, nodes, prior(observations)).value, shared(observations)
     )
     hessian = differences(
-        lambda p: marginal(observations, p, nodes, 0.1).gradient, shared(observations)
+        lambda p: marginal(observations, p, nodes, prior(observations)).gradient,
+        shared(observations),
     )
     np.testing.assert_allclose(here.gradient, gradient, rtol=1e-6, atol=1e-6)
     np.testing.assert_allclose(here.hessian, hessian, rtol=1e-6, atol=1e-6)
 
 
 def test_quadrature_agrees_with_a_fine_grid(observations):
-    centred = marginal(observations, shared(observations), near(observations), 0.1)
+    centred = marginal(observations, shared(observations), near(observations), prior(observations))
     for _ in range(3):
         nodes = Quadrature.around(centred.mean, centred.sd, NODES)
-        centred = marginal(observations, shared(observations), nodes, 0.1)
+        centred = marginal(observations, shared(observations), nodes, prior(observations))
     dense = Quadrature.around(np.zeros(6), np.ones(6), np.linspace(-8, 8, 8001))
-    fine = marginal(observations, shared(observations), dense, 0.1)
+    fine = marginal(observations, shared(observations), dense, prior(observations))
     assert centred.value == pytest.approx(fine.value, abs=1e-3)
     np.testing.assert_allclose(centred.mean, fine.mean, atol=1e-3)
     np.testing.assert_allclose(centred.sd, fine.sd, rtol=5e-3)
@@ -77,7 +83,7 @@ def test_the_mode_is_where_the_gradient_vanishes(observations):
     mode = find_mode(observations)
     assert mode.converged
     nodes = Quadrature.around(mode.mean, mode.sd, NODES)
-    here = marginal(observations, mode.shared, nodes, mode.centre)
+    here = marginal(observations, mode.shared, nodes, mode.prior)
     step = mode.covariance @ here.gradient
     assert (np.abs(step) < 0.1 * np.sqrt(np.diag(mode.covariance))).all()
     np.testing.assert_allclose(np.linalg.inv(-here.hessian), mode.covariance, rtol=0.1, atol=0.01)

@@ -24,7 +24,7 @@ def test_recovers_what_was_simulated(simulate, exponent, lapse, expected_sd):
     for _ in range(6):
         truth, trials = simulate(rng, 40, 100, exponent=exponent, lapse=lapse)
         posterior = solve(trials)
-        assert posterior.converged
+        assert posterior.mode.converged
         error = posterior.mean - truth
         draws, _ = posterior.draws(1000, rng)
         errors.append(error)
@@ -142,7 +142,7 @@ def _psignifit(level, correct):
 )
 def test_poor_data_give_wide_intervals_not_errors(amplitude, correct):
     posterior = solve(Observations.build(np.zeros(len(amplitude), int), amplitude, correct))
-    assert posterior.converged
+    assert posterior.mode.converged
     assert np.isfinite(posterior.mean).all()
     assert posterior.sd[0] > 0.4
 

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from pdpsych.analysis.fitting.likelihood import log_likelihood
-from pdpsych.analysis.fitting.shared import Shared, log_prior
+from pdpsych.analysis.fitting.prior import Exponents, Prior
+from pdpsych.analysis.fitting.shared import Shared
 
 FILE = Path(__file__).parents[3] / "benchmarks" / "mcmc.py"
 
@@ -30,8 +31,9 @@ def test_both_have_the_same_posterior_density(mcmc):
     theirs = mcmc.log_likelihood(trials, shared, x)
     ours = [log_likelihood(trials, x[k][:, None], Shared(shared[k]))[:, 0] for k in range(5)]
     np.testing.assert_allclose(theirs, ours, rtol=1e-6)
+    known = Prior(0.3, Exponents.of_anybody(2))
     prior = [
-        log_prior(Shared(shared[k]), 0.3).value
+        known.at(Shared(shared[k])).value
         + Shared(shared[k]).log_prior_of(x[k][:, None], trials.group).sum()
         for k in range(5)
     ]

@@ -1,9 +1,8 @@
 import numpy as np
 import pytest
 from scipy import stats
-from scipy.special import expit
 
-from pdpsych.analysis.fitting.shared import Shared, gathered, log_prior, of_trials, spread_out
+from pdpsych.analysis.fitting.shared import Shared, gathered, of_trials, spread_out
 
 READ = {"lapse": 0.03, "learning": -0.2, "spread": 0.6}
 CRITERIA = [0.1, -0.4, 0.2]
@@ -39,41 +38,6 @@ def test_samples_are_gone_through_and_cut():
     assert samples.log_exponents.tolist() == [[6, 7], [16, 17], [26, 27]]
     assert len(samples) == 3
     assert samples.moved(np.ones(10)).learning.tolist() == [2, 12, 22]
-
-
-def density(shared, centre):
-    """Log prior density by SciPy's distributions, in the scale of φ."""
-    guess, groups = expit(shared.guess_logit), shared.groups
-    of_guess = 0.9 * stats.beta.pdf(guess, 2, 25) + 0.1 * stats.beta.pdf(guess, 1, 1)
-    scale = np.eye(groups) + 0.09 * np.ones((groups, groups))
-    return (
-        np.log(of_guess * guess * (1 - guess))
-        + stats.norm.logpdf(shared.learning, 0, 0.5)
-        + stats.norm.logpdf(shared.criteria, 0, [0.5, 1.0, 0.5]).sum()
-        + stats.norm.logpdf(shared.log_spread, 0, 0.7)
-        + stats.multivariate_t.logpdf(shared.log_exponents, np.zeros(groups), scale, 7)
-        + stats.multivariate_normal.logpdf(
-            shared.means, np.full(groups, centre), np.eye(groups) + 4
-        )
-    )
-
-
-def test_the_prior_is_that_of_the_distributions_named():
-    one, other = example(), Shared.of(exponent=[4.0, 3.0], lapse=0.3, means=[1.0, 0.5])
-    both = Shared(np.stack([one.values, other.values]))
-    value = log_prior(both, 0.2).value
-    assert value[0] - value[1] == pytest.approx(density(one, 0.2) - density(other, 0.2))
-    assert log_prior(one, 0.2).value == pytest.approx(value[0])
-
-
-def test_derivatives_of_the_prior_match_finite_differences():
-    shared, steps = example(), 1e-5 * np.eye(10)
-    found = log_prior(shared, 0.2)
-    near = [(log_prior(shared.moved(s), 0.2), log_prior(shared.moved(-s), 0.2)) for s in steps]
-    gradient = [(up.value - down.value) / 2e-5 for up, down in near]
-    hessian = [(up.gradient - down.gradient) / 2e-5 for up, down in near]
-    np.testing.assert_allclose(found.gradient, gradient, rtol=1e-6, atol=1e-6)
-    np.testing.assert_allclose(found.hessian, hessian, rtol=1e-6, atol=1e-6)
 
 
 def test_the_prior_of_log_thresholds_is_normal_around_the_mean_of_the_group():

@@ -3,7 +3,7 @@ import pytest
 from scipy.special import logsumexp, ndtr
 from scipy.stats import norm
 
-from pdpsych.analysis.fitting.shared import EXPONENT_SD
+from pdpsych.analysis.fitting.prior import EXPONENT_SD
 from pdpsych.analysis.prediction.efficiency_tables import Answers, EfficiencyTables
 from pdpsych.analysis.prediction.predictive import IMAGE_SDS, SPREADS, log_probabilities
 

@@ -21,10 +21,10 @@ def asymmetry(posterior: Posterior, sign: Floats) -> dict[str, float]:
     threshold leaves, Σ U²/J is χ² with a degree of freedom for each condition. ``asymmetry`` is the
     standard deviation of 2γ over conditions, by the method of moments, in nats.
     """
-    observations, shared = posterior.observations, posterior.shared
-    chance = expected_correct(observations, posterior.mean, shared)
+    observations, shared = posterior.observations, posterior.mode.shared
+    chance = expected_correct(observations, posterior.mode.mean, shared)
     exponent = shared.exponents[observations.group][observations.condition]
-    slope = -exponent * growth(observations, posterior.mean, shared)
+    slope = -exponent * growth(observations, posterior.mode.mean, shared)
     right = (observations.sign + 1) / 2
     score = slope * (right - chance) / (chance * (1 - chance))
     weight = slope**2 / (chance * (1 - chance))

@@ -17,7 +17,7 @@ from pdpsych.analysis.fitting.likelihood import (
     signal,
 )
 from pdpsych.analysis.fitting.posterior import Posterior
-from pdpsych.analysis.fitting.shared import log_prior, of_trials
+from pdpsych.analysis.fitting.shared import of_trials
 from pdpsych.analysis.names import Floats
 from pdpsych.analysis.tasks.links import TWO
 
@@ -36,7 +36,7 @@ def predicted_signal(posterior: Posterior) -> Floats:
     a threshold that came out low by chance has answers that are too good for it, and adaptive
     placement then stays near it.
     """
-    observations, shared = posterior.observations, posterior.shared
+    observations, shared = posterior.observations, posterior.mode.shared
     centre = shared.means[observations.group][:, None]
     log_weight = np.tile(
         -((_GRID / np.maximum(shared.spread, _LEAST_SPREAD)) ** 2) / 2, (len(centre), 1)
@@ -78,7 +78,7 @@ def curve_p(posterior: Posterior, level: NDArray[np.intp]) -> float:
         :func:`predicted_signal`.
     """
     observations = posterior.observations
-    chance = expected_correct(observations, posterior.mean, posterior.shared)
+    chance = expected_correct(observations, posterior.mode.mean, posterior.mode.shared)
     variance = chance * (1 - chance)
     count = np.bincount(level, variance)
     member = (level[:, None] == np.flatnonzero(count > 1)).astype(float)
@@ -99,11 +99,10 @@ def _covariance(posterior: Posterior, member: Floats, variance: Floats) -> Float
     by_own = np.add.reduceat(own[:, None] * member, starts)
     by_shared = shared.T @ member
     information = np.add.reduceat(own**2 * weight, starts)
-    information += np.exp(-2 * posterior.shared.log_spread)
+    information += np.exp(-2 * posterior.mode.shared.log_spread)
     cross = np.add.reduceat((own * weight)[:, None] * shared, starts) / information[:, None]
-    # The prior's own information does not depend on where it is centred.
     place = of_trials(observations.groups)
-    before = -log_prior(posterior.shared, 0.0).hessian[np.ix_(place, place)]
+    before = -posterior.mode.prior.at(posterior.mode.shared).hessian[np.ix_(place, place)]
     rest = shared.T @ (shared * weight[:, None]) + before
     rest -= cross.T @ (cross * information[:, None])
     left = by_shared - cross.T @ by_own
@@ -113,9 +112,9 @@ def _covariance(posterior: Posterior, member: Floats, variance: Floats) -> Float
 
 def _derivatives(posterior: Posterior) -> tuple[Floats, Floats]:
     """Return those of P(correct) in the trial's log τ, (N,), and in what P depends on of φ."""
-    observations, shared = posterior.observations, posterior.shared
-    ratio = signal(observations, posterior.mean, shared)
-    rise = growth(observations, posterior.mean, shared)
+    observations, shared = posterior.observations, posterior.mode.shared
+    ratio = signal(observations, posterior.mode.mean, shared)
+    rise = growth(observations, posterior.mode.mean, shared)
     # In a criterion, which enters where positions are known.
     towards = ratio / np.sqrt(2) + criterion(observations, shared)
     slope = np.exp(-(towards**2) / 2) * (1 - shared.guess) / np.sqrt(2 * np.pi)
@@ -125,7 +124,7 @@ def _derivatives(posterior: Posterior) -> tuple[Floats, Floats]:
     exponent = rise * np.log(np.maximum(ratio, np.finfo(float).tiny))
     member = observations.membership[observations.condition]
     # P = gγ + (1 − g)F, whose derivative in logit g is g(1 − g)(γ − F) = g(γ − P).
-    chance = expected_correct(observations, posterior.mean, shared)
+    chance = expected_correct(observations, posterior.mode.mean, shared)
     lapse = shared.guess * (observations.link.chance - chance)
     by_criteria = slope[:, None] * criteria(observations)
     common = np.stack([lapse, own * observations.progress], axis=1)

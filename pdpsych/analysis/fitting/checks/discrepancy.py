@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pdpsych.analysis.fitting.binomial import deviance
+from pdpsych.analysis.binomial import deviance
 from pdpsych.analysis.fitting.columns import EDGES
 from pdpsych.analysis.fitting.likelihood import expected_correct, signal
 from pdpsych.analysis.fitting.observations import Observations

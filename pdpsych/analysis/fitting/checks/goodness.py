@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from scipy.special import ndtr, ndtri
 
-from pdpsych.analysis.fitting.binomial import wilson
+from pdpsych.analysis.binomial import wilson
 from pdpsych.analysis.fitting.checks.asymmetry import asymmetry
 from pdpsych.analysis.fitting.checks.curve import curve_p, predicted_signal
 from pdpsych.analysis.fitting.checks.discrepancy import discrepancy, p_value
@@ -72,7 +72,7 @@ def goodness(
         place = rng.permutation(place)
     found = discrepancy(posterior, place // _BLOCK, rng)
     z = float(ndtri((1 + level) / 2))
-    expected = expected_correct(posterior.observations, posterior.mean, posterior.shared)
+    expected = expected_correct(posterior.observations, posterior.mode.mean, posterior.mode.shared)
     size = predicted_signal(posterior)
     bins = np.searchsorted(EDGES, size, side="right")
     summary = {

@@ -9,7 +9,7 @@ from pdpsych.analysis.fitting.columns import EDGES
 from pdpsych.analysis.fitting.integration import solve
 from pdpsych.analysis.fitting.likelihood import expected_correct, signal
 from pdpsych.analysis.fitting.observations import Observations
-from pdpsych.analysis.fitting.shared import log_prior, of_trials
+from pdpsych.analysis.fitting.shared import of_trials
 from pdpsych.experiments.placement.psychometric import proportion_correct
 
 
@@ -20,13 +20,13 @@ def levels(posterior):
 def derivatives(posterior, h=1e-5):
     """Central differences of P(correct) in every log τ and in what trials depend on of φ."""
     observations, place = posterior.observations, of_trials(posterior.observations.groups)
-    count = posterior.mean.size
+    count = posterior.mode.mean.size
 
     def at(step):
-        moved = np.zeros(posterior.shared.values.size)
+        moved = np.zeros(posterior.mode.shared.values.size)
         moved[place] = step[count:]
         return expected_correct(
-            observations, posterior.mean + step[:count], posterior.shared.moved(moved)
+            observations, posterior.mode.mean + step[:count], posterior.mode.shared.moved(moved)
         )
 
     steps = h * np.eye(count + len(place))
@@ -46,12 +46,12 @@ def test_it_is_the_chi_squared_of_counts_with_what_was_fitted_taken_off(simulate
     )
     posterior = solve(observations)
     level = levels(posterior)
-    p = expected_correct(observations, posterior.mean, posterior.shared)
+    p = expected_correct(observations, posterior.mode.mean, posterior.mode.shared)
     jacobian = derivatives(posterior)
     place = of_trials(2)
     prior = np.zeros((13, 13))
-    prior[:6, :6] = np.eye(6) / posterior.shared.spread**2
-    prior[6:, 6:] = -log_prior(posterior.shared, 0.0).hessian[np.ix_(place, place)]
+    prior[:6, :6] = np.eye(6) / posterior.mode.shared.spread**2
+    prior[6:, 6:] = -posterior.mode.prior.at(posterior.mode.shared).hessian[np.ix_(place, place)]
     information = jacobian.T @ (jacobian / (p * (1 - p))[:, None]) + prior
     member = (level[:, None] == np.arange(8)).astype(float)
     member = member[:, (p * (1 - p)) @ member > 1]
@@ -103,7 +103,7 @@ def test_a_trial_is_predicted_by_those_before_it_alone(simulate):
 def test_prediction_is_the_mean_of_a_posterior_on_a_grid(simulate):
     observations = simulate(np.random.default_rng(9), 2, 12)[1]
     posterior = solve(observations)
-    shared, (mean,) = posterior.shared, posterior.shared.means
+    shared, (mean,) = posterior.mode.shared, posterior.mode.shared.means
     grid = mean + np.linspace(-4, 4, 65)
     density = np.exp(-(((grid - mean) / max(shared.spread, 0.5)) ** 2) / 2)
     expected = []
@@ -125,10 +125,10 @@ def test_sorted_by_it_adaptive_answers_are_as_good_as_expected(simulate):
     for _ in range(25):
         observations = simulate(rng, 24, 40)[1]
         posterior = solve(observations)
-        expected = expected_correct(observations, posterior.mean, posterior.shared)
+        expected = expected_correct(observations, posterior.mode.mean, posterior.mode.shared)
         residual = (observations.sign + 1) / 2 - expected
         small = {
-            "fit": signal(observations, posterior.mean, posterior.shared) < 1.25,
+            "fit": signal(observations, posterior.mode.mean, posterior.mode.shared) < 1.25,
             "trials before": predicted_signal(posterior) < 1.25,
         }
         for name, which in small.items():

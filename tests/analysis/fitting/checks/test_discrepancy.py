@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy.stats import binom
 
-from pdpsych.analysis.fitting.binomial import deviance
+from pdpsych.analysis.binomial import deviance
 from pdpsych.analysis.fitting.checks.discrepancy import SAMPLES, discrepancy, p_value
 from pdpsych.analysis.fitting.columns import EDGES
 from pdpsych.analysis.fitting.integration import solve

@@ -1,0 +1,85 @@
+"""Exponents of a participant, as far as those of others tell.
+
+log b of a group, the same distortion of different images, is β_g + δ_g in a participant: β is the
+same in all people and has the wide prior of
+:func:`pdpsych.analysis.fitting.prior.of_people`, δ that of how people differ. What somebody's
+trials tell of log b is taken for a Gaussian likelihood, that with the posterior's mode and
+curvature, so that β given the trials of all others is Gaussian, and with δ it is the prior of log b
+of the one who is left out: what others tell, and nothing twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from pdpsych.analysis.fitting.hierarchy import find_mode
+from pdpsych.analysis.fitting.observations import Observations
+from pdpsych.analysis.fitting.prior import Exponents, of_people, of_person
+from pdpsych.analysis.fitting.shared import COMMON
+from pdpsych.analysis.names import Floats
+
+# Information, in nats⁻², along a direction of which trials tell nothing: an sd of thirty.
+_LEAST_INFORMATION = 1e-3
+
+
+@dataclass(frozen=True, eq=False)
+class Told:
+    """What the trials of a participant tell of β, a Gaussian likelihood.
+
+    Attributes
+    ----------
+    names
+        What the groups are called, the same in all people, G of them.
+    precision, pull
+        Its precision, (G, G), and that times its middle, (G,).
+    """
+
+    names: Sequence[Hashable]
+    precision: Floats
+    pull: Floats
+
+    @classmethod
+    def by(cls, observations: Observations, names: Sequence[Hashable]) -> Told:
+        """Return what trials tell."""
+        mode = find_mode(observations)
+        log_exponents, groups = mode.shared.log_exponents, mode.shared.groups
+        own = slice(COMMON, COMMON + groups)
+        posterior = np.linalg.inv(mode.covariance[own, own])
+        before = mode.prior.exponents.at(log_exponents)
+        values, axes = np.linalg.eigh(posterior + before.hessian)
+        # Curvature and gradient of the prior are taken off: what is left is the likelihood's.
+        information = (axes * np.maximum(values, _LEAST_INFORMATION)) @ axes.T
+        middle = log_exponents - np.linalg.solve(information, before.gradient)
+        precision = np.asarray(np.linalg.inv(np.linalg.inv(information) + of_person(groups)))
+        return cls(names, precision, precision @ middle)
+
+    def among(self, names: Sequence[Hashable]) -> tuple[Floats, Floats]:
+        """Return precision and pull of all groups of anybody, of which these are some."""
+        place = [names.index(name) for name in self.names]
+        precision, pull = np.zeros((len(names), len(names))), np.zeros(len(names))
+        precision[np.ix_(place, place)], pull[place] = self.precision, self.pull
+        return precision, pull
+
+
+def exponents_by_others(people: Sequence[Told]) -> Iterator[Exponents]:
+    """Yield the prior of log b of each participant by what the trials of all others tell.
+
+    Parameters
+    ----------
+    people
+        What the trials of each tell; of one alone, what is known of anybody.
+    """
+    names = sorted({name for one in people for name in one.names}, key=str)
+    told = [one.among(names) for one in people]
+    before = np.linalg.inv(of_people(len(names)))
+    precision = before + sum(one for one, _ in told)
+    pull = sum((one for _, one in told), np.zeros(len(names)))
+    for one, (own_precision, own_pull) in zip(people, told, strict=True):
+        covariance = np.linalg.inv(precision - own_precision)
+        middle = covariance @ (pull - own_pull)
+        place = [names.index(name) for name in one.names]
+        scale = covariance[np.ix_(place, place)] + of_person(len(place))
+        yield Exponents(middle[place], scale)
