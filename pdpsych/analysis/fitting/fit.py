@@ -1,4 +1,4 @@
-"""Human thresholds from trials: one hierarchical fit a participant."""
+"""Human thresholds from trials: one hierarchical fit a participant, exponents known by others."""
 
 from __future__ import annotations
 

@@ -21,8 +21,9 @@ from pdpsych.analysis.fitting.prior import Exponents, of_people, of_person
 from pdpsych.analysis.fitting.shared import COMMON
 from pdpsych.analysis.names import Floats
 
-# Information, in nats⁻², along a direction of which trials tell nothing: an sd of thirty.
-_LEAST_INFORMATION = 1e-3
+# Information, in nats⁻², that trials have of a direction at least, or it is left out: where they
+# leave log b with an sd above one, their likelihood is nothing like Gaussian.
+_LEAST_INFORMATION = 1.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,10 +52,15 @@ class Told:
         before = mode.prior.exponents.at(log_exponents)
         values, axes = np.linalg.eigh(posterior + before.hessian)
         # Curvature and gradient of the prior are taken off: what is left is the likelihood's.
-        information = (axes * np.maximum(values, _LEAST_INFORMATION)) @ axes.T
-        middle = log_exponents - np.linalg.solve(information, before.gradient)
-        precision = np.asarray(np.linalg.inv(np.linalg.inv(information) + of_person(groups)))
-        return cls(names, precision, precision @ middle)
+        told = values > _LEAST_INFORMATION
+        axes = axes[:, told]
+        information = (axes * values[told]) @ axes.T
+        weight = information @ log_exponents - axes @ (axes.T @ before.gradient)
+        # (I⁻¹ + S)⁻¹ = I − I (S⁻¹ + I)⁻¹ I, also where I has directions of which it tells nothing.
+        spread = np.linalg.inv(of_person(groups)) + information
+        precision = information - information @ np.linalg.solve(spread, information)
+        pull = weight - information @ np.linalg.solve(spread, weight)
+        return cls(names, np.asarray(precision), np.asarray(pull))
 
     def among(self, names: Sequence[Hashable]) -> tuple[Floats, Floats]:
         """Return precision and pull of all groups of anybody, of which these are some."""
