@@ -64,26 +64,24 @@ def _check_trusted(opened: StimulusSet, recipe: Recipe, trust_code: bool) -> Non
 
 
 def _check_weights(opened: StimulusSet, loaded: Sequence[models.Representation]) -> None:
-    recorded = {r.name: r.weights_sha256 for r in opened.manifest.representations}
-    codes = {r.name: r.code_sha256 for r in opened.manifest.representations}
-    for representation in loaded:
-        code, before = representation.origin.code_sha256, codes.get(representation.name, "")
-        if before and code != before:
-            raise InputError(
-                f"the model's code is another ({code[:12]}…) than when the set was made "
-                f"({before[:12]}…)",
-                file=opened.path,
-                field="models",
-                value=representation.name,
-                remedy="generate the set again",
+    recorded = {made.name: made for made in opened.manifest.representations}
+    for here in loaded:
+        if here.name in recorded:
+            made, now = recorded[here.name], here.origin
+            # Sets of older versions know of no code.
+            _check_same(
+                opened, here.name, "code", made.code_sha256 or now.code_sha256, now.code_sha256
             )
-        weights = representation.origin.weights_sha256
-        if recorded.get(representation.name, weights) != weights:
-            raise InputError(
-                f"the model has other weights here ({weights[:12]}…) than when the set was made "
-                f"({recorded[representation.name][:12]}…)",
-                file=opened.path,
-                field="models",
-                value=representation.name,
-                remedy="generate the set again",
-            )
+            _check_same(opened, here.name, "weights", made.weights_sha256, now.weights_sha256)
+
+
+def _check_same(opened: StimulusSet, model: str, part: str, before: str, now: str) -> None:
+    if now != before:
+        raise InputError(
+            f"the model has other {part} here ({now[:12]}…) than when the set was made "
+            f"({before[:12]}…)",
+            file=opened.path,
+            field="models",
+            value=model,
+            remedy="generate the set again",
+        )
