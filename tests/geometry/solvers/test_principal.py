@@ -91,15 +91,15 @@ def test_result_follows_its_conventions_and_matches_recomputed_sensitivities(pho
 
 
 def test_a_seed_repeats_and_more_iterations_only_gain(photograph):
-    image = photograph(32).float()
-    representations = models.load(["LN", "LG", "LGG", "LGN"])
+    image = photograph(24).float()
+    representations = models.load(["LN", "LG", "LGN"])
 
     def solve(iterations):
         return geometry.principal_distortions(
             representations, image, budget=geometry.Budget(iterations=iterations), seed=5
         )
 
-    short, same, long = solve(10), solve(10), solve(60)
+    short, same, long = solve(10), solve(10), solve(30)
     assert torch.equal(short.distortions, same.distortions)
     assert short.objective == same.objective
     assert long.objective > short.objective
@@ -114,18 +114,17 @@ def test_converges_on_a_small_photograph_from_every_seed(photograph):
         image,
         floor=0.1,
         budget=geometry.Budget(iterations=3000),
-        restarts=3,
+        restarts=2,
     )
     assert found.certificate.converged
-    for seed in (7, 8):
-        other = geometry.principal_distortions(
-            models.load(["LN", "LG", "LGG", "LGN"]),
-            image,
-            floor=0.1,
-            seed=seed,
-            budget=geometry.Budget(iterations=3000),
-        )
-        assert other.objective == pytest.approx(found.objective, rel=1e-5)
+    other = geometry.principal_distortions(
+        models.load(["LN", "LG", "LGG", "LGN"]),
+        image,
+        floor=0.1,
+        seed=7,
+        budget=geometry.Budget(iterations=3000),
+    )
+    assert other.objective == pytest.approx(found.objective, rel=1e-5)
 
 
 def test_identical_representations_have_nothing_to_disagree_on(photograph):
@@ -138,11 +137,11 @@ def test_identical_representations_have_nothing_to_disagree_on(photograph):
 
 
 def test_objective_grows_without_the_floor(photograph):
-    image = photograph(32)
+    image = photograph(16)
     representations = models.load(["LN", "LG"])
     floored, free = (
         geometry.principal_distortions(
-            representations, image, floor=f, budget=geometry.Budget(iterations=60)
+            representations, image, floor=f, budget=geometry.Budget(iterations=30)
         )
         for f in (0.1, 0.0)
     )

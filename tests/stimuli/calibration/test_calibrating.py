@@ -78,7 +78,7 @@ def test_gain_and_scatter_are_those_of_presentations(write_set, dither, encoding
     display = Display(curve=2.0, dither=dither)
     found = calibrate(opened, display)
     for key in (("cat", "white", 1), ("cat", "sharp", 1)):
-        for step in found.condition(*key).steps[::4]:
+        for step in found.condition(*key).steps[::8]:
             gains = _by_draws(opened, key, step.amplitude, display)
             error = 5 * step.scatter / np.sqrt(40) + 1e-3
             assert np.mean(gains) == pytest.approx(step.gain, abs=error)
