@@ -247,7 +247,7 @@ class Search:
         """Look again at the best optimum; return it where that leads higher, and what ran out."""
         best, stopped = self._best([]), None
         same = best.objective < disagreement.SAME
-        if same or best.stopped != "converged" or not best.climb.look_aside():
+        if same or not best.climb.look_aside():
             return [], None
         for _ in range(SETTINGS.looks):
             rose = best.climb.look_again(self._budget.tolerance)
