@@ -214,6 +214,18 @@ class Climb:
             self._steps = min(2 * self._steps + 2, SETTINGS.most_steps)
         return None
 
+    def measure(self) -> float:
+        """Take the relative gradient of the pair by its definition; return F by its own.
+
+        In the subspace what combining directions has rounded adds up, above all where a distortion
+        is to be seen little.
+        """
+        problem, pair = self.problem, conventional(self.distortions)
+        x, squares, pushed = problem.measured(pair)
+        gradients = problem.applied(pair, pushed, problem.weights(x, squares))
+        self.gradient_norm = self._relative(gradients)
+        return disagreement.value(problem.contrast, x)
+
     def look_aside(self) -> bool:
         """Add what both distortions are one phase on; return whether that led anywhere.
 
@@ -297,18 +309,6 @@ class Climb:
             self.subspace.combine(rows), self.subspace.pushed(rows), weights
         )
 
-    def _measure(self) -> float:
-        """Take the relative gradient of the pair by its definition; return F by its own.
-
-        In the subspace what combining directions has rounded adds up, above all where a distortion
-        is to be seen little.
-        """
-        problem, pair = self.problem, conventional(self.distortions)
-        x, squares, pushed = problem.measured(pair)
-        gradients = problem.applied(pair, pushed, problem.weights(x, squares))
-        self.gradient_norm = self._relative(gradients)
-        return disagreement.value(problem.contrast, x)
-
     def _resisting(self) -> list[WeightedInformation]:
         """Return N of both sides."""
         return [self.problem.resisting(w) for w in np.maximum(-self._weights.T, 0.0)]
@@ -352,7 +352,7 @@ class Climb:
 
         Where F has not risen since it did by more than converging leaves, the rest is rounding.
         """
-        reached, before = self._measure(), self._refused
+        reached, before = self.measure(), self._refused
         if self.gradient_norm <= tolerance:
             return "converged"
         if reached <= (1 + tolerance**2) * before:
@@ -365,7 +365,7 @@ class Climb:
         """Say why nothing leads out of the subspace; where that may be rounding, begin it anew."""
         space = self.problem.space
         if space.dimension_is_exact and len(self.subspace) >= space.dimension:
-            self._measure()
+            self.measure()
             if self.gradient_norm <= tolerance:
                 return "whole space"
         if self._fresh:

@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from pdpsych.common.results import Result
-from pdpsych.geometry.local import LocalGeometry
+from pdpsych.geometry.local import LocalGeometry, random_signs
+from pdpsych.geometry.solvers.budget import Clock
 from pdpsych.geometry.solvers.climb import Problem
 from pdpsych.geometry.solvers.disagreement import value
-from pdpsych.geometry.solvers.subspace import conventional, resolution
-from pdpsych.geometry.space import DistortionSpace
+from pdpsych.geometry.solvers.subspace import Subspace, conventional, resolution
 
 Floats = NDArray[np.float64]
 
@@ -92,18 +92,44 @@ class Measured:
         names = tuple(n for n, b in zip(geometry.names, lost, strict=True) if b)
         return cls(pair, x, objective, squares, turned, names)
 
-    def unbounded(
-        self, geometry: LocalGeometry, space: DistortionSpace, least: Floats
-    ) -> tuple[str, ...]:
-        """Return the representations that make the supremum infinite, as far as can be told.
 
-        ``least`` is the smallest d² of each that was met anywhere, (N,).
-        """
-        if geometry.floor > 0:
-            return ()
-        blind = np.minimum(self.squares.min(axis=1), least) < BLIND * resolution(geometry)
-        few = np.array(geometry.response_sizes) < space.dimension
-        return tuple(n for n, b in zip(geometry.names, blind | few, strict=True) if b)
+def blind(problem: Problem, least: Floats, clock: Clock) -> tuple[str, ...]:
+    """Return the representations that are blind to a distortion, as far as can be told.
+
+    One with a floor is not. What ``least``, (N,), the smallest d² that were met, leaves open is
+    looked for while there is time: what all models are blind to a search for disagreement passes.
+    """
+    geometry = problem.geometry
+    if geometry.floor > 0:
+        return ()
+    enough, most = BLIND * resolution(geometry), problem.space.dimension
+    return tuple(
+        name
+        for i, name in enumerate(geometry.names)
+        if geometry.response_sizes[i] < most
+        or least[i] < enough
+        or _least_seen(problem, i, enough, clock) < enough
+    )
+
+
+def _least_seen(problem: Problem, number: int, enough: float, clock: Clock) -> float:
+    """Return the smallest d² of a representation that inverse iteration from noise comes to.
+
+    It ends with a round that does not halve it, or below ``enough``.
+    """
+    part, space = problem.geometry.select([number]), problem.space
+    resisting = problem.resisting(np.eye(len(problem.contrast))[number])
+    noise = random_signs((1, *part.image.shape), seed=0).to(part.image)
+    subspace, before = Subspace(part, space, space.apply(noise)), math.inf
+    while True:
+        values, vectors = np.linalg.eigh(subspace.grams[0])
+        value, row = float(values[0]), vectors[:, :1].T
+        if value < enough or value > before / 2 or clock.is_over:
+            return value
+        above = float(part.floors[0]) - value
+        residual = part.pull(subspace.pushed(row)) + above * subspace.combine(row)
+        subspace.extend(resisting.solve(space.project(residual)[0])[None])
+        before = value
 
 
 def deviant(x: Floats) -> float:
