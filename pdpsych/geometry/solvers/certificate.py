@@ -21,15 +21,14 @@ class Certificate(SavedResult):
     Attributes
     ----------
     converged
-        Whether the gradient norm is at most the tolerance, or for eigenproblems the subspace is all
-        there is.
+        Whether the gradient norm is at most the tolerance, or the representations are the same.
     stopped
         Why the solver stopped; ``stalled`` where rounding left no direction to go on in.
     gradient_norm
         Of the worst distortion: the norm of the gradient on the unit sphere, relative to the
-        objective, by its definition (for eigenproblems ‖Iu − λu‖/λ, the residual relative to the
-        eigenvalue). It is never below what rounding makes of it: in float32 about 1e-3 where a
-        distortion is seen a thousandth as well as white noise.
+        objective (for eigenproblems ‖Iu − λu‖/λ, the residual relative to the eigenvalue), by its
+        definition: rounding is in it, in float32 about 1e-3 where a distortion is seen a thousandth
+        as well as white noise.
     gaps
         For each distortion, how far behind the best rival is, from 0 (there is an equally good
         one) to 1: of those orthogonal to it in the last subspace, and of those that other
