@@ -62,14 +62,13 @@ class Rival(Result):
 class Measured:
     """A pair by the definition, at the floor that was asked for, and in the documented order.
 
-    ``squares`` are d², (N, 2), relative to the mean powers; ``turned`` says that the order changed.
-    ``unresolved`` are the representations whose responses are so small that rounding matters.
+    ``turned`` says that the order changed; ``unresolved`` are the representations whose responses
+    are so small that rounding matters.
     """
 
     pair: Tensor
     log_ratios: Floats
     objective: float
-    squares: Floats
     turned: bool
     unresolved: tuple[str, ...]
 
@@ -86,11 +85,11 @@ class Measured:
         finite = bool(np.isfinite(x).all())
         turned = finite and deviant(x) < 0
         if turned:
-            pair, x, squares = pair.flip(0), -x, squares[:, ::-1]
+            pair, x = pair.flip(0), -x
         objective = value(problem.contrast, x) if finite else math.inf
         lost = squares.min(axis=1) < LOST * resolution(geometry)
         names = tuple(n for n, b in zip(geometry.names, lost, strict=True) if b)
-        return cls(pair, x, objective, squares, turned, names)
+        return cls(pair, x, objective, turned, names)
 
 
 def blind(problem: Problem, least: Floats, clock: Clock) -> tuple[str, ...]:
