@@ -68,7 +68,6 @@ CONSTANTS: list[tuple[ModuleType, str, set[str]]] = [
     *((davidson, f"SETTINGS.{name}", DAVIDSON) for name in vars(davidson.SETTINGS)),
     (weighted_information, "TOLERANCE", ALL),
     (weighted_information, "MAX_STEPS", DAVIDSON),
-    (weighted_information, "NEGLIGIBLE", SEARCH | CLIMB),
     *((preconditioner, f"SETTINGS.{name}", ALL) for name in vars(preconditioner.SETTINGS)),
     (preconditioner, "KEPT", {"early"}),
     (edge, "WIDTH", {"early", "early alone"}),

@@ -212,6 +212,20 @@ class LocalGeometry:
         """
         return self._noise[number].whiten(self._responses[number], tangents)
 
+    def responses(self, numbers: Sequence[int], images: Tensor) -> list[Tensor]:
+        """Return the responses to other images, flat, (B, R), of representations of one network.
+
+        Parameters
+        ----------
+        numbers
+            Which representations, at least one.
+        images
+            Images, (B, C, H, W).
+        """
+        chosen = [self.representations[i] for i in numbers]
+        found = chosen[0].network.responses(images, [r.layer for r in chosen])
+        return [response.flatten(1) for response in found]
+
     def networks(self) -> list[list[int]]:
         """Return the numbers of the representations that share a network, for each network."""
         return [list(members) for _, members in self._networks]

@@ -156,12 +156,8 @@ class Distances:
 
     @torch.no_grad()
     def _responses(self, members: Sequence[int], images: Tensor) -> list[Tensor]:
-        """Run a network once; return the flat responses, (B, R), of its representations."""
-        if not members:
-            return []
-        representations = [self._geometry.representations[i] for i in members]
-        found = representations[0].network.responses(images, [r.layer for r in representations])
-        return [r.flatten(1) for r in found]
+        """Run a network once, for as many of its representations as are left."""
+        return self._geometry.responses(members, images) if members else []
 
 
 def _rounding(linear: Tensor, lost: Tensor) -> float:

@@ -79,14 +79,21 @@ class Clock:
     """A budget while it is spent, from when the clock is made."""
 
     def __init__(self, budget: Budget):
-        self._budget, self._start = budget, time.monotonic()
+        self._budget, self._start, self._cancelled = budget, time.monotonic(), False
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the seconds are over, or the search was cancelled."""
+        most = self._budget.seconds
+        late = most is not None and time.monotonic() - self._start >= most
+        return self._cancelled or late
 
     def spent(self, iteration: int, objective: float) -> Stopped | None:
         """Report an iteration and return what has run out, if anything."""
         budget = self._budget
         if budget.progress and budget.progress(iteration, objective) is False:
+            self._cancelled = True
             return "cancelled"
         if iteration >= budget.iterations:
             return "iterations"
-        seconds = time.monotonic() - self._start
-        return "seconds" if budget.seconds is not None and seconds >= budget.seconds else None
+        return "seconds" if self.is_over else None

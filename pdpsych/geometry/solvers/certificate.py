@@ -21,12 +21,14 @@ class Certificate(SavedResult):
     Attributes
     ----------
     converged
-        Whether the gradient norm is at most the tolerance, or the subspace is all there is.
+        Whether the gradient norm is at most the tolerance, or the representations are the same.
     stopped
         Why the solver stopped; ``stalled`` where rounding left no direction to go on in.
     gradient_norm
         Of the worst distortion: the norm of the gradient on the unit sphere, relative to the
-        objective (for eigenproblems ‖Iu − λu‖/λ, the residual relative to the eigenvalue).
+        objective (for eigenproblems ‖Iu − λu‖/λ, the residual relative to the eigenvalue), by its
+        definition: rounding is in it, in float32 about 1e-3 where a distortion is seen a thousandth
+        as well as white noise.
     gaps
         For each distortion, how far behind the best rival is, from 0 (there is an equally good
         one) to 1: of those orthogonal to it in the last subspace, and of those that other
@@ -35,8 +37,9 @@ class Certificate(SavedResult):
         is not.
     unbounded
         Representations without a floor that are blind to some distortions, as far as the
-        arithmetic can tell or because they have fewer responses than pixels: with one the
-        supremum of the objective is infinite, and the result says how far the budget got.
+        arithmetic can tell or because they have fewer responses than pixels: where another sees
+        one of these the supremum of the objective is infinite, and the result says how far the
+        budget got. They are looked for, as long as the budget has seconds.
     iterations, operator_applications
         Iterations, and directions taken forwards or backwards through all representations, of all
         starts together.
@@ -118,7 +121,7 @@ class Certificate(SavedResult):
             names = ", ".join(self.unresolved)
             lines.append(f"below what the arithmetic resolves: {names}")
         if self.unbounded:
-            lines.append(f"supremum infinite: {', '.join(self.unbounded)} without a floor")
+            lines.append(f"blind to some distortion without a floor: {', '.join(self.unbounded)}")
         return "\n".join(lines)
 
 

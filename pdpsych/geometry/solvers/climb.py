@@ -23,7 +23,7 @@ from pdpsych.geometry.solvers import disagreement
 from pdpsych.geometry.solvers.budget import Stopped
 from pdpsych.geometry.solvers.depth import Chains, leading, of_networks
 from pdpsych.geometry.solvers.preconditioner import Preconditioner
-from pdpsych.geometry.solvers.subspace import Subspace, padded, resolved
+from pdpsych.geometry.solvers.subspace import Subspace, conventional, padded, resolved
 from pdpsych.geometry.solvers.weighted_information import Allowed, WeightedInformation
 from pdpsych.geometry.space import DistortionSpace
 
@@ -124,6 +124,31 @@ class Problem:
         moved = leading(weights, self.chains)
         return WeightedInformation(self.geometry, allowed or self.space, self.preconditioner, moved)
 
+    def measured(self, pair: Tensor) -> tuple[Floats, Floats, list[Tensor]]:
+        """Return x, (N,), d², (N, 2), and the A_i u of a unit pair."""
+        pushed = self.geometry.push(pair)
+        squares = np.stack([squared_norms(tangents) for tangents in pushed])
+        squares = squares + self.geometry.floors[:, None]
+        return 0.5 * np.log(squares[:, 0] / squares[:, 1]), squares, pushed
+
+    def weights(self, x: Floats, squares: Floats, contrast: Floats | None = None) -> Floats:
+        """Return c_i/d_i², (N, 2), with the signs of both sides, of F or of another contrast."""
+        asked = self.contrast if contrast is None else contrast
+        return disagreement.slopes(asked, x)[:, None] / squares * disagreement.SIGNS
+
+    def applied(self, rows: Tensor, pushed: Sequence[Tensor], weights: Floats) -> Tensor:
+        """Return Π Σ_i w_ik M_i of each distortion k, (K, C, H, W); ``pushed`` are their A_i u.
+
+        One product backwards for all representations. With their :meth:`weights` those of a pair
+        are ∇F: ∇_u F = Σ_i c_i M_i u / d_i²(u), and ∇_v F has the opposite sign.
+        """
+        geometry = self.geometry
+        scaled = [
+            torch.from_numpy(w).to(t)[:, None] * t for w, t in zip(weights, pushed, strict=True)
+        ]
+        own = torch.from_numpy(geometry.floors @ weights).to(geometry.image)
+        return self.space.project(geometry.pull(scaled) + own.view(-1, 1, 1, 1) * rows)
+
 
 class Climb:
     """An ascent, an iteration at a time.
@@ -162,6 +187,7 @@ class Climb:
         opens = from_noise and problem.opening is not None
         self._steps, self._fresh = SETTINGS.first_deep if opens else 0, True
         self._opening = SETTINGS.opening if opens else 0
+        self._refused = 0.0
 
     @property
     def distortions(self) -> Tensor:
@@ -171,20 +197,34 @@ class Climb:
     def advance(self, tolerance: float) -> Stopped | None:
         """Climb by one iteration; return why it cannot or need not go on, if so."""
         if self._gradients is not None and not self._grow(self._directions()):
-            return self._stuck()
+            return self._stuck(tolerance)
         reached = self.objective
         self._solve()
         if self._opening:
             self._opening -= 1
             return None
-        if self.objective < disagreement.SAME or self.gradient_norm <= tolerance:
+        if self.objective < disagreement.SAME:
             return "converged"
+        if self.gradient_norm <= tolerance:
+            return self._arrived(tolerance)
         # While cheap steps still climb fast, longer inner solves are not worth their price.
         if self.problem.is_deep:
             self._steps = min(2 * self._steps + 2, SETTINGS.most_deep)
         elif self.objective < (1 + SETTINGS.fast) * reached:
             self._steps = min(2 * self._steps + 2, SETTINGS.most_steps)
         return None
+
+    def measure(self) -> float:
+        """Take the relative gradient of the pair by its definition; return F by its own.
+
+        In the subspace what combining directions has rounded adds up, above all where a distortion
+        is to be seen little.
+        """
+        problem, pair = self.problem, conventional(self.distortions)
+        x, squares, pushed = problem.measured(pair)
+        gradients = problem.applied(pair, pushed, problem.weights(x, squares))
+        self.gradient_norm = self._relative(gradients)
+        return disagreement.value(problem.contrast, x)
 
     def look_aside(self) -> bool:
         """Add what both distortions are one phase on; return whether that led anywhere.
@@ -254,25 +294,20 @@ class Climb:
         self.pair = disagreement.maximize(asked, grams, self.pair)
         x, squares = disagreement.log_ratios(grams, self.pair)
         self.log_ratios, self.objective = x, disagreement.value(problem.contrast, x)
-        self._weights = disagreement.slopes(asked, x)[:, None] / squares * disagreement.SIGNS
-        # ∇_u F = Σ_i c_i M_i u / d_i²(u); ∇_v F has the opposite sign.
+        self._weights = problem.weights(x, squares, asked)
         self._gradients = self._applied(self.pair, self._weights)
-        steepness = float(np.sqrt(squared_norms(self._gradients.flatten(1))).max())
-        self.gradient_norm = steepness / max(self.objective, np.finfo(float).tiny)
+        self.gradient_norm = self._relative(self._gradients)
+
+    def _relative(self, gradients: Tensor) -> float:
+        """Return the norm of the steeper gradient over F."""
+        steepness = float(np.sqrt(squared_norms(gradients.flatten(1))).max())
+        return steepness / max(self.objective, np.finfo(float).tiny)
 
     def _applied(self, rows: Floats, weights: Floats) -> Tensor:
-        """Return Π Σ_i w_ik M_i of each direction k, coefficient rows (K, m), (K, C, H, W).
-
-        One product backwards for all representations.
-        """
-        geometry = self.problem.geometry
-        pushed = self.subspace.pushed(rows)
-        scaled = [
-            torch.from_numpy(w).to(t)[:, None] * t for w, t in zip(weights, pushed, strict=True)
-        ]
-        own = torch.from_numpy(geometry.floors @ weights).to(geometry.image)
-        total = geometry.pull(scaled) + own.view(-1, 1, 1, 1) * self.subspace.combine(rows)
-        return self.problem.space.project(total)
+        """Return Π Σ_i w_ik M_i of each direction k, coefficient rows (K, m), (K, C, H, W)."""
+        return self.problem.applied(
+            self.subspace.combine(rows), self.subspace.pushed(rows), weights
+        )
 
     def _resisting(self) -> list[WeightedInformation]:
         """Return N of both sides."""
@@ -301,27 +336,50 @@ class Climb:
         if not directions:
             return False
         if len(self.subspace) + len(directions) > SETTINGS.largest_subspace:
-            rivals = [self._ritz(side, 1 + SETTINGS.kept_rivals)[1][1:] for side in range(2)]
-            rows = self.subspace.restrict(np.concatenate([self.pair, self._before, *rivals]))
-            self.pair, self._fresh = rows[:2], False
+            self.pair, self._fresh = self.subspace.restrict(self._kept())[:2], False
         size = len(self.subspace)
         self.subspace.extend(torch.stack(list(directions)))
         self.pair = self._before = padded(self.pair, len(self.subspace))
         return len(self.subspace) > size
 
-    def _stuck(self) -> Stopped | None:
+    def _kept(self) -> Floats:
+        """Return what stays of the subspace, rows of coefficients, the pair first."""
+        rivals = [self._ritz(side, 1 + SETTINGS.kept_rivals)[1][1:] for side in range(2)]
+        return np.concatenate([self.pair, self._before, *rivals])
+
+    def _arrived(self, tolerance: float) -> Stopped | None:
+        """Say that it has converged, if that is so by the definition; if not, begin anew.
+
+        Where F has not risen since it did by more than converging leaves, the rest is rounding.
+        """
+        reached, before = self.measure(), self._refused
+        if self.gradient_norm <= tolerance:
+            return "converged"
+        if reached <= (1 + tolerance**2) * before:
+            return "stalled"
+        self._refused = reached
+        self._renew()
+        return None
+
+    def _stuck(self, tolerance: float) -> Stopped | None:
         """Say why nothing leads out of the subspace; where that may be rounding, begin it anew."""
         space = self.problem.space
         if space.dimension_is_exact and len(self.subspace) >= space.dimension:
-            return "whole space"
+            self.measure()
+            if self.gradient_norm <= tolerance:
+                return "whole space"
         if self._fresh:
             return "stalled"
-        pair = self.distortions
-        self.subspace = Subspace(self.problem.geometry, self.problem.space, pair)
-        self.pair = self._before = self.subspace.coefficients(pair)
+        self._renew()
+        return None
+
+    def _renew(self) -> None:
+        """Begin the subspace anew, with responses that are not yet sums of rounded ones."""
+        kept = self.subspace.combine(self._kept())
+        self.subspace = Subspace(self.problem.geometry, self.problem.space, kept)
+        self.pair = self._before = self.subspace.coefficients(kept[:2])
         self._fresh = True
         self._solve()
-        return None
 
     def _ritz(self, side: int, count: int) -> tuple[Floats, Floats]:
         """Return the largest values and vectors, rows, of a side's pencil in the subspace."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -112,7 +113,7 @@ class Davidson:
         while stopped is None:
             iteration += 1
             values, rows = _ritz(subspace.grams, block)
-            residuals = self._residuals(subspace, rows, values)
+            residuals = self._residuals(subspace.combine(rows), subspace.pushed(rows), values)
             sizes = np.sqrt(squared_norms(residuals.flatten(1)))
             moving = sizes > self._tolerances(budget.tolerance)
             stopped = clock.spent(iteration, float(values[-1])) if moving.any() else "converged"
@@ -121,16 +122,22 @@ class Davidson:
                 size, earlier = len(subspace), rows
                 subspace.extend(self._directions(residuals, moving))
                 stopped = "whole space" if len(subspace) == size else None
+        found = conventional(subspace.combine(padded(rows, len(subspace))))
+        measured = self._residuals(found, geometry.push(found), values)
+        residual = float(np.sqrt(squared_norms(measured.flatten(1)))[self._wanted()].max())
+        if stopped in ("converged", "whole space") and residual > budget.tolerance:
+            # In the subspace what combining directions has rounded adds up.
+            stopped = "stalled"
         certificate = Certificate(
             converged=stopped in ("converged", "whole space"),
             stopped=stopped,
-            gradient_norm=float(sizes[self._wanted()].max()),
+            gradient_norm=residual,
             gaps=self._gaps(values),
             iterations=iteration,
             operator_applications=geometry.products - before,
             budget=replace(budget, progress=None),
         )
-        return self._result(subspace, rows, certificate)
+        return self._result(found, certificate)
 
     def _wanted(self) -> NDArray[np.bool_]:
         """Return which of the 2 · block Ritz pairs, ascending, are wanted."""
@@ -151,14 +158,8 @@ class Davidson:
         outer = np.array([values[k - 1], values[-k - 1]])
         return tuple(np.clip(1 - outer / np.maximum(inner, 1e-300), 0.0, 1.0).tolist())
 
-    def _result(
-        self,
-        subspace: Subspace,
-        rows: Floats,
-        certificate: Certificate,
-    ) -> Ends:
+    def _result(self, found: Tensor, certificate: Certificate) -> Ends:
         k = self._k
-        found = conventional(subspace.combine(padded(rows, len(subspace))))
         ends = torch.cat([found[-k:].flip(0), found[:k]])
         # By the definition: the search has another scale, and floors that rounding does not hide.
         squares = self._asked.sensitivities(ends) ** 2
@@ -166,22 +167,21 @@ class Davidson:
             values = squares[0] / squares[1] if len(squares) == 2 else squares[0]
         return Ends(ends[:k], ends[k:], values[:k], values[k:], certificate)
 
-    def _residuals(self, subspace: Subspace, rows: Floats, values: Floats) -> Tensor:
-        """Return Π(A u − λ B u)/(uᵀA u) for each Ritz pair, (2k, C, H, W).
+    def _residuals(self, vectors: Tensor, pushed: Sequence[Tensor], values: Floats) -> Tensor:
+        """Return Π(A u − λ B u)/(uᵀA u) for each unit vector u, (2k, C, H, W).
 
-        So residuals are relative to the eigenvalue; a distortion to which A is blind (value 0)
-        counts as a small share of the largest.
+        ``pushed`` are their responses of each representation. So residuals are relative to the
+        eigenvalue; a distortion to which A is blind (value 0) counts as a small share of the
+        largest.
         """
-        squares = np.einsum("kl,lm,km->k", rows, subspace.grams[0], rows)
+        squares = squared_norms(pushed[0]) + self._geometry.floors[0]
         size = np.maximum(squares, SETTINGS.invisible * squares.max())
         weights = np.stack([1 / size, -values / size])
-        pushed = subspace.pushed(rows)
         scaled = [
             torch.from_numpy(w).to(t)[:, None] * t for w, t in zip(weights, pushed, strict=False)
         ]
         below = self._geometry.floors[1] if len(pushed) == 2 else 1.0
         own = np.array([self._geometry.floors[0], below]) @ weights
-        vectors = subspace.combine(rows)
         added = torch.from_numpy(own).to(vectors).view(-1, 1, 1, 1) * vectors
         return self._space.project(self._geometry.pull(scaled) + added)
 

@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from pdpsych.common.results import Result
-from pdpsych.geometry.local import LocalGeometry
+from pdpsych.geometry.local import LocalGeometry, random_signs
+from pdpsych.geometry.solvers.budget import Clock
 from pdpsych.geometry.solvers.climb import Problem
 from pdpsych.geometry.solvers.disagreement import value
-from pdpsych.geometry.solvers.subspace import conventional, resolution
-from pdpsych.geometry.space import DistortionSpace
+from pdpsych.geometry.solvers.subspace import Subspace, conventional, resolution
 
 Floats = NDArray[np.float64]
 
@@ -62,14 +62,13 @@ class Rival(Result):
 class Measured:
     """A pair by the definition, at the floor that was asked for, and in the documented order.
 
-    ``squares`` are d², (N, 2), relative to the mean powers; ``turned`` says that the order changed.
-    ``unresolved`` are the representations whose responses are so small that rounding matters.
+    ``turned`` says that the order changed; ``unresolved`` are the representations whose responses
+    are so small that rounding matters.
     """
 
     pair: Tensor
     log_ratios: Floats
     objective: float
-    squares: Floats
     turned: bool
     unresolved: tuple[str, ...]
 
@@ -86,24 +85,50 @@ class Measured:
         finite = bool(np.isfinite(x).all())
         turned = finite and deviant(x) < 0
         if turned:
-            pair, x, squares = pair.flip(0), -x, squares[:, ::-1]
+            pair, x = pair.flip(0), -x
         objective = value(problem.contrast, x) if finite else math.inf
         lost = squares.min(axis=1) < LOST * resolution(geometry)
         names = tuple(n for n, b in zip(geometry.names, lost, strict=True) if b)
-        return cls(pair, x, objective, squares, turned, names)
+        return cls(pair, x, objective, turned, names)
 
-    def unbounded(
-        self, geometry: LocalGeometry, space: DistortionSpace, least: Floats
-    ) -> tuple[str, ...]:
-        """Return the representations that make the supremum infinite, as far as can be told.
 
-        ``least`` is the smallest d² of each that was met anywhere, (N,).
-        """
-        if geometry.floor > 0:
-            return ()
-        blind = np.minimum(self.squares.min(axis=1), least) < BLIND * resolution(geometry)
-        few = np.array(geometry.response_sizes) < space.dimension
-        return tuple(n for n, b in zip(geometry.names, blind | few, strict=True) if b)
+def blind(problem: Problem, least: Floats, clock: Clock) -> tuple[str, ...]:
+    """Return the representations that are blind to a distortion, as far as can be told.
+
+    One with a floor is not. What ``least``, (N,), the smallest d² that were met, leaves open is
+    looked for while there is time: what all models are blind to a search for disagreement passes.
+    """
+    geometry = problem.geometry
+    if geometry.floor > 0:
+        return ()
+    enough, most = BLIND * resolution(geometry), problem.space.dimension
+    return tuple(
+        name
+        for i, name in enumerate(geometry.names)
+        if geometry.response_sizes[i] < most
+        or least[i] < enough
+        or _least_seen(problem, i, enough, clock) < enough
+    )
+
+
+def _least_seen(problem: Problem, number: int, enough: float, clock: Clock) -> float:
+    """Return the smallest d² of a representation that inverse iteration from noise comes to.
+
+    It ends with a round that does not halve it, or below ``enough``.
+    """
+    part, space = problem.geometry.select([number]), problem.space
+    resisting = problem.resisting(np.eye(len(problem.contrast))[number])
+    noise = random_signs((1, *part.image.shape), seed=0).to(part.image)
+    subspace, before = Subspace(part, space, space.apply(noise)), math.inf
+    while True:
+        values, vectors = np.linalg.eigh(subspace.grams[0])
+        value, row = float(values[0]), vectors[:, :1].T
+        if value < enough or value > before / 2 or clock.is_over:
+            return value
+        above = float(part.floors[0]) - value
+        residual = part.pull(subspace.pushed(row)) + above * subspace.combine(row)
+        subspace.extend(resisting.solve(space.project(residual)[0])[None])
+        before = value
 
 
 def deviant(x: Floats) -> float:

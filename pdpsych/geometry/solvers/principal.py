@@ -117,8 +117,8 @@ class PrincipalDistortions(SavedResult):
         if self.certificate.unbounded:
             names = ", ".join(self.certificate.unbounded)
             rows.append(
-                f"the supremum is infinite: without a floor, {names} can be blind to a distortion "
-                "that others see; this is how far the budget got"
+                f"without a floor {names} can be blind to a distortion: where another sees it the "
+                "supremum is infinite, and this is how far the budget got"
             )
         return "\n".join([head, *rows])
 
@@ -151,7 +151,7 @@ def principal_distortions(
         Base image s, (C, H, W), in [0, 1]; its dtype and device are used throughout.
     floor
         η of the sensitivities. With 0, the paper's definition, the maximum is infinite for
-        singular Fisher information; the certificate says so.
+        singular Fisher information; the certificate says whose is.
     separate
         The group of each representation, (N,), such as how each was trained: the variance of the
         means of the groups is maximised, which asks what separates the groups, whatever else
@@ -335,7 +335,7 @@ def _result(
         stopped=stopped,
         gradient_norm=best.climb.gradient_norm,
         gaps=_narrowed(gaps[::-1] if first.turned else gaps, first, others),
-        unbounded=first.unbounded(geometry, problem.space, found.least),
+        unbounded=found.blind,
         iterations=found.iterations,
         operator_applications=found.products,
         budget=replace(budget, progress=None),

@@ -13,6 +13,7 @@ from pdpsych.geometry.local import random_signs
 from pdpsych.geometry.solvers import disagreement
 from pdpsych.geometry.solvers.budget import Budget, Clock, Stopped
 from pdpsych.geometry.solvers.climb import Climb, Problem
+from pdpsych.geometry.solvers.measured import blind
 from pdpsych.geometry.solvers.subspace import Subspace, likeness, padded
 from pdpsych.geometry.solvers.survey import UNLIKE, Survey
 
@@ -108,8 +109,8 @@ class Found:
     """What a search ended with.
 
     ``optima`` are its ascents, the best first; ``stopped`` is why the best ended, or what ran out.
-    ``bound`` is that of F, None where not all pairs of representations were looked at, ``least``
-    the smallest d² of each representation that the survey met, (N,).
+    ``bound`` is that of F, None where not all pairs of representations were looked at, ``blind``
+    are the representations that are blind to a distortion.
     """
 
     optima: list[Runner]
@@ -118,7 +119,7 @@ class Found:
     iterations: int
     products: float
     bound: float | None
-    least: Floats
+    blind: tuple[str, ...]
 
 
 class Search:
@@ -157,6 +158,12 @@ class Search:
             stopped = self._round(live)
             live = self._kept(live)
         optima = sorted([*self._ended, *live], key=lambda runner: -runner.objective)
+        best = optima[0].climb
+        if optima[0].stopped in (None, "stalled"):
+            best.measure()
+        _, squares = disagreement.log_ratios(best.subspace.grams, best.pair)
+        least = np.minimum(self._least, squares.min(axis=1))
+        unseen = blind(self._problem, least, self._clock)
         return Found(
             optima,
             optima[0].stopped or stopped or "stalled",
@@ -164,7 +171,7 @@ class Search:
             self._iteration,
             self._problem.geometry.products - self._before,
             bound,
-            self._least,
+            unseen,
         )
 
     def _climb(self, pair: Tensor, from_noise: bool = False) -> Climb:
@@ -247,7 +254,7 @@ class Search:
         """Look again at the best optimum; return it where that leads higher, and what ran out."""
         best, stopped = self._best([]), None
         same = best.objective < disagreement.SAME
-        if same or best.stopped != "converged" or not best.climb.look_aside():
+        if same or not best.climb.look_aside():
             return [], None
         for _ in range(SETTINGS.looks):
             rose = best.climb.look_again(self._budget.tolerance)

@@ -191,8 +191,9 @@ class Survey:
 
 def _unlike(contrast: Floats, grams: Floats, pairs: Sequence[Floats]) -> list[tuple[float, Floats]]:
     """Return F of pairs and the pairs, the best first, leaving out those like a better one."""
-    values = [disagreement.value(contrast, disagreement.log_ratios(grams, p)[0]) for p in pairs]
     # Without a floor rounding may leave less than nothing of a sensitivity.
+    with np.errstate(divide="ignore", invalid="ignore"):
+        values = [disagreement.value(contrast, disagreement.log_ratios(grams, p)[0]) for p in pairs]
     values = [-np.inf if np.isnan(value) else value for value in values]
     found: list[tuple[float, Floats]] = []
     for number in np.argsort(values)[::-1]:

@@ -130,11 +130,8 @@ class Objective:
 
     def _responses(self, frames: Tensor) -> Iterator[tuple[int, Tensor]]:
         """Run each network once; yield the flat responses, (B, R), with their numbers."""
-        chosen = self._geometry.representations
         for members in self._geometry.networks():
-            network, layers = chosen[members[0]].network, [chosen[i].layer for i in members]
-            for i, response in zip(members, network.responses(frames, layers), strict=True):
-                yield i, response.flatten(1)
+            yield from zip(members, self._geometry.responses(members, frames), strict=True)
 
 
 def log_ratios(squares: Floats) -> Floats:

@@ -152,6 +152,22 @@ def test_single_precision_is_near_double(photograph):
         assert float(cosine) > 0.999
 
 
+@pytest.mark.parametrize("least", [1e-2, 1e-3])
+def test_in_float32_converged_is_so_by_the_definition(least, matrix_representations):
+    """A response of 1e-3 is right to 1e-4, an eigenvalue of 1e-6 has residuals of 1e-2."""
+    rng = np.random.default_rng(0)
+    left, right = np.linalg.qr(rng.standard_normal((2, 12, 12)))[0]
+    matrix = (left @ np.diag(np.geomspace(1, least, 12)) @ right).astype(np.float32)
+    (representation,) = matrix_representations(matrix)
+    found = geometry.eigen_distortions(representation, _flat_image(1, 3, 4).float())
+    pair = torch.cat([found.largest, found.smallest]).flatten(1).numpy().T
+    products = matrix.T @ (matrix @ pair)
+    values = np.square(matrix @ pair).sum(axis=0)
+    residual = (np.linalg.norm(products - values * pair, axis=0) / values).max()
+    assert found.certificate.converged == (residual <= 1e-3)
+    assert found.certificate.gradient_norm == pytest.approx(residual, rel=0.5)
+
+
 @pytest.mark.parametrize("seed", range(3))
 def test_an_eigenvector_hidden_from_the_start_is_found(seed, matrix_representations):
     """The second smallest is all but orthogonal to the white noise that the search begins from."""

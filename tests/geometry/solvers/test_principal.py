@@ -489,6 +489,51 @@ def test_enough_responses_can_still_be_blind(matrix_representations):
     assert np.isfinite(found.objective)
 
 
+def test_what_all_are_blind_to_is_named_too(matrix_representations):
+    """Nothing leads a search there: all models have the same null vector, and disagree elsewhere.
+
+    20 pixels, so that few directions do not happen on it; one model sees all of them.
+    """
+    rng = np.random.default_rng(0)
+    basis = np.linalg.qr(rng.standard_normal((20, 20)))[0]
+    values = np.exp(0.01 * rng.standard_normal((3, 20)))
+    values[:2, 0] = 0.0
+    matrices = [np.diag(row) @ basis.T for row in values]
+    image = _flat_image(1, 4, 5)
+    alike = matrix_representations(matrices[0], matrices[1])
+    assert geometry.principal_distortions(alike, image, floor=0.0).certificate.unbounded == (
+        "m0",
+        "m1",
+    )
+    twins = matrix_representations(matrices[0], matrices[0])
+    found = geometry.principal_distortions(twins, image, floor=0.0)
+    assert found.certificate.unbounded == ("m0", "m1")
+    seeing = matrix_representations(matrices[2], 2 * matrices[2])
+    found = geometry.principal_distortions(seeing, image, floor=0.0)
+    assert found.certificate.unbounded == ()
+
+
+@pytest.mark.parametrize("least", [1e-3, 1e-4])
+def test_in_float32_converged_is_so_by_the_definition(least, matrix_representations):
+    """A gradient of 1e-3 is about what rounding leaves where responses are of a size of 1e-3."""
+    rng = np.random.default_rng(0)
+    turns = np.linalg.qr(rng.standard_normal((3, 2, 12, 12)))[0]
+    matrices = [a @ np.diag(np.geomspace(1, least, 12)) @ b for a, b in turns]
+    representations, image = matrix_representations(*matrices), _flat_image(1, 3, 4).float()
+    found = geometry.principal_distortions(representations, image, floor=0.0)
+    pair = found.distortions.flatten(1).double().numpy().T
+    rounded = [m.astype(np.float32).astype(float) for m in matrices]
+    products = np.stack([m.T @ (m @ pair).astype(np.float32) for m in rounded])
+    squares = np.square(np.stack([m @ pair for m in rounded])).sum(axis=1)
+    x = np.log(squares[:, 0] / squares[:, 1]) / 2
+    weights = 2 / 3 * (x - x.mean())[:, None] / squares
+    gradient = np.linalg.norm(np.einsum("nk,nlk->lk", weights, products), axis=0).max() / np.var(x)
+    certificate = found.certificate
+    assert gradient > 1e-3
+    assert not certificate.converged
+    assert certificate.gradient_norm == pytest.approx(gradient, rel=0.5)
+
+
 def test_a_space_can_hide_what_a_model_is_blind_to(matrix_representations):
     """7 responses to 12 pixel values, of which luminance leaves 4."""
     matrices, image = _random(4, (14, 12), (7, 12), (15, 12)), _flat_image(3, 2, 2)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from pdpsych.geometry.local import LocalGeometry
 from pdpsych.geometry.solvers.preconditioner import Preconditioner
-from pdpsych.geometry.solvers.weighted_information import NEGLIGIBLE, TOLERANCE, WeightedInformation
+from pdpsych.geometry.solvers.weighted_information import TOLERANCE, WeightedInformation
 from pdpsych.geometry.space import DistortionSpace
 
 SHAPE = (1, 5, 6)
@@ -143,19 +143,17 @@ def _counted(matrix_representations, scales):
     return [replace(r, network=n) for r, n in zip(built, networks, strict=True)], networks
 
 
-@pytest.mark.parametrize("last", [0.0, 0.5, 2.0])
-def test_a_network_that_does_not_matter_is_not_run(last, matrix_representations):
-    """Of unit mean power and η = 0.5, the floors of the others resist by 0.25 each."""
+@pytest.mark.parametrize("last", [0.0, 0.1])
+def test_a_network_that_does_not_resist_is_not_run(last, matrix_representations):
     representations, networks = _counted(matrix_representations, (1.0, 1.0, 1.0))
     geometry = LocalGeometry(representations, IMAGE, floor=0.5)
     preconditioner = _preconditioner(geometry)
-    weights = np.array([1.0, 1.0, last * NEGLIGIBLE * 2 * 0.25])
-    weights /= weights * [1, 1, 0] @ geometry.floors / 0.5
+    weights = np.array([1.0, 1.0, last])
     information = WeightedInformation(geometry, DistortionSpace(IMAGE), preconditioner, weights)
     before = [network.count for network in networks]
     information.solve(_noise(1))
     ran = [network.count > b for network, b in zip(networks, before, strict=True)]
-    assert ran == [True, True, last > 1]
+    assert ran == [True, True, last > 0]
 
 
 def test_preconditioning_runs_no_network(matrix_representations):
