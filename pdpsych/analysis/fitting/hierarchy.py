@@ -163,9 +163,9 @@ def marginal(
     member = observations.membership
     known = prior.at(shared)
     return Marginal(
-        float(value.sum() + known.value),
-        spread_out(scores, member) + known.gradient,
-        gathered(bends, member) + known.hessian,
+        float(observations.together * value.sum() + known.value),
+        observations.together * spread_out(scores, member) + known.gradient,
+        observations.together * gathered(bends, member) + known.hessian,
         mean,
         sd,
     )
@@ -216,7 +216,7 @@ def _first(observations: Observations, nodes: Quadrature, prior: Prior) -> Share
         joint += log_likelihood(observations, nodes.log_threshold, shared)
         top = joint.max(axis=1)
         found = np.log(np.exp(joint - top[:, None]).sum(axis=1)) + top
-        return float(found.sum() + prior.at(shared).value)
+        return float(observations.together * found.sum() + prior.at(shared).value)
 
     return max(starts, key=height)
 

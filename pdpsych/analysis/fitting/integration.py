@@ -120,6 +120,7 @@ def _weights(rounds: list[Conditionals], proposals: list[Proposal], prior: Prior
     """Return the probabilities of φ of all rounds, drawn from a mixture of proposals."""
     nodes = _every(rounds)
     evidence = np.concatenate([one.log_evidence.sum(axis=1) for one in rounds])
+    evidence *= rounds[0].observations.together
     drawn = np.logaddexp.reduce([proposal.log_density(nodes) for proposal in proposals])
     return _truncated(evidence + prior.at(Shared(nodes)).value - drawn)
 

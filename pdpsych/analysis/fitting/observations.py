@@ -42,7 +42,11 @@ class Observations:
         p, +1 where the answer to the trial before was the first position, −1 the second, 0 where
         unknown, (N,).
     power
-        The likelihood counts to this power: below 1 where answers are not independent.
+        The likelihood of a condition counts to this power: below 1 where answers to it are not
+        independent.
+    together
+        What conditions tell together, of what they share, counts to this power besides: below 1
+        where answers to different conditions are not independent.
     link
         How often answers are right by d′: the task.
     """
@@ -55,6 +59,7 @@ class Observations:
     position: Floats
     previous: Floats
     power: float = 1.0
+    together: float = 1.0
     link: Link = TWO
 
     @classmethod

@@ -15,6 +15,7 @@ from pdpsych.analysis.fitting.bootstrap import bootstrap, bootstrap_interval
 from pdpsych.analysis.fitting.bounds import trial_bounds
 from pdpsych.analysis.fitting.checks.flags import WIDENED_P, flags
 from pdpsych.analysis.fitting.checks.goodness import Goodness, goodness
+from pdpsych.analysis.fitting.checks.widening import NONE, Widening
 from pdpsych.analysis.fitting.integration import solve
 from pdpsych.analysis.fitting.observations import Observations
 from pdpsych.analysis.fitting.population import Told, exponents_by_others
@@ -70,8 +71,7 @@ def fit_participant(
     rng = np.random.default_rng([analysis.seed, index, 1])
     checked = goodness(rows, found.posterior, analysis.level, rng)
     if checked.summary["overdispersion_p"] < WIDENED_P:
-        power = 1 / max(checked.summary["overdispersion"], 1.0)
-        found = estimate(rows, analysis.level, power, analysis.link, exponents)
+        found = estimate(rows, analysis.level, checked.widening, analysis.link, exponents)
     posterior, thresholds = found
     if analysis.bootstrap:
         errors = bootstrap(posterior, analysis.bootstrap, rng, progress=progress)
@@ -91,16 +91,13 @@ def in_conditions(rows: pd.DataFrame) -> pd.DataFrame:
 def estimate(
     rows: pd.DataFrame,
     level: float,
-    power: float = 1.0,
+    widening: Widening = NONE,
     link: Link = TWO,
     exponents: Exponents | None = None,
 ) -> Estimate:
-    """Estimate one participant's thresholds, unchecked; ``rows`` are sorted by condition.
-
-    The likelihood counts to a ``power``, below 1 where answers are not independent.
-    """
+    """Estimate one participant's thresholds, unchecked; ``rows`` are sorted by condition."""
     table = _conditions(rows)
-    posterior = solve(replace(_observed(rows, link), power=power), exponents=exponents)
+    posterior = solve(replace(_observed(rows, link), **widening._asdict()), exponents=exponents)
     thresholds = _with_estimates(table, posterior, level)
     return Estimate(posterior, thresholds.assign(**trial_bounds(posterior, level)))
 

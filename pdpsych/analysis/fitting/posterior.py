@@ -26,7 +26,7 @@ _BLOCK = 1 << 14
 _WIDEST = 2.0
 _LEAST_VARIANCE = 1e-12
 # Parts of the trials that are no arrays, and those that are −1, 0 or 1.
-_APART = ("power", "link")
+_APART = ("power", "together", "link")
 _SIGNS = ("sign", "position", "previous")
 
 
@@ -170,7 +170,8 @@ class Posterior(Result):
         """
         found = np.full(self.places.shape, -np.inf)
         counts = np.flatnonzero(self.weight)
-        rest = np.log(self.weight[counts])[:, None] - self.given.log_evidence[counts]
+        own = self.observations.together * self.given.log_evidence[counts]
+        rest = np.log(self.weight[counts])[:, None] - own
         for node, off in zip(counts, rest, strict=True):
             np.logaddexp(found, self.given.log_likelihoods[node] + off[:, None], out=found)
         return found
@@ -242,6 +243,7 @@ class Posterior(Result):
         return {
             "trials": {name: packed(array) for name, array in trials.items()},
             "power": self.observations.power,
+            "together": self.observations.together,
             "task": self.observations.link.name,
             "places": packed(self.places),
             "nodes": packed(self.nodes.values),
@@ -255,7 +257,12 @@ class Posterior(Result):
         trials = {name: unpacked(value) for name, value in plain["trials"].items()}
         trials |= {name: trials[name].astype(np.float64) for name in _SIGNS}
         given = Conditionals(
-            Observations(**trials, power=plain["power"], link=LINKS[plain.get("task", TWO.name)]),
+            Observations(
+                **trials,
+                power=plain["power"],
+                together=plain["together"],
+                link=LINKS[plain.get("task", TWO.name)],
+            ),
             unpacked(plain["places"]),
             Shared(unpacked(plain["nodes"])),
         )

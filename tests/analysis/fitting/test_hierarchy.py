@@ -23,6 +23,7 @@ def observations(simulate, request):
         position=rng.choice([-1.0, 1.0], 240),
         previous=rng.choice([-1.0, 0.0, 1.0], 240),
         power=0.8,
+        together=0.7,
     )
 
 

@@ -12,6 +12,7 @@ from pdpsych.analysis.binomial import wilson
 from pdpsych.analysis.fitting.checks.asymmetry import asymmetry
 from pdpsych.analysis.fitting.checks.curve import curve_p, predicted_signal
 from pdpsych.analysis.fitting.checks.discrepancy import discrepancy, p_value
+from pdpsych.analysis.fitting.checks.widening import Widening, widening
 from pdpsych.analysis.fitting.columns import EDGES
 from pdpsych.analysis.fitting.likelihood import expected_correct
 from pdpsych.analysis.fitting.posterior import Posterior
@@ -41,11 +42,14 @@ class Goodness:
         ``first_p``; ``overdispersion``, the variance of counts in blocks of 50 trials over that
         of independent answers, and ``overdispersion_p``; ``asymmetry`` of the two signs of
         distortions and ``asymmetry_p``.
+    widening
+        Powers to which likelihoods are to count if that variance is real.
     """
 
     conditions: pd.DataFrame
     bins: pd.DataFrame
     summary: dict[str, float]
+    widening: Widening
 
 
 def goodness(
@@ -70,7 +74,8 @@ def goodness(
         place = rows["order"].rank(method="first").to_numpy(int) - 1
     else:
         place = rng.permutation(place)
-    found = discrepancy(posterior, place // _BLOCK, rng)
+    block = place // _BLOCK
+    found = discrepancy(posterior, block, rng)
     z = float(ndtri((1 + level) / 2))
     expected = expected_correct(posterior.observations, posterior.mode.mean, posterior.mode.shared)
     size = predicted_signal(posterior)
@@ -83,7 +88,12 @@ def goodness(
         **asymmetry(posterior, rows["sign"].to_numpy(float)),
     }
     data = rows.assign(expected=expected, signal=size, bin=bins)
-    return Goodness(_deviances(data, found.conditions), _bins(data, level), summary)
+    return Goodness(
+        _deviances(data, found.conditions),
+        _bins(data, level),
+        summary,
+        widening(posterior.observations.condition, block, summary["overdispersion"]),
+    )
 
 
 def _deviances(data: pd.DataFrame, deviances: Floats) -> pd.DataFrame:
