@@ -61,12 +61,13 @@ def log_prior(shared: np.ndarray, x: np.ndarray, group: np.ndarray, centre: floa
 
 
 def sample(
-    trials: Observations, rng: np.random.Generator, chains: int = 64, steps: int = 3000
+    trials: Observations, rng: np.random.Generator, chains: int = 160, steps: int = 2000
 ) -> Chains:
     """Sample by differential evolution of many chains (ter Braak 2006), the first third left out.
 
     Every step moves each log τ by itself, then what is shared, then all together: by a multiple of
-    the difference of two other chains.
+    the difference of two chains of the other half, which stands still meanwhile. Moved all at once
+    they would end up a tenth too far apart. Half of the chains are more than there are unknowns.
     """
     groups, count = trials.groups, trials.starts.size
     centre = trials.centres().mean()
@@ -76,37 +77,42 @@ def sample(
     x = trials.centres() + rng.normal(0, 0.5, (chains, count))
     each = log_likelihood(trials, shared, x)
     kept = []
+    halves = np.split(rng.permutation(chains), 2)
     for step in range(steps):
-        x, each = _move_thresholds(trials, shared, x, each, rng)
-        for which in ("shared", "levels", "all"):
-            shared, x, each = _move_all(trials, shared, x, each, centre, which, rng)
+        for own, other in (halves, halves[::-1]):
+            here = shared[own], x[own], each[own]
+            there = shared[other], x[other]
+            here = _move_thresholds(trials, *here, there[1], rng)
+            for which in ("shared", "levels", "all"):
+                here = _move_all(trials, *here, np.concatenate(there, axis=1), centre, which, rng)
+            shared[own], x[own], each[own] = here
         if step >= steps // 3 and step % 10 == 0:
             kept.append((shared.copy(), x.copy()))
     shared, x = (np.concatenate(part) for part in zip(*kept, strict=True))
     return Chains(shared, x, _by_trials(trials, shared, rng))
 
 
-def _difference(values: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Return for each chain the difference of two others."""
-    number = len(values)
-    one = (np.arange(number) + rng.integers(1, number, number)) % number
-    other = (np.arange(number) + rng.integers(1, number, number)) % number
-    return values[one] - values[other]
+def _difference(others: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Return for each chain the difference of two of as many others."""
+    number = len(others)
+    one = rng.integers(0, number, number)
+    other = (one + rng.integers(1, number, number)) % number
+    return others[one] - others[other]
 
 
-def _move_thresholds(trials, shared, x, each, rng):  # type: ignore[no-untyped-def]
+def _move_thresholds(trials, shared, x, each, others, rng):  # type: ignore[no-untyped-def]
     """Move each log τ given φ; conditions are independent then."""
     groups = trials.groups
-    moved = x + rng.choice([0.7, 1.7], len(x))[:, None] * _difference(x, rng)
+    moved = x + rng.choice([0.7, 1.7], len(x))[:, None] * _difference(others, rng)
     moved += rng.normal(0, 1e-4, x.shape)
     there = log_likelihood(trials, shared, moved)
     mean, spread = shared[:, _COMMON + groups :][:, trials.group], np.exp(shared[:, [5]])
     gain = there - each + ((x - mean) ** 2 - (moved - mean) ** 2) / (2 * spread**2)
     taken = np.log(rng.random(x.shape)) < gain
-    return np.where(taken, moved, x), np.where(taken, there, each)
+    return shared, np.where(taken, moved, x), np.where(taken, there, each)
 
 
-def _move_all(trials, shared, x, each, centre, which, rng):  # type: ignore[no-untyped-def]
+def _move_all(trials, shared, x, each, others, centre, which, rng):  # type: ignore[no-untyped-def]
     """Move φ, its part that trials do not depend on, or φ and log τ together."""
     groups = trials.groups
     place = np.ones(shared.shape[1], bool)
@@ -115,7 +121,7 @@ def _move_all(trials, shared, x, each, centre, which, rng):  # type: ignore[no-u
     both = np.concatenate([shared, x], axis=1)
     part = np.concatenate([place, np.full(x.shape[1], which == "all")])
     step = 2.38 / np.sqrt(2 * part.sum()) * rng.choice([0.5, 1.0], len(x))[:, None]
-    moved = both + part * (step * _difference(both, rng) + rng.normal(0, 1e-4, both.shape))
+    moved = both + part * (step * _difference(others, rng) + rng.normal(0, 1e-4, both.shape))
     to_shared, to_x = moved[:, : shared.shape[1]], moved[:, shared.shape[1] :]
     there = each if which == "levels" else log_likelihood(trials, to_shared, to_x)
     gain = there.sum(axis=1) - each.sum(axis=1)

@@ -26,7 +26,7 @@ from pdpsych.analysis.names import Floats
 
 # Nodes times trials: the more trials, the nearer to Gaussian and the narrower is what they share.
 _WORK = 1 << 17
-_FEWEST, _MOST = 32, 512
+_FEWEST, _MOST = 32, 2048
 # Degrees of freedom of what φ is drawn from, and its scale, in standard deviations: where trials
 # are few the posterior has long tails, and nodes are many enough to reach them.
 _FREEDOM = 5.0

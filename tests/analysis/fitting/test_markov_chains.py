@@ -44,7 +44,7 @@ def test_both_have_the_same_posterior_density(mcmc):
 def test_standard_deviations_are_those_of_the_chains(mcmc):
     rng = np.random.default_rng(3)
     trials = mcmc.participant(rng, 6, 15)
-    found = mcmc.compared(trials, mcmc.sample(trials, rng, chains=32, steps=450), rng)
+    found = mcmc.compared(trials, mcmc.sample(trials, rng, chains=64, steps=450), rng)
     for name in ("log τ", "ratios", "mean ratio"):
         assert found[name] == pytest.approx(1, abs=0.2), name
     assert found["mean off, sd"] < 0.3
