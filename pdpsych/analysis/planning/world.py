@@ -95,8 +95,11 @@ class World:
 
 def build_world(opened: Analysis, stimulus_set: StimulusSet, spec: ObserverSpec) -> World:
     """Return what studies of an analysis are drawn from, on the kind of pairs that decides."""
-    # Every participant sees all images that a study has.
+    # Every participant sees all images that a study has, and is unlike those measured before.
     experiment = opened.open_experiment().model_copy(update={"groups": 1})
+    if isinstance(experiment.method, Models):
+        alone = experiment.method.model_copy(update={"after": ()})
+        experiment = experiment.model_copy(update={"method": alone})
     measured = conditions(experiment, stimulus_set)
     shown = pd.MultiIndex.from_tuples({(c.image, c.pair) for c in measured})
     ratios = stimulus_set.log_ratios(rivals=True)

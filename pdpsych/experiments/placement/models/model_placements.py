@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping, Sequence
 from typing import Generic
 
@@ -9,6 +10,7 @@ import numpy as np
 
 from pdpsych.experiments.placement.adaptive import AdaptivePlacement
 from pdpsych.experiments.placement.models.belief import Belief, Predictions
+from pdpsych.experiments.placement.models.earlier import Answer, expected_of_next, measured_by
 from pdpsych.experiments.placement.models.lattice import Lattice
 from pdpsych.experiments.placement.models.predicted_ratios import pairs_of, predicted_ratios
 from pdpsych.experiments.placement.placements import Key, Placed, Placements
@@ -35,6 +37,8 @@ class ModelPlacements(Placements[Key], Generic[Key]):
         D of each model in each condition.
     explore
         Share of the trials that go to the condition whose threshold they tell most of.
+    after
+        What each of some earlier participants answered.
     """
 
     def __init__(
@@ -42,8 +46,11 @@ class ModelPlacements(Placements[Key], Generic[Key]):
         each: Mapping[Key, AdaptivePlacement],
         responses: Mapping[Key, Mapping[str, FiniteResponse]],
         explore: float,
+        after: Sequence[Sequence[Answer]] = (),
     ) -> None:
-        super().__init__(each)
+        people = [measured_by(each, answers) for answers in after]
+        adaptive = expected_of_next(each, people) if people else dict(each)
+        super().__init__(adaptive)
         self._adaptive: dict[Key, AdaptivePlacement] = {
             key: one for key, one in self._each.items() if isinstance(one, AdaptivePlacement)
         }
@@ -67,7 +74,9 @@ class ModelPlacements(Placements[Key], Generic[Key]):
             )
             for pair, (u, v) in self._pairs.items()
         }
-        self._belief = Belief(models, predictions, Lattice(offsets), first.sd)
+        before = Belief(models, predictions, Lattice(offsets), first.sd)
+        self._belief = copy.copy(before)
+        self._belief.expect([self._after(before, one) for one in people])
         for pair in self._pairs:
             self._learn(pair)
         # All at once they would take longer than the gap before a trial should.
@@ -117,6 +126,13 @@ class ModelPlacements(Placements[Key], Generic[Key]):
         if pair in self._pairs:
             self._learn(pair)
             self._information = {}
+
+    def _after(self, before: Belief, person: Mapping[Key, AdaptivePlacement]) -> Belief:
+        """Return what is believed of an earlier participant."""
+        found = copy.copy(before)
+        for pair, (u, v) in self._pairs.items():
+            found.learn(pair, (person[u], person[v]))
+        return found
 
     def _learn(self, pair: tuple[str, str]) -> None:
         u, v = self._pairs[pair]
