@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pandas as pd
@@ -19,9 +19,12 @@ from pdpsych.experiments.logs.labels import Labels
 from pdpsych.experiments.observers.model_observer import ModelObserver
 from pdpsych.experiments.observers.simulated import SimulatedObserver
 from pdpsych.experiments.observers.spec import ObserverSpec
+from pdpsych.experiments.placement.adaptive import Adaptive
 from pdpsych.experiments.placement.models.method import Models
 from pdpsych.experiments.placement.placement import Placement
+from pdpsych.experiments.placement.posterior import Prior
 from pdpsych.experiments.sessions.placements import begin_placements
+from pdpsych.experiments.sessions.predictions import alike
 from pdpsych.experiments.sessions.preparation import Preparation
 from pdpsych.stimuli.calibration.calibration import Calibration
 from pdpsych.stimuli.stimulus_set import StimulusSet
@@ -59,6 +62,23 @@ class World:
     placements: Mapping[Condition, Placement]
     responses: Responses = field(default_factory=dict)
     efficiencies: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def asks(self) -> bool:
+        """Whether trials are chosen by what they tell of the nearest model."""
+        return isinstance(self.experiment.method, Models)
+
+    @property
+    def alike(self) -> tuple[str, ...]:
+        """Each two models that no trial tells apart; none where responses are not known."""
+        shown = {c: self.responses[c] for c in self.placements} if self.responses else {}
+        return tuple(map(" and ".join, alike(shown))) if shown else ()
+
+    def adaptively(self) -> World:
+        """Return the same with the adaptive method, of the same prior."""
+        kept = self.experiment.method.model_dump(include=set(Prior.model_fields))
+        update = {"method": Adaptive(**kept), "stop": None}
+        return replace(self, experiment=self.experiment.model_copy(update=update))
 
     def person(
         self, truth: str, shown: Mapping[Condition, Condition], deviation: Floats, seed: int
