@@ -32,7 +32,7 @@ from pdpsych.stimuli.stimulus_set import StimulusSet
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-SCHEMA = Schema("plan", 1, "plan again: pdpsych plan ANALYSIS.yaml")
+SCHEMA = Schema("plan", 2, "plan again: pdpsych plan ANALYSIS.yaml")
 
 # Of log thresholds between people, in nats, where no observer's file says otherwise.
 _SPREAD = 0.2
@@ -168,7 +168,7 @@ class Plan(Result):
         with SCHEMA.reading(path) as data:
             del data["schema_version"]
             found = {name: tables.from_plain(data[name]) for name in PLAN}
-            return cls(**data | found | {"alike": tuple(data.get("alike", ()))})
+            return cls(**data | found | {"alike": tuple(data["alike"])})
 
     @property
     def advice(self) -> str:
