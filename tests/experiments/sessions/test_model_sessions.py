@@ -69,7 +69,7 @@ def test_trials_are_chosen_and_the_log_says_why(write, known_set):
     assert trials["aim"][:2].isna().all()
     assert (chosen["easy"] == (chosen["aim"] == "easy")).all()
     assert (chosen["nearest"].iloc[-30:] == "LN").all()
-    assert chosen["probability"].iloc[-1] > 0.9
+    assert chosen["probability"].iloc[-1] > 0.5
     lines = [json.loads(line) for line in log.path.read_text().splitlines()]
     assert len(lines[0]["predictions"]) == 64
     assert "belief" not in lines[1]

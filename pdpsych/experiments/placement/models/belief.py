@@ -77,8 +77,8 @@ class Belief:
         self._log_evidence: dict[PairName, Floats] = {}
         self._prior = np.tile(self.classes.prior / len(SPREADS), (len(SPREADS), 1))
         self._posterior = self._prior
-        # How much likelier classes and spreads are by what earlier participants answered.
-        self._expected = np.ones_like(self._prior)
+        # How much more classes and spreads count in what a trial tells than in what is believed.
+        self._expected = np.tile(self.classes.asked_by / self.classes.prior, (len(SPREADS), 1))
 
     def learn(self, pair: PairName, placements: Sequence[AdaptivePlacement]) -> None:
         """Take in that a pair has new answers, which the placements of u and v know."""
@@ -98,8 +98,9 @@ class Belief:
 
         What the answers say, :attr:`groups`, is not changed by it.
         """
-        height = sum((one.log_evidence for one in people), np.log(self._prior))
-        self._expected = (1 + _shares(height) / self._prior) / 2
+        if people:
+            height = sum((one.log_evidence for one in people), np.log(self._prior))
+            self._expected = self._expected * (1 + _shares(height) / self._prior) / 2
 
     @property
     def log_evidence(self) -> Floats:
