@@ -1,12 +1,14 @@
 """What sessions that ask about models save, whether their verdicts hold, and what a trial costs.
 
 ``python benchmarks/model_sessions.py --study FOLDER``, a study that ``pdpsych demo`` made: one
-person who sees like a model at finite amplitude, but for a normal misfit of each distortion, on the
-images of the set, each several times with misfits of their own. Methods in turn: adaptive, and
-models, choosing amplitudes or conditions too. A row says after how many trials a model was first
-declared the closest by the analysis, looked at in steps, and when the session's own rule would have
-ended it, with the model believed to be the nearest then. ``--nasty`` has people whom no model or no
-assumption is right about. ``--time`` is the next trial of 50 conditions, 30 models, 40 amplitudes.
+person who sees like a model at finite amplitude, or exactly between two, but for a normal misfit of
+each distortion, on the images of the set, each several times with misfits of their own. Methods in
+turn, with the same people: adaptive, and models, choosing amplitudes or conditions too. A row says
+after how many trials a model was first declared the closest by the analysis, looked at in steps;
+when the belief that sessions ask by was first sure of one, whatever the method; when the rule to
+stop would have ended the session, and how far ratios were off then. ``--nasty`` has people whom no
+model or no assumption is right about. ``--time`` is the next trial of 50 conditions, 30 models, 40
+amplitudes.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
+from itertools import combinations
 from pathlib import Path
 from typing import NamedTuple
 
@@ -25,7 +28,6 @@ import pandas as pd
 from sides import ANALYSIS, EXPERIMENT, MEDIAN_RMS, between, world
 from sides import World as Demo
 
-from pdpsych.analysis.binomial import wilson
 from pdpsych.analysis.fitting.fit import Fit
 from pdpsych.analysis.fitting.participant import estimate
 from pdpsych.analysis.fitting.trials import COLUMNS
@@ -50,7 +52,8 @@ METHODS_ASKED = {
     "amplitude": {"kind": "models", "choose": "amplitude"},
     "models": {"kind": "models"},
 }
-STEP = 1.25
+# Looks at a session: the first, and by how much later the next.
+FIRST, STEP = 100, 1.2
 STOP = Stop()
 Own = Mapping[Condition, FiniteResponse]
 
@@ -134,14 +137,16 @@ def _deviations(own: Own, person: Person, rng: np.random.Generator) -> dict[Cond
 
 
 class Found(NamedTuple):
-    """What a study came to.
+    """What a study came to; numbers of trials are infinite where that never was.
 
     Attributes
     ----------
     trials, closest
-        After how many trials a model was first declared the closest, infinite if never, and which.
+        After how many trials a model was first declared the closest, and which.
+    sure, believed
+        After how many one was first the nearest with the probability asked for, and which.
     stop, nearest
-        After how many trials the session would have ended, and with which model the nearest.
+        After how many the session would have ended, and with which model the nearest.
     at_stop
         Model declared the closest then.
     bias
@@ -150,65 +155,84 @@ class Found(NamedTuple):
 
     trials: float
     closest: str
+    sure: float
+    believed: str
     stop: float
     nearest: str
     at_stop: str
     bias: float
 
 
+class Believed(NamedTuple):
+    """When one model was first sure to be the nearest, and when the session might have ended."""
+
+    sure: tuple[float, str] = (np.inf, "")
+    stop: tuple[float, str] = (np.inf, "")
+
+
 def study(known: Set, method: str, person: Person, most: int, looks: bool, number: int) -> Found:
     """Simulate a session, and look at it in steps, or at its end alone."""
     rng = np.random.default_rng([number, *person.name.encode()])
     answers = Answers(known, person, rng)
-    table, (stop, nearest) = session(known, method, answers, most, looks, rng)
+    table, believed = session(known, method, answers, most, looks, rng)
     trials, closest = (np.inf, "")
     if looks:
-        sizes = np.unique((3 * len(known.responses) * STEP ** np.arange(40)).astype(int))
+        sizes = np.unique((FIRST * STEP ** np.arange(40)).astype(int))
         for size in sizes[sizes <= len(table)]:
             declared = verdict(known, table[:size])[0]
             if declared:
                 trials, closest = float(size), declared
                 break
-    at_stop, bias = "", np.nan
+    at_stop, bias, stop = "", np.nan, believed.stop[0]
     if np.isfinite(stop):
         at_stop, human = verdict(known, table[: int(stop)])
         bias = bias_of(human, answers.thresholds)
-    return Found(trials, closest, stop, nearest, at_stop, bias)
+    return Found(trials, closest, *believed.sure, *believed.stop, at_stop, bias)
 
 
 def session(
     known: Set, method: str, answers: Answers, most: int, on: bool, rng: np.random.Generator
-) -> tuple[pd.DataFrame, tuple[float, str]]:
-    """Return the trials, and after how many and with which nearest model they might have ended.
+) -> tuple[pd.DataFrame, Believed]:
+    """Return the trials, and what was believed when, by the same belief whatever the method.
 
-    With ``on`` the session goes on after that.
+    With ``on`` the session goes on after it might have ended.
     """
     settings = METHODS_ASKED[method]
     schema = METHODS[settings["kind"]](**settings)
-    experiment = EXPERIMENT.model_copy(update={"method": schema, "trials_per_condition": 60})
+    experiment = EXPERIMENT.model_copy(update={"method": schema, "trials_per_condition": 100})
     showable = {
         c: Showable(c.name, 0.0, min(r.largest for r in of.values()), known.root)
         for c, of in known.responses.items()
     }
-    placements = together(
-        schema, {c: schema.begin(one, 0) for c, one in showable.items()}, known.responses
-    )
+    begun = {c: schema.begin(one, 0) for c, one in showable.items()}
+    placements = together(schema, begun, known.responses)
+    asks = isinstance(placements, ModelPlacements)
+    watched = placements if asks else ModelPlacements(begun, known.responses, 0.0)
     course = Course(arrange(list(showable), experiment, rng), placements, experiment)
-    rows, ended = [], (np.inf, "")
+    rows, found = [], Believed()
     while len(rows) < most and (planned := course.next()) is not None:
         amplitude = course.place(planned).amplitude
         answer = answers.answer(planned, amplitude)
         correct = answer == planned.position
         course.learn(planned.condition, amplitude, correct)
+        if not asks:
+            watched.update(planned.condition, amplitude, correct, planned.easy)
         where = "01", "01", planned.number - 1, *planned.condition
         rows.append((*where, amplitude, planned.easy, answer, correct, np.nan, planned.sign))
-        near = placements.nearest
-        sure = np.isinf(ended[0]) and max(near.values(), default=0.0) >= STOP.probability
-        if sure and placements.measured:
-            ended = float(len(rows)), max(near, key=lambda m: near[m])
-            if not on:
-                break
-    return pd.DataFrame(rows, columns=COLUMNS), ended
+        found = _believed(found, watched, len(rows))
+        if not on and np.isfinite(found.stop[0]):
+            break
+    return pd.DataFrame(rows, columns=COLUMNS), found
+
+
+def _believed(found: Believed, placements: ModelPlacements, trials: int) -> Believed:
+    near = placements.nearest
+    best = max(near, key=lambda m: near[m])
+    if near[best] < STOP.probability or np.isfinite(found.stop[0]):
+        return found
+    now = float(trials), best
+    sure = found.sure if np.isfinite(found.sure[0]) else now
+    return Believed(sure, now if placements.measured else found.stop)
 
 
 def verdict(known: Set, table: pd.DataFrame) -> tuple[str, pd.DataFrame]:
@@ -239,8 +263,20 @@ def bias_of(human: pd.DataFrame, thresholds: Mapping[Condition, float]) -> float
 
 
 def usual(known: Set, misfit: float) -> list[Person]:
-    """People who see like each of the models."""
-    return [Person(m, known.like(m), m, misfit) for m in known.models]
+    """People like each of the models, and exactly between the two most alike, and two others."""
+    alike = [Person(m, known.like(m), m, misfit) for m in known.models]
+    wide = known.ratios.pivot(index="model", columns="image", values="log_ratio")
+    apart = {
+        (a, b): float(np.abs(wide.loc[a] - wide.loc[b]).mean())
+        for a, b in combinations(known.models, 2)
+    }
+    pairs = sorted(apart, key=lambda two: apart[two])
+    both = [
+        {c: between(of[a], of[b]) for c, of in known.responses.items()}
+        for a, b in (pairs[0], pairs[len(pairs) // 2])
+    ]
+    names = [f"between {a} and {b}" for a, b in (pairs[0], pairs[len(pairs) // 2])]
+    return alike + [Person(n, own, "", misfit) for n, own in zip(names, both, strict=True)]
 
 
 def nasty(known: Set, misfit: float) -> list[Person]:
@@ -260,19 +296,31 @@ def nasty(known: Set, misfit: float) -> list[Person]:
     ]
 
 
+HEAD = (
+    f"{'':<34}{'declared: right, median, wrong':>31} | {'sure: median, wrong':>20} | "
+    "stop: ended, median, wrong, declared wrong, bias"
+)
+
+
 def row(name: str, person: Person, found: list[Found]) -> str:
     """Say what studies came to."""
     count = len(found)
+    right = sum(one.closest == person.right != "" for one in found)
     wrong = sum(one.closest not in ("", person.right) for one in found)
+    unsure = sum(one.believed not in ("", person.right) for one in found)
     stopped = [one for one in found if np.isfinite(one.stop)]
     off = sum(one.nearest != person.right for one in stopped)
     declared = sum(one.at_stop not in ("", person.right) for one in stopped)
-    low, high = wilson(off, count, 0.95)
-    bias = np.nanmean([one.bias for one in stopped]) if stopped else np.nan
+    biases = [one.bias for one in stopped if np.isfinite(one.bias)]
+    bias = f"{np.mean(biases):+.2f}" if biases else ""
+    median = {
+        name: np.median([getattr(one, name) for one in found])
+        for name in ("trials", "sure", "stop")
+    }
     return (
-        f"{name:<34}{np.median([o.trials for o in found]):>9.0f}{wrong:>6} | "
-        f"{len(stopped):>4} {np.median([o.stop for o in found]):>6.0f}"
-        f"{off:>4} ({low:.2f}, {high:.2f}){declared:>4} {bias:>+6.2f}   of {count}"
+        f"{name:<34}{right:>12}{median['trials']:>12.0f}{wrong:>7} | "
+        f"{median['sure']:>13.0f}{unsure:>7} | "
+        f"{len(stopped):>4}{median['stop']:>6.0f}{off:>4}{declared:>4} {bias:>6}   of {count}"
     )
 
 
@@ -319,7 +367,7 @@ def main() -> None:
     parser.add_argument("--misfit", type=float, default=0.15, help="of a distortion, nats")
     parser.add_argument("--most", type=int, default=900, help="trials of a session")
     parser.add_argument("--methods", nargs="*", default=list(METHODS_ASKED))
-    parser.add_argument("--like", nargs="*", default=[], help="models people see like; all")
+    parser.add_argument("--like", nargs="*", default=[], help="people of these names; all")
     parser.add_argument("--end", action="store_true", help="look at the end of sessions alone")
     parser.add_argument("--nasty", action="store_true", help="people whom something is wrong about")
     parser.add_argument("--time", action="store_true", help="what choosing a trial costs")
@@ -332,9 +380,9 @@ def main() -> None:
     known = Set.of(world(options.study), options.times)
     people = (nasty if options.nasty else usual)(known, options.misfit)
     print(f"{len(known.responses)} conditions, misfit {options.misfit}, {STOP.describe()}")
-    print(f"{'':<34}{'declared':>9}{'wrong':>6} | {'ended, after, wrong, declared wrong, bias'}")
+    print(HEAD)
     for person in people:
-        if options.like and person.right not in options.like:
+        if options.like and person.name not in options.like:
             continue
         for method in options.methods:
             one = partial(study, known, method, person, options.most, not options.end)

@@ -22,6 +22,9 @@ from pdpsych.experiments.tasks.task import Task
 from pdpsych.stimuli.set_image import SetImage, SetPair
 from pdpsych.stimuli.stimulus_set import StimulusSet
 
+# Fields of methods that sessions which began before there were these have not.
+_LATER_METHOD = ("prior", "after")
+
 
 class Keys(Section):
     """Names of the keys: first (or left) image, second (or right) image, pause, go on."""
@@ -177,10 +180,12 @@ class Experiment(Section):
 
     def resolved(self, display: Display) -> dict[str, Any]:
         """Return the configuration as plain data, with the display and instructions in full."""
-        # Sessions that began before there were rivals, or rules to stop, go on.
-        without = {"rivals"} if not self.rivals else set()
-        without |= {"stop"} if self.stop is None else set()
+        # Sessions that began before there were these go on.
+        later = {"rivals": self.rivals, "stop": self.stop}
+        without = {name for name, value in later.items() if not value}
+        method = self.method.model_dump(mode="json")
         return self.model_dump(mode="json", exclude=without) | {
+            "method": {k: v for k, v in method.items() if v or k not in _LATER_METHOD},
             "display": display.resolved(),
             "instructions": self.texts.model_dump(),
         }

@@ -83,8 +83,8 @@ def test_a_plan_reads_back_the_same(plan, tmp_path):
     assert again.describe() == plan.describe()
     pd.testing.assert_frame_equal(again.cells, plan.cells)
     pd.testing.assert_frame_equal(again.studies, plan.studies)
-    (tmp_path / "planned.json").write_text('{"schema_version": 2}')
-    with refused(file="planned.json", field="schema_version", value=2):
+    (tmp_path / "planned.json").write_text('{"schema_version": 3}')
+    with refused(file="planned.json", field="schema_version", value=3):
         Plan.from_json(tmp_path / "planned.json")
 
 

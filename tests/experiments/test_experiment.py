@@ -44,6 +44,15 @@ def test_an_inline_display_finds_its_measurements_beside_the_experiment(write_ex
     assert curve["grey"]["gamma"] == pytest.approx(2.2, abs=0.01)
 
 
+def test_sessions_of_before_there_were_earlier_logs_and_priors_of_models_go_on(write_experiment):
+    for kind, own in (("adaptive", "prior"), ("models", "after")):
+        plain = load(write_experiment("plain", method={"kind": kind}), Experiment)
+        assert own not in resolved(plain)["method"]
+        assert resolved(plain)["method"].keys() >= {"kind", "threshold_rms", "sd"}
+    given = load(write_experiment("given", method={"kind": "models", "after": ["a"]}), Experiment)
+    assert resolved(given)["method"]["after"] == ["a"]
+
+
 def test_logs_are_beside_the_file(write_experiment, tmp_path):
     assert load(write_experiment("early"), Experiment).logs == tmp_path / "data" / "early"
 

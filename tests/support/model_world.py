@@ -72,7 +72,7 @@ def answer(observer: ModelObserver, condition: Condition, number: int, amplitude
 
 def finite_set(folder: Path, images=IMAGES[:3], models=("LN", "LGN"), alike: bool = False):
     """Write a set whose models' responses at visible amplitudes are known, linear ones."""
-    sides = dict(zip(models, (RATIOS["A"], RATIOS["A" if alike else "B"]), strict=True))
+    sides = dict(zip(models, (RATIOS["A"], RATIOS["A" if alike else "B"]), strict=False))
     contents = {
         image: {
             "principal": {

@@ -14,7 +14,6 @@ from pdpsych.stimuli.manifest import MANIFEST, array_file
 from pdpsych.stimuli.stimulus_set import StimulusSet
 
 SIDE = 32
-MODELS = ("LN", "LGN")
 PAIRS = ("principal", "random-1")
 # Image → pair → model → sensitivities to the two distortions.
 Sensitivities = dict[str, dict[str, dict[str, tuple[float, float]]]]
@@ -63,6 +62,7 @@ def write_set(
                 ],
             }
         )
+    models = list(next(iter(next(iter(contents.values())).values())))
     manifest = {
         "schema_version": 2,
         "name": folder.name,
@@ -70,8 +70,8 @@ def write_set(
         "versions": {},
         "recipe": {},
         "floor": 0.0,
-        "models": list(MODELS),
-        "representations": [_record(model) for model in MODELS],
+        "models": models,
+        "representations": [_record(model) for model in models],
         "images": images,
         "files": {array_file(name): file_sha256(folder / array_file(name)) for name in contents},
     }

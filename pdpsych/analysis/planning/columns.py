@@ -21,6 +21,9 @@ CELL_COLUMNS: Columns = _SIZE_COLUMNS | {
     "power": Column("right / studies"),
     "power_low": Column("lower end of its 95 % interval (Wilson)"),
     "power_high": Column("upper end of its 95 % interval (Wilson)"),
+    "adaptive_power": Column(
+        "right / studies with the adaptive method; not a number where no trials ask about models"
+    ),
     "hardest": Column("true model that is declared the closest least often"),
     "hardest_power": Column("share of studies in which it is"),
     "score_width": Column("mean width of the interval of the true model's score", "nat"),
@@ -30,6 +33,7 @@ STUDY_COLUMNS: Columns = _SIZE_COLUMNS | {
     "study": Column("number of the simulated study; smaller studies are parts of the largest"),
     "truth": Column("model that the participants see like"),
     "closest": Column("model declared the closest; empty: none"),
+    "adaptive": Column("the same with the adaptive method, where trials ask about models"),
     "score_width": Column("width of the interval of the true model's score", "nat"),
     "ratio_width": Column("width of the interval of a human log ratio, mean over pairs", "nat"),
 }

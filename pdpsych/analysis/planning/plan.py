@@ -9,6 +9,7 @@ from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+import numpy as np
 import pandas as pd
 
 from pdpsych.analysis.binomial import wilson
@@ -31,7 +32,7 @@ from pdpsych.stimuli.stimulus_set import StimulusSet
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-SCHEMA = Schema("plan", 1, "plan again: pdpsych plan ANALYSIS.yaml")
+SCHEMA = Schema("plan", 2, "plan again: pdpsych plan ANALYSIS.yaml")
 
 # Of log thresholds between people, in nats, where no observer's file says otherwise.
 _SPREAD = 0.2
@@ -56,6 +57,8 @@ class Plan(Result):
         :data:`pdpsych.analysis.planning.columns.STUDY_COLUMNS`.
     cells
         A row for each size: columns :data:`pdpsych.analysis.planning.columns.CELL_COLUMNS`.
+    alike
+        Each two models that no trial tells apart.
 
     Examples
     --------
@@ -77,6 +80,7 @@ class Plan(Result):
     observer: dict[str, Any]
     studies: pd.DataFrame
     cells: pd.DataFrame
+    alike: tuple[str, ...] = ()
 
     def describe(self) -> str:
         """Give a line for each size, and the smallest study that is enough."""
@@ -98,7 +102,38 @@ class Plan(Result):
             for row in self.cells.to_dict("records")
         ]
         settings = ", ".join(f"{name} {value}" for name, value in self.observer.items())
-        return "\n".join([head, f"  participants: {settings}", names, *lines, self.advice])
+        said = [names, *lines, *self._beside, *self._not_told, self.advice]
+        return "\n".join([head, f"  participants: {settings}", *said])
+
+    @property
+    def _not_told(self) -> list[str]:
+        """Say which models nobody's answers tell apart, a line for each two."""
+        return [
+            f"No trial of this set tells {models} apart: neither is declared."
+            for models in self.alike
+        ]
+
+    @property
+    def _beside(self) -> list[str]:
+        """Say what choosing trials saves, if they are chosen: a line for the largest study."""
+        if self.cells["adaptive_power"].isna().all():
+            return []
+        largest = self.cells.iloc[-1]
+        size = ["participants", "images"]
+        own = self.studies[(self.studies[size] == largest[size].tolist()).all(axis=1)]
+        found = {}
+        for name in ("closest", "adaptive"):
+            right = own["trials"].where(own[name] == own["truth"], np.inf)
+            found[name] = float(right.groupby(own["study"]).min().median())
+        here, there = (_trials(found[name], int(largest["trials"])) for name in found)
+        saved = found["closest"] / found["adaptive"]
+        told = f": {saved:.2f} times as many" if np.isfinite(saved) else ""
+        return [
+            f"Trials of each distortion until the true model is declared, median of "
+            f"{counted(largest['participants'], 'participant')} × "
+            f"{counted(largest['images'], 'image')}: {here} here, {there} with method: "
+            f"{{kind: adaptive}}{told}."
+        ]
 
     def _line(self) -> str:
         times = counted(self.studies["study"].nunique(), "time")
@@ -132,7 +167,8 @@ class Plan(Result):
         """
         with SCHEMA.reading(path) as data:
             del data["schema_version"]
-            return cls(**data | {name: tables.from_plain(data[name]) for name in PLAN})
+            found = {name: tables.from_plain(data[name]) for name in PLAN}
+            return cls(**data | found | {"alike": tuple(data["alike"])})
 
     @property
     def advice(self) -> str:
@@ -186,7 +222,8 @@ def plan(
     Design, placement, fit, score and the rule of the conclusion are those of real studies; no
     frames are made. Where the set does not say what models see at visible amplitudes, participants
     see as though models were linear, and scores are local. Images are those of the set in random
-    order, over again with other participants' deviations where more are asked for.
+    order, over again with other participants' deviations where more are asked for. Where trials ask
+    about models, each study is simulated with the adaptive method too.
 
     Parameters
     ----------
@@ -239,7 +276,8 @@ def plan(
     observer["local"] = not world.responses
     per_image = len(world.placements) / len({c.image for c in world.placements})
     kind = str(world.ratios["kind"].iloc[0])
-    planned = Plan(opened.stem, kind, observer, found, size_table(found, per_image))
+    cells = size_table(found, per_image, world.asks)
+    planned = Plan(opened.stem, kind, observer, found, cells, world.alike)
     if write:
         with locked(opened.results, doing="the plan is written"):
             planned.put_into(opened.results)
@@ -266,8 +304,11 @@ def _simulate_one(world: World, sizes: Sequence[Size], study: tuple[str, int]) -
     return simulate_study(world, *study, sizes)
 
 
-def size_table(studies: pd.DataFrame, pairs_per_image: float) -> pd.DataFrame:
-    """Return one row a size: how often the right model is declared the closest, and widths."""
+def size_table(studies: pd.DataFrame, pairs_per_image: float, beside: bool = False) -> pd.DataFrame:
+    """Return one row a size: how often the right model is declared the closest, and widths.
+
+    With ``beside`` also how often it is with the adaptive method.
+    """
     rows = []
     for size, own in studies.groupby(SIZE, sort=True):
         participants, images, trials = cast("tuple[int, int, int]", size)
@@ -286,6 +327,9 @@ def size_table(studies: pd.DataFrame, pairs_per_image: float) -> pd.DataFrame:
                 "power": float(hit.mean()),
                 "power_low": float(low),
                 "power_high": float(high),
+                "adaptive_power": (
+                    float((own["adaptive"] == own["truth"]).mean()) if beside else np.nan
+                ),
                 "hardest": str(by_truth.idxmin()),
                 "hardest_power": float(by_truth.min()),
                 "score_width": float(own["score_width"].mean()),
@@ -334,6 +378,10 @@ def _participants(
             allowed=models,
         )
     return [spec.model], spec
+
+
+def _trials(median: float, most: int) -> str:
+    return f"{median:g}" if np.isfinite(median) else f"more than {most}"
 
 
 def _described(row: pd.Series) -> str:

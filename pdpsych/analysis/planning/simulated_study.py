@@ -44,8 +44,9 @@ class Size(NamedTuple):
 class Outcome(NamedTuple):
     """What a simulated study of one size found.
 
-    ``closest`` is the model declared the closest, "" where none is; widths are those of the
-    interval of the true model's score, and of the human log ratio, mean over pairs; in nats.
+    ``closest`` is the model declared the closest, "" where none is, and ``adaptive`` that with the
+    adaptive method, where trials ask about models. Widths are those of the interval of the true
+    model's score, and of the human log ratio, mean over pairs; in nats.
     """
 
     study: int
@@ -56,6 +57,7 @@ class Outcome(NamedTuple):
     closest: str
     score_width: float
     ratio_width: float
+    adaptive: str = ""
 
 
 class Answers(Protocol):
@@ -75,6 +77,16 @@ def simulate_study(world: World, truth: str, number: int, sizes: Sequence[Size])
     number
         Of the study: another number, other images, participants and answers.
     """
+    outcomes = _outcomes(world, truth, number, sizes)
+    if not world.asks:
+        return outcomes
+    beside = _outcomes(world.adaptively(), truth, number, sizes)
+    return [
+        one._replace(adaptive=other.closest) for one, other in zip(outcomes, beside, strict=True)
+    ]
+
+
+def _outcomes(world: World, truth: str, number: int, sizes: Sequence[Size]) -> list[Outcome]:
     most = Size(*(max(values) for values in zip(*sizes, strict=True)))
     images = _draw_images(world, most.images, number)
     table = _sessions(world, truth, number, most, images)
@@ -104,9 +116,8 @@ def _draw_images(world: World, count: int, number: int) -> dict[str, str]:
 def _sessions(
     world: World, truth: str, number: int, size: Size, images: dict[str, str]
 ) -> pd.DataFrame:
-    asks = isinstance(world.experiment.method, Models)
     # Where conditions are chosen, those that tell most may have more trials than the mean.
-    each = max(size.trials, world.experiment.trials_per_condition if asks else 0)
+    each = max(size.trials, world.experiment.trials_per_condition if world.asks else 0)
     experiment = world.experiment.model_copy(
         update={"trials_per_condition": each, "practice_trials": 0, "stop": None}
     )
@@ -117,7 +128,9 @@ def _sessions(
         if condition.image == image
     }
     placements = {c: world.placements[original] for c, original in of_set.items()}
-    responses = {c: world.responses[original] for c, original in of_set.items()} if asks else {}
+    responses = (
+        {c: world.responses[original] for c, original in of_set.items()} if world.asks else {}
+    )
     tables, spec = [], world.observer
     for person in range(size.participants):
         rng = np.random.default_rng(seed_of(spec.seed, number, person, "person"))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pandas as pd
@@ -19,9 +19,12 @@ from pdpsych.experiments.logs.labels import Labels
 from pdpsych.experiments.observers.model_observer import ModelObserver
 from pdpsych.experiments.observers.simulated import SimulatedObserver
 from pdpsych.experiments.observers.spec import ObserverSpec
+from pdpsych.experiments.placement.adaptive import Adaptive
 from pdpsych.experiments.placement.models.method import Models
 from pdpsych.experiments.placement.placement import Placement
+from pdpsych.experiments.placement.posterior import Prior
 from pdpsych.experiments.sessions.placements import begin_placements
+from pdpsych.experiments.sessions.predictions import alike
 from pdpsych.experiments.sessions.preparation import Preparation
 from pdpsych.stimuli.calibration.calibration import Calibration
 from pdpsych.stimuli.stimulus_set import StimulusSet
@@ -60,6 +63,23 @@ class World:
     responses: Responses = field(default_factory=dict)
     efficiencies: Mapping[str, float] = field(default_factory=dict)
 
+    @property
+    def asks(self) -> bool:
+        """Whether trials are chosen by what they tell of the nearest model."""
+        return isinstance(self.experiment.method, Models)
+
+    @property
+    def alike(self) -> tuple[str, ...]:
+        """Each two models that no trial tells apart; none where responses are not known."""
+        shown = {c: self.responses[c] for c in self.placements} if self.responses else {}
+        return tuple(map(" and ".join, alike(shown))) if shown else ()
+
+    def adaptively(self) -> World:
+        """Return the same with the adaptive method, of the same prior."""
+        kept = self.experiment.method.model_dump(include=set(Prior.model_fields))
+        update = {"method": Adaptive(**kept), "stop": None}
+        return replace(self, experiment=self.experiment.model_copy(update=update))
+
     def person(
         self, truth: str, shown: Mapping[Condition, Condition], deviation: Floats, seed: int
     ) -> SimulatedObserver | ModelObserver:
@@ -95,8 +115,11 @@ class World:
 
 def build_world(opened: Analysis, stimulus_set: StimulusSet, spec: ObserverSpec) -> World:
     """Return what studies of an analysis are drawn from, on the kind of pairs that decides."""
-    # Every participant sees all images that a study has.
+    # Every participant sees all images that a study has, and is unlike those measured before.
     experiment = opened.open_experiment().model_copy(update={"groups": 1})
+    if isinstance(experiment.method, Models):
+        alone = experiment.method.model_copy(update={"after": ()})
+        experiment = experiment.model_copy(update={"method": alone})
     measured = conditions(experiment, stimulus_set)
     shown = pd.MultiIndex.from_tuples({(c.image, c.pair) for c in measured})
     ratios = stimulus_set.log_ratios(rivals=True)

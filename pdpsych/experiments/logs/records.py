@@ -26,7 +26,7 @@ def _same(record: dict[str, Any]) -> dict[str, Any]:
 # The header keeps the version it was recorded with: logs of version 1 have no chain.
 SCHEMA = Schema("log", 3, "restore it from a copy", {1: _with_position, 2: _same})
 # Written only where there is something to say.
-_OPTIONAL = ("predictions", "belief", "ended")
+_OPTIONAL = ("predictions", "after", "belief", "ended")
 
 
 class Header(Section):
@@ -34,7 +34,8 @@ class Header(Section):
 
     ``calibration`` is the SHA-256 of the set's calibration for the display, None where there was
     none; ``windowed`` says that the window did not fill the screen; ``system`` is what showed the
-    session; ``predictions`` is the SHA-256 of what models predict, where trials are chosen by it.
+    session; ``predictions`` is the SHA-256 of what models predict, where trials are chosen by it,
+    and ``after`` that of each log of an earlier participant that the session began with.
     """
 
     record: Literal["session"] = "session"
@@ -45,6 +46,7 @@ class Header(Section):
     stimulus_set_sha256: str
     calibration: str | None = None
     predictions: str | None = None
+    after: dict[str, str] | None = None
     design: str
     planned: int
     participant: str

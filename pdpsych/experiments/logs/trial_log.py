@@ -31,6 +31,7 @@ _IDENTITY = (
     "stimulus_set_sha256",
     "calibration",
     "predictions",
+    "after",
     "config",
     "design",
 )

@@ -17,9 +17,20 @@ _LOWEST = 3.0
 
 
 class Adaptive(Prior):
-    """Each amplitude leaves least expected entropy of log threshold."""
+    """Each amplitude leaves least expected entropy of log threshold.
+
+    With ``prior: models`` a threshold is expected where the models of the set predict it, give or
+    take ``sd``, each model with the mean of its log thresholds at ``threshold_rms``. The set has to
+    know what models respond at visible amplitudes.
+    """
 
     kind: Literal["adaptive"] = "adaptive"
+    prior: Literal["models"] | None = None
+
+    @property
+    def uses_models(self) -> bool:
+        """Whether models say where thresholds are expected."""
+        return self.prior is not None
 
     def begin(self, showable: Showable, seed: int) -> AdaptivePlacement:
         """Return the placement of a condition before its first trial; nothing in it is random."""

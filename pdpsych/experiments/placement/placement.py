@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import copy
 from abc import ABC, abstractmethod
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 
 from pdpsych.experiments.placement.posterior import Estimate, Prior, ThresholdPosterior
+from pdpsych.experiments.placement.psychometric import Floats
+
+P = TypeVar("P", bound="Placement")
 
 # An easy amplitude is so many thresholds: d′ = 5 is seen by all who look.
 EASY = 5.0
@@ -59,6 +63,12 @@ class Placement(ABC):
     def __init__(self, prior: Prior, showable: Showable) -> None:
         self.showable = showable
         self.posterior = ThresholdPosterior(prior, showable.unit)
+
+    def expecting(self: P, chance: Floats) -> P:
+        """Return the same before any answer, with other probabilities of log thresholds, (T,)."""
+        later = copy.copy(self)
+        later.posterior = self.posterior.expecting(chance)
+        return later
 
     @abstractmethod
     def next_amplitude(self) -> float:

@@ -39,6 +39,11 @@ class Prior(Section):
         _LAPSES, min_length=1, max_length=20
     )
 
+    @property
+    def uses_models(self) -> bool:
+        """Whether trials are chosen by what models respond at visible amplitudes."""
+        return False
+
     @field_validator("exponents", "lapses", mode="before")
     @classmethod
     def _weighted(cls, grid: object) -> object:
@@ -104,6 +109,13 @@ class ThresholdPosterior:
         joint = self.joint * (likely if correct else 1 - likely)
         later = copy.copy(self)
         later.joint = joint / joint.sum()
+        return later
+
+    def expecting(self, chance: Floats) -> ThresholdPosterior:
+        """Return the same before any answer, with other probabilities of log thresholds, (T,)."""
+        later = copy.copy(self)
+        later.prior = np.asarray(chance / chance.sum())
+        later.joint = later.prior[:, None] * self.joint.sum(axis=0)
         return later
 
     def estimate(self) -> Estimate:

@@ -10,7 +10,10 @@ from pdpsych.common.errors import InputError
 from pdpsych.common.files.digests import seed_of
 from pdpsych.displays.rendering import largest_amplitude
 from pdpsych.experiments.design import Condition
+from pdpsych.experiments.logs.records import Trial
 from pdpsych.experiments.placement.adaptive import AdaptivePlacement
+from pdpsych.experiments.placement.models.earlier import Answer
+from pdpsych.experiments.placement.models.expected_thresholds import expecting_models
 from pdpsych.experiments.placement.models.method import Models
 from pdpsych.experiments.placement.models.model_placements import ModelPlacements
 from pdpsych.experiments.placement.placement import Placement, Showable
@@ -32,13 +35,15 @@ def begin_placements(prepared: Preparation, measured: Sequence[Condition]) -> Pl
     _check_shown(prepared, measured)
     _check_stop(prepared)
     each = {condition: _begin(prepared, condition) for condition in measured}
-    return together(prepared.experiment.method, each, prepared.responses)
+    after = [[_answer(trial) for trial in log.counted] for log in prepared.earlier]
+    return together(prepared.experiment.method, each, prepared.responses, after)
 
 
 def together(
     method: Prior,
     each: Mapping[Condition, Placement],
     responses: Mapping[Condition, Mapping[str, FiniteResponse]],
+    after: Sequence[Sequence[Answer]] = (),
 ) -> Placements[Condition]:
     """Return the placements of conditions that a session measures.
 
@@ -49,12 +54,14 @@ def together(
     each
         What it began of each condition.
     responses
-        D of the models in each condition, where the method asks about models.
+        D of the models in each condition, where the method uses models.
+    after
+        What each of some earlier participants answered, where the method asks about models.
     """
-    if not isinstance(method, Models):
-        return Placements(each)
-    own = {c: one for c, one in each.items() if isinstance(one, AdaptivePlacement)}
-    return ModelPlacements(own, responses, method.explore)
+    if isinstance(method, Models):
+        own = {c: one for c, one in each.items() if isinstance(one, AdaptivePlacement)}
+        return ModelPlacements(own, responses, method.explore, after)
+    return Placements(expecting_models(each, responses) if method.uses_models else each)
 
 
 def _begin(prepared: Preparation, condition: Condition) -> Placement:
@@ -65,6 +72,11 @@ def _begin(prepared: Preparation, condition: Condition) -> Placement:
         return experiment.method.begin(showable, seed)
     except InputError as error:
         raise error.within(file=experiment.label, field="method") from None
+
+
+def _answer(trial: Trial) -> Answer:
+    condition = Condition(trial.image, trial.pair, trial.distortion)
+    return Answer(condition, trial.realised, trial.correct, trial.easy)
 
 
 def _showable(prepared: Preparation, condition: Condition) -> Showable:

@@ -10,6 +10,7 @@ import numpy as np
 from pdpsych.common.errors import InputError
 from pdpsych.experiments.design import Condition
 from pdpsych.experiments.experiment import Experiment
+from pdpsych.experiments.placement.models.method import Models
 from pdpsych.experiments.placement.models.predicted_ratios import largest_differences
 from pdpsych.stimuli.calibration.calibration import Calibration
 from pdpsych.stimuli.responses.finite_response import FiniteResponse
@@ -33,16 +34,19 @@ def known_responses(
     Raises
     ------
     InputError
-        If the set does not know it, or of less than two models, or no two of them differ; where
-        two do not, also if the session is to go on until they are told apart.
+        If the set does not know it, or of no model. Where trials ask about models, also if it
+        does of less than two, or no two of them differ; where two do not, also if the session is to
+        go on until they are told apart.
     """
+    asks = isinstance(experiment.method, Models)
     try:
         known = shown_responses(stimulus_set, calibration)
     except InputError as error:
-        raise error.within(remedy=f"{error.remedy}; or choose another method than models") from None
+        without = "choose another method than models" if asks else "leave method.prior out"
+        raise error.within(remedy=f"{error.remedy}; or {without}") from None
     models = [m for m in stimulus_set.models if all(m in known[c] for c in measured)]
     found = {c: {m: known[c][m] for m in models} for c in measured}
-    if len(models) < 2:
+    if len(models) < (2 if asks else 1):
         raise InputError(
             "knows the responses of one model only" if models else "knows no model's responses",
             file=stimulus_set.path,
@@ -50,7 +54,8 @@ def known_responses(
             value=", ".join(models),
             remedy="method: {kind: adaptive} needs no models; trials can be chosen for two or more",
         )
-    _check_apart(experiment, found)
+    if asks:
+        _check_apart(experiment, found)
     return found
 
 

@@ -18,7 +18,7 @@ from pdpsych.experiments.experiment import Experiment
 from pdpsych.experiments.logs.labels import Labels, log_path
 from pdpsych.experiments.logs.parsing import parse
 from pdpsych.experiments.logs.records import SCHEMA, Header
-from pdpsych.experiments.placement.models.method import Models
+from pdpsych.experiments.sessions.earlier import Earlier, earlier_logs
 from pdpsych.experiments.sessions.predictions import Responses, known_responses, responses_sha256
 from pdpsych.stimuli.calibration.calibration import Calibration
 from pdpsych.stimuli.stimulus_set import StimulusSet
@@ -72,10 +72,19 @@ class Preparation:
     @cached_property
     def responses(self) -> Responses:
         """D of the models in each condition, where trials are chosen by it; else empty."""
-        if not isinstance(self.experiment.method, Models):
+        if not self.experiment.method.uses_models:
             return {}
-        measured = sorted({trial.condition for trial in self.trials})
-        return known_responses(self.experiment, self.stimulus_set, self.calibration, measured)
+        return known_responses(self.experiment, self.stimulus_set, self.calibration, self.measured)
+
+    @cached_property
+    def earlier(self) -> tuple[Earlier, ...]:
+        """What earlier participants answered, where the session begins with it."""
+        return earlier_logs(self.experiment, self.stimulus_set, self.log, self.measured)
+
+    @property
+    def measured(self) -> list[Condition]:
+        """The conditions of the design, sorted."""
+        return sorted({trial.condition for trial in self.trials})
 
     @property
     def predictions(self) -> str | None:
@@ -115,6 +124,7 @@ class Preparation:
             stimulus_set_sha256=self._recorded_as(),
             calibration=self.calibration.sha256 if self.calibration else None,
             predictions=self.predictions,
+            after={one.written: one.sha256 for one in self.earlier} or None,
             design=self.design,
             planned=self.planned,
             **self.labels._asdict(),

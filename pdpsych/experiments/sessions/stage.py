@@ -43,7 +43,7 @@ class Stage:
         self._prepared = prepared
         trials = prepared.trials
         self.progress = Progress(0, prepared.planned, prepared.practice, 0)
-        self.placements = begin_placements(prepared, sorted({trial.condition for trial in trials}))
+        self.placements = begin_placements(prepared, prepared.measured)
         self._course = Course(trials, self.placements, prepared.experiment)
 
     def next(self) -> PlannedTrial | None:

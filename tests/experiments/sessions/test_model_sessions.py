@@ -2,9 +2,10 @@
 
 import json
 
+import numpy as np
 import pytest
 import yaml
-from model_world import finite_set
+from model_world import IMAGES, finite_set
 from refusals import refused
 
 from pdpsych.experiments import ObserverSpec, SessionStopped, observer_from, outline, read_log, run
@@ -68,7 +69,7 @@ def test_trials_are_chosen_and_the_log_says_why(write, known_set):
     assert trials["aim"][:2].isna().all()
     assert (chosen["easy"] == (chosen["aim"] == "easy")).all()
     assert (chosen["nearest"].iloc[-30:] == "LN").all()
-    assert chosen["probability"].iloc[-1] > 0.9
+    assert chosen["probability"].iloc[-1] > 0.5
     lines = [json.loads(line) for line in log.path.read_text().splitlines()]
     assert len(lines[0]["predictions"]) == 64
     assert "belief" not in lines[1]
@@ -125,6 +126,14 @@ def test_a_set_that_knows_no_responses_is_refused(write, small_set):
         outline(path)
 
 
+def test_a_set_of_one_model_is_refused(write, tmp_path):
+    alone = finite_set(tmp_path / "alone", models=("LN",))
+    with refused(file=alone.path, field="models", value="LN", remedy="adaptive"):
+        outline(write(stimulus_set=alone))
+    # Where thresholds are expected needs no second model.
+    assert outline(write("one", alone, {"kind": "adaptive", "prior": "models"})).trials == 74
+
+
 def test_models_that_do_not_differ_are_refused(write, tmp_path):
     alike = finite_set(tmp_path / "alike", alike=True)
     with refused(file=str(write(stimulus_set=alike)), field="method", remedy="tell them apart"):
@@ -139,12 +148,16 @@ def test_models_that_do_not_differ_are_refused(write, tmp_path):
         ({"stop": {"least": 73}}, {"field": "stop.least", "allowed": "less than the 72"}),
         ({"stop": {"most": 12}}, {"field": "stop.most", "allowed": "more than 12"}),
         ({"stop": {}, "method": {"kind": "adaptive"}}, {"field": "stop"}),
+        ({"stop": {"most": 73}}, {"field": "stop.most", "allowed": "up to the 72"}),
+        ({"stop": {"probability": 1}}, {"field": "stop.probability", "allowed": "below 1"}),
         ({"method": {"explore": 1.5}}, {"field": "method.explore"}),
+        ({"method": {"after": ["a.jsonl", "a.jsonl"]}}, {"field": "method.after"}),
+        ({"method": {"after": ["none.jsonl"]}}, {}),
     ],
 )
 def test_rules_that_cannot_be_met_are_refused(write, fields, told):
     path = write(**fields)
-    with refused(file=str(path), **told):
+    with refused(**({"file": str(path)} if told else {"file": "none.jsonl"}), **told):
         outline(path)
     assert not (path.parent / "data").exists()
 
@@ -162,3 +175,81 @@ def test_a_changed_prediction_is_not_gone_on_with(write, tmp_path):
     with refused(field="predictions"):
         run(path, observer=observer)
     assert len(read_log(path.parent / "data" / "asked" / "sub-01_ses-01.jsonl").trials) == 19
+
+
+@pytest.fixture
+def before(write):
+    """A session of somebody, which others may begin after."""
+    return run(write("earlier", trials_per_condition=6), observer=PERSON)
+
+
+def test_a_session_begins_after_earlier_participants(write, before, known_set):
+    after = {"after": ["data/earlier/sub-01_ses-01.jsonl"]}
+    observer = observer_from(PERSON, known_set)
+    path = write("later", method=after, trials_per_condition=8)
+    with pytest.raises(SessionStopped):
+        run(path, observer=Leaves(observer, 20))
+    resumed = run(path, observer=observer)
+    whole = run(write("whole", method=after, trials_per_condition=8), observer=observer)
+    assert without_time(resumed).equals(without_time(whole))
+    last = before.path.read_text().splitlines()[-1]
+    assert whole.header.after == {after["after"][0]: json.loads(last)["sha256"]}
+    alone = run(write("alone", trials_per_condition=8), observer=observer)
+    assert alone.header.after is None
+    assert '"after"' not in alone.path.read_text()
+    # Thresholds are expected where they were found.
+    assert not alone.trials["amplitude"].equals(whole.trials["amplitude"])
+
+
+def test_a_session_does_not_go_on_after_more_answers(write, known_set):
+    observer = observer_from(PERSON, known_set)
+    first = write("earlier", trials_per_condition=6)
+    with pytest.raises(SessionStopped):
+        run(first, observer=Leaves(observer, 15))
+    after = {"after": ["data/earlier/sub-01_ses-01.jsonl"]}
+    path = write("later", method=after)
+    with pytest.raises(SessionStopped):
+        run(path, observer=Leaves(observer, 5))
+    run(first, observer=observer)
+    with refused(field="after.data/earlier/sub-01_ses-01.jsonl"):
+        run(path, observer=observer)
+
+
+def test_logs_of_another_set_are_refused(write, before, tmp_path):
+    other = finite_set(tmp_path / "other", images=IMAGES[:2])
+    path = write("later", other, {"after": ["data/earlier/sub-01_ses-01.jsonl"]})
+    with refused(file=str(path), field="method.after", allowed=str(other.path)):
+        outline(path)
+
+
+def test_logs_that_say_nothing_of_the_session_are_refused(write, before):
+    after = {"after": ["data/earlier/sub-01_ses-01.jsonl"]}
+    with refused(field="method.after", allowed="earlier ones"):
+        outline(write("earlier", method=after, trials_per_condition=6))
+    lines = before.path.read_text().splitlines(keepends=True)
+    (before.path.parent / "sub-02_ses-01.jsonl").write_text("".join(lines[:2]))
+    nothing = {"after": ["data/earlier/sub-02_ses-01.jsonl"]}
+    with refused(field="method.after", allowed="same distortions"):
+        outline(write("later", method=nothing))
+    changed = lines[3].replace('"correct": true', '"correct": false')
+    assert changed != lines[3] or '"correct": false' in lines[3]
+    lines[3] = changed.replace('"easy": false', '"easy": true')
+    (before.path.parent / "sub-02_ses-01.jsonl").write_text("".join(lines))
+    with refused(field="method.after", allowed="as they were written"):
+        outline(write("later", method=nothing))
+
+
+def test_the_adaptive_method_expects_thresholds_where_models_do(write, known_set, small_set):
+    adaptive = {"kind": "adaptive", "prior": "models"}
+    plain = run(write("plain", method={"kind": "adaptive"}), observer=PERSON)
+    ours = run(write("ours", method=adaptive), observer=PERSON)
+    assert ours.header.design == plain.header.design
+    assert (plain.header.predictions, len(ours.header.predictions)) == (None, 64)
+    first, expected = (
+        log.trials.query("not practice and not easy").groupby(["image", "distortion"]).first()
+        for log in (plain, ours)
+    )
+    assert not np.allclose(first["amplitude"], expected["amplitude"], rtol=0.02)
+    assert "aim" not in ours.trials
+    with refused(remedy="leave method.prior out"):
+        outline(write("unknown", small_set, adaptive))

@@ -75,9 +75,10 @@ class Belief:
         self._located: dict[PairName, Floats] = {}
         self._known: dict[PairName, tuple[NDArray[np.intp], PairEvidence]] = {}
         self._log_evidence: dict[PairName, Floats] = {}
-        prior = self.classes.prior / len(SPREADS)
-        self._log_prior = np.log(np.tile(prior, (len(SPREADS), 1)))
-        self._posterior = np.exp(self._log_prior)
+        self._prior = np.tile(self.classes.prior / len(SPREADS), (len(SPREADS), 1))
+        self._posterior = self._prior
+        # How much more classes and spreads count in what a trial tells than in what is believed.
+        self._expected = np.tile(self.classes.asked_by / self.classes.prior, (len(SPREADS), 1))
 
     def learn(self, pair: PairName, placements: Sequence[AdaptivePlacement]) -> None:
         """Take in that a pair has new answers, which the placements of u and v know."""
@@ -90,15 +91,26 @@ class Belief:
             logs = np.log(found.evidence)
         self._known = self._known | {pair: (which, found)}
         self._log_evidence = self._log_evidence | {pair: logs[:, which]}
-        height = sum(self._log_evidence.values(), self._log_prior)
-        weight = np.exp(height - height.max())
-        self._posterior = weight / weight.sum()
+        self._posterior = _shares(self.log_evidence + np.log(self._prior))
+
+    def expect(self, people: Sequence[Belief]) -> None:
+        """Take in what is believed of earlier participants: where answers are expected to tell.
+
+        What the answers say, :attr:`groups`, is not changed by it.
+        """
+        if people:
+            height = sum((one.log_evidence for one in people), np.log(self._prior))
+            self._expected = self._expected * (1 + _shares(height) / self._prior) / 2
+
+    @property
+    def log_evidence(self) -> Floats:
+        """Log probability of all answers by spread and class, (S, H), but for a common number."""
+        return np.asarray(sum(self._log_evidence.values(), np.zeros_like(self._prior)))
 
     @property
     def groups(self) -> Floats:
         """Probability that each model is the nearest, and that none is, (M + 1,)."""
-        size, weight = len(self.classes.models) + 1, self._posterior.sum(axis=0)
-        return np.asarray(np.bincount(self._groups, weight, minlength=size), dtype=np.float64)
+        return self._by_group(self._posterior)
 
     def information(self, pair: PairName) -> tuple[Floats, Floats]:
         """Return what an answer is expected to tell of the nearest model, in nats.
@@ -107,19 +119,26 @@ class Belief:
         each candidate amplitude of u, and of v.
         """
         which, found = self._known[pair]
-        weight, chance = self._by_ratio(which, found), self.groups
+        weight = self._posterior * self._expected
+        weight = weight / weight.sum()
+        chance, weight = self._by_group(weight), self._by_ratio(weight, which, found)
         likely = chance > _NEGLIGIBLE
         few = weight[likely].astype(np.float32)
         u, v = (_told(chance[likely], few @ one) for one in found.correct)
         return u, v
 
-    def _by_ratio(self, which: NDArray[np.intp], found: PairEvidence) -> Floats:
+    def _by_group(self, weight: Floats) -> Floats:
+        """Return the sum of weights, (S, H), over the classes nearest to each model, (M + 1,)."""
+        size, of_classes = len(self.classes.models) + 1, weight.sum(axis=0)
+        return np.asarray(np.bincount(self._groups, of_classes, minlength=size), dtype=np.float64)
+
+    def _by_ratio(self, weight: Floats, which: NDArray[np.intp], found: PairEvidence) -> Floats:
         """Return the probability of group, spread and log ratio of a pair, (M + 1, S·R)."""
         spreads, ratios = found.evidence.shape
         groups = len(self.classes.models) + 1
         cell = self._groups * spreads * ratios + which + np.arange(spreads)[:, None] * ratios
-        size, weight = groups * spreads * ratios, self._posterior.ravel()
-        total = np.bincount(cell.ravel(), weight, minlength=size)
+        size = groups * spreads * ratios
+        total = np.bincount(cell.ravel(), weight.ravel(), minlength=size)
         return np.asarray(total.reshape(groups, -1), dtype=np.float64)
 
     def _locate(self, pair: PairName, placements: Sequence[AdaptivePlacement]) -> Floats:
@@ -147,6 +166,12 @@ class Belief:
         spread = (places - mean) ** 2
         spread[0] = self._sd**2
         return mean, float(max(np.sqrt(np.average(spread, weights=weights)), _LEAST_SD))
+
+
+def _shares(heights: Floats) -> Floats:
+    """Return exp of heights, in proportion, so that they sum to 1."""
+    weight = np.exp(heights - heights.max())
+    return np.asarray(weight / weight.sum())
 
 
 def _told(chance: Floats, joint: NDArray[np.float32]) -> Floats:

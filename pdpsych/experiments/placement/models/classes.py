@@ -55,11 +55,29 @@ class SideClasses:
 
     @property
     def prior(self) -> Floats:
-        """Probabilities, (H,): a half for the models, all alike, a half for the ways between."""
+        """Probabilities, (H,): a third for the models, for half-way, and for other places between.
+
+        With less for half-way a few answers would be sure of a side where there is none.
+        """
+        alone, half = self.first == self.second, self.share == _HALF
+        return _together([alone, half, ~alone & ~half])
+
+    @property
+    def asked_by(self) -> Floats:
+        """Probabilities by which trials are chosen, (H,): half for models, half for ways between.
+
+        With more for half-way trials would tell that from sides rather than models from each other.
+        """
         alone = self.first == self.second
-        return np.where(alone, 0.5 / alone.sum(), 0.5 / (~alone).sum())
+        return _together([alone, ~alone])
 
     def between(self, of_models: Floats) -> Floats:
         """Return (1 − ω) L_a + ω L_b of each class, (H, …), from L of the models, (M, …)."""
         share = self.share.reshape(-1, *[1] * (of_models.ndim - 1))
         return np.asarray((1 - share) * of_models[self.first] + share * of_models[self.second])
+
+
+def _together(kinds: list[NDArray[np.bool_]]) -> Floats:
+    """Return probabilities of classes of several kinds, all kinds alike and all within one."""
+    every = np.stack(kinds)
+    return np.asarray((every / every.sum(axis=1, keepdims=True)).sum(axis=0) / len(kinds))

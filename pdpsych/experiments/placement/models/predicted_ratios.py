@@ -30,8 +30,7 @@ MOST_RATIO = 6.0
 def predicted_ratios(u: FiniteResponse, v: FiniteResponse, middles: Floats) -> Floats:
     """Return log τ(v) − log τ(u) of a model where the middle of both is at ``middles``.
 
-    A threshold is the first amplitude with d′ = 1; above the largest known amplitude d′ is held to
-    go on in proportion to it.
+    Thresholds are those of :func:`predicted_thresholds`.
 
     Parameters
     ----------
@@ -48,9 +47,26 @@ def predicted_ratios(u: FiniteResponse, v: FiniteResponse, middles: Floats) -> F
     # log k at which the middle would be there, if both went on as they begin.
     typical = np.mean(asked) - middles
     efficiencies = np.arange(typical.max() + _REACH, typical.min() - _REACH, -_STEP)
-    log_u, log_v = (_thresholds(SignalCurve(response), efficiencies) for response in (u, v))
+    log_u, log_v = (predicted_thresholds(response, efficiencies) for response in (u, v))
     ratio = np.interp(middles, (log_u + log_v) / 2, log_v - log_u)
     return np.clip(ratio, -MOST_RATIO, MOST_RATIO)
+
+
+def predicted_thresholds(response: FiniteResponse, log_efficiencies: Floats) -> Floats:
+    """Return log τ of a model by log k, (K,): where d′ is first 1.
+
+    Above the largest known amplitude d′ is held to go on in proportion to it.
+
+    Parameters
+    ----------
+    response
+        D of the model, who sees the distortion.
+    log_efficiencies
+        Log k.
+    """
+    curve = SignalCurve(response)
+    found, top = curve.log_thresholds(log_efficiencies), np.array([curve.log_largest])
+    return np.where(np.isfinite(found), found, top - curve.log_signal(log_efficiencies, top))
 
 
 def largest_differences(
@@ -96,9 +112,3 @@ def _local_efficiency(response: FiniteResponse) -> float:
     smallest = float(response.amplitudes[0])
     with np.errstate(divide="ignore"):
         return float(np.log(smallest) - np.log(response.mean(smallest)))
-
-
-def _thresholds(curve: SignalCurve, log_efficiencies: Floats) -> Floats:
-    found = curve.log_thresholds(log_efficiencies)
-    top = np.array([curve.log_largest])
-    return np.where(np.isfinite(found), found, top - curve.log_signal(log_efficiencies, top))

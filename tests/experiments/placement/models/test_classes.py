@@ -10,7 +10,9 @@ def test_every_model_is_a_side_and_half_way_is_nobodys():
     assert np.bincount(classes.groups).tolist() == [5, 5, 5, 3]
     assert classes.prior.sum() == pytest.approx(1)
     by_group = np.bincount(classes.groups, classes.prior)
-    assert by_group[:3] == pytest.approx([0.3] * 3)
+    assert by_group == pytest.approx([2 / 9, 2 / 9, 2 / 9, 1 / 3])
+    asked = np.bincount(classes.groups, classes.asked_by)
+    assert asked == pytest.approx([0.3, 0.3, 0.3, 0.1])
 
 
 def test_people_on_the_way_have_ratios_between():
