@@ -17,8 +17,10 @@ import pandas as pd
 
 from pdpsych.analysis import Fit
 from pdpsych.analysis.binomial import wilson
+from pdpsych.analysis.fitting.hierarchy import Mode
 from pdpsych.analysis.fitting.observations import Observations
 from pdpsych.analysis.fitting.posterior import Conditionals, Posterior
+from pdpsych.analysis.fitting.prior import Exponents, Prior
 from pdpsych.analysis.fitting.shared import Shared
 from pdpsych.analysis.names import CONDITION
 from pdpsych.analysis.scoring.human import interval
@@ -60,7 +62,9 @@ def made_fit(
         shared = Shared.of(spread=np.exp(20.0))
         given = Conditionals(trials, places, Shared(shared.values[None]))
         vars(given)["log_likelihoods"] = -(((places - noisy[:, None]) / 0.2) ** 2)[None] / 2
-        posteriors[f"{p:02}"] = Posterior(given, np.ones(1), True)
+        sds = np.full(noisy.size, 0.2)
+        mode = Mode(shared, np.eye(8), noisy, sds, Prior(0.0, Exponents.of_anybody(1)), True)
+        posteriors[f"{p:02}"] = Posterior(given, np.ones(1), mode)
     analysis = {"name": "made", "level": LEVEL, "samples": samples, "seed": 0}
     unused = {name: pd.DataFrame() for name in ("participants", "goodness", "bins", "excluded")}
     return Fit(analysis, {}, table, **unused, posteriors=posteriors), truth
