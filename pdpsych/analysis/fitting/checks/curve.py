@@ -1,131 +1,112 @@
 """Whether proportion correct grows with the signal as the fit says it does.
 
-Trials are sorted by how large their signal was by what was known before their answer.
+Every trial is predicted from the trials before it in its condition, given what the fit says that
+conditions share. So its answer less that prediction is 0 on average whatever placed its amplitude,
+and so are sums of these over trials sorted by anything that was known before their answers. By
+the thresholds of the fit they are not: these have followed the answers.
 """
 
 from __future__ import annotations
+
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import chdtrc, ndtr
 
-from pdpsych.analysis.fitting.likelihood import (
-    criteria,
-    criterion,
-    expected_correct,
-    growth,
-    signal,
-)
+from pdpsych.analysis.fitting.likelihood import criterion
+from pdpsych.analysis.fitting.observations import Observations
 from pdpsych.analysis.fitting.posterior import Posterior
-from pdpsych.analysis.fitting.shared import of_trials
+from pdpsych.analysis.fitting.shared import Shared
 from pdpsych.analysis.names import Floats
 from pdpsych.analysis.tasks.links import TWO
 
-# Log thresholds around the mean of the group, nats.
+# Log thresholds around the mean of the group, in spreads of them but no less than nats.
 _GRID = np.linspace(-4.0, 4.0, 65)
-# The spread of thresholds is itself estimated: a prior no narrower than this.
-_LEAST_SPREAD = 0.5
+_LEAST_UNIT = 1.0
+# Of log d′: beyond, answers are right to the last digit.
+_MOST_SIGNAL = 4.0
 # Combinations of bins whose variance the fit has used up to this share tell nothing.
 _LEAST_SHARE = 0.05
+# Of differences in what is shared.
+_STEP = 1e-4
 
 
-def predicted_signal(posterior: Posterior) -> Floats:
-    """Return d′ of each trial by the trials before it in its condition, (N,); at most e⁴.
+class Predicted(NamedTuple):
+    """Each trial by the trials before it in its condition: P(correct), (N,), and d′, (N,)."""
 
-    Trials can be sorted by it without looking at their answers. By the d′ of the fit they cannot:
-    a threshold that came out low by chance has answers that are too good for it, and adaptive
-    placement then stays near it.
-    """
-    observations, shared = posterior.observations, posterior.mode.shared
-    centre = shared.means[observations.group][:, None]
-    log_weight = np.tile(
-        -((_GRID / np.maximum(shared.spread, _LEAST_SPREAD)) ** 2) / 2, (len(centre), 1)
-    )
-    amplitude = observations.log_amplitude - shared.learning * observations.progress
-    amplitude -= centre[observations.condition, 0]
+    chance: Floats
+    signal: Floats
+
+
+def predicted(observations: Observations, shared: Shared) -> Predicted:
+    """Predict each trial; d′ is that at the expected log threshold, at most e⁴."""
     exponents = shared.exponents[observations.group]
+    unit = max(float(shared.spread), _LEAST_UNIT)
+    grid = unit * _GRID
+    count = observations.counts.size
+    log_weight = np.tile(-((grid / shared.spread) ** 2) / 2, (count, 1))
+    amplitude = observations.log_amplitude - shared.learning * observations.progress
+    amplitude -= shared.means[observations.group][observations.condition]
     sign, pull = observations.sign, criterion(observations, shared)
-    predicted = np.empty(sign.size)
+    chance, log_signal = np.empty((2, sign.size))
     for number in range(int(observations.counts.max())):
         going = np.flatnonzero(observations.counts > number)
         trial = observations.starts[going] + number
         weight = np.exp(log_weight[going] - log_weight[going].max(axis=1, keepdims=True))
-        threshold = weight @ _GRID / weight.sum(axis=1)
-        predicted[trial] = exponents[going] * (amplitude[trial] - threshold)
-        reach = np.minimum(exponents[going, None] * (amplitude[trial, None] - _GRID), 4.0)
-        if observations.link is TWO:
-            towards = np.exp(reach) / np.sqrt(2) + pull[trial, None]
-            chosen = ndtr(sign[trial, None] * towards)
-            log_weight[going] += np.log(shared.lapse + (1 - shared.guess) * chosen)
-        else:
-            right, wrong = observations.link.answered(reach, float(shared.guess))
-            log_weight[going] += np.log(np.where(sign[trial, None] > 0, right, wrong))
-    return np.asarray(np.exp(np.minimum(predicted, 4.0)))
+        weight /= weight.sum(axis=1, keepdims=True)
+        log_signal[trial] = exponents[going] * (amplitude[trial] - weight @ grid)
+        reach = exponents[going, None] * (amplitude[trial, None] - grid)
+        right = _right(observations, np.minimum(reach, _MOST_SIGNAL), pull[trial, None], shared)
+        chance[trial] = np.sum(weight * right, axis=1)
+        log_weight[going] += np.log(np.where(sign[trial, None] > 0, right, 1 - right))
+    return Predicted(chance, np.exp(np.minimum(log_signal, _MOST_SIGNAL)))
 
 
-def curve_p(posterior: Posterior, level: NDArray[np.intp]) -> float:
+def _right(observations: Observations, log_signal: Floats, pull: Floats, shared: Shared) -> Floats:
+    """Return P(correct) at values of log d′."""
+    if observations.link is not TWO:
+        return observations.link.answered(log_signal, float(shared.guess))[0]
+    chosen = ndtr(np.exp(log_signal) / np.sqrt(2) + pull)
+    return np.asarray(shared.lapse + (1 - shared.guess) * chosen)
+
+
+def curve_p(posterior: Posterior, chance: Floats, level: NDArray[np.intp]) -> float:
     """Return the p value of the counts of correct answers at each level of the signal.
 
-    χ² = rᵀV⁺r of the counts less their expectation, whose covariance V = D − B H⁻¹ Bᵀ allows for
-    all that was fitted to the same answers (Rao & Robson 1974): D is their binomial variance, B
-    their derivative in thresholds, exponents, lapse, learning and criteria, H the information on
-    these with their prior.
+    χ² = rᵀV⁺r of the counts less their predictions, whose covariance V = D − B H⁻¹ Bᵀ allows for
+    what is shared, which was fitted to the same answers (Rao & Robson 1974): D is their binomial
+    variance, B the derivative of their sum in φ, H the information of all answers on φ, their
+    predictions multiplied being its likelihood, with that of the prior.
 
     Parameters
     ----------
+    posterior
+        Of the fit, at whose most probable φ trials are predicted.
+    chance
+        P(correct) of each trial as predicted, (N,).
     level
-        Number of the level of each trial, (N,), which must not depend on its answer, see
-        :func:`predicted_signal`.
+        Number of the level of each trial, (N,), which must not depend on its answer, as that of
+        the predicted d′ does not.
     """
-    observations = posterior.observations
-    chance = expected_correct(observations, posterior.mode.mean, posterior.mode.shared)
-    variance = chance * (1 - chance)
-    count = np.bincount(level, variance)
-    member = (level[:, None] == np.flatnonzero(count > 1)).astype(float)
+    observations, mode = posterior.observations, posterior.mode
+    variance = np.maximum(chance * (1 - chance), np.finfo(float).tiny)
+    member = (level[:, None] == np.flatnonzero(np.bincount(level, variance) > 1)).astype(float)
     residual = member.T @ ((observations.sign + 1) / 2 - chance)
+    slope = _slopes(observations, mode.shared, chance)
+    information = slope.T @ (slope / variance[:, None]) - mode.prior.at(mode.shared).hessian
+    by_shared = member.T @ slope
+    used = by_shared @ np.linalg.solve(information, by_shared.T)
     scale = np.sqrt(member.T @ variance)
-    covariance = _covariance(posterior, member, variance) / np.outer(scale, scale)
+    covariance = (np.diag(scale**2) - used) / np.outer(scale, scale)
     share, axes = np.linalg.eigh(covariance)
     told = share > _LEAST_SHARE
     squared = (axes.T @ (residual / scale))[told] ** 2 / share[told]
     return float(chdtrc(told.sum(), squared.sum())) if told.any() else 1.0
 
 
-def _covariance(posterior: Posterior, member: Floats, variance: Floats) -> Floats:
-    """Return V of the counts of L levels, (L, L), given the levels' members (N, L)."""
-    observations = posterior.observations
-    own, shared = _derivatives(posterior)
-    starts, weight = observations.starts, 1 / variance
-    by_own = np.add.reduceat(own[:, None] * member, starts)
-    by_shared = shared.T @ member
-    information = np.add.reduceat(own**2 * weight, starts)
-    information += np.exp(-2 * posterior.mode.shared.log_spread)
-    cross = np.add.reduceat((own * weight)[:, None] * shared, starts) / information[:, None]
-    place = of_trials(observations.groups)
-    before = -posterior.mode.prior.at(posterior.mode.shared).hessian[np.ix_(place, place)]
-    rest = shared.T @ (shared * weight[:, None]) + before
-    rest -= cross.T @ (cross * information[:, None])
-    left = by_shared - cross.T @ by_own
-    used = by_own.T @ (by_own / information[:, None]) + left.T @ np.linalg.solve(rest, left)
-    return np.asarray(np.diag(member.T @ variance) - used)
-
-
-def _derivatives(posterior: Posterior) -> tuple[Floats, Floats]:
-    """Return those of P(correct) in the trial's log τ, (N,), and in what P depends on of φ."""
-    observations, shared = posterior.observations, posterior.mode.shared
-    ratio = signal(observations, posterior.mode.mean, shared)
-    rise = growth(observations, posterior.mode.mean, shared)
-    # In a criterion, which enters where positions are known.
-    towards = ratio / np.sqrt(2) + criterion(observations, shared)
-    slope = np.exp(-(towards**2) / 2) * (1 - shared.guess) / np.sqrt(2 * np.pi)
-    group = observations.group[observations.condition]
-    own = -shared.exponents[group] * rise
-    # Where nothing was shown d′ is 0, and 0 · log 0 = 0.
-    exponent = rise * np.log(np.maximum(ratio, np.finfo(float).tiny))
-    member = observations.membership[observations.condition]
-    # P = gγ + (1 − g)F, whose derivative in logit g is g(1 − g)(γ − F) = g(γ − P).
-    chance = expected_correct(observations, posterior.mode.mean, shared)
-    lapse = shared.guess * (observations.link.chance - chance)
-    by_criteria = slope[:, None] * criteria(observations)
-    common = np.stack([lapse, own * observations.progress], axis=1)
-    return own, np.concatenate([common, by_criteria, exponent[:, None] * member], axis=1)
+def _slopes(observations: Observations, shared: Shared, chance: Floats) -> Floats:
+    """Return the derivatives of each predicted P(correct) in φ, (N, F)."""
+    steps = _STEP * np.eye(shared.values.size)
+    moved = [predicted(observations, shared.moved(step)).chance - chance for step in steps]
+    return np.stack(moved, axis=1) / _STEP

@@ -10,7 +10,7 @@ from scipy.special import ndtr, ndtri
 
 from pdpsych.analysis.binomial import wilson
 from pdpsych.analysis.fitting.checks.asymmetry import asymmetry
-from pdpsych.analysis.fitting.checks.curve import curve_p, predicted_signal
+from pdpsych.analysis.fitting.checks.curve import curve_p, predicted
 from pdpsych.analysis.fitting.checks.discrepancy import discrepancy, p_value
 from pdpsych.analysis.fitting.checks.widening import Widening, widening
 from pdpsych.analysis.fitting.columns import EDGES
@@ -78,16 +78,16 @@ def goodness(
     found = discrepancy(posterior, block, rng)
     z = float(ndtri((1 + level) / 2))
     expected = expected_correct(posterior.observations, posterior.mode.mean, posterior.mode.shared)
-    size = predicted_signal(posterior)
-    bins = np.searchsorted(EDGES, size, side="right")
+    before = predicted(posterior.observations, posterior.mode.shared)
+    bins = np.searchsorted(EDGES, before.signal, side="right")
     summary = {
-        "curve_p": curve_p(posterior, bins),
+        "curve_p": curve_p(posterior, before.chance, bins),
         **_first_share(rows, z),
         "overdispersion": float(np.divide(*found.blocks.mean(axis=0))),
         "overdispersion_p": p_value(found.blocks),
         **asymmetry(posterior, rows["sign"].to_numpy(float)),
     }
-    data = rows.assign(expected=expected, signal=size, bin=bins)
+    data = rows.assign(expected=expected, predicted=before.chance, signal=before.signal, bin=bins)
     return Goodness(
         _deviances(data, found.conditions),
         _bins(data, level),
@@ -128,7 +128,7 @@ def _bins(data: pd.DataFrame, level: float) -> pd.DataFrame:
             "proportion_correct": groups["correct"].mean(),
             "low": low,
             "high": high,
-            "expected_correct": groups["expected"].mean(),
+            "expected_correct": groups["predicted"].mean(),
         }
     ).reset_index(drop=True)
 

@@ -4,56 +4,67 @@ import numpy as np
 import pytest
 from scipy.special import chdtrc
 
-from pdpsych.analysis.fitting.checks.curve import curve_p, predicted_signal
+from pdpsych.analysis.fitting.checks.curve import curve_p, predicted
 from pdpsych.analysis.fitting.columns import EDGES
+from pdpsych.analysis.fitting.hierarchy import find_mode
 from pdpsych.analysis.fitting.integration import solve
-from pdpsych.analysis.fitting.likelihood import expected_correct, signal
+from pdpsych.analysis.fitting.likelihood import expected_correct, log_likelihood, signal
 from pdpsych.analysis.fitting.observations import Observations
-from pdpsych.analysis.fitting.shared import of_trials
-from pdpsych.experiments.placement.psychometric import proportion_correct
+from pdpsych.analysis.fitting.shared import Shared
 
 
-def levels(posterior):
-    return np.searchsorted(EDGES, predicted_signal(posterior), side="right")
+def p_of(posterior):
+    found = predicted(posterior.observations, posterior.mode.shared)
+    return curve_p(posterior, found.chance, levels(found))
 
 
-def derivatives(posterior, h=1e-5):
-    """Central differences of P(correct) in every log τ and in what trials depend on of φ."""
-    observations, place = posterior.observations, of_trials(posterior.observations.groups)
-    count = posterior.mode.mean.size
+def levels(found):
+    return np.searchsorted(EDGES, found.signal, side="right")
 
-    def at(step):
-        moved = np.zeros(posterior.mode.shared.values.size)
-        moved[place] = step[count:]
-        return expected_correct(
-            observations, posterior.mode.mean + step[:count], posterior.mode.shared.moved(moved)
-        )
 
-    steps = h * np.eye(count + len(place))
-    return np.stack([(at(s) - at(-s)) / (2 * h) for s in steps], axis=1)
+def in_any_order(simulate, rng, conditions, trials):
+    """Trials with learning and positions, a condition's in the order in which they came."""
+    found = simulate(rng, conditions, trials)[1]
+    size = conditions * trials
+    return Observations.build(
+        found.condition, np.exp(found.log_amplitude), found.sign > 0,
+        np.arange(conditions) % 2, np.arange(size), rng.integers(1, 3, size),
+    )  # fmt: skip
+
+
+def test_predictions_multiplied_are_the_likelihood_of_what_is_shared(simulate):
+    observations = in_any_order(simulate, np.random.default_rng(3), 4, 30)
+    shared = Shared.of(
+        exponent=[1.3, 0.8], lapse=0.04, learning=0.5, criteria=[0.3, -0.7, 0.2],
+        spread=0.6, means=[0.1, -0.2],
+    )  # fmt: skip
+    chance = predicted(observations, shared).chance
+    told = np.log(np.where(observations.sign > 0, chance, 1 - chance))
+    grid = np.linspace(-6, 6, 4001)
+    places = shared.means[observations.group][:, None] + grid
+    before = shared.log_prior_of(places, observations.group)
+    joint = before + log_likelihood(observations, places, shared)
+    whole = np.log(np.exp(joint).sum(axis=1) * (grid[1] - grid[0]))
+    np.testing.assert_allclose(np.add.reduceat(told, observations.starts), whole, atol=1e-3)
 
 
 def test_it_is_the_chi_squared_of_counts_with_what_was_fitted_taken_off(simulate):
-    rng = np.random.default_rng(8)
-    found = simulate(rng, 6, 80)[1]
-    observations = Observations.build(
-        found.condition,
-        np.exp(found.log_amplitude),
-        found.sign > 0,
-        np.arange(6) % 2,
-        rng.permutation(480),
-        rng.integers(1, 3, 480),
-    )
-    posterior = solve(observations)
-    level = levels(posterior)
-    p = expected_correct(observations, posterior.mode.mean, posterior.mode.shared)
-    jacobian = derivatives(posterior)
-    place = of_trials(2)
-    prior = np.zeros((13, 13))
-    prior[:6, :6] = np.eye(6) / posterior.mode.shared.spread**2
-    prior[6:, 6:] = -posterior.mode.prior.at(posterior.mode.shared).hessian[np.ix_(place, place)]
-    information = jacobian.T @ (jacobian / (p * (1 - p))[:, None]) + prior
-    member = (level[:, None] == np.arange(8)).astype(float)
+    posterior = solve(in_any_order(simulate, np.random.default_rng(8), 6, 80))
+    observations, mode = posterior.observations, posterior.mode
+    found = predicted(observations, mode.shared)
+    p, h = found.chance, 1e-3
+    steps = h * np.eye(mode.shared.values.size)
+    jacobian = np.stack(
+        [
+            predicted(observations, mode.shared.moved(s)).chance
+            - predicted(observations, mode.shared.moved(-s)).chance
+            for s in steps
+        ],
+        axis=1,
+    ) / (2 * h)
+    information = (jacobian / (p * (1 - p))[:, None]).T @ jacobian
+    information -= mode.prior.at(mode.shared).hessian
+    member = (levels(found)[:, None] == np.arange(8)).astype(float)
     member = member[:, (p * (1 - p)) @ member > 1]
     off = member.T @ ((observations.sign + 1) / 2 - p)
     binomial = (p * (1 - p)) @ member
@@ -63,59 +74,50 @@ def test_it_is_the_chi_squared_of_counts_with_what_was_fitted_taken_off(simulate
     share, axes = np.linalg.eigh(covariance / np.outer(scale, scale))
     kept = share > 0.05
     squared = ((axes.T @ (off / scale)) ** 2 / share)[kept].sum()
-    assert curve_p(posterior, level) == pytest.approx(chdtrc(kept.sum(), squared), rel=1e-4)
+    assert p_of(posterior) == pytest.approx(chdtrc(kept.sum(), squared), rel=1e-2)
 
 
-def test_p_values_are_uniform_where_the_model_holds_and_trials_are_placed_by_answers(simulate):
+@pytest.mark.parametrize(
+    ("conditions", "trials", "studies"), [(16, 50, 40), (300, 50, 8)], ids=["few", "many"]
+)
+def test_p_values_are_uniform_where_the_model_holds_and_trials_are_placed_by_answers(
+    simulate, conditions, trials, studies
+):
     rng = np.random.default_rng(2)
     values = []
-    for _ in range(40):
-        observations = simulate(rng, 16, 50)[1]
-        posterior = solve(observations)
-        values.append(curve_p(posterior, levels(posterior)))
-    # The mean of 40 uniform numbers has a standard error of 0.046; 8 or more of 40 lie below
-    # 0.05 once in 1000 times.
-    assert np.mean(values) == pytest.approx(0.5, abs=0.14)
-    assert (np.array(values) < 0.05).sum() < 8
+    for _ in range(studies):
+        posterior = Found(simulate(rng, conditions, trials)[1])
+        values.append(p_of(posterior))
+    # Three standard errors of a mean of uniform numbers; so many below 0.05 come once in 1000.
+    assert np.mean(values) == pytest.approx(0.5, abs=3 * (12 * studies) ** -0.5)
+    assert (np.array(values) < 0.05).sum() < {40: 8, 8: 4}[studies]
+
+
+class Found:
+    """What the check takes of a posterior."""
+
+    def __init__(self, observations):
+        self.observations, self.mode = observations, find_mode(observations)
 
 
 def test_nothing_shown_tells_nothing():
     observations = Observations.build(np.zeros(30, int), np.zeros(30), np.arange(30) % 2 == 0)
-    posterior = solve(observations)
-    assert curve_p(posterior, levels(posterior)) > 0.5
+    assert p_of(solve(observations)) > 0.5
 
 
 def test_a_trial_is_predicted_by_those_before_it_alone(simulate):
     observations = simulate(np.random.default_rng(8), 3, 30)[1]
-    posterior = solve(observations)
-    predicted = predicted_signal(posterior)
+    # What is shared stays as it was.
+    shared = find_mode(observations).shared
+    before = predicted(observations, shared)
     trial = 40  # the eleventh of the second condition
     turned = observations.sign.copy()
     turned[trial] *= -1
-    given = replace(posterior.given, observations=replace(observations, sign=turned))
-    # What is shared stays as it was.
-    other = predicted_signal(replace(posterior, given=given))
-    changed = np.flatnonzero(other != predicted)
-    assert changed.min() == trial + 1
-    assert changed.max() < observations.starts[2]
-
-
-def test_prediction_is_the_mean_of_a_posterior_on_a_grid(simulate):
-    observations = simulate(np.random.default_rng(9), 2, 12)[1]
-    posterior = solve(observations)
-    shared, (mean,) = posterior.mode.shared, posterior.mode.shared.means
-    grid = mean + np.linspace(-4, 4, 65)
-    density = np.exp(-(((grid - mean) / max(shared.spread, 0.5)) ** 2) / 2)
-    expected = []
-    for log_amplitude, sign in zip(
-        observations.log_amplitude[:12], observations.sign, strict=False
-    ):
-        threshold = density @ grid / density.sum()
-        expected.append(np.exp(shared.exponent * (log_amplitude - threshold)))
-        shown = np.exp(log_amplitude)
-        p = proportion_correct(shown, np.exp(grid), shared.exponent, shared.lapse)
-        density = density * (p if sign > 0 else 1 - p)
-    np.testing.assert_allclose(predicted_signal(posterior)[:12], expected, rtol=1e-9)
+    after = predicted(replace(observations, sign=turned), shared)
+    for one, other in zip(before, after, strict=True):
+        changed = np.flatnonzero(one != other)
+        assert changed.min() == trial + 1
+        assert changed.max() < observations.starts[2]
 
 
 def test_sorted_by_it_adaptive_answers_are_as_good_as_expected(simulate):
@@ -124,14 +126,16 @@ def test_sorted_by_it_adaptive_answers_are_as_good_as_expected(simulate):
     off = {"fit": [], "trials before": []}
     for _ in range(25):
         observations = simulate(rng, 24, 40)[1]
-        posterior = solve(observations)
-        expected = expected_correct(observations, posterior.mode.mean, posterior.mode.shared)
-        residual = (observations.sign + 1) / 2 - expected
-        small = {
-            "fit": signal(observations, posterior.mode.mean, posterior.mode.shared) < 1.25,
-            "trials before": predicted_signal(posterior) < 1.25,
-        }
-        for name, which in small.items():
-            off[name].append(residual[which].mean() - residual[~which].mean())
+        mode = find_mode(observations)
+        found = predicted(observations, mode.shared)
+        expected = expected_correct(observations, mode.mean, mode.shared)
+        right = (observations.sign + 1) / 2
+        of_fit = signal(observations, mode.mean, mode.shared)
+        for name, chance, size in (
+            ("fit", expected, of_fit),
+            ("trials before", found.chance, found.signal),
+        ):
+            small, residual = size < 1.25, right - chance
+            off[name].append(residual[small].mean() - residual[~small].mean())
     assert np.mean(off["fit"]) < -0.03
     assert np.mean(off["trials before"]) == pytest.approx(0, abs=0.015)
