@@ -87,7 +87,7 @@ class Fit(Result):
     >>> fitted.thresholds[["image", "pair", "distortion", "threshold"]].head(2).round(1)
        image       pair  distortion  threshold
     0  camel  principal           1        0.7
-    1  camel  principal           2        3.4
+    1  camel  principal           2        3.3
     >>> fitted == analysis.Fit.from_json(fitted.to_json("copy.json"))
     True
     """
@@ -329,7 +329,7 @@ def fit(analysis: str | Path | Analysis, *, write: bool = True, progress: bool =
     >>> from pdpsych import analysis
     >>> print(analysis.fit("study").describe())
     12 thresholds of main
-      01: 960 trials, exponent 1.16 [0.77, 1.74], lapse 0.017; no flags
+      01: 960 trials, exponent 1.12 [0.75, 1.65], lapse 0.017; no flags
     left out: 3 practice; 0 in another log too
     """
     opened = open_analysis(analysis)

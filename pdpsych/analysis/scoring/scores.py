@@ -92,7 +92,7 @@ class Scores(Result):
     >>> principal = scores.ranking.query("kind == 'principal'")
     >>> principal[["rank", "model", "score"]].round(1)
        rank model  score
-    0     1   LGN    0.2
+    0     1   LGN    0.1
     1     2    LG    1.3
     2     3    LN    2.8
     >>> scores == analysis.Scores.from_json(scores.to_json("copy.json"))
