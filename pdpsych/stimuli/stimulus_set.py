@@ -170,7 +170,7 @@ class StimulusSet(Result):
     @property
     def images(self) -> tuple[str, ...]:
         """Names of the base images."""
-        return tuple(entry.name for entry in self.manifest.images)
+        return tuple(self._entries)
 
     def is_known_as(self, sha256: str | None) -> bool:
         """Return whether a recorded SHA-256 is that of this set.
