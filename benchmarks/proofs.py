@@ -22,6 +22,7 @@ import numpy as np
 from pdpsych import analysis, experiments, stimuli
 from pdpsych.analysis import Analysis, open_analysis
 from pdpsych.analysis.scoring.scores import Scores
+from pdpsych.analysis.written import edited
 from pdpsych.common.errors import InputError
 from pdpsych.studies.comparing import compare
 from pdpsych.studies.study_state import study_state
@@ -123,6 +124,13 @@ class Bench:
     def noticed(self, file: Path) -> str:
         """Return who notices what the file is now."""
         if file.parent == self.analysis.results:
+            # As status and check ask.
+            try:
+                told = edited(self.analysis.results)
+            except InputError:
+                return "status"
+            if told:
+                return "status"
             computed = self.again / file.name
             if not computed.exists():
                 return "verify"

@@ -20,6 +20,8 @@ from pdpsych.displays.transfer import (
     transfers_of,
 )
 
+_STRIDE = 16
+
 
 @dataclass(frozen=True)
 class Shown:
@@ -187,8 +189,18 @@ def largest_amplitude(image: Array, distortion: Array, clipped: float) -> float:
             np.fmax(white, black, out=leaves[0, part])
             np.fmax(-white, -black, out=leaves[1, part])
     leaves[:, direction == 0] = np.inf
-    leaves.partition(allowed, axis=1)
-    return float(leaves[:, allowed].min())
+    return min(_ascending(row, allowed) for row in leaves)
+
+
+def _ascending(values: Array, place: int) -> float:
+    """Return the value that sorting would put at a place; exact, and faster for early places."""
+    few = values[::_STRIDE]
+    # From every 16th value, one that is likely a little above: then little is left to sort.
+    near = (place + 4 * int(np.sqrt(place * _STRIDE))) // _STRIDE + 1
+    if near < few.size:
+        below = values[values <= np.partition(few, near)[near]]
+        values = below if below.size > place else values
+    return float(np.partition(values, place)[place])
 
 
 def _survived(

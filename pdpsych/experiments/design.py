@@ -140,6 +140,11 @@ def arrange(
     )
 
 
+def trials_in(experiment: Experiment, measured: int) -> int:
+    """Return how many trials :func:`arrange` makes of a number of conditions."""
+    return experiment.practice_trials + experiment.trials_per_condition * measured
+
+
 def design_sha256(trials: tuple[PlannedTrial, ...]) -> str:
     """Return the identity of a design: the SHA-256 of its trials, in hexadecimal.
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -28,6 +28,9 @@ from pdpsych.stimuli.manifest import (
 )
 from pdpsych.stimuli.previews import write_previews
 
+if TYPE_CHECKING:
+    from pdpsych.stimuli.generation.of_arrays import SeenImage, Wanted
+
 Array = NDArray[np.float32]
 
 
@@ -41,7 +44,8 @@ class NewPair:
         (C, H, W), of unit norm.
     sensitivities
         Of each model to u and v, d(u) and d(v): the lengths of its whitened responses to them.
-        Either all pairs of a set have those of the same models, or none has.
+        Either all pairs of a set have those of the same models, or none has. Left out where
+        models are to be asked.
     rival_of
         Name of the pair of the image that this one may take the place of in an experiment; without
         one it is a pair of its own.
@@ -93,16 +97,55 @@ class NewImage:
 
 
 def write_set(
-    folder: Path, images: Mapping[str, NewImage], floor: float, provenance: Mapping[str, Any]
+    folder: Path,
+    images: Mapping[str, NewImage],
+    models: Sequence[Wanted],
+    floor: float,
+    provenance: Mapping[str, Any],
 ) -> Path:
     """Write a set and return its folder; see :meth:`pdpsych.stimuli.StimulusSet.create`."""
     arrays = {name: _arrays(name, image) for name, image in images.items()}
     data = _manifest(folder.name, images, arrays, floor, provenance)
-    # Whatever names and numbers are wrong is found before anything is written.
+    # Whatever names and numbers are wrong is found before anything is written, or models asked.
     validate(data, Manifest, folder)
+    seen = _ask(data, arrays, models) if models else {}
     with new_folder(folder) as part:
-        _write(part, data, arrays)
+        _write(part, data, arrays, seen)
     return folder
+
+
+def _ask(
+    data: dict[str, Any], arrays: Mapping[str, tuple[Array, Array]], models: Sequence[Wanted]
+) -> dict[str, SeenImage]:
+    """Put what models see of all pairs into the data of a manifest, and return it by image."""
+    if data["models"]:
+        raise InputError(
+            "are found of the models", field="sensitivities", remedy="leave sensitivities out"
+        )
+    try:
+        from pdpsych.stimuli.generation.of_arrays import AskedModels
+    except ImportError as error:
+        raise InputError(f"needs {error.name}", remedy="pip install 'pdpsych[models]'") from None
+    try:
+        asked = AskedModels(models)
+        data["representations"] = asked.records(data["images"][0]["encoding"])
+    except InputError as error:
+        raise error.within(field="models") from None
+    data["models"] = [record.name for record in data["representations"]]
+    data["recipe"] |= {"precision": "float32"}
+    if asked.addresses is not None:
+        data["recipe"] |= {"models": asked.addresses}
+    seen = {}
+    for entry in data["images"]:
+        name = entry["name"]
+        try:
+            found = asked.see(entry["encoding"], *arrays[name], data["floor"])
+        except InputError as error:
+            raise error.within(field=f"images.{name}") from None
+        entry["derivatives"], seen[name] = found.derivatives, found
+        for pair, own in zip(entry["pairs"], found.sensitivities, strict=True):
+            pair["sensitivities"] = own
+    return seen
 
 
 def _arrays(name: str, image: NewImage) -> tuple[Array, Array]:
@@ -215,7 +258,12 @@ def _plain(provenance: Mapping[str, Any]) -> Any:
         raise InputError(f"is no plain data: {error}", field="provenance") from None
 
 
-def _write(part: Path, data: dict[str, Any], arrays: Mapping[str, tuple[Array, Array]]) -> None:
+def _write(
+    part: Path,
+    data: dict[str, Any],
+    arrays: Mapping[str, tuple[Array, Array]],
+    seen: Mapping[str, SeenImage],
+) -> None:
     for name in ("arrays", "previews"):
         (part / name).mkdir()
     for entry in data["images"]:
@@ -227,4 +275,9 @@ def _write(part: Path, data: dict[str, Any], arrays: Mapping[str, tuple[Array, A
     files = sorted(f for f in part.rglob("*") if f.is_file())
     sums = {f.relative_to(part).as_posix(): file_sha256(f) for f in files}
     manifest = Manifest.model_validate(data | {"files": sums})
+    # The manifest does not know them: responses can be added later.
+    for entry in manifest.images:
+        if entry.name in seen:
+            arrays_sha256 = sums[array_file(entry.name)]
+            seen[entry.name].responses(entry, arrays_sha256).write(part)
     write_manifest(part, manifest)

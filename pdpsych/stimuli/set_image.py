@@ -4,18 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pdpsych.common.errors import InputError
+from pdpsych.common.files.arrays import read_archive
 from pdpsych.common.results import Result
 from pdpsych.displays.encoding import Encoding
 from pdpsych.stimuli.log_ratios import log_ratio
-from pdpsych.stimuli.manifest import ImageEntry, LinearityCheck, PaddingCheck, Pair
+from pdpsych.stimuli.manifest import UNIT, ImageEntry, LinearityCheck, PaddingCheck, Pair
 from pdpsych.stimuli.question import Question, told
 
+COPY_AGAIN = "copy the set again"
 Array = NDArray[np.float32]
 
 
@@ -258,3 +262,17 @@ class SetImage(Result):
 
 def _counted(count: int, what: str) -> str:
     return f"{count} {what}{'' if count == 1 else 's'}"
+
+
+@lru_cache(maxsize=64)
+def read_arrays(path: Path, sha256: str, shape: tuple[int, int, int], pairs: int) -> ImageArrays:
+    """Read the arrays of an image; by their SHA-256 those of a set made anew are others."""
+    found = read_archive(path, {"image": shape, "distortions": (pairs, 2, *shape)})
+    image, distortions = found["image"], found["distortions"]
+    # Not a number is in no range either.
+    if not (image.min() >= 0 and image.max() <= 1):
+        raise InputError("has values outside [0, 1]", file=path, field="image", remedy=COPY_AGAIN)
+    norms = np.sqrt((distortions.astype(np.float64) ** 2).sum(axis=(2, 3, 4)))
+    if not np.allclose(norms, 1, atol=UNIT):
+        raise InputError("are not of unit norm", file=path, field="distortions", remedy=COPY_AGAIN)
+    return ImageArrays(image, distortions)

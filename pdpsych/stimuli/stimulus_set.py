@@ -18,17 +18,15 @@ from __future__ import annotations
 
 import html
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property, lru_cache
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pandas as pd
 
 from pdpsych.common.errors import InputError
-from pdpsych.common.files.arrays import read_archive
 from pdpsych.common.files.digests import file_sha256
 from pdpsych.common.results import Result
 from pdpsych.stimuli import set_description
@@ -37,7 +35,6 @@ from pdpsych.stimuli.declared import check_declared
 from pdpsych.stimuli.log_ratios import log_ratio_table
 from pdpsych.stimuli.manifest import (
     MANIFEST,
-    UNIT,
     ImageEntry,
     LinearityCheck,
     Manifest,
@@ -58,12 +55,12 @@ from pdpsych.stimuli.responses.response_file import (
 )
 from pdpsych.stimuli.responses.set_responses import open_responses
 from pdpsych.stimuli.scree import scree_table
-from pdpsych.stimuli.set_image import ImageArrays, SetImage
+from pdpsych.stimuli.set_image import COPY_AGAIN, SetImage, read_arrays
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-_COPY_AGAIN = "copy the set again"
+    from pdpsych.stimuli.generation.of_arrays import Wanted
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -130,13 +127,15 @@ class StimulusSet(Result):
         folder: str | Path,
         images: Mapping[str, NewImage],
         *,
+        models: Sequence[Wanted] = (),
         floor: float = 0.0,
         provenance: Mapping[str, Any] | None = None,
     ) -> StimulusSet:
         """Make a set of images and distortions of one's own, of kind ``handmade``.
 
-        Sessions, simulated observers with thresholds, fits and calibrations use it like any
-        other set; scores need the sensitivities of models.
+        Sessions, fits and calibrations use it like any other set; scores and observers that see
+        like a model need the sensitivities of models: those of ``models`` are found, or each pair
+        brings them.
 
         Parameters
         ----------
@@ -144,6 +143,10 @@ class StimulusSet(Result):
             Where the set shall be, which has its name; nothing may be there.
         images
             The images by name: letters, digits, - and _.
+        models
+            What is asked for sensitivities and for responses at visible amplitudes: as
+            :func:`pdpsych.models.load` takes them, or representations. Addresses can be built
+            again, for ``calibrate(..., models=True)``. Needs the ``models`` extra.
         floor
             η of the sensitivities that the pairs have, see :class:`pdpsych.stimuli.Recipe`.
         provenance
@@ -152,10 +155,22 @@ class StimulusSet(Result):
         Raises
         ------
         InputError
-            If something is there already, or an image, a distortion or a sensitivity is not as it
-            has to be.
+            If something is there already, or an image, a distortion, a sensitivity or a model is
+            not as it has to be.
+
+        Examples
+        --------
+        >>> import tempfile
+        >>> import numpy as np
+        >>> from pdpsych.stimuli import NewImage, NewPair, StimulusSet
+        >>> u, v = np.eye(64).reshape(64, 1, 8, 8)[[9, 27]]
+        >>> images = {"grey": NewImage(np.full((1, 8, 8), 0.5), {"dots": NewPair(u, v)})}
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     made = StimulusSet.create(f"{folder}/mine", images, models=["identity", "LN"])
+        ...     made, made.has_finite_responses, made["grey"]["dots"].sensitivities["identity"]
+        (<StimulusSet: mine, 1 image, 1 pair, 2 models>, True, (1.0, 1.0))
         """
-        return cls.open(write_set(Path(folder), images, floor, provenance or {}))
+        return cls.open(write_set(Path(folder), images, models, floor, provenance or {}))
 
     @property
     def name(self) -> str:
@@ -170,7 +185,7 @@ class StimulusSet(Result):
     @property
     def images(self) -> tuple[str, ...]:
         """Names of the base images."""
-        return tuple(entry.name for entry in self.manifest.images)
+        return tuple(self._entries)
 
     def is_known_as(self, sha256: str | None) -> bool:
         """Return whether a recorded SHA-256 is that of this set.
@@ -349,7 +364,7 @@ class StimulusSet(Result):
         return SetImage(
             entry,
             sha256,
-            lambda: _read_arrays(self.path / file, sha256, entry.shape, pairs),
+            lambda: read_arrays(self.path / file, sha256, entry.shape, pairs),
             lambda pair: self._linearity(entry, pair),
         )
 
@@ -374,25 +389,11 @@ class StimulusSet(Result):
             try:
                 actual = file_sha256(place)
             except InputError as error:
-                raise error.within(remedy=_COPY_AGAIN) from None
+                raise error.within(remedy=COPY_AGAIN) from None
             if actual != expected:
                 raise InputError(
                     f"changed since the set was made (its SHA-256 is {actual[:12]}…, the manifest "
                     f"has {expected[:12]}…)",
                     file=self.path / file,
-                    remedy=_COPY_AGAIN,
+                    remedy=COPY_AGAIN,
                 )
-
-
-@lru_cache(maxsize=64)
-def _read_arrays(path: Path, sha256: str, shape: tuple[int, int, int], pairs: int) -> ImageArrays:
-    """Read the arrays of an image; by their SHA-256 those of a set made anew are others."""
-    found = read_archive(path, {"image": shape, "distortions": (pairs, 2, *shape)})
-    image, distortions = found["image"], found["distortions"]
-    # Not a number is in no range either.
-    if not (image.min() >= 0 and image.max() <= 1):
-        raise InputError("has values outside [0, 1]", file=path, field="image", remedy=_COPY_AGAIN)
-    norms = np.sqrt((distortions.astype(np.float64) ** 2).sum(axis=(2, 3, 4)))
-    if not np.allclose(norms, 1, atol=UNIT):
-        raise InputError("are not of unit norm", file=path, field="distortions", remedy=_COPY_AGAIN)
-    return ImageArrays(image, distortions)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,8 @@ from pdpsych.analysis.fitting.fit import SCHEMA as FIT
 from pdpsych.analysis.fitting.trials import Trials, read_trials
 from pdpsych.analysis.prediction.seen import calibration_shown, known_sha256
 from pdpsych.analysis.scoring.scores import SCHEMA as SCORE
+from pdpsych.analysis.written import FILE as RECORD
+from pdpsych.analysis.written import edited
 from pdpsych.common.errors import InputError
 from pdpsych.common.section import Part, validate
 from pdpsych.experiments.logs.records import Header
@@ -33,16 +35,19 @@ class AnalysisState:
     fit, scores
         Why the result is not that of the trials and the analysis as they are now, empty if it
         is; None where there is no result.
+    edited
+        Files of results that are not as they were written, and why not.
     """
 
     analysis: Analysis
     trials: Trials | None
     fit: tuple[str, ...] | None
     scores: tuple[str, ...] | None
+    edited: Mapping[str, str] = field(default_factory=dict)
 
     @property
-    def outdated(self) -> tuple[str, ...]:
-        """What is out of date, and why."""
+    def former(self) -> tuple[str, ...]:
+        """Which results are not those of the trials and the analysis, and why."""
         return tuple(
             f"{name}: {reason}"
             for name, reasons in (("fit", self.fit), ("scores", self.scores))
@@ -50,9 +55,14 @@ class AnalysisState:
         )
 
     @property
+    def outdated(self) -> tuple[str, ...]:
+        """What is out of date or was edited, and why."""
+        return (*self.former, *(f"{name}: {why}" for name, why in self.edited.items()))
+
+    @property
     def steps(self) -> tuple[NextStep, ...]:
         """What is to be done next."""
-        if self.trials is None or self.fit == self.scores == ():
+        if self.trials is None or (self.fit == self.scores == () and not self.edited):
             return ()
         if self.outdated:
             why = "results are out of date"
@@ -71,7 +81,18 @@ def analysis_state(
     scores = _reasons(score_file, lambda: _since_scores(_read_scores(score_file), fit_file, trials))
     if scores is not None and fit:
         scores = ("its fit is out of date",)
-    return AnalysisState(analysis, trials, fit, scores)
+    return AnalysisState(analysis, trials, fit, scores, _edited(analysis.results))
+
+
+def _edited(results: Path) -> dict[str, str]:
+    """Return what was edited in the results folder, and of the models added to it."""
+    found: dict[str, str] = {}
+    for folder, place in ((results, ""), (results / "added_models", "added_models/")):
+        try:
+            found |= {f"{place}{name}": why for name, why in edited(folder).items()}
+        except InputError as error:
+            found[f"{place}{RECORD}"] = error.problem
+    return found
 
 
 class _Recorded(Part):

@@ -12,8 +12,8 @@ from pdpsych.experiments.experiment import Experiment
 from pdpsych.experiments.logs.collected import check_place
 from pdpsych.experiments.logs.labels import Labels
 from pdpsych.experiments.logs.session_log import SessionLog, read_log
+from pdpsych.experiments.sessions.placements import begin_placements
 from pdpsych.experiments.sessions.preparation import Preparation
-from pdpsych.experiments.sessions.stage import Stage
 from pdpsych.stimuli.calibration.calibration import Calibration
 from pdpsych.stimuli.stimulus_set import StimulusSet
 from pdpsych.studies.next_step import NextStep, some
@@ -120,10 +120,13 @@ def _check_sessions(
     display: Display,
     calibration: Calibration | None,
 ) -> None:
-    """Refuse an experiment whose sessions could not be run, of any group of participants."""
+    """Refuse an experiment whose sessions could not be run, of any group of participants.
+
+    Of a design, conditions and numbers are looked at: making all trials of a large set takes long.
+    """
     for group in range(1, experiment.groups + 1):
-        who = Labels(f"{group:02d}")
-        Stage(Preparation(experiment, opened, display, calibration, who))
+        prepared = Preparation(experiment, opened, display, calibration, Labels(f"{group:02d}"))
+        begin_placements(prepared, prepared.measured)
 
 
 def _logs(study: StudyFiles, experiment: Experiment) -> tuple[SessionLog, ...]:

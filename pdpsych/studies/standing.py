@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from pdpsych.analysis.fitting.columns import FIT
 from pdpsych.common.results import Result
 from pdpsych.studies.analysis_state import AnalysisState
 from pdpsych.studies.experiment_state import ExperimentState
@@ -87,7 +88,8 @@ def status(path: str | Path = ".") -> Status:
 
     What is out of date is known by what results say they were made from: the recipe and images
     in a set's manifest, set, display and settings in the first line of a log, sessions and
-    settings in ``fit.json`` and ``score.json``.
+    settings in ``fit.json`` and ``score.json``. What was edited in results since they were
+    written is known by ``digests.json`` beside them.
 
     Parameters
     ----------
@@ -159,14 +161,18 @@ def _analysis(state: AnalysisState) -> tuple[str, ...]:
         headers = {header.participant for header in state.trials.sessions}
         participants = str(len(headers or state.trials.participants))
         trials = str(len(state.trials.table)) if state.trials.thresholds is None else _NONE
-    words = (_result(state.fit, "fitted"), _result(state.scores, "scored"))
+    of_fit = {"fit.json", *(f"{name}.csv" for name in FIT)}
+    words = (
+        _result(state.fit, "fitted", bool(state.edited.keys() & of_fit)),
+        _result(state.scores, "scored", bool(state.edited.keys() - of_fit)),
+    )
     return (state.analysis.stem, participants, trials, *words)
 
 
-def _result(reasons: tuple[str, ...] | None, made: str) -> str:
+def _result(reasons: tuple[str, ...] | None, made: str, edited: bool) -> str:
     if reasons is None:
         return f"not {made}"
-    return f"{made}, out of date" if reasons else made
+    return f"{made}, out of date" if reasons else f"{made}, edited" if edited else made
 
 
 def _table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:

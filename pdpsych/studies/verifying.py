@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from pdpsych.analysis.scoring.added_models import kept_models
 from pdpsych.analysis.scoring.score import score
 from pdpsych.analysis.scoring.scores import SCHEMA as SCORE
 from pdpsych.analysis.words import counted
+from pdpsych.analysis.written import FILE as RECORD
 from pdpsych.common.errors import InputError
 from pdpsych.common.files.reading import DOCUMENT, read_text
 from pdpsych.common.results import Result
@@ -27,7 +28,10 @@ from pdpsych.studies.study_state import study_state
 
 _MOST_LINES = 12
 # Of the results folder: not computed from logs and sets alone, or pictures of what is compared.
-_NOT_COMPARED = ("plan.csv", "plan.json", "studies.csv", "studies.json", "plan.pdf")
+_NOT_COMPARED = (
+    "planned.json", "plan.csv", "plan.json", "plan_studies.csv", "plan_studies.json",
+    "plan.png", "plan.pdf", RECORD,
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -164,15 +168,22 @@ def _verified(state: AnalysisState, root: Path, progress: bool) -> VerifiedAnaly
         return VerifiedAnalysis(name, 0, 0, broken)
     if state.trials is None:
         return VerifiedAnalysis(name, 0, 0, ("results, but no data that can be read",))
-    if state.outdated:
+    if state.former:
         return VerifiedAnalysis(name, 0, 0, state.outdated, ("nothing was computed again",))
     try:
         with tempfile.TemporaryDirectory() as folder:
             computed = Path(folder)
             notes = compute(analysis, computed, progress)
-            return compared(analysis, computed, root, notes)
+            found = compared(analysis, computed, root, notes)
     except InputError as error:
         return VerifiedAnalysis(name, 0, 0, (f"cannot be computed again: {error}",))
+    # Digits within rounding, pictures.
+    edits = [
+        f"{file}: {why}"
+        for file, why in state.edited.items()
+        if not any(broken.startswith(f"{file}: ") for broken in found.breaks)
+    ]
+    return replace(found, breaks=(*found.breaks, *edits))
 
 
 def compute(analysis: Analysis, folder: Path, progress: bool) -> tuple[str, ...]:
@@ -222,7 +233,8 @@ def compared(
     breaks: list[str] = []
     files = numbers = 0
     rooted = _without_place(analysis, root)
-    for file in sorted(computed.iterdir()):
+    made = [file for file in sorted(computed.iterdir()) if file.name != RECORD]
+    for file in made:
         own = analysis.results / file.name
         if not own.is_file():
             breaks.append(f"{file.name}: is missing")
@@ -234,7 +246,7 @@ def compared(
             continue
         files, numbers = files + 1, numbers + found.numbers
         breaks += _told(found.differences)
-    known = {file.name for file in computed.iterdir()}
+    known = {file.name for file in made}
     strange = sorted(
         path.name
         for path in analysis.results.glob("*.*")

@@ -278,3 +278,19 @@ def test_largest_amplitude_is_where_the_share_of_clipped_pixels_is_reached(seed,
 
     assert clipped(most * (1 - 1e-9)) <= share
     assert clipped(most * (1 + 1e-6)) > share
+
+
+@given(st.integers(0, 1000), st.floats(0, 0.3), st.booleans())
+@settings(max_examples=60)
+def test_largest_amplitude_is_that_of_sorting_however_many_pixels(seed, share, tied):
+    rng = np.random.default_rng(seed)
+    size = int(rng.integers(1, 6000))
+    image = rng.uniform(0, 1, size)
+    distortion = rng.standard_normal(size) * (rng.uniform(size=size) < 0.8)
+    if tied:
+        image, distortion = np.round(image, 1), np.sign(distortion)
+    steps = np.where(distortion == 0, np.nan, distortion)
+    leaves = [np.where(s * steps > 0, 1 - image, image) / np.abs(steps) for s in (1, -1)]
+    allowed = int(np.floor(share * size))
+    wanted = min(np.sort(np.where(np.isnan(row), np.inf, row))[allowed] for row in leaves)
+    assert largest_amplitude(image, distortion, share) == pytest.approx(wanted, rel=1e-12)

@@ -294,7 +294,7 @@ def test_a_set_is_known_as_version_0_1_0_knew_it(tmp_path, end):
 
 
 def test_a_set_is_gone_through_by_image_and_pair(small_set, monkeypatch):
-    monkeypatch.setattr("pdpsych.stimuli.stimulus_set.read_archive", None)
+    monkeypatch.setattr("pdpsych.stimuli.set_image.read_archive", None)
     assert len(small_set) == 2
     assert [image.name for image in small_set] == list(small_set.images) == ["camel", "einstein"]
     assert "camel" in small_set

@@ -1,10 +1,13 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
+from refusals import refused
 
 from pdpsych import analysis, experiments, studies
+from pdpsych.analysis.written import EDITED
 
 NAME = "early-vision"
 
@@ -87,6 +90,48 @@ def test_what_a_changed_file_makes_out_of_date(done, edit, file, change, reasons
         assert any(reason in line for line in state.state.outdated)
         assert reason in state.describe()
     assert len(state.state.outdated) == (2 if file.startswith("analysis") else 1)
+
+
+def _another_digit(path):
+    """Change a digit of a number in a file, the last one with a point before it."""
+    text = path.read_text(encoding="utf-8")
+    place = max(m.end() for m in re.finditer(r"[0-9]\.[0-9]", text)) - 1
+    other = str((int(text[place]) + 1) % 10)
+    path.write_text(text[:place] + other + text[place + 1 :], encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("file", "column"),
+    [
+        ("fit.json", "fit"),
+        ("thresholds.csv", "fit"),
+        ("participants.csv", "fit"),
+        ("score.json", "scores"),
+        ("ranking.csv", "scores"),
+    ],
+)
+def test_an_edited_number_is_noticed(done, file, column):
+    results = done / "analysis" / "results" / NAME
+    _another_digit(results / file)
+    text = studies.status(done).describe()
+    assert f"analysis {NAME}: {file}: was edited since it was written" in text
+    row = _row(text, "analysis")
+    assert (row["fit"], row["scores"]) == (
+        "fitted" + ", edited" * (column == "fit"),
+        "scored" + ", edited" * (column == "scores"),
+    )
+    found = studies.check(done)
+    assert [step.command for step in found.steps] == [f"pdpsych score {done}/analysis/{NAME}.yaml"]
+    assert f"{file}: was edited" in found.describe()
+
+
+def test_a_report_is_not_made_of_edited_results(done):
+    results = done / "analysis" / "results" / NAME
+    for file, kind in (("fit.json", analysis.Fit), ("score.json", analysis.Scores)):
+        kind.from_json(results / file)
+        _another_digit(results / file)
+        with refused(problem=EDITED, file=results / file):
+            kind.from_json(results / file)
 
 
 def test_a_display_that_cannot_be_read_makes_no_session_out_of_date(done, edit):

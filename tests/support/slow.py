@@ -204,6 +204,11 @@ LONG = {
     "geometry/solvers/test_versions.py": ("test_",),
     "geometry/test_results.py": ("test_a_wider_tolerance_ends_sooner",),
     "stimuli/generation/test_visible.py": ("test_it_is_made_again_bit_by_bit",),
+    "stimuli/generation/test_of_arrays.py": (
+        "test_it_is_calibrated",
+        "test_representations_are_asked",
+    ),
+    "stimuli/test_power_cut.py": ("test_a_set_that_is_generated",),
     "stimuli/generation/test_workers.py": ("test_a_process_that_is_killed_fails_its_unit_only",),
     "studies/test_deep_networks.py": ("test_from_init_to_the_reports",),
 }

@@ -32,6 +32,7 @@ from pdpsych.analysis.sources.given import (
     posterior_of,
 )
 from pdpsych.analysis.words import counted
+from pdpsych.analysis.written import check_written, record_written
 from pdpsych.common import tables
 from pdpsych.common.documents import Schema
 from pdpsych.common.errors import InputError
@@ -281,8 +282,9 @@ class Fit(Result):
         Parameters
         ----------
         path
-            File to read.
+            File to read; refused in a results folder where it was edited.
         """
+        check_written(Path(path))
         with SCHEMA.reading(path) as data:
             found = data["posteriors"].items()
             return cls(
@@ -301,7 +303,7 @@ class Fit(Result):
             tables.write_table(folder, name, getattr(self, name), columns)
             for name, columns in FIT.items()
         ]
-        return [self.to_json(folder / "fit.json"), *written]
+        return record_written(folder, [self.to_json(folder / "fit.json"), *written])
 
 
 def fit(analysis: str | Path | Analysis, *, write: bool = True, progress: bool = False) -> Fit:

@@ -24,6 +24,7 @@ from pdpsych.analysis.reporting.markup import Gallery, PageSection, page
 from pdpsych.analysis.reporting.methods import MARKDOWN, methods
 from pdpsych.analysis.scoring.score import score as score_analysis
 from pdpsych.analysis.scoring.scores import Scores
+from pdpsych.analysis.written import record_written
 from pdpsych.common.files.atomic import sync_folder, unfinished, unwritable, write_text
 from pdpsych.common.files.locks import locked
 from pdpsych.experiments.logs.collected import read_logs
@@ -93,8 +94,10 @@ def report(
         # Drawing takes long, and the lock would keep other commands waiting.
         with locked(opened.results, doing="the report is written"):
             move_into(figures, drawn)
-            write_text(opened.results / MARKDOWN, done)
-            return write_text(opened.results / "report.html", text)
+            told = write_text(opened.results / MARKDOWN, done)
+            written = write_text(opened.results / "report.html", text)
+            record_written(opened.results, [told, written])
+            return written
 
 
 def report_texts(analysis: Analysis, fit: Fit, scores: Scores, gallery: Gallery) -> tuple[str, str]:

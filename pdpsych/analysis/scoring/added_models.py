@@ -12,8 +12,10 @@ import pandas as pd
 
 from pdpsych.analysis.definition import Analysis, open_analysis
 from pdpsych.analysis.digests import json_sha256
+from pdpsych.analysis.written import check_written, record_written
 from pdpsych.common.documents import Schema
 from pdpsych.common.errors import InputError
+from pdpsych.common.files.locks import locked
 from pdpsych.common.results import Result
 from pdpsych.common.section import validate
 from pdpsych.common.terminal import progress_bar
@@ -285,8 +287,9 @@ def _file(cache: Path, record: dict[str, Any]) -> Path:
 
 
 def _cached(path: Path, record: dict[str, Any]) -> AddedModel | None:
-    """Return what was found before; None if it was not, or the file is damaged."""
+    """Return what was found before; None if it was not, or the file is damaged or edited."""
     try:
+        check_written(path)
         data = SCHEMA.read(path)
     except InputError:
         return None
@@ -309,7 +312,7 @@ def _cached(path: Path, record: dict[str, Any]) -> AddedModel | None:
 def kept_models(analysis: Analysis, stimulus_set: StimulusSet, names: Sequence[str]) -> AddedModels:
     """Return models that were added to an analysis as they were kept, without their code."""
     found: dict[str, list[AddedModel]] = {name: [] for name in names}
-    for path in sorted((analysis.results / "added_models").glob("*.json")):
+    for path in sorted((analysis.results / "added_models").glob(f"{'?' * 32}.json")):
         record = SCHEMA.read(path).get("record", {})
         own = record.get("name") in found and stimulus_set.is_known_as(
             record.get("stimulus_set_sha256")
@@ -326,11 +329,10 @@ def kept_models(analysis: Analysis, stimulus_set: StimulusSet, names: Sequence[s
 
 
 def _keep(path: Path, model: AddedModel) -> None:
-    responses = {
-        image: [one.model_dump(mode="json") for one in each]
-        for image, each in model.responses.items()
-    }
-    SCHEMA.write(path, vars(model) | {"responses": responses})
+    own = model.responses.items()
+    responses = {image: [one.model_dump(mode="json") for one in each] for image, each in own}
+    with locked(path.parent, doing="an added model is written"):
+        record_written(path.parent, [SCHEMA.write(path, vars(model) | {"responses": responses})])
 
 
 Sensitivities = dict[str, dict[str, tuple[float, float]]]

@@ -16,6 +16,7 @@ from pdpsych.analysis.scoring.questions import NO_PART
 from pdpsych.analysis.scoring.separation import gain_over_random
 from pdpsych.analysis.scoring.sides import declared
 from pdpsych.analysis.words import counted
+from pdpsych.analysis.written import check_written, record_written
 from pdpsych.common import tables
 from pdpsych.common.documents import Schema
 from pdpsych.common.errors import InputError
@@ -216,8 +217,9 @@ class Scores(Result):
         Parameters
         ----------
         path
-            File to read.
+            File to read; refused in a results folder where it was edited.
         """
+        check_written(Path(path))
         with SCHEMA.reading(path) as data:
             del data["schema_version"]
             return cls(**data | {name: tables.from_plain(data[name]) for name in _TABLES})
@@ -231,4 +233,4 @@ class Scores(Result):
             tables.write_table(folder, name, getattr(self, name), columns)
             for name, columns in _TABLES.items()
         ]
-        return [self.to_json(folder / "score.json"), *written]
+        return record_written(folder, [self.to_json(folder / "score.json"), *written])

@@ -64,7 +64,7 @@ def replacing(path: str | Path) -> Iterator[Path]:
     """
     path = Path(path)
     with _told(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
+        _make_folder(path.parent)
         with unfinished(path) as part:
             yield part
             _sync(part)
@@ -139,7 +139,7 @@ def new_folder(path: str | Path) -> Iterator[Path]:
     path = Path(path)
     with _told(path):
         _check_free(path)
-        path.parent.mkdir(parents=True, exist_ok=True)
+        _make_folder(path.parent)
         with unfinished(path) as part:
             part.mkdir()
             yield part
@@ -267,9 +267,17 @@ def _runs(process: int) -> bool:
     return True
 
 
+def _make_folder(folder: Path) -> None:
+    """Make a folder and those above it, whose names are on disk when this returns."""
+    missing = [above for above in (folder, *folder.parents) if not above.exists()]
+    folder.mkdir(parents=True, exist_ok=True)
+    for made in missing:
+        sync_folder(made.parent)
+
+
 def _sync(part: Path) -> None:
     # Else a crash of the whole computer may leave an empty file under the new name.
-    with part.open("rb+") as file:
+    with part.open("rb+" if sys.platform == "win32" else "rb") as file:
         try:
             os.fsync(file.fileno())
         except OSError as error:
@@ -281,9 +289,13 @@ def _sync_all(folder: Path) -> None:
     for path in folder.rglob("*"):
         if path.is_dir():
             sync_folder(path)
-        elif stat.S_ISREG(path.lstat().st_mode) and os.access(path, os.W_OK):
+        elif stat.S_ISREG(path.lstat().st_mode) and _may_sync(path):
             _sync(path)
     sync_folder(folder)
+
+
+def _may_sync(path: Path) -> bool:
+    return os.access(path, os.W_OK if sys.platform == "win32" else os.R_OK)
 
 
 def _remove(part: Path) -> None:

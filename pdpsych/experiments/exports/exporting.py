@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from pdpsych.common.errors import InputError
-from pdpsych.common.files.atomic import new_folder, unfinished, unwritable
+from pdpsych.common.files.atomic import new_folder, sync_folder, unfinished, unwritable
 from pdpsych.common.files.locks import locked
 from pdpsych.common.files.parsing import read_json
 from pdpsych.common.section import load
@@ -83,6 +83,7 @@ def export(experiment: str | Path | Experiment, out: str | Path, *, layout: Layo
                     _WRITERS[layout](made, experiment.stem, logs)
                 _check_replaceable(out, work / "new")
                 _put(work / "new", out, work / "former")
+                sync_folder(out.absolute().parent)
         except OSError as error:
             raise unwritable(out, error) from None
     return out

@@ -9,7 +9,7 @@ from typing import Literal
 
 import numpy as np
 
-from pdpsych.experiments.design import Condition, PlannedTrial
+from pdpsych.experiments.design import Condition, PlannedTrial, trials_in
 from pdpsych.experiments.experiment import Experiment
 from pdpsych.experiments.placement.models.method import Models
 from pdpsych.experiments.placement.placement import EASY
@@ -43,7 +43,7 @@ class Course:
     ) -> None:
         self._placements, self._stop, self._done = placements, experiment.stop, 0
         self._practice = sum(trial.practice for trial in trials)
-        fixed = in_order(trials, experiment)
+        fixed = in_order(experiment, len(placements))
         self._fixed = deque(trials[:fixed])
         self._open: dict[Condition, deque[PlannedTrial]] = {}
         for trial in trials[fixed:]:
@@ -94,11 +94,12 @@ class Course:
         return {c: replace(own[0], number=number) for c, own in self._open.items() if own}
 
 
-def in_order(trials: Sequence[PlannedTrial], experiment: Experiment) -> int:
-    """Return how many trials of a design come in its order; conditions are chosen after them."""
-    method = experiment.method
+def in_order(experiment: Experiment, measured: int) -> int:
+    """Return how many trials of a design come in its order; conditions are chosen after them.
+
+    ``measured`` is the number of conditions.
+    """
+    method, count = experiment.method, trials_in(experiment, measured)
     if not isinstance(method, Models) or method.choose == "amplitude":
-        return len(trials)
-    practice = sum(trial.practice for trial in trials)
-    measured = {trial.condition for trial in trials}
-    return min(practice + method.first_round * len(measured), len(trials))
+        return count
+    return min(experiment.practice_trials + method.first_round * measured, count)

@@ -169,7 +169,7 @@ def outline(
     placements = Stage(prepared).placements
     experiment, trials = prepared.experiment, prepared.trials
     planned, stop = trials[: prepared.planned], experiment.stop
-    practice = sum(trial.practice for trial in trials)
+    practice = prepared.practice
     breaks = (len(planned) - practice - 1) // experiment.break_every
     settings = experiment.method.model_dump(exclude={"kind", "exponents", "lapses"})
     return Outline(

@@ -80,16 +80,13 @@ def _answer(trial: Trial) -> Answer:
 
 
 def _showable(prepared: Preparation, condition: Condition) -> Showable:
-    experiment, opened = prepared.experiment, prepared.stimulus_set
-    image = opened[condition.image]
-    base, distortion = image.base, image[condition.pair].distortion(condition.distortion)
-    most = largest_amplitude(base, distortion, experiment.max_clipped)
-    # A distortion of fewer pixels than may clip: until its largest pixel spans the gamut.
-    most = most if np.isfinite(most) else float(1 / np.abs(distortion).max())
-    least = 0.0
-    if prepared.calibration is not None:
-        least, largest = prepared.calibration.condition(*condition).range or (0.0, 0.0)
-        most = min(most, largest)
+    experiment, calibration = prepared.experiment, prepared.calibration
+    least, most = 0.0, np.inf
+    if calibration is not None:
+        least, most = prepared.shown(condition).range or (0.0, 0.0)
+    # What clips less than this was asked of the calibration already.
+    if calibration is None or calibration.max_clipped > experiment.max_clipped:
+        most = min(most, _unclipped(prepared, condition))
     if prepared.known is not None:
         most = min(most, prepared.known.get(condition, 0.0))
         if most <= least:
@@ -109,16 +106,27 @@ def _showable(prepared: Preparation, condition: Condition) -> Showable:
             remedy=f"allow more, or map image {condition.image} into a smaller range in the set's "
             "recipe (preprocess.range)",
         )
-    return Showable(condition.name, least, most, float(np.sqrt(base.size)))
+    dimension = prepared.stimulus_set[condition.image].dimension
+    return Showable(condition.name, least, most, float(np.sqrt(dimension)))
+
+
+def _unclipped(prepared: Preparation, condition: Condition) -> float:
+    """Return the largest amplitude that clips no more than the experiment allows."""
+    image = prepared.stimulus_set[condition.image]
+    distortion = image[condition.pair].distortion(condition.distortion)
+    most = largest_amplitude(image.base, distortion, prepared.experiment.max_clipped)
+    # A distortion of fewer pixels than may clip: until its largest pixel spans the gamut.
+    return most if np.isfinite(most) else float(1 / np.abs(distortion).max())
 
 
 def _check_stop(prepared: Preparation) -> None:
     stop = prepared.experiment.stop
     if stop is None:
         return
-    count, first = len(prepared.trials), in_order(prepared.trials, prepared.experiment)
-    first = first - prepared.practice if first < count else 0
-    count -= prepared.practice
+    count, practice = prepared.count, prepared.practice
+    first = in_order(prepared.experiment, len(prepared.measured))
+    first = first - practice if first < count else 0
+    count -= practice
     if stop.least >= count:
         problem, field = "all trials are shown before the session may end", "least"
         allowed = f"less than the {count} trials of the design"
@@ -139,7 +147,7 @@ def _check_stop(prepared: Preparation) -> None:
 def _check_shown(prepared: Preparation, measured: Sequence[Condition]) -> None:
     if prepared.calibration is None:
         return
-    found = {c.name: prepared.calibration.condition(*c) for c in measured}
+    found = {c.name: prepared.shown(c) for c in measured}
     problems = {name: one.problems for name, one in found.items() if one.range is None}
     if problems:
         errors = [

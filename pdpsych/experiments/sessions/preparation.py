@@ -13,7 +13,15 @@ from pdpsych.common.files.reading import LOG, read_bytes
 from pdpsych.common.section import load
 from pdpsych.common.versions import versions
 from pdpsych.displays.display import Display
-from pdpsych.experiments.design import Condition, PlannedTrial, design_sha256, group_of, trials_of
+from pdpsych.experiments.design import (
+    Condition,
+    PlannedTrial,
+    conditions,
+    design_sha256,
+    group_of,
+    trials_in,
+    trials_of,
+)
 from pdpsych.experiments.experiment import Experiment
 from pdpsych.experiments.logs.labels import Labels, log_path
 from pdpsych.experiments.logs.parsing import parse
@@ -21,6 +29,7 @@ from pdpsych.experiments.logs.records import SCHEMA, Header
 from pdpsych.experiments.sessions.earlier import Earlier, earlier_logs
 from pdpsych.experiments.sessions.predictions import Responses, known_responses, responses_sha256
 from pdpsych.stimuli.calibration.calibration import Calibration
+from pdpsych.stimuli.calibration.condition import ConditionCalibration
 from pdpsych.stimuli.stimulus_set import StimulusSet
 
 # Logs of an earlier version than this are read, but no session goes on with them.
@@ -60,14 +69,35 @@ class Preparation:
     @property
     def practice(self) -> int:
         """Number of trials of the practice."""
-        return sum(trial.practice for trial in self.trials)
+        return self.experiment.practice_trials
+
+    @cached_property
+    def measured(self) -> tuple[Condition, ...]:
+        """The conditions, in the order of their names."""
+        return tuple(sorted(conditions(self.experiment, self.stimulus_set, self.group)))
+
+    @property
+    def count(self) -> int:
+        """Number of trials of the design."""
+        return trials_in(self.experiment, len(self.measured))
 
     @property
     def planned(self) -> int:
         """Number of trials after which the session is over in any case."""
         stop = self.experiment.stop
-        most = stop.most if stop and stop.most else len(self.trials)
-        return min(self.practice + most, len(self.trials))
+        most = stop.most if stop and stop.most else self.count
+        return min(self.practice + most, self.count)
+
+    def shown(self, condition: Condition) -> ConditionCalibration:
+        """Return what the display shows of a condition; there has to be a calibration."""
+        assert self.calibration is not None
+        return self._shown.get(condition) or self.calibration.condition(*condition)
+
+    @cached_property
+    def _shown(self) -> dict[Condition, ConditionCalibration]:
+        """The conditions of the calibration; going through all for each takes long."""
+        found = self.calibration.conditions if self.calibration else ()
+        return {Condition(c.image, c.pair, c.distortion): c for c in found}
 
     @cached_property
     def responses(self) -> Responses:
@@ -80,11 +110,6 @@ class Preparation:
     def earlier(self) -> tuple[Earlier, ...]:
         """What earlier participants answered, where the session begins with it."""
         return earlier_logs(self.experiment, self.stimulus_set, self.log, self.measured)
-
-    @property
-    def measured(self) -> list[Condition]:
-        """The conditions of the design, sorted."""
-        return sorted({trial.condition for trial in self.trials})
 
     @property
     def predictions(self) -> str | None:

@@ -41,10 +41,9 @@ class Stage:
 
     def __init__(self, prepared: Preparation) -> None:
         self._prepared = prepared
-        trials = prepared.trials
         self.progress = Progress(0, prepared.planned, prepared.practice, 0)
         self.placements = begin_placements(prepared, prepared.measured)
-        self._course = Course(trials, self.placements, prepared.experiment)
+        self._course = Course(prepared.trials, self.placements, prepared.experiment)
 
     def next(self) -> PlannedTrial | None:
         """Return the next trial; None where the session is over."""

@@ -15,7 +15,6 @@ from pdpsych.displays.expectation import shown_difference
 from pdpsych.stimuli.calibration.condition import ConditionCalibration
 from pdpsych.stimuli.calibration.shown_responses import shown_responses_of
 from pdpsych.stimuli.generation.rebuilding import rebuilt
-from pdpsych.stimuli.generation.unit import to_tensor
 from pdpsych.stimuli.manifest import Pair
 from pdpsych.stimuli.responses.response_file import ImageResponses
 from pdpsych.stimuli.set_image import SetImage
@@ -52,14 +51,13 @@ def seen_by_models(
         If a model cannot be built again as it was when the set was made.
     """
     remedy = "calibrate without asking the models"
-    recipe, loaded = rebuilt(opened, remedy, trust_code=trust_code)
+    at = rebuilt(opened, remedy, trust_code=trust_code)
     asked: list[ConditionCalibration] = []
     responses: list[ImageResponses] = []
     warnings: list[str] = []
     for image in opened:
         own = [c for c in conditions if c.image == image.name]
-        tensor = to_tensor(image.base.copy(), recipe, recipe.device)
-        local = geometry.LocalGeometry(loaded, tensor, floor=recipe.floor)
+        local = at(image)
         seen = _sensitivities(image, display, local, [c for c in own if c.range])
         asked += [c.model_copy(update={"sensitivities": seen.get(c.name, {})}) for c in own]
         responses.append(shown_responses_of(image, display, local, own))

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import torch
 
-from pdpsych import geometry, models
+from pdpsych import geometry
 from pdpsych.common.errors import InputError
 from pdpsych.common.terminal import progress_bar
 from pdpsych.stimuli.generation.image_responses import responses_of
-from pdpsych.stimuli.generation.rebuilding import rebuilt
-from pdpsych.stimuli.generation.unit import to_tensor
-from pdpsych.stimuli.recipe import Recipe
+from pdpsych.stimuli.generation.rebuilding import Local, rebuilt
 from pdpsych.stimuli.set_image import SetImage
 from pdpsych.stimuli.stimulus_set import StimulusSet
 
@@ -64,10 +61,10 @@ def add_finite_responses(
     wanted = [image for image in opened if not _is_there(opened, image)]
     if not wanted:
         return opened
-    recipe, loaded = rebuilt(opened, trust_code=trust_code)
+    at = rebuilt(opened, trust_code=trust_code)
     with progress_bar(len(wanted), "image", progress) as bar:
         for image in wanted:
-            _respond(opened, image, recipe, loaded)
+            _respond(opened, image, at)
             bar.update()
     return opened
 
@@ -83,15 +80,13 @@ def _is_there(opened: StimulusSet, image: SetImage) -> bool:
 def _respond(
     opened: StimulusSet,
     image: SetImage,
-    recipe: Recipe,
-    loaded: Sequence[models.Representation],
+    at: Local,
 ) -> None:
-    tensor = to_tensor(image.base.copy(), recipe, recipe.device)
     both = [pair.distortion(n).copy() for pair in image.with_rivals for n in (1, 2)]
     try:
-        local = geometry.LocalGeometry(loaded, tensor, floor=recipe.floor)
+        local = at(image)
         stored = torch.stack([torch.from_numpy(ε) for ε in both])
-        found = geometry.finite_responses_at(local, stored.to(tensor))
+        found = geometry.finite_responses_at(local, stored.to(local.image))
     except InputError as error:
         raise error.within(file=opened.path, field=f"images.{image.name}") from None
     responses_of(image.entry, image.arrays_sha256, found).write(opened.path)

@@ -17,6 +17,8 @@ from pdpsych.stimuli.photographs.profile import image_codecs
 from pdpsych.stimuli.photographs.samples import Samples, check_size, light_or_colour, opened, single
 
 _SRGB, _GREY, _SYCC = 16, 17, 18
+# Start of codestream, and then always its sizes (ISO/IEC 15444-1, A.5.1).
+_CODESTREAM = b"\xff\x4f\xff\x51"
 
 
 def read_avif(data: bytes) -> Samples:
@@ -52,10 +54,7 @@ def read_heic(data: bytes) -> Samples:
 def read_jpeg_2000(data: bytes) -> Samples:
     """Read a JPEG 2000 file, or a codestream by itself."""
     found = list(boxes(data))
-    kinds = dict(found)
     told, profile = None, None
-    if b"ihdr" in kinds:
-        check_size(*struct.unpack(">II", kinds[b"ihdr"][:8]))
     for kind, content in found:
         if kind == b"colr" and content[0] == 2:
             profile = content[3:]
@@ -70,8 +69,18 @@ def read_jpeg_2000(data: bytes) -> Samples:
                     remedy="save it as sRGB",
                 )
             told = SRGB
+    place = data.index(_CODESTREAM)
+    right, low, left, top = struct.unpack(">IIII", data[place + 8 : place + 24])
+    check_size(low - top, right - left)
+    depths = set(data[place + 42 : place + 42 + 3 * data[place + 41] : 3])
+    if len(depths) != 1 or (bits := depths.pop() + 1) > 16:
+        raise InputError(
+            "holds signed numbers, or channels of different bits",
+            field="Ssiz",
+            allowed="1 to 16 bits, the same for all channels",
+            remedy="save it as PNG or TIFF",
+        )
     values = np.asarray(image_codecs().jpeg2k_decode(data))
-    bits = (kinds[b"ihdr"][10] & 0x7F) + 1 if b"ihdr" in kinds else 8 * values.dtype.itemsize
     return _samples(values, bits, profile, told, "JPEG 2000")
 
 

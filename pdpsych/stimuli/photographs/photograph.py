@@ -11,7 +11,7 @@ from typing import Any, BinaryIO, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import ExifTags, Image
+from PIL import ExifTags, Image, UnidentifiedImageError
 
 from pdpsych.common.errors import InputError
 from pdpsych.stimuli.photographs import common_formats, iso_formats, png, tiff
@@ -187,9 +187,20 @@ def _reader(data: bytes) -> Callable[[bytes], Samples]:
     for signature, kind in _SIMPLE.items():
         if data.startswith(signature) and (kind != "WEBP" or data[8:12] == b"WEBP"):
             return partial(common_formats.read, kind=kind)
-    raise InputError("is not an image", allowed=f"files that end in {', '.join(ENDINGS)}, .npy")
+    allowed = f"files that end in {', '.join(ENDINGS)}, .npy"
+    for signature, name in _UNREAD.items():
+        if data.startswith(signature):
+            raise InputError(f"is {name}, which is not read", allowed=allowed)
+    raise InputError("is not an image", allowed=allowed)
 
 
+_UNREAD = {
+    b"\xff\x0a": "JPEG XL",
+    b"\0\0\0\x0cJXL ": "JPEG XL",
+    b"8BPS": "a Photoshop file",
+    b"%PDF": "a PDF",
+    b"\x76\x2f\x31\x01": "OpenEXR",
+}
 _SIMPLE = {b"\xff\xd8\xff": "JPEG", b"GIF8": "GIF", b"RIFF": "WEBP", b"BM": "BMP"}
 
 
@@ -200,5 +211,7 @@ def _named(file: Path) -> Iterator[None]:
         yield
     except InputError as error:
         raise error.within(file=file) from None
+    except UnidentifiedImageError:
+        raise InputError("damaged: its head cannot be read", file=file) from None
     except Exception as error:  # a damaged file fails in any way
-        raise InputError(f"damaged or not an image: {error}", file=file) from None
+        raise InputError(f"damaged or not an image: {str(error).strip()}", file=file) from None

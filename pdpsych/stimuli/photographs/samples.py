@@ -17,6 +17,7 @@ from pdpsych.stimuli.photographs.colour_space import SRGB, ColourSpace
 from pdpsych.stimuli.photographs.profile import Model, Profile
 
 MOST_PIXELS = 200_000_000
+OPAQUE = "opaque everywhere: alpha left out"
 # Orientation by EXIF: whether rows and columns change places, and which of them are then reversed.
 _TURNS = {
     2: (False, False, True),
@@ -68,8 +69,10 @@ class Samples:
 
     def turned(self, orientation: int) -> Samples:
         """Return the photograph the way it was held, by EXIF's orientation, 1 to 8."""
-        if orientation not in _TURNS:
+        if orientation == 1:
             return self
+        if orientation not in _TURNS:
+            return self.also(f"orientation {orientation} has no meaning: not turned")
         across, up, left = _TURNS[orientation]
         values = self.values.transpose(1, 0, 2) if across else self.values
         values = values[:: -1 if up else 1, :: -1 if left else 1]
@@ -141,10 +144,12 @@ def light_or_colour(
     What its numbers mean is told as for :func:`spaced`.
     """
     values = with_channels(values)
+    space, words = spaced(profile, told)
+    done = [words]
     if values.shape[2] in (2, 4):
         values = opaque(values, values.shape[2] - 1, 2**bits - 1)
-    space, words = spaced(profile, told)
-    return Samples(values, bits, "rgb" if values.shape[2] == 3 else "grey", space, (words,))
+        done.append(OPAQUE)
+    return Samples(values, bits, "rgb" if values.shape[2] == 3 else "grey", space, tuple(done))
 
 
 def with_channels(values: NDArray[Any]) -> NDArray[Any]:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from pdpsych.common.errors import InputError
 from pdpsych.stimuli.photographs.profile import Model
 from pdpsych.stimuli.photographs.samples import (
+    OPAQUE,
     Samples,
     check_profile,
     check_size,
@@ -22,6 +23,8 @@ from pdpsych.stimuli.photographs.samples import (
 
 SIGNATURES = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _REDUCED, _MASK = 1, 4
+# Integers of more bits are made floats: there is no table of their light.
+_MOST_BITS = 16
 _MODELS: dict[str, tuple[Model, int]] = {
     "MINISWHITE": ("grey", 1),
     "MINISBLACK": ("grey", 1),
@@ -57,7 +60,7 @@ def _page(page: Any) -> Samples:
         raise InputError(
             "colours that are not read",
             field="PhotometricInterpretation",
-            value=photometric,
+            value=f"{photometric}, not compressed as JPEG" if raw_video else photometric,
             allowed=", ".join(_MODELS),
             remedy="save it as RGB",
         )
@@ -66,6 +69,7 @@ def _page(page: Any) -> Samples:
     told = [f"TIFF, {photometric.lower()} of {bits or 8 * page.dtype.itemsize} bits"]
     if values.shape[2] > channels:
         values = _without_extra(page, values, channels, bits)
+        told.append(OPAQUE)
     if values.shape[2] != channels:
         raise InputError(
             "not the number of channels of its colours",
@@ -84,6 +88,8 @@ def _page(page: Any) -> Samples:
     if not bits:
         words = words if embedded else "floats without a profile: read as sRGB"
         _check_floats(values)
+    if bits > _MOST_BITS:
+        values, bits = (values / float(2**bits - 1)).astype(np.float32), 0
     found = Samples(values, bits, model, space, (*told, words))
     return found.turned(int(page.tags.valueof(274, 1)))
 

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from refusals import refused
 
-from pdpsych import geometry, models
+from pdpsych import geometry, models, studies
 from pdpsych.analysis import add_models, fit, open_analysis, score
 from pdpsych.analysis.scoring import added_models
 from pdpsych.stimuli import Calibration, calibrate
@@ -41,7 +41,7 @@ def fresh(write_study):
 
 
 def kept(study):
-    return sorted((study / "analysis/results/main/added_models").glob("*.json"))
+    return sorted((study / "analysis/results/main/added_models").glob(f"{'?' * 32}.json"))
 
 
 def test_sensitivities_are_to_the_distortions_of_the_set_with_its_floor(study, stimulus_set):
@@ -191,9 +191,23 @@ def test_a_model_kept_by_an_earlier_version_is_asked_again(fresh):
     (path,) = kept(fresh)
     data = json.loads(path.read_text())
     del data["responses"]
+    path.with_name("digests.json").unlink()
     path.write_text(json.dumps(data | {"schema_version": 1}))
     assert add_models(fresh, ["LGG"]) == first
     assert json.loads(path.read_text())["schema_version"] == 2
+
+
+def test_an_edited_number_is_computed_again(fresh):
+    first = add_models(fresh, ["LGG"])
+    (path,) = kept(fresh)
+    data = json.loads(path.read_text())
+    image = next(iter(data["sensitivities"].values()))
+    next(iter(image.values()))[0] *= 2
+    path.write_text(json.dumps(data))
+    edited = f"analysis main: added_models/{path.name}: was edited since it was written"
+    assert edited in studies.check(fresh).outdated
+    assert add_models(fresh, ["LGG"]) == first
+    assert edited not in studies.check(fresh).outdated
 
 
 def test_where_the_models_of_the_set_saw_frames_added_ones_do(fresh, monkeypatch):

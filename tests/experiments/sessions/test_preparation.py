@@ -15,6 +15,9 @@ def test_outline_and_run_are_of_the_same_preparation(write_experiment):
     assert prepared.log == planned.log == log.path
     assert prepared.design == planned.design == log.header.design
     assert len(prepared.trials) == planned.trials == log.header.planned
+    assert len(prepared.trials) == prepared.count
+    assert sum(trial.practice for trial in prepared.trials) == prepared.practice == 2
+    assert prepared.measured == tuple(sorted({trial.condition for trial in prepared.trials}))
     assert (prepared.group, 2) == planned.group == (log.header.group, 2)
     header = prepared.header(log.header.observer, windowed=False)
     assert header.model_copy(update={"started": log.header.started}) == log.header

@@ -121,6 +121,16 @@ GREYS = {
     "0 is white": (lambda: tiff(65535 - GREY16, photometric="miniswhite"), 1e-5),
     "12 bits": (lambda: packed_tiff(integers(srgb(GREY), 12), 12), 2e-4),
     "10 bits": (lambda: packed_tiff(integers(srgb(GREY), 10), 10), 1e-3),
+    "codestream of 12 bits": (
+        lambda: imagecodecs.jpeg2k_encode(
+            integers(srgb(GREY), 12), level=0, codecformat="j2k", bitspersample=12
+        ),
+        2e-4,
+    ),
+    "tiff of 32 bits": (
+        lambda: tiff(GREY16.astype(np.uint32) * 65537, photometric="minisblack"),
+        1e-5,
+    ),
     "4 bits": (lambda: packed_tiff(integers(srgb(GREY), 4), 4), 0.03),
     "profile of gamma 1.8": (
         lambda: pillow(
@@ -170,6 +180,14 @@ REFUSED = {
     "a profile of other channels": (
         lambda: pillow(SRGB8, "JPEG", icc_profile=ink_profile()), "ICC profile",
     ),
+    "jpeg of 12 bits": (
+        lambda: imagecodecs.jpeg_encode(integers(srgb(LIGHT), 12), bitspersample=12), "frame",
+    ),
+    "lossless jpeg": (lambda: imagecodecs.ljpeg_encode(GREY16, bitspersample=16), "frame"),
+    "raw ycbcr": (
+        lambda: tiff(SRGB8, photometric="ycbcr"), "PhotometricInterpretation",
+    ),
+    "jpeg xl": (lambda: imagecodecs.jpegxl_encode(SRGB8), ""),
     "something else": (lambda: b"%PDF-1.7 " + bytes(200), ""),
 }  # fmt: skip
 
@@ -187,6 +205,16 @@ def test_a_truncated_file_is_refused(name):
     content = (COLOURS | GREYS)[name][0]()
     with refused(file="x.img"):
         read(content[: len(content) * 2 // 3])
+
+
+def test_nothing_is_left_out_in_silence():
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = 9
+    assert "orientation 9" in read(pillow(SRGB8, "PNG", exif=exif))[1]
+    for kind in ("PNG", "TIFF"):
+        found, told = read(pillow(np.concatenate([SRGB8, OPAQUE], axis=2), kind))
+        np.testing.assert_allclose(found, LIGHT, atol=1e-6)
+        assert "alpha left out" in told, kind
 
 
 def test_it_is_turned_the_way_it_was_held():
