@@ -13,12 +13,17 @@ from typing import NamedTuple
 
 import numpy as np
 from scipy import stats
-from scipy.special import expit, ndtr
+from scipy.special import expit, logsumexp, ndtr
 
 from pdpsych.analysis.fitting.integration import solve
 from pdpsych.analysis.fitting.observations import Observations
 
 _COMMON = 6
+# Of log τ around the amplitudes shown, nats.
+_STEP = 0.1
+_GRID = np.arange(-8.0, 8.0 + _STEP / 2, _STEP)
+# Samples of thresholds.
+_DRAWN = 1500
 
 
 class Chains(NamedTuple):
@@ -42,112 +47,96 @@ def log_likelihood(trials: Observations, shared: np.ndarray, x: np.ndarray) -> n
     return np.add.reduceat(np.log(guess / 2 + (1 - guess) * chosen), trials.starts, axis=1)
 
 
-def log_prior(shared: np.ndarray, x: np.ndarray, group: np.ndarray, centre: float) -> np.ndarray:
-    """Return the log prior density, (n,), by SciPy's distributions."""
-    groups = (shared.shape[1] - _COMMON) // 2
+def log_prior(shared: np.ndarray) -> np.ndarray:
+    """Return the log prior density of φ but for the means of groups, (n,), by SciPy."""
     guess = expit(shared[:, 0])
     density = 0.9 * stats.beta.pdf(guess, 2, 25) + 0.1 * stats.beta.pdf(guess, 1, 1)
     value = np.log(density * guess * (1 - guess))
     for place, sd in zip(range(1, 6), (0.5, 0.5, 1.0, 0.5, 0.7), strict=True):
         value += stats.norm.logpdf(shared[:, place], 0, sd)
-    exponents, means = np.split(shared[:, _COMMON:], 2, axis=1)
+    exponents, _ = np.split(shared[:, _COMMON:], 2, axis=1)
+    groups = exponents.shape[1]
     # Of all people and of how they differ.
     scale = (0.7**2 + 0.2**2) * np.eye(groups) + 0.3**2 + 0.15**2
-    value += np.atleast_1d(stats.multivariate_t.logpdf(exponents, np.zeros(groups), scale, 7))
+    return value + np.atleast_1d(stats.multivariate_t.logpdf(exponents, np.zeros(groups), scale, 7))
+
+
+def log_prior_of_means(shared: np.ndarray, centre: float) -> np.ndarray:
+    """Return the log prior density of the means of groups, (n,)."""
+    _, means = np.split(shared[:, _COMMON:], 2, axis=1)
+    groups = means.shape[1]
     together = np.eye(groups) + 4
-    value += stats.multivariate_normal.logpdf(means, np.full(groups, centre), together)
-    spread = np.exp(shared[:, [5]])
-    return value + stats.norm.logpdf(x, means[:, group], spread).sum(axis=1)
+    return np.atleast_1d(stats.multivariate_normal.logpdf(means, np.full(groups, centre), together))
+
+
+def log_prior_of_thresholds(shared: np.ndarray, x: np.ndarray, group: np.ndarray) -> np.ndarray:
+    """Return the log prior density of each log τ given φ, (n, C)."""
+    _, means = np.split(shared[:, _COMMON:], 2, axis=1)
+    return np.asarray(stats.norm.logpdf(x, means[:, group], np.exp(shared[:, [5]])))
 
 
 def sample(
-    trials: Observations, rng: np.random.Generator, chains: int = 160, steps: int = 2000
+    trials: Observations, rng: np.random.Generator, chains: int = 64, steps: int = 800
 ) -> Chains:
-    """Sample by differential evolution of many chains (ter Braak 2006), the first third left out.
+    """Sample φ by differential evolution of chains (ter Braak 2006), the first third left out.
 
-    Every step moves each log τ by itself, then what is shared, then all together: by a multiple of
-    the difference of two chains of the other half, which stands still meanwhile. Moved all at once
-    they would end up a tenth too far apart. Half of the chains are more than there are unknowns.
+    Thresholds are integrated out on an even grid, and drawn on it at the end. A chain moves by a
+    multiple of the difference of two chains of the other half, which stands still meanwhile: moved
+    all at once chains would end up too far apart. Half of them are more than there are unknowns.
     """
-    groups, count = trials.groups, trials.starts.size
-    centre = trials.centres().mean()
-    shared = rng.normal(0, 0.2, (chains, _COMMON + 2 * groups))
+    groups = trials.groups
+    centre = float(trials.centres().mean())
+    shared = rng.normal(0, 0.1, (chains, _COMMON + 2 * groups))
     shared[:, 0] -= 2.5
     shared[:, -groups:] += centre
-    x = trials.centres() + rng.normal(0, 0.5, (chains, count))
-    each = log_likelihood(trials, shared, x)
+    value = _log_posterior(trials, shared, centre)
     kept = []
     halves = np.split(rng.permutation(chains), 2)
     for step in range(steps):
         for own, other in (halves, halves[::-1]):
-            here = shared[own], x[own], each[own]
-            there = shared[other], x[other]
-            here = _move_thresholds(trials, *here, there[1], rng)
-            for which in ("shared", "levels", "all"):
-                here = _move_all(trials, *here, np.concatenate(there, axis=1), centre, which, rng)
-            shared[own], x[own], each[own] = here
+            one = rng.integers(0, other.size, own.size)
+            two = (one + rng.integers(1, other.size, own.size)) % other.size
+            size = 2.38 / np.sqrt(2 * shared.shape[1]) * rng.choice([0.5, 1.0], own.size)
+            moved = shared[own] + size[:, None] * (shared[other[one]] - shared[other[two]])
+            moved += rng.normal(0, 1e-4, moved.shape)
+            there = _log_posterior(trials, moved, centre)
+            taken = np.log(rng.random(own.size)) < there - value[own]
+            shared[own[taken]], value[own[taken]] = moved[taken], there[taken]
         if step >= steps // 3 and step % 10 == 0:
-            kept.append((shared.copy(), x.copy()))
-    shared, x = (np.concatenate(part) for part in zip(*kept, strict=True))
-    return Chains(shared, x, _by_trials(trials, shared, rng))
-
-
-def _difference(others: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Return for each chain the difference of two of as many others."""
-    number = len(others)
-    one = rng.integers(0, number, number)
-    other = (one + rng.integers(1, number, number)) % number
-    return others[one] - others[other]
-
-
-def _move_thresholds(trials, shared, x, each, others, rng):  # type: ignore[no-untyped-def]
-    """Move each log τ given φ; conditions are independent then."""
-    groups = trials.groups
-    moved = x + rng.choice([0.7, 1.7], len(x))[:, None] * _difference(others, rng)
-    moved += rng.normal(0, 1e-4, x.shape)
-    there = log_likelihood(trials, shared, moved)
-    mean, spread = shared[:, _COMMON + groups :][:, trials.group], np.exp(shared[:, [5]])
-    gain = there - each + ((x - mean) ** 2 - (moved - mean) ** 2) / (2 * spread**2)
-    taken = np.log(rng.random(x.shape)) < gain
-    return shared, np.where(taken, moved, x), np.where(taken, there, each)
-
-
-def _move_all(trials, shared, x, each, others, centre, which, rng):  # type: ignore[no-untyped-def]
-    """Move φ, its part that trials do not depend on, or φ and log τ together."""
-    groups = trials.groups
-    place = np.ones(shared.shape[1], bool)
-    if which == "levels":
-        place[:5] = place[_COMMON : _COMMON + groups] = False
-    both = np.concatenate([shared, x], axis=1)
-    part = np.concatenate([place, np.full(x.shape[1], which == "all")])
-    step = 2.38 / np.sqrt(2 * part.sum()) * rng.choice([0.5, 1.0], len(x))[:, None]
-    moved = both + part * (step * _difference(others, rng) + rng.normal(0, 1e-4, both.shape))
-    to_shared, to_x = moved[:, : shared.shape[1]], moved[:, shared.shape[1] :]
-    there = each if which == "levels" else log_likelihood(trials, to_shared, to_x)
-    gain = there.sum(axis=1) - each.sum(axis=1)
-    gain += log_prior(to_shared, to_x, trials.group, centre)
-    gain -= log_prior(shared, x, trials.group, centre)
-    taken = (np.log(rng.random(len(x))) < gain)[:, None]
-    return (
-        np.where(taken, to_shared, shared),
-        np.where(taken, to_x, x),
-        np.where(taken, there, each),
+            kept.append(shared.copy())
+    found = np.concatenate(kept)
+    some = found[rng.choice(len(found), min(len(found), _DRAWN), replace=False)]
+    drawn, by_trials = (
+        np.array([_drawn(trials, row, rng, prior=prior) for row in some]) for prior in (1, 0)
     )
+    return Chains(found, drawn, by_trials)
 
 
-def _by_trials(
-    trials: Observations, shared: np.ndarray, rng: np.random.Generator, number: int = 400
+def _on_grid(trials: Observations, row: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return log τ on the grid, and the log likelihood there at one φ, (K, C) each."""
+    x = trials.centres() + _GRID[:, None]
+    return x, log_likelihood(trials, np.tile(row, (_GRID.size, 1)), x)
+
+
+def _log_posterior(trials: Observations, shared: np.ndarray, centre: float) -> np.ndarray:
+    """Return the log posterior density of φ with thresholds integrated out, (n,)."""
+    value = log_prior(shared) + log_prior_of_means(shared, centre)
+    for number, row in enumerate(shared):
+        x, height = _on_grid(trials, row)
+        height += log_prior_of_thresholds(row[None], x, trials.group)
+        value[number] += logsumexp(height, axis=0).sum()
+    return value
+
+
+def _drawn(
+    trials: Observations, row: np.ndarray, rng: np.random.Generator, prior: int
 ) -> np.ndarray:
-    """Sample log τ given φ from the likelihood alone, on a fine even grid around the amplitudes."""
-    grid = np.linspace(-7, 7, 561)
-    drawn = []
-    for row in shared[rng.choice(len(shared), number)]:
-        repeated = np.tile(row, (grid.size, 1))
-        height = log_likelihood(trials, repeated, trials.centres() + grid[:, None])
-        mass = np.exp(height - height.max(axis=0)).cumsum(axis=0)
-        place = (mass < rng.random(mass.shape[1]) * mass[-1]).sum(axis=0)
-        drawn.append(trials.centres() + grid[place])
-    return np.array(drawn)
+    """Draw log τ of each condition given φ, from its posterior or from its likelihood alone."""
+    x, height = _on_grid(trials, row)
+    height += prior * log_prior_of_thresholds(row[None], x, trials.group)
+    mass = np.exp(height - height.max(axis=0)).cumsum(axis=0)
+    place = (mass < rng.random(mass.shape[1]) * mass[-1]).sum(axis=0)
+    return np.asarray(x[place, np.arange(x.shape[1])] + rng.uniform(-0.5, 0.5) * _STEP)
 
 
 def participant(
@@ -202,7 +191,7 @@ def compared(trials: Observations, chains: Chains, rng: np.random.Generator) -> 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--people", type=int, default=3)
-    parser.add_argument("--steps", type=int, default=3000)
+    parser.add_argument("--steps", type=int, default=800)
     options = parser.parse_args()
     for conditions, trials, never in ((24, 40, 0), (6, 15, 0), (12, 40, 2)):
         rows, start = [], time.process_time()

@@ -37,14 +37,15 @@ def test_both_have_the_same_posterior_density(mcmc):
         + Shared(shared[k]).log_prior_of(x[k][:, None], trials.group).sum()
         for k in range(5)
     ]
-    theirs = mcmc.log_prior(shared, x, trials.group, 0.3)
+    theirs = mcmc.log_prior(shared) + mcmc.log_prior_of_means(shared, 0.3)
+    theirs += mcmc.log_prior_of_thresholds(shared, x, trials.group).sum(axis=1)
     np.testing.assert_allclose(theirs - theirs[0], prior - prior[0], atol=1e-9)
 
 
 def test_standard_deviations_are_those_of_the_chains(mcmc):
     rng = np.random.default_rng(3)
     trials = mcmc.participant(rng, 6, 15)
-    found = mcmc.compared(trials, mcmc.sample(trials, rng, chains=64, steps=450), rng)
+    found = mcmc.compared(trials, mcmc.sample(trials, rng, chains=48, steps=200), rng)
     for name in ("log τ", "ratios", "mean ratio"):
         assert found[name] == pytest.approx(1, abs=0.2), name
     assert found["mean off, sd"] < 0.3
