@@ -60,7 +60,7 @@ def test_results_are_written_with_a_data_dictionary(study):
     fit(study)
     folder = study / "analysis/results/main"
     assert sorted(path.name for path in folder.iterdir()) == [
-        "bins.csv", "bins.json", "excluded.csv", "excluded.json", "fit.json", "goodness.csv",
+        "bins.csv", "bins.json", "digests.json", "excluded.csv", "excluded.json", "fit.json", "goodness.csv",
         "goodness.json", "participants.csv", "participants.json", "thresholds.csv",
         "thresholds.json",
     ]  # fmt: skip

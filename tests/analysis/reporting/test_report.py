@@ -318,4 +318,4 @@ def test_a_failure_leaves_the_old_report_which_is_about_people(write_study, monk
         report(study)
     assert path.read_text(encoding="utf-8") == before
     names = sorted(file.name for file in path.parent.iterdir())
-    assert names == ["figures", "methods.md", "report.html"]
+    assert names == ["digests.json", "figures", "methods.md", "report.html"]
