@@ -60,9 +60,9 @@ def test_results_are_written_with_a_data_dictionary(study):
     fit(study)
     folder = study / "analysis/results/main"
     assert sorted(path.name for path in folder.iterdir()) == [
-        "bins.csv", "bins.json", "digests.json", "excluded.csv", "excluded.json", "fit.json", "goodness.csv",
-        "goodness.json", "participants.csv", "participants.json", "thresholds.csv",
-        "thresholds.json",
+        "bins.csv", "bins.json", "digests.json", "excluded.csv", "excluded.json", "fit.json",
+        "goodness.csv", "goodness.json", "participants.csv", "participants.json",
+        "thresholds.csv", "thresholds.json",
     ]  # fmt: skip
     described = json.loads((folder / "thresholds.json").read_text())
     with (folder / "thresholds.csv").open() as file:
