@@ -20,7 +20,7 @@ from pdpsych.analysis.fitting.observations import Observations
 from pdpsych.analysis.fitting.shared import Shared
 from pdpsych.analysis.names import Floats
 from pdpsych.analysis.tasks import linked
-from pdpsych.analysis.tasks.links import TWO
+from pdpsych.analysis.tasks.links import TWO, Link
 
 # Elements of one temporary array: small enough to stay in the processor's cache.
 _BLOCK = 1 << 14
@@ -58,9 +58,14 @@ def criterion(observations: Observations, shared: Shared) -> Floats:
 def expected_correct(observations: Observations, log_threshold: Floats, shared: Shared) -> Floats:
     """Return P(correct) of each trial, (N,), given log τ of each condition, (C,)."""
     height = _log_signal(observations, log_threshold, shared)
-    if observations.link is not TWO:
-        return observations.link.answered(height, float(shared.guess))[0]
-    chosen = ndtr(np.exp(height) / np.sqrt(2) + criterion(observations, shared))
+    return correct_at(observations.link, height, criterion(observations, shared), shared)
+
+
+def correct_at(link: Link, log_signal: Floats, pull: Floats, shared: Shared) -> Floats:
+    """Return P(correct) at values of log d′ and of what moves answers to the correct position."""
+    if link is not TWO:
+        return link.answered(log_signal, float(shared.guess))[0]
+    chosen = ndtr(np.exp(log_signal) / np.sqrt(2) + pull)
     return np.asarray(shared.lapse + (1 - shared.guess) * chosen)
 
 

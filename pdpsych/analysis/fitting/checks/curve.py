@@ -12,14 +12,13 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import chdtrc, ndtr
+from scipy.special import chdtrc
 
-from pdpsych.analysis.fitting.likelihood import criterion
+from pdpsych.analysis.fitting.likelihood import correct_at, criterion
 from pdpsych.analysis.fitting.observations import Observations
 from pdpsych.analysis.fitting.posterior import Posterior
 from pdpsych.analysis.fitting.shared import Shared
 from pdpsych.analysis.names import Floats
-from pdpsych.analysis.tasks.links import TWO
 
 # Log thresholds around the mean of the group, in spreads of them but no less than nats.
 _GRID = np.linspace(-4.0, 4.0, 65)
@@ -57,18 +56,11 @@ def predicted(observations: Observations, shared: Shared) -> Predicted:
         weight /= weight.sum(axis=1, keepdims=True)
         log_signal[trial] = exponents[going] * (amplitude[trial] - weight @ grid)
         reach = exponents[going, None] * (amplitude[trial, None] - grid)
-        right = _right(observations, np.minimum(reach, _MOST_SIGNAL), pull[trial, None], shared)
+        reach = np.minimum(reach, _MOST_SIGNAL)
+        right = correct_at(observations.link, reach, pull[trial, None], shared)
         chance[trial] = np.sum(weight * right, axis=1)
         log_weight[going] += np.log(np.where(sign[trial, None] > 0, right, 1 - right))
     return Predicted(chance, np.exp(np.minimum(log_signal, _MOST_SIGNAL)))
-
-
-def _right(observations: Observations, log_signal: Floats, pull: Floats, shared: Shared) -> Floats:
-    """Return P(correct) at values of log d′."""
-    if observations.link is not TWO:
-        return observations.link.answered(log_signal, float(shared.guess))[0]
-    chosen = ndtr(np.exp(log_signal) / np.sqrt(2) + pull)
-    return np.asarray(shared.lapse + (1 - shared.guess) * chosen)
 
 
 def curve_p(posterior: Posterior, chance: Floats, level: NDArray[np.intp]) -> float:
