@@ -220,6 +220,8 @@ def by_trials(study: Path, studies: int) -> None:
             found["trials"].append(scores.closest)
             found["trials, local"].append(score_ratios(fitted, known.ratios).closest)
             human = scores.human[scores.human["participant"] == "01"].set_index("image")
+            # A bound has no sd that a Bayesian could know.
+            human = human[human["bound"] == "exact"]
             measured = wide[human.index]
             of = {str(m): row.to_numpy() for m, row in measured.iterrows()}
             y = human["log_ratio"].to_numpy()
