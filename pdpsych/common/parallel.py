@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from multiprocessing.connection import wait
+from multiprocessing.reduction import ForkingPickler
 from typing import TypeVar
 
 Item = TypeVar("Item")
@@ -38,6 +39,8 @@ def spread(
     if count <= 1:
         yield from map(function, items)
         return
+    # What cannot travel is said before there are processes, which would wait for it for ever.
+    ForkingPickler.dumps(function)
     with (
         _one_thread_each(),
         ProcessPoolExecutor(count, multiprocessing.get_context("spawn"), _begin) as pool,

@@ -1,4 +1,5 @@
 import os
+import pickle
 import subprocess
 import sys
 
@@ -60,3 +61,8 @@ def test_workers_end_when_the_process_that_asked_is_killed(tmp_path):
         asking.kill()
         # Ends when nobody can write into the pipe any more.
         assert asking.communicate(timeout=30)[0] == ""
+
+
+def test_what_cannot_travel_is_said_before_there_are_processes():
+    with pytest.raises((AttributeError, pickle.PicklingError)):
+        list(spread(lambda number: number, range(4), 2))

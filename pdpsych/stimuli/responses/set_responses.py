@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 
 from pdpsych.common.errors import InputError
@@ -25,10 +26,10 @@ class SetResponses(Mapping[Key, Mapping[str, FiniteResponse]]):
     entries
         The images.
     read
-        Reads what is known of one, by its name; called once an image.
+        Reads what is known of one; called once an image.
     """
 
-    def __init__(self, entries: Iterable[ImageEntry], read: Callable[[str], ImageResponses]):
+    def __init__(self, entries: Iterable[ImageEntry], read: Callable[[ImageEntry], ImageResponses]):
         self._entries = {entry.name: entry for entry in entries}
         self._read = read
         self._found: dict[str, dict[Key, dict[str, FiniteResponse]]] = {}
@@ -36,7 +37,7 @@ class SetResponses(Mapping[Key, Mapping[str, FiniteResponse]]):
     def __getitem__(self, key: Key) -> Mapping[str, FiniteResponse]:
         image = key[0]
         if image not in self._found:
-            self._found[image] = self._read(image).by_key()
+            self._found[image] = self._read(self._entries[image]).by_key()
         return self._found[image][key]
 
     def __iter__(self) -> Iterator[Key]:
@@ -85,8 +86,16 @@ def open_responses(
                 remedy=remedy,
             )
 
-    def read(name: str) -> ImageResponses:
-        image = known[name]
-        return read_responses(folder, image.entry, image.arrays_sha256, remedy, calibration_sha256)
-
+    arrays = {name: image.arrays_sha256 for name, image in known.items()}
+    read = partial(_read, folder, arrays, remedy, calibration_sha256)
     return SetResponses((image.entry for image in known.values()), read)
+
+
+def _read(
+    folder: Path,
+    arrays: Mapping[str, str],
+    remedy: str,
+    calibration_sha256: str | None,
+    entry: ImageEntry,
+) -> ImageResponses:
+    return read_responses(folder, entry, arrays[entry.name], remedy, calibration_sha256)

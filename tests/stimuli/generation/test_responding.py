@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 import shutil
 
 import numpy as np
@@ -47,6 +48,13 @@ def test_what_is_added_is_what_would_have_been_there(made, copied):
         name = f"responses/{image}.json"
         assert (copied.path / name).read_text() == (made.path / name).read_text()
     assert after["cat"].pairs[0].linearity == made["cat"].pairs[0].linearity
+
+
+def test_responses_travel_to_other_processes(made):
+    there = pickle.loads(pickle.dumps(made.finite_responses()))
+    for key, models in made.finite_responses().items():
+        for model, known in models.items():
+            np.testing.assert_array_equal(there[key][model].values, known.values)
 
 
 def test_responses_that_are_there_are_not_found_again(copied, monkeypatch):
