@@ -57,13 +57,15 @@ def made_fit(
     for p in range(participants):
         noisy = mean + rng.normal(0, 0.25, mean.size)
         # Trials that nobody has made up; what they say is known, and the prior says nothing.
-        trials = Observations.build(np.arange(mean.size), np.ones(mean.size), np.ones(mean.size))
+        ones, group = np.ones(mean.size), np.arange(mean.size) % 2
+        trials = Observations.build(np.arange(mean.size), ones, ones, group)
         places = noisy[:, None] + 0.2 * np.linspace(-8, 8, 161)
-        shared = Shared.of(spread=np.exp(20.0))
+        shared = Shared.of(spread=np.exp(20.0), means=np.zeros(2))
         given = Conditionals(trials, places, Shared(shared.values[None]))
         vars(given)["log_likelihoods"] = -(((places - noisy[:, None]) / 0.2) ** 2)[None] / 2
         sds = np.full(noisy.size, 0.2)
-        mode = Mode(shared, np.eye(8), noisy, sds, Prior(0.0, Exponents.of_anybody(1)), True)
+        prior, wide = Prior(0.0, Exponents.of_anybody(2)), np.eye(len(shared.values))
+        mode = Mode(shared, wide, noisy, sds, prior, True)
         posteriors[f"{p:02}"] = Posterior(given, np.ones(1), mode)
     analysis = {"name": "made", "level": LEVEL, "samples": samples, "seed": 0}
     unused = {name: pd.DataFrame() for name in ("participants", "goodness", "bins", "excluded")}

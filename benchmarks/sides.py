@@ -58,14 +58,21 @@ class Drawn(NamedTuple):
     models: Ratios
 
 
+def uncorrelated(shape: tuple[int, ...], sd: float) -> np.ndarray:
+    """Return samples, (2PK, P, K), of noise whose covariance is exactly sd² on the diagonal."""
+    number = int(np.prod(shape))
+    points = sd * np.sqrt(number) * np.eye(number)
+    return np.concatenate([points, -points]).reshape(-1, *shape)
+
+
 def winner(people: np.ndarray, models: Ratios, noise: float, rng: np.random.Generator) -> str:
     """Return who is declared by log ratios of people, (P, I), measured with noise."""
     measured = people + noise * rng.standard_normal(people.shape)
-    located = locate(measured, measured, np.full(people.shape, noise**2))
+    located = locate(measured, measured, measured + uncorrelated(people.shape, noise))
     images = np.array([f"image-{i:02d}" for i in range(people.shape[1])], dtype=object)
     for name, own in models.items():
         others = [x for other, x in models.items() if other != name]
-        found = [side_of(compare(located, own, x, images), LEVEL) for x in others]
+        found = [side_of(compare(located, (own, own), (x, x), images), LEVEL) for x in others]
         if all(side.low > 0 and side.images >= LEAST_IMAGES for side in found):
             return name
     return ""

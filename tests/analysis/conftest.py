@@ -55,20 +55,21 @@ def make_fit() -> Callable[..., Fit]:
         estimates: dict[tuple[str, str, str, int], tuple[float, float]], samples: int = 4000
     ) -> Fit:
         table = pd.DataFrame(list(estimates), columns=CONDITION).assign(bound="exact")
-        # A prior so wide that it says nothing.
-        shared = Shared.of(spread=np.exp(20.0), means=[0.0])
-        prior = Prior(0.0, Exponents.of_anybody(1))
         posteriors = {}
         for name, rows in table.groupby("participant", sort=False):
             values = np.array(list(estimates.values()))[rows.index]
             places = values[:, :1] + np.linspace(-8, 8, 161) * values[:, 1:]
             table.loc[rows.index, "trials_low"] = np.exp(values[:, 0] - 1.96 * values[:, 1])
             table.loc[rows.index, "trials_high"] = np.exp(values[:, 0] + 1.96 * values[:, 1])
+            group = rows.groupby(["pair", "distortion"]).ngroup().to_numpy()
+            groups = group.max() + 1
+            # A prior so wide that it says nothing.
+            shared = Shared.of(spread=np.exp(20.0), means=np.zeros(groups))
+            prior = Prior(0.0, Exponents.of_anybody(groups))
             # Trials that nobody has made up; what they say is known.
-            trials = Observations.build(
-                np.arange(len(rows)), np.ones(len(rows)), np.ones(len(rows))
-            )
-            mode = Mode(shared, np.eye(8), *values.T, prior, converged=True)
+            ones = np.ones(len(rows))
+            trials = Observations.build(np.arange(len(rows)), ones, ones, group)
+            mode = Mode(shared, np.eye(len(shared.values)), *values.T, prior, converged=True)
             given = Conditionals(trials, places, Shared(shared.values[None]))
             apart = (places - values[:, :1]) / values[:, 1:]
             vars(given)["log_likelihoods"] = -(apart**2)[None] / 2

@@ -21,6 +21,7 @@ from pdpsych.analysis.fitting.participant import (
     in_conditions,
     participant_lines,
 )
+from pdpsych.analysis.fitting.population import samples_of_people
 from pdpsych.analysis.fitting.posterior import Posterior
 from pdpsych.analysis.fitting.shared import Shared
 from pdpsych.analysis.fitting.trials import Trials, check_table, read_trials
@@ -115,13 +116,12 @@ class Fit(Result):
             return "\n".join([line, *self.source.get("notes", [])])
         lines = participant_lines(self.participants)
         head = f"{len(self.thresholds)} thresholds of {self.analysis['name']}"
-        left_out = describe_excluded(self.excluded)
-        notes = self.source.get("notes", [])
-        return "\n".join([head, *(f"  {line}" for line in lines), left_out, *notes])
+        lines = [head, *(f"  {line}" for line in lines), describe_excluded(self.excluded)]
+        return "\n".join([*lines, *self.source.get("notes", [])])
 
     def _line(self) -> str:
-        thresholds = counted(len(self.thresholds), "threshold")
         people = counted(len(self.posteriors), "participant")
+        thresholds = counted(len(self.thresholds), "threshold")
         return f"{thresholds} of {people}, analysis {self.analysis['name']}"
 
     @property
@@ -140,11 +140,11 @@ class Fit(Result):
     def samples_by_trials(self) -> Floats:
         """The same as ``samples`` with the prior of each participant's thresholds taken off."""
         number = self.analysis["samples"]
-        drawn = [
-            posterior.draws_by_trials(number, self._rng(name))
-            for name, posterior in self.posteriors.items()
-        ]
-        return np.concatenate(drawn, axis=1)
+        samples = np.empty((number, len(self.thresholds)))
+        for name, posterior in self.posteriors.items():
+            own = (self.thresholds["participant"] == name).to_numpy()
+            samples[:, own] = posterior.draws_by_trials(number, *self._drawn_with(name))
+        return samples
 
     def draws(self, participant: str) -> tuple[Floats, Shared]:
         """Return one participant's posterior samples of log τ and of what conditions share.
@@ -156,7 +156,8 @@ class Fit(Result):
         participant
             Label of the participant.
         """
-        return self.posterior(participant).draws(self.analysis["samples"], self._rng(participant))
+        posterior = self.posterior(participant)
+        return posterior.draws(self.analysis["samples"], *self._drawn_with(participant))
 
     def posterior(self, participant: str) -> Posterior:
         """Return the posterior of the trials of a participant; refused where there are none."""
@@ -166,9 +167,15 @@ class Fit(Result):
             raise InputError("nothing is known of trials", file=name, field="thresholds")
         return found
 
-    def _rng(self, participant: str) -> np.random.Generator:
-        index = list(self.posteriors).index(participant)
-        return np.random.default_rng([self.analysis["seed"], index])
+    def _drawn_with(self, participant: str) -> tuple[np.random.Generator, Floats | None]:
+        place = list(self.posteriors).index(participant)
+        rng = np.random.default_rng([self.analysis["seed"], place])
+        return rng, self._people[participant]
+
+    @cached_property
+    def _people(self) -> Mapping[str, Floats | None]:
+        rng = np.random.default_rng([self.analysis["seed"], 0, 2])
+        return samples_of_people(self.thresholds, self.analysis["samples"], rng)
 
     def curves(self, condition: Sequence[str | int]) -> pd.DataFrame:
         """Return posterior samples of the psychometric function of a condition.
@@ -252,11 +259,10 @@ class Fit(Result):
         """
         from pdpsych.analysis.figures.psychometric import plot_psychometric
 
-        curves, level = self.curves(condition), self.level
         task = self.posterior(condition[0]).observations.link.name
         return plot_psychometric(
-            trials, curves, condition, dimension=dimension, thresholds=self.thresholds,
-            level=level, task=task, ax=ax,
+            trials, self.curves(condition), condition, dimension=dimension,
+            thresholds=self.thresholds, level=self.level, task=task, ax=ax,
         )  # fmt: skip
 
     def to_json(self, path: str | Path) -> Path:

@@ -14,6 +14,7 @@ from pdpsych.analysis.fitting import places
 from pdpsych.analysis.fitting.hierarchy import Mode
 from pdpsych.analysis.fitting.likelihood import log_likelihood
 from pdpsych.analysis.fitting.observations import Observations
+from pdpsych.analysis.fitting.population import given_people
 from pdpsych.analysis.fitting.shared import Shared
 from pdpsych.analysis.names import Floats
 from pdpsych.analysis.tasks.links import LINKS, TWO
@@ -192,12 +193,28 @@ class Posterior(Result):
         shares = np.full((1, len(self.places)), share)
         return np.asarray(places.quantiles(self.places, self.density, shares)[0])
 
-    def draws(self, number: int, rng: np.random.Generator) -> tuple[Floats, Shared]:
-        """Return samples of log τ, (number, C), and of φ."""
-        log_threshold, chosen = self._draw(number, rng)
+    def draws(
+        self, number: int, rng: np.random.Generator, people: Floats | None = None
+    ) -> tuple[Floats, Shared]:
+        """Return samples of log τ, (number, C), and of φ.
+
+        Parameters
+        ----------
+        number
+            How many.
+        rng
+            What they are drawn with.
+        people
+            Of what all people have in common, (number, G), see
+            :func:`pdpsych.analysis.fitting.population.given_people`; by default this participant's
+            samples are independent of those of others.
+        """
+        log_threshold, chosen = self._draw(number, rng, people)
         return log_threshold, self.nodes[chosen]
 
-    def draws_by_trials(self, number: int, rng: np.random.Generator) -> Floats:
+    def draws_by_trials(
+        self, number: int, rng: np.random.Generator, people: Floats | None = None
+    ) -> Floats:
         """Return samples of log τ by the trials alone, the prior taken off, (number, C).
 
         The prior draws each condition towards the mean of its group, in the same direction in
@@ -206,7 +223,7 @@ class Posterior(Result):
         precision 1/sd² − 1/σ², but no less than that of ``_WIDEST`` σ; the shape of the posterior,
         and with it its skewness, is kept. The likelihood itself may have a tail that never ends.
         """
-        return self._draw(number, rng, prior=False)[0]
+        return self._draw(number, rng, people, prior=False)[0]
 
     def _without_prior(self, drawn: Floats, density: Floats, node: int) -> Floats:
         """Take the prior off samples of log τ, (n, C), of its density at a node."""
@@ -223,10 +240,15 @@ class Posterior(Result):
         )
 
     def _draw(
-        self, number: int, rng: np.random.Generator, *, prior: bool = True
+        self,
+        number: int,
+        rng: np.random.Generator,
+        people: Floats | None,
+        *,
+        prior: bool = True,
     ) -> tuple[Floats, NDArray[np.intp]]:
         """Return samples of log τ, with its prior or without, and the numbers of their nodes."""
-        chosen = rng.choice(self.weight.size, number, p=self.weight)
+        chosen = self._chosen(number, rng, people)
         drawn = rng.random((number, len(self.places)))
         for node, density in enumerate(self.given.densities()):
             mine = chosen == node
@@ -234,6 +256,18 @@ class Posterior(Result):
                 some = places.quantiles(self.places, density, drawn[mine])
                 drawn[mine] = some if prior else self._without_prior(some, density, node)
         return drawn, chosen
+
+    def _chosen(
+        self, number: int, rng: np.random.Generator, people: Floats | None
+    ) -> NDArray[np.intp]:
+        """Return the numbers of nodes drawn by their probability."""
+        if people is None:
+            return rng.choice(self.weight.size, number, p=self.weight)
+        probability = given_people(
+            self.nodes.log_exponents, self.weight, self.mode.prior.exponents, people
+        )
+        below = np.cumsum(probability, axis=1) < rng.random(number)[:, None]
+        return np.minimum(below.sum(axis=1), self.weight.size - 1)
 
     def to_plain(self) -> dict[str, Any]:
         """Return the posterior for JSON, its arrays as text."""

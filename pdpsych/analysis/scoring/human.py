@@ -187,7 +187,7 @@ def _thresholds(fit: Fit) -> tuple[Floats, Floats, Floats]:
     exact = (table["bound"] == "exact").to_numpy()
     width = high - low
     drawn = np.clip(fit.samples_by_trials, low - width, high + width)
-    drawn = np.where(exact, drawn, np.nan)
+    drawn[:, ~exact] = np.nan
     middle = drawn.mean(axis=0)
     near_low = np.where(exact, middle - _OF_REACH * (middle - low), low)
     near_high = np.where(exact, middle + _OF_REACH * (high - middle), high)

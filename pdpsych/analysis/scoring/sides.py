@@ -14,7 +14,11 @@ the interval is wider by that on three images of ten.
 
 **Images** weigh h = |a − b|/Σ|a − b|: the variance over them is that of the jackknife of a ratio,
 with 1/Σh² − 1 degrees of freedom. To it is added one more image of average gap, on which people are
-half-way: images that agree by chance leave a width, and at 0 nothing changes.
+half-way: images that agree by chance leave a width, and at 0 nothing changes. What the trials
+leave open on all images alike, as a slope that all thresholds share, does not vary over them, and
+where people seem to be at a model or beyond, neither does the rest of the noise, which moves a side
+no further. Whether people are half-way is asked of a side that the noise moves as far as it does
+half-way: the variance by which that is more than the noise that varies over images is added.
 
 **People** are left out in turn too; what moves on all images alike is variance between people.
 Theirs are sides within ±1. Were they spread evenly, their variance would be a third of what is
@@ -41,7 +45,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.special import ndtr, stdtr, stdtrit
+from scipy.special import erf, ndtr, stdtr, stdtrit
 
 from pdpsych.analysis.names import Floats
 from pdpsych.analysis.scoring.columns import SIDES
@@ -74,12 +78,15 @@ class Located(NamedTuple):
         Of its noise: trials, and how far people lie apart; 0 of a bound.
     low, high
         Ends between which models are told from each other: that of a bound is its place.
+    noise
+        Samples of the noise of all of them, (samples, K), 0 of a bound.
     """
 
     log_ratio: Floats
     sd: Floats
     low: Floats
     high: Floats
+    noise: Floats
 
 
 class Side(NamedTuple):
@@ -111,17 +118,17 @@ def sides(human: HumanRatios, known: Sequence[Ends], level: float) -> pd.DataFra
     level
         Probability of the intervals.
     """
-    variance = human.samples.var(axis=0)
     models = list(dict.fromkeys(model for ends in known for model in ends))
     tables = [pd.DataFrame(columns=list(SIDES))]
     for kind, numbers in human.pairs.groupby("kind", sort=False).indices.items():
         images = human.pairs["image"].to_numpy()[numbers]
-        people = locate(human.low[:, numbers], human.high[:, numbers], variance[:, numbers])
+        of_kind = (human.low[:, numbers], human.high[:, numbers], human.samples[..., numbers])
+        people = locate(*of_kind)
         found = {}
         for a, b in combinations(models, 2):
             ends = next(ends for ends in known if a in ends and b in ends)
-            near = nearest(*(end[numbers] for model in (a, b) for end in ends[model]))
-            found[a, b] = side_of(compare(people, *near, images), level)
+            one, other = ((ends[m][0][numbers], ends[m][1][numbers]) for m in (a, b))
+            found[a, b] = side_of(compare(people, one, other, images), level)
         tables.append(_ordered(models, found).assign(kind=str(kind)))
     return pd.concat([t for t in tables if len(t)] or tables[:1], ignore_index=True)[list(SIDES)]
 
@@ -137,19 +144,19 @@ def _ordered(models: Sequence[str], found: Mapping[tuple[str, str], Side]) -> pd
     return table.assign(separated=leaves_out & (table["images"] >= LEAST_IMAGES))
 
 
-def locate(low: Floats, high: Floats, variance: Floats) -> Located:
+def locate(low: Floats, high: Floats, samples: Floats) -> Located:
     """Average people, weighted as random effects are.
 
     Parameters
     ----------
     low, high
         Ends of the log ratios of people, (P, K), as :class:`HumanRatios` has them.
-    variance
-        Of their noise, (P, K); of no account at bounds.
+    samples
+        Of the log ratios, (samples, P, K); of no account at bounds.
     """
     exact = np.isfinite(low) & (low == high)
     estimate = np.where(exact, low, np.nan)
-    noise = np.where(exact, np.maximum(variance, _LEAST_SD**2), np.nan)
+    noise = np.where(exact, np.maximum(samples.var(axis=0), _LEAST_SD**2), np.nan)
     between = between_variance(estimate, noise)
     weight = np.where(exact, 1 / (np.nan_to_num(noise) + between + _LEAST_SD**2), 0.0)
     people = len(low)
@@ -158,11 +165,13 @@ def locate(low: Floats, high: Floats, variance: Floats) -> Located:
     with np.errstate(divide="ignore", invalid="ignore"):
         middle = rows @ (weight * np.nan_to_num(estimate)) / total
         sd = total**-0.5
+        share = np.where(exact, weight / total[0], 0.0)
+    drawn = np.einsum("spk,pk->sk", np.where(exact, samples - samples.mean(axis=0), 0.0), share)
     least = np.where(np.isfinite(low) & np.isposinf(high), low, np.nan)
     most = np.where(np.isneginf(low) & np.isfinite(high), high, np.nan)
     if np.isnan(least).all() and np.isnan(most).all():
-        return Located(middle, sd, np.full_like(sd, -np.inf), np.full_like(sd, np.inf))
-    return _with_bounds(rows, exact, least, most, Located(middle, sd, sd, sd))
+        return Located(middle, sd, np.full_like(sd, -np.inf), np.full_like(sd, np.inf), drawn)
+    return _with_bounds(rows, exact, least, most, Located(middle, sd, sd, sd, drawn))
 
 
 def _with_bounds(
@@ -190,6 +199,7 @@ def _with_bounds(
         np.where(known, values.sd, _LEAST_SD),
         np.where(np.isnan(upper), -np.inf, upper),
         np.where(np.isnan(lower), np.inf, lower),
+        values.noise,
     )
 
 
@@ -220,30 +230,48 @@ class Compared(NamedTuple):
         How much that could be.
     left
         How far ``closer`` of all people may be off on average where a model is right, (I,).
+    hidden
+        Variance of the side of all people, were they half-way between the models, by noise, beyond
+        that by which it varies over images.
     """
 
     closer: Floats
     gap: Floats
     left: Floats
+    hidden: float
 
 
-def compare(people: Located, a: Floats, b: Floats, images: NDArray[np.object_]) -> Compared:
-    """Compare two models with log ratios (K,) on the images of K pairs."""
+def compare(
+    people: Located,
+    first: tuple[Floats, Floats],
+    second: tuple[Floats, Floats],
+    images: NDArray[np.object_],
+) -> Compared:
+    """Compare two models, with ends of log ratios (K,) each, on the images of K pairs."""
+    a, b = nearest(*first, *second)
     there = ~np.isnan(people.log_ratio)
     y, sd = np.where(there, people.log_ratio, 0.0), np.where(there, people.sd, 1.0)
     low, high = np.where(there, people.low, 0.0), np.where(there, people.high, 0.0)
     a, b = np.clip(a, low, high), np.clip(b, low, high)
     closer = distance(y - b, sd) - distance(y - a, sd)
+    for at, (least, most), sign in ((a, first, 1), (b, second, -1)):
+        short = (least < most) & (low < high) & (np.where(at == least, at - y, y - at) > 0)
+        closer = np.where(short & (sign * closer > 0), 0.0, closer)
     gap = np.abs(a - b)
     names, member = np.unique(images.astype(str), return_inverse=True)
     total = (member[:, None] == np.arange(len(names))).astype(float)
     left = np.minimum(_LEFT * sd[0], gap[0])
-    return Compared(np.where(gap > 0, closer, 0.0) @ total, gap @ total, left @ total)
+    slope = np.where(gap[0] > 0, np.abs(erf((y - b)[0] / sd[0]) - erf((y - a)[0] / sd[0])), 0.0)
+    steepest = np.minimum(2.0, gap[0] / sd[0]) * np.sign(a - b)[0]
+    of_side = people.noise / max(gap[0].sum(), np.finfo(float).tiny)
+    own, whole = (of_side * slope) @ total, of_side @ steepest
+    hidden = max(float(whole.var() - own.var(axis=0).sum()), 0.0)
+    return Compared(np.where(gap > 0, closer, 0.0) @ total, gap @ total, left @ total, hidden)
 
 
 def side_of(compared: Compared, level: float) -> Side:
     """Return the side of people, with its interval; without one of fewer than two images."""
-    closer, gap, left_over = compared
+    closer, gap, left_over, hidden = compared
     images, total = int((gap[0] > 0).sum()), float(gap[0].sum())
     side = float(closer[0].sum()) / total if images else 0.0
     if images < 2:
@@ -252,7 +280,7 @@ def side_of(compared: Compared, level: float) -> Side:
     over_images = ((moved[0] / (1 - weight)) ** 2).sum() * (images - 1) / images
     over_images += (side / images) ** 2
     over_people = _over_people(moved, weight, side)
-    variance = max(over_images + over_people, _LEAST_SD**2)
+    variance = max(over_images + over_people + hidden, _LEAST_SD**2)
     parts = over_images**2 / (1 / (weight**2).sum() - 1), over_people**2 / max(len(gap) - 1, 1)
     freedom = variance**2 / max(sum(parts), _LEAST_SD**4)
     allowed = _LEFT_ON * float(left_over.sum()) / total

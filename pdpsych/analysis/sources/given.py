@@ -27,8 +27,13 @@ class GivenThresholds:
     mean: Floats
     sd: Floats
 
-    def draws_by_trials(self, number: int, rng: np.random.Generator) -> Floats:
-        """Return samples of log τ, (number, C); missing where there is no more than a bound."""
+    def draws_by_trials(
+        self, number: int, rng: np.random.Generator, people: Floats | None = None
+    ) -> Floats:
+        """Return samples of log τ, (number, C); missing where there is no more than a bound.
+
+        They are independent of what ``people`` have in common.
+        """
         return np.asarray(self.mean + self.sd * rng.standard_normal((number, self.mean.size)))
 
     def to_plain(self) -> dict[str, Any]:

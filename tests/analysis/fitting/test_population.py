@@ -1,8 +1,14 @@
 import numpy as np
+import pandas as pd
 import pytest
 
 from pdpsych.analysis.fitting.observations import Observations
-from pdpsych.analysis.fitting.population import Told, exponents_by_others
+from pdpsych.analysis.fitting.population import (
+    Told,
+    exponents_by_others,
+    given_people,
+    samples_of_people,
+)
 from pdpsych.analysis.fitting.prior import Exponents, of_people, of_person
 from pdpsych.experiments.placement.psychometric import proportion_correct
 
@@ -75,3 +81,43 @@ def test_who_guesses_tells_nothing():
     expected = Exponents.of_anybody(2)
     np.testing.assert_allclose(one.middle, expected.middle, atol=1e-12)
     np.testing.assert_allclose(one.scale, expected.scale, atol=1e-12)
+
+
+def test_samples_of_people_have_the_covariance_of_the_joint_posterior():
+    rng, people, groups = np.random.default_rng(3), 3, 2
+    precisions = [np.diag([6.0, 9.0]), np.array([[8.0, 3.0], [3.0, 5.0]]), np.diag([4.0, 12.0])]
+    middles = rng.normal(0, 0.4, (people, groups))
+    # log b of all people: β + δ, and what the trials of each tell.
+    prior = np.tile(of_people(groups), (people, people))
+    prior += np.kron(np.eye(people), of_person(groups))
+    told_of_all = np.zeros_like(prior)
+    for number, precision in enumerate(precisions):
+        own = slice(number * groups, (number + 1) * groups)
+        told_of_all[own, own] = precision
+    covariance = np.linalg.inv(np.linalg.inv(prior) + told_of_all)
+    mean = covariance @ told_of_all @ middles.ravel()
+
+    given = [told([U, V], *one) for one in zip(precisions, middles, strict=True)]
+    common = rng.standard_normal((20_000, groups))
+    drawn = []
+    for number, before in enumerate(exponents_by_others(given)):
+        own = slice(number * groups, (number + 1) * groups)
+        nodes = rng.multivariate_normal(mean[own], covariance[own, own], 400)
+        weight = rng.dirichlet(np.full(400, 5.0))
+        probability = given_people(nodes, weight, before, common)
+        np.testing.assert_allclose(probability.mean(axis=0), weight, atol=0.003)
+        chosen = (np.cumsum(probability, axis=1) < rng.random((20_000, 1))).sum(axis=1)
+        drawn.append(nodes[chosen])
+    found = np.cov(np.concatenate(drawn, axis=1).T)
+    np.testing.assert_allclose(found, covariance, atol=0.15 * np.diag(covariance).max())
+    # Without what is common, people would not vary together.
+    assert found[:2, 2:4].trace() > 0.8 * covariance[:2, 2:4].trace() > 0.01
+
+
+def test_each_draws_its_groups_and_nobody_alone_any():
+    rows = [("01", "p", 1), ("01", "p", 2), ("01", "p", 1), ("02", "p", 2), ("02", "q", 1)]
+    table = pd.DataFrame(rows, columns=["participant", "pair", "distortion"])
+    found = samples_of_people(table, 50, np.random.default_rng(0))
+    assert found["01"].shape == found["02"].shape == (50, 2)
+    np.testing.assert_array_equal(found["01"][:, 1], found["02"][:, 0])
+    assert samples_of_people(table[:3], 50, np.random.default_rng(0)) == {"01": None}

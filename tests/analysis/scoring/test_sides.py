@@ -25,9 +25,12 @@ LEVEL, NOISE = 0.95, 0.28
 def found(people, a, b, noise=1e-6):
     """Side of people, (P, I), measured with noise of a known sd."""
     people = np.atleast_2d(people)
-    located = locate(people, people, np.full(people.shape, noise**2))
+    points = noise * np.sqrt(people.size) * np.eye(people.size)
+    samples = people + np.concatenate([points, -points]).reshape(-1, *people.shape)
+    located = locate(people, people, samples)
     names = np.array([f"i{k:02}" for k in range(people.shape[1])], dtype=object)
-    return side_of(compare(located, np.asarray(a, float), np.asarray(b, float), names), LEVEL)
+    known = [(ends, ends) for ends in (np.asarray(a, float), np.asarray(b, float))]
+    return side_of(compare(located, *known, names), LEVEL)
 
 
 def human(ratios, sd=0.1, kinds=None, seed=0):
@@ -184,3 +187,36 @@ def test_only_the_first_of_the_ranking_is_declared_and_from_five_images_on():
         assert declared(table, ["A", "B", "C"]) == ("A" if images == LEAST_IMAGES else "")
         assert declared(table, ["B", "A", "C"]) == ""
     assert declared(table[:0], ["A"]) == ""
+
+
+def test_noise_that_images_share_widens_a_side():
+    a, b = np.full(9, 1.0), np.zeros(9)
+    y = 0.5 + 0.02 * np.arange(-4, 5)[None]
+    draws = np.random.default_rng(0).standard_normal((4000, 1, 9))
+    names = np.array([f"i{k}" for k in range(9)], dtype=object)
+    apart, alike = 0.1 * draws, 0.1 * np.repeat(draws[..., :1], 9, axis=2)
+    widths = []
+    for noise in (apart, alike):
+        located = locate(y, y, y + noise - noise.mean(axis=0))
+        side = side_of(compare(located, (a, a), (b, b), names), LEVEL)
+        widths.append(side.high - side.low)
+    # The mean of nine ratios is off by a ninth of the sum, 0.1 nat: a side by twice that.
+    assert widths[0] < 0.25
+    assert widths[1] == pytest.approx(4 * 1.96 * 0.1, rel=0.15)
+
+
+def test_short_of_a_bound_people_are_no_nearer_to_that_model():
+    names = np.array([f"i{k}" for k in range(9)], dtype=object)
+    b, least = np.zeros(9), np.ones(9)
+    bound, known = (least, np.full(9, np.inf)), (b, b)
+
+    def side(y):
+        people = np.full((1, 9), y)
+        return side_of(compare(locate(people, people, people[None]), bound, known, names), LEVEL)
+
+    assert [side(y).side for y in (-0.5, 0.2, 0.8, 1.0, 3.0)] == pytest.approx([-1, -0.6, 0, 1, 1])
+    turned = side_of(
+        compare(locate(*[np.full((1, 9), 0.8)] * 2, np.full((1, 1, 9), 0.8)), known, bound, names),
+        LEVEL,
+    )
+    assert turned.side == 0
