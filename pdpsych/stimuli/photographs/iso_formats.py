@@ -46,8 +46,10 @@ def read_heic(data: bytes) -> Samples:
     file = pillow_heif.open_heif(io.BytesIO(data), convert_hdr_to_8bit=False)
     single(len(file), "pictures")
     profile, told = _colours(list(boxes(data)))
-    values = np.asarray(file[0])
-    bits = 8 if values.dtype.itemsize == 1 else 16
+    values, bits = np.asarray(file[0]), int(str(file[0].info["bit_depth"]))
+    if values.dtype.itemsize > 1:
+        # More than 8 bits come at the upper end of 16.
+        values = values >> (16 - bits)
     return _samples(values, bits, profile, told, "HEIC")
 
 

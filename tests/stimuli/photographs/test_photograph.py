@@ -78,6 +78,7 @@ COLOURS = {
         0.01,
     ),
     "heic": (lambda: _heic(), 0.01),
+    "heic of 10 bits": (lambda: _heic_of_10_bits(SRGB16), 0.01),
     "jpeg 2000 of 16 bits": (
         lambda: imagecodecs.jpeg2k_encode(SRGB16, codecformat="jp2", level=0), 1e-5,
     ),
@@ -299,7 +300,27 @@ def _lab() -> bytes:
     return tiff(integers(values, 8), photometric="icclab", iccprofile=made)
 
 
-def _heic() -> bytes:
-    file = io.BytesIO()
-    pillow_heif.from_pillow(Image.fromarray(SRGB8)).save(file, quality=98)
+def _heic(exif: bytes | None = None) -> bytes:
+    file, held = io.BytesIO(), pillow_heif.from_pillow(Image.fromarray(SRGB8))
+    held.info["exif"] = exif
+    held.save(file, quality=98)
     return file.getvalue()
+
+
+def _heic_of_10_bits(values: np.ndarray) -> bytes:
+    file, size = io.BytesIO(), values.shape[1::-1]
+    pillow_heif.from_bytes("RGB;16", size, values.tobytes()).save(file, quality=-1)
+    return file.getvalue()
+
+
+def test_white_of_10_bits_is_white():
+    found, told = read(_heic_of_10_bits(np.full((16, 24, 3), 65535, np.uint16)))
+    np.testing.assert_array_equal(found, 1.0)
+    assert "of 10 bits" in told
+
+
+def test_a_turned_heic_is_turned_once():
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = 6
+    found, _ = read(_heic(exif.tobytes()))
+    assert np.sqrt(np.mean((found - np.rot90(LIGHT, -1)) ** 2)) < 0.01
