@@ -33,6 +33,10 @@ def generate(
     scheduler: Annotated[
         str | None, typer.Option(metavar="ADDRESS", help="Let a Dask scheduler's workers do it.")
     ] = None,
+    strict: Annotated[
+        bool,
+        typer.Option("--strict", help="Refuse images made by unlike versions, devices or threads."),
+    ] = False,
     display: Annotated[
         Path | None,
         typer.Option(help="Then calibrate it for this display, with the models' sensitivities."),
@@ -47,7 +51,13 @@ def generate(
         load(display, Display)
     try:
         made = stimuli.generate(
-            recipe, out=out, jobs=jobs, shard=shard, scheduler=scheduler, progress=True
+            recipe,
+            out=out,
+            jobs=jobs,
+            shard=shard,
+            scheduler=scheduler,
+            strict=strict,
+            progress=True,
         )
     except stimuli.SetUnfinished as unfinished:
         say(str(unfinished), error=bool(unfinished.failed))

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from pdpsych.common.errors import InputError
 from pdpsych.geometry.affine import AffineOperations
-from pdpsych.geometry.memory import is_out_of_memory
+from pdpsych.geometry.machine import REDUCED, is_out_of_memory, precision_of_products
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -241,8 +241,8 @@ def tolerance(response: Tensor) -> float:
     derivation makes (``tests/geometry/test_linearization.py``). Where matrices are multiplied in
     TF32, ε is 2⁻¹⁰.
     """
-    tf32 = response.is_cuda and torch.backends.cudnn.allow_tf32
-    if tf32 and response.dtype == torch.float32:
+    reduced = response.is_cuda and precision_of_products() == REDUCED
+    if reduced and response.dtype == torch.float32:
         return float(2**-5)
     return float(torch.finfo(response.dtype).eps ** 0.5)
 

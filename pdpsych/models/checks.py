@@ -12,7 +12,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from pdpsych.common.errors import InputError
 from pdpsych.geometry.linearization import tolerance
-from pdpsych.geometry.memory import is_out_of_memory
+from pdpsych.geometry.machine import is_out_of_memory
 
 
 def check_module(module: nn.Module, image: Tensor, name: str) -> None:

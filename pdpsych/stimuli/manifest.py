@@ -23,6 +23,7 @@ from pdpsych.common.files.digests import digest
 from pdpsych.common.files.parsing import parse_json, read_json
 from pdpsych.common.files.reading import DOCUMENT, MissingFile, read_bytes, text_of
 from pdpsych.common.section import Section, validate
+from pdpsych.common.versions import Environment
 from pdpsych.displays.encoding import Encoding
 from pdpsych.models.derivative_check import DerivativeCheck
 from pdpsych.stimuli.question import Question
@@ -255,13 +256,15 @@ class RepresentationRecord(Section):
 class Manifest(Section):
     """``manifest.json``; ``representations`` is empty for sets of version 1 and handmade ones.
 
-    ``space_sha256`` is that of the files which the recipe's ``space`` names, by key.
+    ``space_sha256`` is that of the files which the recipe's ``space`` names, by key;
+    ``environments`` are what images were made with, none in older sets.
     """
 
     schema_version: int
     name: str
     created: str
     versions: dict[str, str]
+    environments: tuple[Environment, ...] = ()
     recipe: dict[str, Any]
     space_sha256: dict[str, str] = Field(default_factory=dict)
     floor: float
@@ -325,8 +328,8 @@ def former_identities(folder: Path) -> frozenset[str]:
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:
     """Write the manifest of the set in a folder."""
-    # Without such files nothing is new to pdpsych 0.1.0.
-    new = None if manifest.space_sha256 else {"space_sha256"}
+    # Without these nothing is new to pdpsych 0.1.0.
+    new = {key for key in ("space_sha256", "environments") if not getattr(manifest, key)}
     SCHEMA.write(folder / MANIFEST, manifest.model_dump(mode="json", exclude=new))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
+from pdpsych.common.versions import unlike
 from pdpsych.stimuli.log_ratios import log_ratio
 from pdpsych.stimuli.manifest import SCREE, LinearityCheck, Manifest, PaddingCheck, Pair
 from pdpsych.stimuli.responses.objective_curve import ObjectiveCurve
@@ -61,6 +62,7 @@ def _head(manifest: Manifest, path: Path, sha256: str) -> list[str]:
         f"{len(manifest.models)} models; floor {manifest.floor:g}",
         *_model_lines(manifest),
         *_derivative_lines(manifest),
+        *unlike(manifest.environments),
         f"SHA-256 {sha256}",
         f"log d(ε₁)/d(ε₂) of each pair{_which(manifest.models, 'lowest and highest')}:",
     ]

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from pdpsych.analysis.fitting.columns import FIT
 from pdpsych.common.results import Result
+from pdpsych.common.versions import unlike
 from pdpsych.studies.analysis_state import AnalysisState
 from pdpsych.studies.experiment_state import ExperimentState
 from pdpsych.studies.next_step import from_here
@@ -76,6 +77,10 @@ class Status(Result):
         if known:
             rows = [f"  {log.path.stem.replace('_', ' ')}: {log.belief}" for log in known]
             parts.append("\n".join(["so far:", *rows]))
+        made = [(s.opened.path.name, line) for s in state.sets if s.opened
+                for line in unlike(s.opened.manifest.environments)]  # fmt: skip
+        if made:
+            parts.append("\n".join(["sets:", *(f"  {name}: {line}" for name, line in made)]))
         if state.outdated:
             parts.append("\n".join(["out of date:", *(f"  {r}" for r in state.outdated)]))
         if state.study.problems:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing, suppress
 from dataclasses import asdict, dataclass
 from datetime import datetime, timezone
@@ -20,8 +20,8 @@ from pdpsych.common.errors import InputError
 from pdpsych.common.files.atomic import new_folder, unfinished
 from pdpsych.common.section import load
 from pdpsych.common.terminal import progress_bar
-from pdpsych.common.versions import versions
-from pdpsych.geometry.memory import is_out_of_memory
+from pdpsych.common.versions import Environment, unlike, versions
+from pdpsych.geometry.machine import PACKAGES, is_out_of_memory
 from pdpsych.stimuli.distortions import Distortion
 from pdpsych.stimuli.generation import workers
 from pdpsych.stimuli.generation.pairs import allowed_distortions, asked_of
@@ -36,12 +36,7 @@ from pdpsych.stimuli.generation.unit import (
     to_tensor,
     units_of,
 )
-from pdpsych.stimuli.manifest import (
-    SCHEMA,
-    Manifest,
-    RepresentationRecord,
-    write_manifest,
-)
+from pdpsych.stimuli.manifest import SCHEMA, Manifest, RepresentationRecord, write_manifest
 from pdpsych.stimuli.photographs.images import BaseImage, base_images
 from pdpsych.stimuli.recipe import Recipe
 from pdpsych.stimuli.responses.response_file import FOLDER
@@ -98,6 +93,7 @@ def generate(
     jobs: int | None = None,
     shard: str | None = None,
     scheduler: str | None = None,
+    strict: bool = False,
 ) -> StimulusSet:
     """Make the stimulus set of a recipe and return it.
 
@@ -121,11 +117,15 @@ def generate(
         made joins the set.
     scheduler
         Address of a Dask scheduler whose workers share this file system; they make the images.
+    strict
+        Refuse a set whose images were made by unlike versions, devices, numbers of threads or
+        precisions; by default it says so.
 
     Raises
     ------
     InputError
-        If the recipe or an option cannot be used, or ``out`` holds something else.
+        If the recipe or an option cannot be used, ``out`` holds something else, or images were made
+        unlike and that is not wanted.
     SetUnfinished
         If images failed, or remain for other shards.
 
@@ -152,6 +152,8 @@ def generate(
     folder = target.absolute().with_name(f".{target.name}.units")
     if target.exists():
         found = _existing(target, recipe)
+        if strict:
+            _refuse_unlike(found.manifest.environments, target)
         # A run that was ended when all was done but this.
         shutil.rmtree(folder, ignore_errors=True)
         return found
@@ -160,7 +162,9 @@ def generate(
     if not isinstance(chosen, workers.InProcess):
         forget_representations()
     folder.mkdir(parents=True, exist_ok=True)
-    plan = _Plan(recipe, target, folder, units_of(recipe, images, records), records)
+    plan = _Plan(recipe, target, folder, units_of(recipe, images, records), records, strict)
+    if strict:
+        _refuse_unlike(_environments(_found(plan).values()), folder)
     return _joined(plan, _make(plan, plan.units[share], chosen, progress))
 
 
@@ -173,6 +177,7 @@ class _Plan:
     folder: Path
     units: Sequence[Unit]
     representations: Sequence[RepresentationRecord]
+    strict: bool
 
 
 def _share(shard: str | None) -> slice:
@@ -287,6 +292,8 @@ def _joined(plan: _Plan, failed: Mapping[str, str]) -> StimulusSet:
     """Join all units into the set, or say what is missing."""
     found = _found(plan)
     records = {unit: record for unit, record in found.items() if record is not None}
+    if plan.strict:
+        _refuse_unlike(_environments(found.values()), plan.folder)
     if len(records) == len(plan.units) and not failed:
         try:
             with new_folder(plan.target) as part:
@@ -329,7 +336,8 @@ def _write_manifest(plan: _Plan, records: Sequence[UnitRecord], part: Path) -> N
         schema_version=SCHEMA.version,
         name=plan.target.name,
         created=datetime.now(timezone.utc).isoformat(timespec="seconds"),
-        versions=versions("torch", "torchvision", "timm", "numpy", "pillow", "scikit-image"),
+        versions=versions(*PACKAGES),
+        environments=_environments(records),
         recipe=plan.recipe.model_dump(mode="json"),
         space_sha256=plan.units[0].files.by_key,
         floor=plan.recipe.floor,
@@ -345,3 +353,26 @@ def _write_manifest(plan: _Plan, records: Sequence[UnitRecord], part: Path) -> N
         | draw_scree([record.image for record in records], part),
     )
     write_manifest(part, manifest)
+
+
+def _environments(records: Iterable[UnitRecord | None]) -> tuple[Environment, ...]:
+    """Return what units were made with, and where that differs which images."""
+    made: dict[str, tuple[Environment, list[str]]] = {}
+    for record in records:
+        if record is not None and record.environment is not None:
+            key = record.environment.model_dump_json()
+            made.setdefault(key, (record.environment, []))[1].append(record.image.name)
+    if len(made) == 1:
+        return tuple(environment for environment, _ in made.values())
+    return tuple(e.model_copy(update={"images": tuple(names)}) for e, names in made.values())
+
+
+def _refuse_unlike(environments: Sequence[Environment], folder: Path) -> None:
+    if len(environments) > 1:
+        raise InputError(
+            "; ".join(unlike(environments)),
+            file=folder,
+            field="strict",
+            allowed="one environment for all images",
+            remedy="remove the folder, and make all again in one of them; or leave strict out",
+        )

@@ -26,7 +26,8 @@ from pdpsych.common.files.atomic import new_folder, write_text
 from pdpsych.common.files.digests import digest, file_sha256
 from pdpsych.common.files.parsing import read_json
 from pdpsych.common.section import Section, validate
-from pdpsych.geometry.memory import is_out_of_memory
+from pdpsych.common.versions import Environment
+from pdpsych.geometry.machine import environment, is_out_of_memory
 from pdpsych.stimuli.generation.image_responses import responses_of
 from pdpsych.stimuli.generation.pairs import MadePair, PairMaker, allowed_distortions, asked_of
 from pdpsych.stimuli.manifest import (
@@ -53,26 +54,32 @@ _ONE_AT_A_TIME = threading.Lock()
 class UnitRecord(Section):
     """``unit.json``: an image's entry of the manifest, and the SHA-256 of the unit's files.
 
-    ``sha256`` is that of both, so that a unit that was changed is made again.
+    ``sha256`` is that of all, so that a unit that was changed is made again. What it was made with
+    is not known of units of earlier versions.
     """
 
     image: ImageEntry
     files: dict[str, str]
+    environment: Environment | None = None
     sha256: str
 
     @classmethod
-    def of(cls, image: ImageEntry, files: dict[str, str]) -> UnitRecord:
+    def of(
+        cls, image: ImageEntry, files: dict[str, str], environment: Environment | None
+    ) -> UnitRecord:
         """Return the record of a unit just made."""
-        return cls(image=image, files=files, sha256=_sha256(image, files))
+        sha256 = _sha256(image, files, environment)
+        return cls(image=image, files=files, environment=environment, sha256=sha256)
 
     @property
     def whole(self) -> bool:
         """Whether it is as it was made."""
-        return self.sha256 == _sha256(self.image, self.files)
+        return self.sha256 == _sha256(self.image, self.files, self.environment)
 
 
-def _sha256(image: ImageEntry, files: dict[str, str]) -> str:
-    return digest([image.model_dump(mode="json"), files])
+def _sha256(image: ImageEntry, files: dict[str, str], environment: Environment | None) -> str:
+    known = [] if environment is None else [environment.model_dump(mode="json")]
+    return digest([image.model_dump(mode="json"), files, *known])
 
 
 @dataclass(frozen=True)
@@ -158,7 +165,8 @@ class Maker:
                 entry = _make_image(part, self.recipe, self.device, unit, step)
                 files = sorted(f for f in part.rglob("*") if f.is_file())
                 sums = {f.relative_to(part).as_posix(): file_sha256(f) for f in files}
-                record = UnitRecord.of(entry, sums)
+                made_with = environment(self.device, self.recipe.precision)
+                record = UnitRecord.of(entry, sums, made_with)
                 write_text(part / RECORD, record.model_dump_json(indent=1))
         except InputError:
             if find_unit(self.folder, unit) is None:

@@ -576,3 +576,29 @@ def test_recipe_defaults_are_those_of_the_paper(tmp_path):
     recipe = load(_recipe(tmp_path, "images: [{sample: cat}]\nmodels: [LN, LG]\n"), Recipe)
     assert [d.kind for d in recipe.distortions] == ["principal", "random"]
     assert recipe.preprocess.size == 224
+
+
+def test_a_set_of_unlike_units_says_so_and_strictly_is_none(many, monkeypatch):
+    with pytest.raises(SetUnfinished):
+        stimuli.generate(many)
+    _mend(many)
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 7)
+    folder = many.parent / "sets" / ".small.units"
+    with refused(file=folder, field="strict", remedy="make all again"):
+        stimuli.generate(many, strict=True)
+    assert folder.is_dir()
+    made = stimuli.generate(many)
+    first, other = made.manifest.environments
+    assert (first.images, other.images) == (("p0", "p2", "p3"), ("p1",))
+    assert first.threads != other.threads == 7
+    told = f"made unlike others: p1 (threads {first.threads} and 7)"
+    assert told in made.describe()
+    with refused(file=made.path, field="strict"):
+        stimuli.generate(many, strict=True)
+
+
+def test_a_set_of_units_alike_has_one_environment(made):
+    (only,) = made.manifest.environments
+    assert only.images == ()
+    assert only.precision == "float32"
+    assert "unlike" not in made.describe()

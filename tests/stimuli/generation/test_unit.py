@@ -3,9 +3,11 @@ from __future__ import annotations
 import dataclasses
 import json
 import re
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
+import torch
 
 from pdpsych.common.files.digests import file_sha256
 from pdpsych.stimuli import Recipe
@@ -187,7 +189,22 @@ def test_a_record_that_was_changed_or_leads_elsewhere_is_made_again(maker, cat, 
         assert find_unit(tmp_path, cat) is None
     files = record["files"] | {"../outside": file_sha256(tmp_path / "outside")}
     entry = ImageEntry.model_validate(record["image"])
-    place.write_text(UnitRecord.of(entry, files).model_dump_json())
+    place.write_text(UnitRecord.of(entry, files, None).model_dump_json())
     assert find_unit(tmp_path, cat) is None
     assert maker(cat).failure is None
     assert find_unit(tmp_path, cat) is not None
+
+
+def test_units_say_what_they_were_made_with_and_older_ones_are_taken(maker, cat, tmp_path):
+    maker(cat)
+    found = find_unit(tmp_path, cat)
+    assert found.environment.threads == torch.get_num_threads()
+    assert found.environment.versions["torch"] == version("torch")
+    assert found.environment.device.startswith("cpu, ")
+    place = tmp_path / cat.digest / "unit.json"
+    older = json.loads(UnitRecord.of(found.image, found.files, None).model_dump_json())
+    del older["environment"]
+    place.write_text(json.dumps(older))
+    assert find_unit(tmp_path, cat).environment is None
+    place.write_text(json.dumps(json.loads(found.model_dump_json()) | {"environment": None}))
+    assert find_unit(tmp_path, cat) is None

@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import pytest
 import torch
 
 from pdpsych.geometry.linearization import linearize
-from pdpsych.geometry.memory import is_out_of_memory
+from pdpsych.geometry.machine import is_out_of_memory, precision_of_products
 
 IMAGE = torch.zeros((1, 4, 4))
 
@@ -39,3 +42,18 @@ def test_a_linearisation_without_memory_says_so_and_is_not_tried_in_another_mode
     with pytest.raises(RuntimeError, match="memory"):
         linearize(greedy, IMAGE, ["a"])
     assert len(calls) == 1
+
+
+def test_precision_is_asked_of_the_interface_that_somebody_used():
+    code = (
+        "import torch\n"
+        "from pdpsych.geometry.machine import precision_of_products\n"
+        "print(precision_of_products())\n"
+        "torch.backends.cudnn.conv.fp32_precision = 'ieee'\n"
+        "print(precision_of_products())\n"
+        "torch.backends.cuda.matmul.fp32_precision = 'tf32'\n"
+        "print(precision_of_products())\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["TF32", "float32", "TF32"]
+    assert precision_of_products() == "TF32"

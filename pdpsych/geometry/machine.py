@@ -1,0 +1,63 @@
+"""What a machine has too little of, and what it computes with."""
+
+from __future__ import annotations
+
+import platform
+
+import torch
+
+from pdpsych.common.versions import Environment, versions
+
+CPU_MESSAGES = ("can't allocate memory", "not enough memory")
+FULL, REDUCED = "float32", "TF32"
+# Packages that what is computed depends on.
+PACKAGES = ("torch", "torchvision", "timm", "numpy", "pillow", "scikit-image")
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Tell whether an error means that memory was not enough, on any device.
+
+    The allocator of the CPU raises a plain ``RuntimeError``; its words depend on the system.
+    """
+    if isinstance(error, MemoryError | torch.cuda.OutOfMemoryError):
+        return True
+    return isinstance(error, RuntimeError) and any(m in str(error) for m in CPU_MESSAGES)
+
+
+def precision_of_products() -> str:
+    """Return the precision of products of float32 on a GPU, in convolutions and elsewhere.
+
+    Asked of the interface of PyTorch 2.9, where there is one: that of before, ``allow_tf32``,
+    raises where somebody has used it.
+    """
+    convolution = getattr(torch.backends.cudnn, "conv", None)
+    if convolution is not None and hasattr(convolution, "fp32_precision"):
+        settings = {convolution.fp32_precision, torch.backends.cuda.matmul.fp32_precision}
+        return REDUCED if settings - {"ieee", "none"} else FULL
+    known = torch.backends.cudnn.allow_tf32, torch.backends.cuda.matmul.allow_tf32
+    return REDUCED if any(known) else FULL
+
+
+def environment(device: str, precision: str) -> Environment:
+    """Return what results of this process depend on besides what is computed.
+
+    Parameters
+    ----------
+    device
+        ``cpu``, ``cuda`` or another of PyTorch.
+    precision
+        Of the numbers, ``float32`` or ``float64``.
+    """
+    if torch.device(device).type == "cuda":
+        named = f"cuda, {torch.cuda.get_device_name(device)}"
+        if precision == "float32" and precision_of_products() == REDUCED:
+            precision = f"{precision}, products in {REDUCED}"
+    else:
+        capability = torch.backends.cpu.get_cpu_capability()
+        named = f"{device}, {platform.machine()}, {capability}"
+    return Environment(
+        versions=versions(*PACKAGES),
+        device=named,
+        threads=torch.get_num_threads(),
+        precision=precision,
+    )
