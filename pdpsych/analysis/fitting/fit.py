@@ -114,9 +114,9 @@ class Fit(Result):
             bounds = int((self.thresholds["bound"] != "exact").sum())
             line = f"{self._line()}: measured elsewhere, {counted(bounds, 'bound')} among them"
             return "\n".join([line, *self.source.get("notes", [])])
-        lines = participant_lines(self.participants)
+        lines = [f"  {line}" for line in participant_lines(self.participants)]
         head = f"{len(self.thresholds)} thresholds of {self.analysis['name']}"
-        lines = [head, *(f"  {line}" for line in lines), describe_excluded(self.excluded)]
+        lines = [head, *lines, describe_excluded(self.excluded)]
         return "\n".join([*lines, *self.source.get("notes", [])])
 
     def _line(self) -> str:
@@ -132,19 +132,18 @@ class Fit(Result):
     @cached_property
     def samples(self) -> Floats:
         """Posterior samples of log τ, (samples, rows of ``thresholds``); natural log."""
-        if not self.of_trials:
-            return self.samples_by_trials
-        return np.concatenate([self.draws(name)[0] for name in self.posteriors], axis=1)
+        one = (lambda name: self.draws(name)[0]) if self.of_trials else self.draws_by_trials
+        return np.concatenate([one(name) for name in self.posteriors], axis=1)
 
-    @cached_property
-    def samples_by_trials(self) -> Floats:
-        """The same as ``samples`` with the prior of each participant's thresholds taken off."""
-        number = self.analysis["samples"]
-        samples = np.empty((number, len(self.thresholds)))
-        for name, posterior in self.posteriors.items():
-            own = (self.thresholds["participant"] == name).to_numpy()
-            samples[:, own] = posterior.draws_by_trials(number, *self._drawn_with(name))
-        return samples
+    def draws_by_trials(self, participant: str) -> Floats:
+        """Return samples of log τ with the prior of this participant's thresholds taken off.
+
+        Parameters
+        ----------
+        participant
+            Label of the participant.
+        """
+        return self.posteriors[participant].draws_by_trials(*self._drawn_with(participant))
 
     def draws(self, participant: str) -> tuple[Floats, Shared]:
         """Return one participant's posterior samples of log τ and of what conditions share.
@@ -156,21 +155,19 @@ class Fit(Result):
         participant
             Label of the participant.
         """
-        posterior = self.posterior(participant)
-        return posterior.draws(self.analysis["samples"], *self._drawn_with(participant))
+        return self.posterior(participant).draws(*self._drawn_with(participant))
 
     def posterior(self, participant: str) -> Posterior:
         """Return the posterior of the trials of a participant; refused where there are none."""
         found = self.posteriors[participant]
         if isinstance(found, GivenThresholds):
-            name = str(self.analysis["name"])
-            raise InputError("nothing is known of trials", file=name, field="thresholds")
+            raise InputError("nothing is known of trials", file=self.analysis["name"])
         return found
 
-    def _drawn_with(self, participant: str) -> tuple[np.random.Generator, Floats | None]:
+    def _drawn_with(self, participant: str) -> tuple[int, np.random.Generator, Floats | None]:
         place = list(self.posteriors).index(participant)
         rng = np.random.default_rng([self.analysis["seed"], place])
-        return rng, self._people[participant]
+        return self.analysis["samples"], rng, self._people[participant]
 
     @cached_property
     def _people(self) -> Mapping[str, Floats | None]:
@@ -305,10 +302,7 @@ class Fit(Result):
 
         The lock of the folder is to be held meanwhile.
         """
-        written = [
-            tables.write_table(folder, name, getattr(self, name), columns)
-            for name, columns in FIT.items()
-        ]
+        written = [tables.write_table(folder, name, getattr(self, name), FIT[name]) for name in FIT]
         return record_written(folder, [self.to_json(folder / "fit.json"), *written])
 
 
@@ -357,13 +351,12 @@ def fit(analysis: str | Path | Analysis, *, write: bool = True, progress: bool =
 def _given(trials: Trials, given: pd.DataFrame, analysis: Analysis) -> Fit:
     """Return thresholds measured elsewhere as a fit."""
     posteriors = given_posteriors(given)
-    people = pd.DataFrame({"participant": list(posteriors)})
     empty = {name: pd.DataFrame(columns=list(FIT[name])) for name in ("goodness", "bins")}
     return Fit(
         {"name": analysis.stem, **analysis.settings},
         trials.source,
         given_thresholds(given, analysis.level),
-        people,
+        pd.DataFrame({"participant": list(posteriors)}),
         excluded=trials.excluded,
         posteriors=posteriors,
         **empty,

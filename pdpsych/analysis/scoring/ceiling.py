@@ -41,7 +41,7 @@ def ceiling(ratios: HumanRatios, level: float) -> pd.DataFrame:
         own, images = estimate[:, shared], ratios.pairs["image"].to_numpy()[shared]
         own = own[(~np.isnan(own)).any(axis=1)]
         middle = (_bounds(own) @ average_by_image(images).T).mean(axis=1)
-        low, high = _intervals(middle, own, ratios.samples[:, :, shared], images, level)
+        low, high = _intervals(middle, own, ratios, shared, level)
         determined = bool((high <= _MOST_FACTOR * low).all())
         if not determined:
             low, high = np.full((2, 2), np.nan)
@@ -82,12 +82,13 @@ def _bounds(ratios: Floats) -> Floats:
 
 
 def _intervals(
-    middle: Floats, ratios: Floats, samples: Floats, images: NDArray[np.object_], level: float
+    middle: Floats, own: Floats, ratios: HumanRatios, shared: NDArray[np.intp], level: float
 ) -> tuple[Floats, Floats]:
-    variance, freedom = _jackknife(ratios, images)
+    images = ratios.pairs["image"].to_numpy()[shared]
+    variance, freedom = _jackknife(own, images)
     if not freedom.any():
         # One image and two participants vary by their trials alone, as far as one can see.
-        drawn = _bounds(samples) @ average_by_image(images).T
+        drawn = _bounds(ratios.samples[:, :, shared]) @ average_by_image(images).T
         variance, freedom = drawn.mean(axis=-1).var(axis=1), np.full(2, np.inf)
     scale = np.where(middle > 0, middle, 1.0)
     reach = np.exp(stdtrit(freedom, (1 + level) / 2) * np.sqrt(variance) / scale)

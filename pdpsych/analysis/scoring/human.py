@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -70,28 +71,25 @@ def human_ratios(fit: Fit, pairs: pd.DataFrame) -> HumanRatios:
     """
     participants = list(fit.posteriors)
     rows = _rows(fit, participants, pairs)
-    shown = (rows >= 0).all(axis=0)
-    near_low, near_high, drawn = _thresholds(fit)
-    u, v = rows
-    samples = drawn[:, v] - drawn[:, u]
-    samples[:, ~shown] = np.nan
-    middle, exact = samples.mean(axis=0), ~np.isnan(samples[0])
-    if not shown.any():
+    some = np.flatnonzero((rows >= 0).all(axis=0).any(axis=0))
+    if not some.size:
         raise InputError(
             "no participant was shown both distortions of a pair",
             file=fit.analysis["name"],
             remedy="run more sessions",
         )
+    u, v = rows[..., some]
+    shown = np.minimum(u, v) >= 0
+    samples, middle = np.empty((fit.analysis["samples"], *shown.shape)), _unknown(fit)
+    for place, (own, drawn) in enumerate(_drawn(fit)):
+        middle[own] = drawn.mean(axis=0)
+        of_u, of_v = (drawn[:, np.searchsorted(own, x[place])] for x in (u, v))
+        samples[:, place] = np.where(shown[place], of_v - of_u, np.nan)
+    near_low, near_high = _near_ends(fit.thresholds, middle)
+    middle, exact = samples.mean(axis=0), ~np.isnan(samples[0])
     low = np.where(exact, middle, np.where(shown, near_low[v] - near_high[u], np.nan))
     high = np.where(exact, middle, np.where(shown, near_high[v] - near_low[u], np.nan))
-    some = shown.any(axis=0)
-    return HumanRatios(
-        pairs.iloc[np.flatnonzero(some)].reset_index(drop=True),
-        participants,
-        samples[:, :, some],
-        low[:, some],
-        high[:, some],
-    )
+    return HumanRatios(pairs.iloc[some].reset_index(drop=True), participants, samples, low, high)
 
 
 def bound_kinds(low: Floats, high: Floats) -> NDArray[np.str_]:
@@ -168,31 +166,49 @@ def threshold_ends(fit: Fit) -> tuple[Floats, Floats]:
 
     Equal, the mean, where the trials bound it from both sides, infinite where they do not.
     """
-    low, high, drawn = _thresholds(fit)
-    middle = drawn.mean(axis=0)
+    middle = _unknown(fit)
+    for own, drawn in _drawn(fit):
+        middle[own] = drawn.mean(axis=0)
+    low, high = _near_ends(fit.thresholds, middle)
     exact = ~np.isnan(middle)
     return np.where(exact, middle, low), np.where(exact, middle, high)
 
 
-def _thresholds(fit: Fit) -> tuple[Floats, Floats, Floats]:
-    """Return both ends of each log threshold as they enter a bound, and its samples.
+def _unknown(fit: Fit) -> Floats:
+    return np.full(len(fit.thresholds), np.nan)
 
-    Samples are not-a-number where the trials do not bound a threshold from both sides; those far
-    beyond its ends, which an approximation of the posterior may reach, are put back.
+
+def _drawn(fit: Fit) -> Iterator[tuple[NDArray[np.intp], Floats]]:
+    """Yield the rows of each participant, R, and samples of its log thresholds, (samples, R).
+
+    They are not-a-number where the trials do not bound a threshold from both sides; those far
+    beyond its ends, which an approximation of the posterior may reach, are put back. Those of all
+    participants together would fill the memory.
     """
-    table = fit.thresholds
-    low, high = (
-        np.log(table[name].to_numpy(dtype=float)) for name in ("trials_low", "trials_high")
-    )
-    exact = (table["bound"] == "exact").to_numpy()
-    width = high - low
-    drawn = np.clip(fit.samples_by_trials, low - width, high + width)
-    drawn[:, ~exact] = np.nan
-    middle = drawn.mean(axis=0)
-    near_low = np.where(exact, middle - _OF_REACH * (middle - low), low)
-    near_high = np.where(exact, middle + _OF_REACH * (high - middle), high)
+    low, high = _trial_ends(fit.thresholds)
+    least, most = 2 * low - high, 2 * high - low
+    unknown = (fit.thresholds["bound"] != "exact").to_numpy()
+    participant = fit.thresholds["participant"].to_numpy()
+    for name in fit.posteriors:
+        own = np.flatnonzero(participant == name)
+        drawn = np.clip(fit.draws_by_trials(name), least[own], most[own])
+        drawn[:, unknown[own]] = np.nan
+        yield own, drawn
+
+
+def _near_ends(table: pd.DataFrame, middle: Floats) -> tuple[Floats, Floats]:
+    """Return both ends of each log threshold as they enter a bound, by the means of its samples."""
+    low, high = _trial_ends(table)
+    near_low = np.where(np.isnan(middle), low, middle - _OF_REACH * (middle - low))
+    near_high = np.where(np.isnan(middle), high, middle + _OF_REACH * (high - middle))
     return (
         np.where(np.isnan(near_low), -np.inf, near_low),
         np.where(np.isnan(near_high), np.inf, near_high),
-        drawn,
     )
+
+
+def _trial_ends(table: pd.DataFrame) -> tuple[Floats, Floats]:
+    low, high = (
+        np.log(table[name].to_numpy(dtype=float)) for name in ("trials_low", "trials_high")
+    )
+    return low, high

@@ -145,7 +145,7 @@ def pool(
     """
     middle = samples.mean(axis=0)
     low, high = (middle if end is None else end for end in (low, high))
-    between = between_variance(middle, samples.var(axis=0))
+    between = between_variance(middle, variances(samples))
     prior = _with_prior(between, ~np.isnan(middle))
     ends = pooled_bounds(low, high, np.sqrt(prior))
     bounded = ends[0] != ends[1]
@@ -181,14 +181,14 @@ def _pool(
     rng: np.random.Generator,
 ) -> Pooled:
     """Average over participants who have samples; what nobody has is 0, without error."""
-    estimate, variance = samples.mean(axis=0), samples.var(axis=0)
+    estimate, variance = samples.mean(axis=0), variances(samples)
     # How unsure an imputed value is says nothing of how much of the mean it stands for.
     variance[imputed] = 0.0
     present, number = ~np.isnan(estimate), len(estimate)
     weight = np.where(present, 1 / (np.maximum(variance, _LEAST_VARIANCE) + between), 0.0)
     weight /= np.maximum(weight.sum(axis=0), np.finfo(float).tiny)
     middle = (weight * np.nan_to_num(estimate)).sum(axis=0)
-    trials = np.einsum("spk,pk->sk", np.nan_to_num(samples - estimate), weight)
+    trials = weighted_noise(samples, weight)
     if number < 2:
         none = np.zeros_like(trials)
         ones = np.ones(len(samples))
@@ -211,6 +211,22 @@ def _pool(
     uncertainty = Stretch(number - 1, least)
     stretch = uncertainty.draw(len(samples), rng)
     return Pooled(middle, trials, spread, participants, uncertainty, stretch, middle, middle)
+
+
+def variances(samples: Floats) -> Floats:
+    """Return the variances of samples (samples, P, K), a participant at a time for the memory."""
+    return np.stack([own.var(axis=0) for own in np.moveaxis(samples, 1, 0)])
+
+
+def weighted_noise(samples: Floats, weight: Floats) -> Floats:
+    """Return the sum over participants of samples (samples, P, K) less their mean, (samples, K).
+
+    Samples that are missing have the weight 0.
+    """
+    total = np.zeros((len(samples), samples.shape[2]))
+    for own, share in zip(np.moveaxis(samples, 1, 0), weight, strict=True):
+        total += np.where(share > 0, share * (own - own.mean(axis=0)), 0.0)
+    return total
 
 
 def _with_prior(between: float, present: NDArray[np.bool_]) -> float:

@@ -52,7 +52,7 @@ from scipy.special import erf, ndtr, stdtr, stdtrit
 from pdpsych.analysis.names import Floats
 from pdpsych.analysis.scoring.columns import SIDES
 from pdpsych.analysis.scoring.human import HumanRatios
-from pdpsych.analysis.scoring.pooling import between_variance
+from pdpsych.analysis.scoring.pooling import between_variance, variances, weighted_noise
 from pdpsych.analysis.turned import against
 
 Ends = Mapping[str, tuple[Floats, Floats]]
@@ -125,8 +125,10 @@ def sides(human: HumanRatios, known: Sequence[Ends], level: float) -> pd.DataFra
     tables = [pd.DataFrame(columns=list(SIDES))]
     for kind, numbers in human.pairs.groupby("kind", sort=False).indices.items():
         images = human.pairs["image"].to_numpy()[numbers]
-        of_kind = (human.low[:, numbers], human.high[:, numbers], human.samples[..., numbers])
-        people = locate(*of_kind)
+        # All pairs are seldom of several kinds, and a copy takes as much memory again.
+        every = len(numbers) == len(human.pairs)
+        samples = human.samples if every else human.samples[..., numbers]
+        people = locate(human.low[:, numbers], human.high[:, numbers], samples)
         found = {}
         for a, b in combinations(models, 2):
             ends = next(ends for ends in known if a in ends and b in ends)
@@ -159,7 +161,7 @@ def locate(low: Floats, high: Floats, samples: Floats) -> Located:
     """
     exact = np.isfinite(low) & (low == high)
     estimate = np.where(exact, low, np.nan)
-    noise = np.where(exact, np.maximum(samples.var(axis=0), _LEAST_SD**2), np.nan)
+    noise = np.where(exact, np.maximum(variances(samples), _LEAST_SD**2), np.nan)
     between = between_variance(estimate, noise)
     weight = np.where(exact, 1 / (np.nan_to_num(noise) + between + _LEAST_SD**2), 0.0)
     people = len(low)
@@ -169,7 +171,7 @@ def locate(low: Floats, high: Floats, samples: Floats) -> Located:
         middle = rows @ (weight * np.nan_to_num(estimate)) / total
         sd = total**-0.5
         share = np.where(exact, weight / total[0], 0.0)
-    drawn = np.einsum("spk,pk->sk", np.where(exact, samples - samples.mean(axis=0), 0.0), share)
+    drawn = weighted_noise(samples, share)
     least = np.where(np.isfinite(low) & np.isposinf(high), low, np.nan)
     most = np.where(np.isneginf(low) & np.isfinite(high), high, np.nan)
     if np.isnan(least).all() and np.isnan(most).all():

@@ -48,8 +48,8 @@ def finite(fitted):
     """Whether all that a fit says is a number, but for ends that bounds do not have."""
     thresholds = fitted.thresholds.drop(columns=ENDS).select_dtypes("number")
     tables = thresholds, fitted.participants.select_dtypes("number"), fitted.samples
-    by_trials = fitted.samples_by_trials
-    return all(np.isfinite(np.asarray(t, dtype=float)).all() for t in (*tables, by_trials))
+    by_trials = [fitted.draws_by_trials(name) for name in fitted.posteriors]
+    return all(np.isfinite(np.asarray(t, dtype=float)).all() for t in (*tables, *by_trials))
 
 
 def check(fitted):

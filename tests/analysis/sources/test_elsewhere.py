@@ -22,7 +22,7 @@ def errors(fitted):
 
 def by_trials(fitted):
     """A table of thresholds that hold what the trials of each condition say, and no prior."""
-    drawn = fitted.samples_by_trials
+    drawn = np.concatenate([fitted.draws_by_trials(name) for name in fitted.posteriors], axis=1)
     return fitted.thresholds[["participant", "image", "pair", "distortion", "bound"]].assign(
         log_threshold=drawn.mean(axis=0), sd=drawn.std(axis=0)
     )
