@@ -18,6 +18,8 @@ from .representation import Origin as Origin
 from .representation import Representation as Representation
 from .representation import from_module as from_module
 from .representation import load as load
+from .sources.checkpoint import LoadedWeights as LoadedWeights
+from .sources.checkpoint import load_weights as load_weights
 
 __all__ = [
     "CHANNELS",
@@ -31,6 +33,7 @@ __all__ = [
     "KnownModels",
     "LayerUse",
     "Layers",
+    "LoadedWeights",
     "ModuleNetwork",
     "Origin",
     "Representation",
@@ -40,4 +43,5 @@ __all__ = [
     "known",
     "layers",
     "load",
+    "load_weights",
 ]

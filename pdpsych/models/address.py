@@ -19,6 +19,9 @@ from pdpsych.models.registry import NOISE_MODELS, SOURCES
 BUILT_IN = ("LN", "LG", "LGG", "LGN", "identity")
 FORM = "source:model[@weights]/layer"
 
+# What is recorded only of networks that a recipe names by files.
+ORIGIN_OF_FILES = ("code_sha256", "checkpoint")
+
 Encoding = Literal["srgb", "linear"]
 
 Derivative = Literal["own", "surrogate"]

@@ -27,6 +27,8 @@ class Layers(Result):
         Of the image, (channels, height, width).
     uses
         A :class:`LayerUse` for each layer, in order of execution; those out of use come last.
+    checkpoint
+        What the network has of the file of weights that its address names.
 
     Examples
     --------
@@ -41,6 +43,7 @@ class Layers(Result):
     network: str
     shape: tuple[int, int, int]
     uses: tuple[LayerUse, ...]
+    checkpoint: str = ""
 
     @property
     def readable(self) -> tuple[str, ...]:
@@ -57,7 +60,8 @@ class Layers(Result):
             f"{self.network}, one image {self.shape}; readable: layers that run once and give one "
             "tensor"
         )
-        return "\n".join([heading, *aligned(rows)])
+        lines = [heading, self.checkpoint] if self.checkpoint else [heading]
+        return "\n".join([*lines, *aligned(rows)])
 
 
 def layers(
@@ -101,7 +105,7 @@ def layers(
             allowed="channels, height and width, as in 3 224 224",
         )
     uses = ModuleNetwork(built.module, name=network).uses(torch.zeros((1, *shape)))
-    return Layers(network, shape, tuple(uses))
+    return Layers(network, shape, tuple(uses), built.loaded.describe() if built.loaded else "")
 
 
 def _row(use: LayerUse) -> tuple[str, str, str, str]:

@@ -42,7 +42,7 @@ class LayerUse:
         Its type.
     outputs
         For each time it runs, the shape without the batch, as in ``(64, 56, 56)``; what is no
-        tensor goes by its type.
+        tensor goes by its type, and what depends on weights that a file lacks is not finite.
 
     Examples
     --------
@@ -319,7 +319,8 @@ def _described(output: object) -> str:
     """Write the shape of an output without the batch, or its type."""
     if not isinstance(output, Tensor):
         return type(output).__name__
-    return f"({', '.join(map(str, output.shape[1:]))})"
+    shape = f"({', '.join(map(str, output.shape[1:]))})"
+    return shape if bool(torch.isfinite(output).all()) else f"not finite {shape}"
 
 
 class _AllAnswered(BaseException):

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from pdpsych.common.errors import InputError
 from pdpsych.geometry.local import Network
 from pdpsych.geometry.noise import Gaussian, NoiseModel
 from pdpsych.models import address as addresses
@@ -19,7 +20,9 @@ from pdpsych.models.early_vision import CHANNELS, EarlyVisualModel, Padding
 from pdpsych.models.network import ModuleNetwork
 from pdpsych.models.preprocessing import InputFormat, Preprocessing
 from pdpsych.models.registry import NOISE_MODELS, find
-from pdpsych.models.sources.source import build, fingerprint
+from pdpsych.models.sources.checkpoint import LoadedWeights
+from pdpsych.models.sources.source import build, fingerprint, seeded
+from pdpsych.models.sources.state_dict import tensors_of
 
 
 @dataclass(frozen=True)
@@ -39,6 +42,8 @@ class Origin:
         SHA-256 of all parameters and buffers; empty for the early visual models, which have none.
     code_sha256
         SHA-256 of the file of Python that made the network, where a recipe names one.
+    checkpoint
+        What the network has of the file of weights that a recipe names.
 
     Examples
     --------
@@ -53,6 +58,7 @@ class Origin:
     preprocessing: str = "none"
     weights_sha256: str = ""
     code_sha256: str = ""
+    checkpoint: str = ""
 
 
 @dataclass(frozen=True)
@@ -214,6 +220,8 @@ def _one_network(
         )
     layers = [layer for address in members for layer in address.layers]
     order = _order(network, layers, takes, torch.zeros((), device=device, dtype=dtype))
+    if built.loaded is not None and built.loaded.lacking:
+        _refuse_lacking(network, layers, takes, built.loaded)
     depths = _depths(order, layers)
     return [
         Representation(
@@ -228,6 +236,7 @@ def _one_network(
                 str(preprocessing),
                 sha256,
                 built.code_sha256,
+                "" if built.loaded is None else built.loaded.describe(),
             ),
             address.derivative,
         )
@@ -245,6 +254,36 @@ def _order(
     if takes.size is None or takes.channels is None:
         return [path for path, _ in network.module.named_modules()]
     return network.order(like.expand(1, takes.channels, *takes.size), layers)
+
+
+def _refuse_lacking(
+    network: ModuleNetwork, layers: Sequence[str], takes: InputFormat, loaded: LoadedWeights
+) -> None:
+    """Refuse layers that depend on tensors which the file of weights lacks.
+
+    These are not numbers. Some operations pass over what is no number, so that responses have to
+    be the same with other values as well.
+    """
+    tensors = tensors_of(network.module)
+    lacking = [tensors[key] for key in loaded.lacking if tensors[key].is_floating_point()]
+    like = next(iter(tensors.values()))
+    with torch.no_grad(), seeded(0):
+        shape = (1, takes.channels or 3, *(takes.size or (224, 224)))
+        image = torch.rand(shape, dtype=torch.float64).to(like)
+        first = network.responses(image, layers)
+        for tensor in lacking:
+            tensor.fill_(1)
+        second = network.responses(image, layers)
+        for tensor in lacking:
+            tensor.fill_(torch.nan)
+    for layer, one, other in zip(layers, first, second, strict=True):
+        if not torch.equal(one, other):
+            raise InputError(
+                f"depends on tensors that {Path(loaded.file).name} lacks",
+                file=f'model "{network.name}", layer "{layer}"',
+                value=", ".join(loaded.lacking[:5]),
+                remedy="read layers before these, or give weights that have them",
+            )
 
 
 def _depths(order: Iterable[str], layers: Sequence[str]) -> dict[str, float]:

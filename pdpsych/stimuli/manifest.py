@@ -24,6 +24,7 @@ from pdpsych.common.files.parsing import parse_json, read_json
 from pdpsych.common.files.reading import DOCUMENT, MissingFile, read_bytes, text_of
 from pdpsych.common.section import Section, validate
 from pdpsych.displays.encoding import Encoding
+from pdpsych.models.address import ORIGIN_OF_FILES
 from pdpsych.models.derivative_check import DerivativeCheck
 from pdpsych.stimuli.question import Question
 
@@ -232,7 +233,8 @@ class RepresentationRecord(Section):
 
     ``depth`` goes from 0, the first of the layers read from its network, to 1, the last;
     ``weights_sha256`` is that of all parameters and buffers, ``code_sha256`` that of the file of
-    Python that made the network, where the recipe names one.
+    Python that made the network, ``checkpoint`` what it has of a file of weights, where the recipe
+    names one.
     """
 
     name: str
@@ -244,12 +246,13 @@ class RepresentationRecord(Section):
     preprocessing: str
     weights_sha256: str
     code_sha256: str = ""
+    checkpoint: str = ""
 
     @model_serializer(mode="wrap")
     def _plain(self, plain: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        # So that sets without such code keep their identity.
+        # So that sets without such code and files keep their identity.
         found: dict[str, Any] = plain(self)
-        return {key: v for key, v in found.items() if key != "code_sha256" or v}
+        return {k: v for k, v in found.items() if v or k not in ORIGIN_OF_FILES}
 
 
 class Manifest(Section):

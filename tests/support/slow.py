@@ -128,6 +128,7 @@ SLOW = {
         "test_noise_stays",
     ),
     "models/sources/test_checkpoint.py": ("test_full_size",),
+    "models/sources/test_kinds.py": ("test_what_is_loaded[torch.compile",),
     "experiments/placement/test_adaptive.py": (
         "test_thresholds_are_recovered",
         "test_it_knows_and_asks",

@@ -17,13 +17,15 @@ from pdpsych.common.errors import InputError
 from pdpsych.models.address import NetworkAddress
 from pdpsych.models.preprocessing import InputFormat
 from pdpsych.models.registry import SOURCES, find
+from pdpsych.models.sources.checkpoint import LoadedWeights
 
 
 @dataclass(frozen=True)
 class BuiltNetwork:
     """A network with its weights, what they were trained on, and the images it takes.
 
-    ``code_sha256`` is that of the file of Python that made it, where that is no package's.
+    ``code_sha256`` is that of the file of Python that made it, where that is no package's;
+    ``loaded`` is what it has of a checkpoint that the address names.
     """
 
     module: nn.Module
@@ -31,6 +33,7 @@ class BuiltNetwork:
     training: str
     takes: InputFormat
     code_sha256: str = ""
+    loaded: LoadedWeights | None = None
 
 
 def build(address: NetworkAddress, folder: Path | None = None) -> BuiltNetwork:
