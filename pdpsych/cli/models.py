@@ -25,11 +25,15 @@ def show(
         tuple[int, int, int] | None,
         typer.Option(help="Channels, height and width of the image, where not known."),
     ] = None,
+    tap: Annotated[
+        list[str] | None,
+        typer.Option(help="LAYER+step=value…, in the place of all layers; once or more."),
+    ] = None,
 ) -> None:
     """List the layers of a network, in order of execution, with the shapes of their output."""
     from pdpsych import models
 
-    say(models.layers(network, shape=shape).describe())
+    say(models.layers(network, taps=tap or (), shape=shape).describe())
 
 
 @app.command()

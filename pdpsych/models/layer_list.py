@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -58,21 +59,28 @@ class Layers(Result):
         rows = [("layer", "type", "output", "runs"), *map(_row, self.uses)]
         heading = (
             f"{self.network}, one image {self.shape}; readable: layers that run once and give one "
-            "tensor"
+            "tensor; of others LAYER+call=N or LAYER+output=KEY"
         )
         lines = [heading, self.checkpoint] if self.checkpoint else [heading]
         return "\n".join([*lines, *aligned(rows)])
 
 
 def layers(
-    network: str, *, shape: tuple[int, int, int] | None = None, folder: Path | None = None
+    network: str,
+    *,
+    taps: Sequence[str] = (),
+    shape: tuple[int, int, int] | None = None,
+    folder: Path | None = None,
 ) -> Layers:
-    """Return the layers of a network, by one forward pass.
+    """Return the layers of a network, or what some taps read of them, by one forward pass.
 
     Parameters
     ----------
     network
         ``source:model[@weights]``; without weights they are random, and nothing is downloaded.
+    taps
+        Layers with what of their output is read, as in ``blocks.3+token=0``; all layers of the
+        network without.
     shape
         Channels, height and width of the image, where the source does not say.
     folder
@@ -81,7 +89,8 @@ def layers(
     Raises
     ------
     InputError
-        If the network is not known, cannot take such an image, or takes images of unknown shape.
+        If the network is not known, cannot take such an image, or takes images of unknown shape;
+        if a tap cannot be read.
 
     Examples
     --------
@@ -90,6 +99,9 @@ def layers(
     ()
     >>> models.layers("torchvision:alexnet", shape=(3, 64, 64)).readable[:2]
     ('features.0', 'features.1')
+    >>> taps = ["features.0+channels=0:8+pool=mean"]
+    >>> models.layers("torchvision:alexnet", taps=taps, shape=(3, 64, 64)).uses[0].outputs
+    ('(8)',)
     """
     address = parse_network(network)
     if address.weights is None and address.source != "python":
@@ -104,7 +116,9 @@ def layers(
             field="shape",
             allowed="channels, height and width, as in 3 224 224",
         )
-    uses = ModuleNetwork(built.module, name=network).uses(torch.zeros((1, *shape)))
+    made = ModuleNetwork(built.module, name=network, folder=folder)
+    image = torch.zeros((1, *shape))
+    uses = made.taps(image, taps) if taps else made.uses(image)
     return Layers(network, shape, tuple(uses), built.loaded.describe() if built.loaded else "")
 
 

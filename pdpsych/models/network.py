@@ -6,7 +6,8 @@ import copy
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
-from itertools import takewhile
+from itertools import count, takewhile
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -17,6 +18,7 @@ from torch.nn.modules.conv import _ConvNd
 from pdpsych.common.errors import InputError
 from pdpsych.geometry.linearization import Linearization, first_line, linearize
 from pdpsych.geometry.memory import is_out_of_memory
+from pdpsych.geometry.noise import NoiseModel
 from pdpsych.geometry.repadding import PaddingMode, repadded
 from pdpsych.models.checks import (
     check_finite,
@@ -28,6 +30,8 @@ from pdpsych.models.checks import (
     unchanged_buffers,
 )
 from pdpsych.models.float64 import in_float64
+from pdpsych.models.taps.reading import TapFiles, elements, read
+from pdpsych.models.taps.tap import parse_tap
 
 
 @dataclass(frozen=True)
@@ -66,6 +70,9 @@ class LayerUse:
 class ModuleNetwork:
     """A module with tapped layers, named by dotted path; the module itself is ``""``.
 
+    Behind a path may stand what of its output is read, as in ``blocks.3+token=0``
+    (:data:`pdpsych.models.taps.tap.STEPS`).
+
     The module is put into evaluation mode with frozen parameters, and its in-place activations
     are made out-of-place, since they may overwrite what the backward pass needs.
 
@@ -77,6 +84,8 @@ class ModuleNetwork:
         What to call it in messages.
     preprocessing
         Applied to the image first, inside the derivative.
+    folder
+        What the paths of readouts are relative to; the working directory by default.
 
     Examples
     --------
@@ -89,11 +98,17 @@ class ModuleNetwork:
     """
 
     def __init__(
-        self, module: nn.Module, *, name: str = "", preprocessing: nn.Module | None = None
+        self,
+        module: nn.Module,
+        *,
+        name: str = "",
+        preprocessing: nn.Module | None = None,
+        folder: Path | None = None,
     ):
         self.module = module.eval().requires_grad_(False)
         self.preprocessing = preprocessing or nn.Identity()
         self.name = name or type(module).__name__
+        self.files = TapFiles(folder or Path())
         self._mode: PaddingMode | None = None
         self._orders: dict[frozenset[str], list[str]] = {}
         for part in self.module.modules():
@@ -172,6 +187,21 @@ class ModuleNetwork:
             for name in dict.fromkeys([*outputs, *parts])
         ]
 
+    def taps(self, batch: Tensor, layers: Sequence[str]) -> list[LayerUse]:
+        """Return what is read of each of ``layers`` in a forward pass of ``batch``.
+
+        Raises
+        ------
+        InputError
+            As :meth:`responses`.
+        """
+        with torch.no_grad():
+            found = self.responses(batch, layers)
+        return [
+            LayerUse(layer, type(self.layer(layer)).__name__, (_described(response),))
+            for layer, response in zip(layers, found, strict=True)
+        ]
+
     def repadded(self, mode: PaddingMode) -> ModuleNetwork:
         """Return the same network, the module shared, with this padding in place of its own.
 
@@ -194,13 +224,28 @@ class ModuleNetwork:
         return other
 
     def layer(self, name: str) -> nn.Module:
-        """Return a layer by its dotted name."""
-        layers = dict(self.module.named_modules())
-        if name not in layers:
+        """Return a layer by its dotted name, whatever of it is read.
+
+        Raises
+        ------
+        InputError
+            If there is none, or a step behind it is not known.
+        """
+        layers = dict(self.module.named_modules(remove_duplicate=False))
+        try:
+            path = parse_tap(name).module
+        except ValueError as error:
+            raise InputError(str(error), file=self._title, field=name) from None
+        if path not in layers:
             raise InputError(
-                "no such layer", file=self._title, value=name, allowed=nearest(name, layers)
+                "no such layer", file=self._title, value=path, allowed=nearest(path, layers)
             )
-        return layers[name]
+        return layers[path]
+
+    def noise(self, layer: str) -> NoiseModel | None:
+        """Return the noise model that a tap names, None if it names none."""
+        name = parse_tap(layer).noise
+        return None if name is None else self.files.noise(name)
 
     def _outputs(self, batch: Tensor, layers: Sequence[str]) -> dict[str, list[object]]:
         """Return what the named layers give in one pass, in order of execution."""
@@ -270,27 +315,27 @@ class ModuleNetwork:
     def _only(self, outputs: list[object], layer: str, batch: Tensor) -> Tensor:
         if len(outputs) == 1 and isinstance(outputs[0], Tensor):
             return check_response(outputs[0], batch, self._label(layer))
+        remedy = "tap a layer that gives one tensor, once" + self._alternatives(layer, batch)
+        call = parse_tap(layer).call
         if not outputs:
-            what = "the forward pass never reaches it"
+            what = "the forward pass never reaches it" + (f" {call} times" if call else "")
         elif len(outputs) > 1:
             what = f"used {len(outputs)} times in a forward pass"
+            remedy = f'say which time, as in "{layer}+call=1"; or {remedy}'
         else:
             what = f"gives {type(outputs[0]).__name__}, not a tensor"
-        raise InputError(
-            what,
-            file=self._label(layer),
-            remedy="tap a layer that gives one tensor, once" + self._alternatives(layer, batch),
-        )
+            remedy = f'say which of it, as in "{layer}+output=0"; or {remedy}'
+        raise InputError(what, file=self._label(layer), remedy=remedy)
 
     def _alternatives(self, layer: str, batch: Tensor) -> str:
         """Name layers close to one that cannot be tapped: its block first, then its kin."""
-        uses = self.uses(batch[:1])
-        at = next((i for i, use in enumerate(uses) if use.name == layer), 0)
+        uses, path = self.uses(batch[:1]), parse_tap(layer).module
+        at = next((i for i, use in enumerate(uses) if use.name == path), 0)
 
         def closeness(i: int) -> tuple[int, bool, int]:
-            pairs = zip(uses[i].name.split("."), layer.split("."), strict=False)
+            pairs = zip(uses[i].name.split("."), path.split("."), strict=False)
             shared = len(list(takewhile(lambda pair: pair[0] == pair[1], pairs)))
-            return -shared, not layer.startswith(uses[i].name), abs(i - at)
+            return -shared, not path.startswith(uses[i].name), abs(i - at)
 
         usable = sorted((i for i, use in enumerate(uses) if use.usable), key=closeness)
         names = ", ".join(f'"{uses[i].name}"' for i in usable[:3])
@@ -299,7 +344,10 @@ class ModuleNetwork:
     @contextmanager
     def _tapped(self, layers: Sequence[str], keep: Callable[[str, object], None]) -> Iterator[None]:
         """Hand each named layer's output to ``keep`` during the forward passes inside."""
-        hooks = [self.layer(name).register_forward_hook(_hook(keep, name)) for name in set(layers)]
+        hooks = [
+            self.layer(name).register_forward_hook(_hook(keep, name, self.files))
+            for name in set(layers)
+        ]
         try:
             with _differentiable_attention():
                 yield
@@ -318,7 +366,7 @@ class ModuleNetwork:
 def _described(output: object) -> str:
     """Write the shape of an output without the batch, or its type."""
     if not isinstance(output, Tensor):
-        return type(output).__name__
+        return elements(output)
     shape = f"({', '.join(map(str, output.shape[1:]))})"
     return shape if bool(torch.isfinite(output).all()) else f"not finite {shape}"
 
@@ -327,10 +375,12 @@ class _AllAnswered(BaseException):
     """Ends a forward pass; not an ``Exception``, which a network might catch."""
 
 
-def _hook(keep: Callable[[str, object], None], name: str) -> Callable[..., None]:
+def _hook(keep: Callable[[str, object], None], name: str, files: TapFiles) -> Callable[..., None]:
+    tap, calls = parse_tap(name), count(1)
+
     def hook(module: nn.Module, inputs: object, output: object) -> None:
-        # A copy: what follows in the network may overwrite the output in place.
-        keep(name, output.clone() if isinstance(output, Tensor) else output)
+        if tap.call in (None, next(calls)):
+            keep(name, read(tap, output, files))
 
     return hook
 

@@ -233,8 +233,8 @@ class RepresentationRecord(Section):
 
     ``depth`` goes from 0, the first of the layers read from its network, to 1, the last;
     ``weights_sha256`` is that of all parameters and buffers, ``code_sha256`` that of the file of
-    Python that made the network, ``checkpoint`` what it has of a file of weights, where the recipe
-    names one.
+    Python that made the network, ``checkpoint`` what it has of a file of weights, ``tap_sha256``
+    that of files of readout and noise, where the recipe names one.
     """
 
     name: str
@@ -247,6 +247,7 @@ class RepresentationRecord(Section):
     weights_sha256: str
     code_sha256: str = ""
     checkpoint: str = ""
+    tap_sha256: str = ""
 
     @model_serializer(mode="wrap")
     def _plain(self, plain: SerializerFunctionWrapHandler) -> dict[str, Any]:

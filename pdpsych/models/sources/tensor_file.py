@@ -23,8 +23,8 @@ from torch import Tensor
 from torch.serialization import safe_globals
 
 from pdpsych.common.errors import InputError
-from pdpsych.common.files.arrays import read_array
-from pdpsych.common.files.reading import ARRAYS, CHECKPOINT, DOCUMENT, open_regular, read_text
+from pdpsych.common.files.arrays import read_arrays
+from pdpsych.common.files.reading import CHECKPOINT, DOCUMENT, open_regular, read_text
 from pdpsych.models.sources.foreign_files import ZIP, check_native
 
 _DEEPEST = 8
@@ -180,19 +180,15 @@ def _is_npz(file: BinaryIO) -> bool:
 
 
 def _from_npz(file: BinaryIO, path: Path) -> dict[str, Tensor]:
-    found = {}
     try:
-        with zipfile.ZipFile(file) as archive:
-            for member in archive.infolist():
-                if member.file_size > ARRAYS:
-                    raise ValueError(f"{member.filename} is too large")
-                array = read_array(archive.read(member))
-                if array.dtype.kind in "fiub" and array.dtype != np.longdouble:
-                    native = array.astype(array.dtype.newbyteorder("="))
-                    found[member.filename.removesuffix(".npy")] = torch.from_numpy(native)
+        found = read_arrays(file)
     except Exception as error:  # a damaged file fails in any way
         raise InputError(f"not the arrays of a checkpoint: {error}", file=path) from error
-    return found
+    return {
+        name: torch.from_numpy(array.astype(array.dtype.newbyteorder("=")))
+        for name, array in found.items()
+        if array.dtype.kind in "fiub" and array.dtype != np.longdouble
+    }
 
 
 def _from_torch(path: Path, zipped: bool) -> Any:
