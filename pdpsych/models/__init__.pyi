@@ -12,7 +12,6 @@ from .known_models import KnownModels as KnownModels
 from .known_models import known as known
 from .layer_list import Layers as Layers
 from .layer_list import layers as layers
-from .network import LayerUse as LayerUse
 from .network import ModuleNetwork as ModuleNetwork
 from .representation import Origin as Origin
 from .representation import Representation as Representation
@@ -20,6 +19,7 @@ from .representation import from_module as from_module
 from .representation import load as load
 from .sources.checkpoint import LoadedWeights as LoadedWeights
 from .sources.checkpoint import load_weights as load_weights
+from .taps.layer_use import LayerUse as LayerUse
 
 __all__ = [
     "CHANNELS",

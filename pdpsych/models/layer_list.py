@@ -11,8 +11,9 @@ import torch
 from pdpsych.common.errors import InputError
 from pdpsych.common.results import Result
 from pdpsych.models.address import parse_network
-from pdpsych.models.network import LayerUse, ModuleNetwork
+from pdpsych.models.network import ModuleNetwork
 from pdpsych.models.sources.source import build
+from pdpsych.models.taps.layer_use import LayerUse
 from pdpsych.models.text_table import aligned
 
 

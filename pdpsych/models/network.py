@@ -5,14 +5,12 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
-from dataclasses import dataclass
 from itertools import count, takewhile
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.nn.modules.conv import _ConvNd
 
 from pdpsych.common.errors import InputError
@@ -22,6 +20,7 @@ from pdpsych.geometry.noise import NoiseModel
 from pdpsych.geometry.repadding import PaddingMode, repadded
 from pdpsych.models.checks import (
     check_finite,
+    check_kind,
     check_module,
     check_repeatable,
     check_response,
@@ -30,41 +29,10 @@ from pdpsych.models.checks import (
     unchanged_buffers,
 )
 from pdpsych.models.float64 import in_float64
-from pdpsych.models.taps.reading import TapFiles, elements, read
+from pdpsych.models.taps.differentiable import differentiable
+from pdpsych.models.taps.layer_use import LayerUse, described
+from pdpsych.models.taps.reading import TapFiles, read
 from pdpsych.models.taps.tap import parse_tap
-
-
-@dataclass(frozen=True)
-class LayerUse:
-    """What a forward pass does with a layer: the shape of what it gives, each time it runs.
-
-    Attributes
-    ----------
-    name
-        Its dotted name.
-    kind
-        Its type.
-    outputs
-        For each time it runs, the shape without the batch, as in ``(64, 56, 56)``; what is no
-        tensor goes by its type, and what depends on weights that a file lacks is not finite.
-
-    Examples
-    --------
-    >>> from pdpsych import models
-    >>> import torch
-    >>> network = models.ModuleNetwork(torch.nn.Sequential(torch.nn.Conv2d(1, 2, 3)))
-    >>> network.uses(torch.zeros(1, 1, 8, 8))
-    [LayerUse(name='0', kind='Conv2d', outputs=('(2, 6, 6)',))]
-    """
-
-    name: str
-    kind: str
-    outputs: tuple[str, ...]
-
-    @property
-    def usable(self) -> bool:
-        """Whether it gives one tensor, once, and so can be tapped."""
-        return len(self.outputs) == 1 and self.outputs[0].startswith("(")
 
 
 class ModuleNetwork:
@@ -105,9 +73,12 @@ class ModuleNetwork:
         preprocessing: nn.Module | None = None,
         folder: Path | None = None,
     ):
-        self.module = module.eval().requires_grad_(False)
-        self.preprocessing = preprocessing or nn.Identity()
         self.name = name or type(module).__name__
+        check_kind(module, self._title)
+        self.module = module.eval()
+        for parameter in module.parameters():
+            parameter.requires_grad_(False)
+        self.preprocessing = preprocessing or nn.Identity()
         self.files = TapFiles(folder or Path())
         self._mode: PaddingMode | None = None
         self._orders: dict[frozenset[str], list[str]] = {}
@@ -174,11 +145,15 @@ class ModuleNetwork:
         InputError
             If the pass fails.
         """
-        parts = {name: part for name, part in self.module.named_modules() if name}
+        parts = {
+            name: part
+            for name, part in self.module.named_modules()
+            if name and not isinstance(part, torch.jit.ScriptModule)
+        }
         outputs: dict[str, list[str]] = {}
 
         def note(layer: str, output: object) -> None:
-            outputs.setdefault(layer, []).append(_described(output))
+            outputs.setdefault(layer, []).append(described(output))
 
         with torch.no_grad(), self._tapped(list(parts), note):
             self._pass(batch)
@@ -197,9 +172,10 @@ class ModuleNetwork:
         """
         with torch.no_grad():
             found = self.responses(batch, layers)
+        kinds = [type(self.layer(layer)).__name__ for layer in layers]
         return [
-            LayerUse(layer, type(self.layer(layer)).__name__, (_described(response),))
-            for layer, response in zip(layers, found, strict=True)
+            LayerUse(*use[:2], (described(use[2]),))
+            for use in zip(layers, kinds, found, strict=True)
         ]
 
     def repadded(self, mode: PaddingMode) -> ModuleNetwork:
@@ -344,12 +320,21 @@ class ModuleNetwork:
     @contextmanager
     def _tapped(self, layers: Sequence[str], keep: Callable[[str, object], None]) -> Iterator[None]:
         """Hand each named layer's output to ``keep`` during the forward passes inside."""
+        read = {name: self.layer(name) for name in set(layers)}
+        for name, layer in read.items():
+            if isinstance(layer, torch.jit.ScriptModule):
+                raise InputError(
+                    "is TorchScript, whose layers cannot be read",
+                    file=self._label(name),
+                    remedy="give the network that it was made of; or read as a whole, as layer "
+                    '"", what nn.Sequential(network) gives',
+                )
         hooks = [
-            self.layer(name).register_forward_hook(_hook(keep, name, self.files))
-            for name in set(layers)
+            layer.register_forward_hook(_hook(keep, name, self.files))
+            for name, layer in read.items()
         ]
         try:
-            with _differentiable_attention():
+            with differentiable():
                 yield
         finally:
             for hook in hooks:
@@ -361,14 +346,6 @@ class ModuleNetwork:
 
     def _label(self, layer: str) -> str:
         return f'{self._title}, layer "{layer}"'
-
-
-def _described(output: object) -> str:
-    """Write the shape of an output without the batch, or its type."""
-    if not isinstance(output, Tensor):
-        return elements(output)
-    shape = f"({', '.join(map(str, output.shape[1:]))})"
-    return shape if bool(torch.isfinite(output).all()) else f"not finite {shape}"
 
 
 class _AllAnswered(BaseException):
@@ -383,15 +360,3 @@ def _hook(keep: Callable[[str, object], None], name: str, files: TapFiles) -> Ca
             keep(name, read(tap, output, files))
 
     return hook
-
-
-@contextmanager
-def _differentiable_attention() -> Iterator[None]:
-    """Keep attention off the fused kernels, which have no second derivative."""
-    fast = torch.backends.mha.get_fastpath_enabled()
-    torch.backends.mha.set_fastpath_enabled(False)
-    try:
-        with sdpa_kernel(SDPBackend.MATH):
-            yield
-    finally:
-        torch.backends.mha.set_fastpath_enabled(fast)
