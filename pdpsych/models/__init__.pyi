@@ -13,6 +13,9 @@ from .known_models import known as known
 from .layer_list import Layers as Layers
 from .layer_list import layers as layers
 from .network import ModuleNetwork as ModuleNetwork
+from .network_look import LayerResponse as LayerResponse
+from .network_look import Look as Look
+from .network_look import look as look
 from .representation import Origin as Origin
 from .representation import Representation as Representation
 from .representation import from_module as from_module
@@ -31,9 +34,11 @@ __all__ = [
     "GainControl",
     "KnownCheckpoint",
     "KnownModels",
+    "LayerResponse",
     "LayerUse",
     "Layers",
     "LoadedWeights",
+    "Look",
     "ModuleNetwork",
     "Origin",
     "Representation",
@@ -44,4 +49,5 @@ __all__ = [
     "layers",
     "load",
     "load_weights",
+    "look",
 ]

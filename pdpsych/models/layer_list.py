@@ -12,7 +12,7 @@ from pdpsych.common.errors import InputError
 from pdpsych.common.results import Result
 from pdpsych.models.address import parse_network
 from pdpsych.models.network import ModuleNetwork
-from pdpsych.models.sources.source import build
+from pdpsych.models.sources.source import BuiltNetwork, build
 from pdpsych.models.taps.layer_use import LayerUse
 from pdpsych.models.text_table import aligned
 
@@ -104,10 +104,7 @@ def layers(
     >>> models.layers("torchvision:alexnet", taps=taps, shape=(3, 64, 64)).uses[0].outputs
     ('(8)',)
     """
-    address = parse_network(network)
-    if address.weights is None and address.source != "python":
-        address = address.model_copy(update={"weights": "random"})
-    built = build(address, folder)
+    built = built_as_shown(network, folder)
     if shape is None and built.takes.channels and built.takes.size:
         shape = (built.takes.channels, *built.takes.size)
     if shape is None:
@@ -121,6 +118,14 @@ def layers(
     image = torch.zeros((1, *shape))
     uses = made.taps(image, taps) if taps else made.uses(image)
     return Layers(network, shape, tuple(uses), built.loaded.describe() if built.loaded else "")
+
+
+def built_as_shown(network: str, folder: Path | None) -> BuiltNetwork:
+    """Build a network, with random weights where none are named: nothing is downloaded unasked."""
+    address = parse_network(network)
+    if address.weights is None and address.source != "python":
+        address = address.model_copy(update={"weights": "random"})
+    return build(address, folder)
 
 
 def _row(use: LayerUse) -> tuple[str, str, str, str]:

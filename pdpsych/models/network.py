@@ -114,7 +114,7 @@ class ModuleNetwork:
         InputError
             If the pass fails, or does not go through each layer exactly once.
         """
-        outputs = self._outputs(batch, layers)
+        outputs = self.outputs(batch, layers)
         return [self._only(outputs.get(layer, []), layer, batch) for layer in layers]
 
     def order(self, batch: Tensor, layers: Sequence[str]) -> list[str]:
@@ -126,7 +126,7 @@ class ModuleNetwork:
             As :meth:`responses`.
         """
         with torch.no_grad():
-            outputs = self._outputs(batch, layers)
+            outputs = self.outputs(batch, layers)
         for layer in layers:
             self._only(outputs.get(layer, []), layer, batch)
         return list(outputs)
@@ -219,12 +219,18 @@ class ModuleNetwork:
         return layers[path]
 
     def noise(self, layer: str) -> NoiseModel | None:
-        """Return the noise model that a tap names, None if it names none."""
+        """Return the noise model that the tap ``layer`` names, None if it names none."""
         name = parse_tap(layer).noise
         return None if name is None else self.files.noise(name)
 
-    def _outputs(self, batch: Tensor, layers: Sequence[str]) -> dict[str, list[object]]:
-        """Return what the named layers give in one pass, in order of execution."""
+    def outputs(self, batch: Tensor, layers: Sequence[str]) -> dict[str, list[object]]:
+        """Return all that each of ``layers`` gives for a ``batch``, in order of execution.
+
+        Raises
+        ------
+        InputError
+            If the pass fails.
+        """
         outputs: dict[str, list[object]] = {}
         with self._tapped(
             layers, lambda layer, output: outputs.setdefault(layer, []).append(output)

@@ -128,6 +128,7 @@ SLOW = {
         "test_noise_stays",
     ),
     "models/sources/test_checkpoint.py": ("test_full_size", "test_a_network_is_found"),
+    "models/test_network_look.py": ("test_preprocessing_and_names_of_imagenet",),
     "models/test_unusual.py": ("test_what_works[two paths to one module, the first",),
     "models/sources/test_kinds.py": ("test_what_is_loaded[torch.compile",),
     "experiments/placement/test_adaptive.py": (
