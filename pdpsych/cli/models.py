@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, Literal
 
 import typer
 
@@ -25,11 +26,30 @@ def show(
         tuple[int, int, int] | None,
         typer.Option(help="Channels, height and width of the image, where not known."),
     ] = None,
+    tap: Annotated[
+        list[str] | None,
+        typer.Option(help="LAYER+step=value…, in the place of all layers; once or more."),
+    ] = None,
+    image: Annotated[
+        Path | None,
+        typer.Option(
+            help="A photograph: what the network makes of it, and how linear it is there."
+        ),
+    ] = None,
 ) -> None:
     """List the layers of a network, in order of execution, with the shapes of their output."""
     from pdpsych import models
 
-    say(models.layers(network, shape=shape).describe())
+    found = models.layers(network, taps=tap or (), shape=shape)
+    if image is None:
+        say(found.describe())
+        return
+    from pdpsych import stimuli
+
+    colour: Literal["grey", "rgb"] = "grey" if found.shape[0] == 1 else "rgb"
+    preprocess = stimuli.Preprocess(size=found.shape[1:], colour=colour)
+    pixels = stimuli.load_image(image, preprocess)
+    say(models.look(network, pixels, taps=tap or ()).describe())
 
 
 @app.command()

@@ -12,12 +12,17 @@ from .known_models import KnownModels as KnownModels
 from .known_models import known as known
 from .layer_list import Layers as Layers
 from .layer_list import layers as layers
-from .network import LayerUse as LayerUse
 from .network import ModuleNetwork as ModuleNetwork
+from .network_look import LayerResponse as LayerResponse
+from .network_look import Look as Look
+from .network_look import look as look
 from .representation import Origin as Origin
 from .representation import Representation as Representation
 from .representation import from_module as from_module
 from .representation import load as load
+from .sources.checkpoint import LoadedWeights as LoadedWeights
+from .sources.checkpoint import load_weights as load_weights
+from .taps.layer_use import LayerUse as LayerUse
 
 __all__ = [
     "CHANNELS",
@@ -29,8 +34,11 @@ __all__ = [
     "GainControl",
     "KnownCheckpoint",
     "KnownModels",
+    "LayerResponse",
     "LayerUse",
     "Layers",
+    "LoadedWeights",
+    "Look",
     "ModuleNetwork",
     "Origin",
     "Representation",
@@ -40,4 +48,6 @@ __all__ = [
     "known",
     "layers",
     "load",
+    "load_weights",
+    "look",
 ]

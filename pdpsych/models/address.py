@@ -10,21 +10,40 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal
 
-from pydantic import Discriminator, Field, Tag, model_validator
+from pydantic import AfterValidator, Discriminator, Field, Tag, model_validator
+from pydantic_core import PydanticCustomError
 
 from pdpsych.common.errors import InputError
 from pdpsych.common.section import Part, one_of, validate
 from pdpsych.models.registry import NOISE_MODELS, SOURCES
+from pdpsych.models.taps.tap import parse_tap, split_tap
 
 BUILT_IN = ("LN", "LG", "LGG", "LGN", "identity")
-FORM = "source:model[@weights]/layer"
+FORM = "source:model[@weights]/layer[+step=value]"
+
+# What is recorded only of networks that a recipe names by files.
+ORIGIN_OF_FILES = ("code_sha256", "checkpoint", "tap_sha256")
 
 Encoding = Literal["srgb", "linear"]
+
+
+def _noise(name: str) -> str:
+    if name not in NOISE_MODELS and not name.endswith((".npy", ".npz")):
+        allowed = [*NOISE_MODELS, "FILE.npy"]
+        raise PydanticCustomError("unknown_name", "unknown", {"allowed": allowed})
+    return name
+
+
+def _layer(value: str) -> str:
+    parse_tap(value)
+    return value
+
 
 Derivative = Literal["own", "surrogate"]
 
 Source = Annotated[str, one_of(SOURCES)]
-Noise = Annotated[str, one_of(NOISE_MODELS)]
+Noise = Annotated[str, AfterValidator(_noise)]
+Layer = Annotated[str, Field(min_length=1), AfterValidator(_layer)]
 Side = Annotated[int, Field(gt=0)]
 Channels = tuple[Annotated[float, Field(allow_inf_nan=False)], ...]
 
@@ -104,11 +123,15 @@ class NetworkAddress(Part):
 class Address(NetworkAddress):
     """One network and the layers to read, as dotted names; one representation a layer.
 
+    Behind the name of a layer may stand what of it is read, as in ``blocks.3+token=0``
+    (:data:`pdpsych.models.taps.tap.STEPS`). ``noise`` is a noise model, or a file of variances or
+    of a covariance, of all layers that do not name their own.
+
     ``derivative: surrogate`` accepts a backward pass that is not the derivative of the network, as
     that of spikes, which have none.
     """
 
-    layers: tuple[Annotated[str, Field(min_length=1)], ...] = Field(min_length=1)
+    layers: tuple[Layer, ...] = Field(min_length=1)
     noise: Noise = "gaussian"
     derivative: Derivative = "own"
 
@@ -152,8 +175,8 @@ def parse(text: str) -> Address:
     InputError
         Naming what is missing or not known.
     """
-    network, slash, layer = text.rpartition("/")
-    if not (slash and layer):
+    network, layer = split_tap(text)
+    if not (network and layer):
         _split(text)
         raise InputError("names no layer", value=text, allowed=FORM)
     return validate({**_split(network), "layers": [layer]}, Address, text)

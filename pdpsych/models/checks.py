@@ -8,11 +8,53 @@ from contextlib import contextmanager
 
 import torch
 from torch import Tensor, nn
+from torch.export import ExportedProgram
+from torch.fx import GraphModule
 from torch.nn.modules.batchnorm import _BatchNorm
+from torch.nn.parameter import UninitializedBuffer, UninitializedParameter
 
 from pdpsych.common.errors import InputError
 from pdpsych.geometry.linearization import tolerance
 from pdpsych.geometry.machine import is_out_of_memory
+
+_QUANTISED = ("torch.ao.nn.quantized", "torch.ao.nn.intrinsic.quantized", "torchao", "bitsandbytes")
+_FLOATING = ("FloatFunctional",)
+
+
+def check_kind(module: object, name: str) -> None:
+    """Refuse what is no module of PyTorch, or one whose layers cannot be read or differentiated.
+
+    Raises
+    ------
+    InputError
+        Naming the model, and what to give in its place.
+    """
+    if isinstance(module, ExportedProgram) or (
+        isinstance(module, GraphModule) and "_guards_fn" in dict(module.named_children())
+    ):
+        raise InputError(
+            "is a program of torch.export, which has no layers",
+            file=name,
+            remedy="give the network that it was made of, with its weights: "
+            "network.load_state_dict(program.state_dict)",
+        )
+    if not isinstance(module, nn.Module):
+        raise InputError(f"is a {type(module).__name__}, not a torch.nn.Module", file=name)
+    for path, part in module.named_modules():
+        kind = type(part)
+        if kind.__module__.startswith(_QUANTISED) and kind.__name__ not in _FLOATING:
+            raise InputError(
+                f"{kind.__name__} computes with whole numbers, which have no derivative",
+                file=f'{name}, layer "{path}"',
+                remedy="give the network of before it was quantised",
+            )
+    for path, parameter in module.named_parameters():
+        if isinstance(parameter, (UninitializedParameter, UninitializedBuffer)):
+            raise InputError(
+                "has no shape yet, as in a lazy module that has seen no image",
+                file=f'{name}, parameter "{path}"',
+                remedy="run the network once before: network(torch.zeros(1, 3, 224, 224))",
+            )
 
 
 def check_module(module: nn.Module, image: Tensor, name: str) -> None:
@@ -72,6 +114,8 @@ def check_response(response: Tensor, image: Tensor, label: str) -> Tensor:
             file=label,
             value=str(response.dtype),
             allowed=str(image.dtype),
+            remedy="leave out what changes it inside (torch.autocast, .half()), or read a layer "
+            "before that",
         )
     return response
 

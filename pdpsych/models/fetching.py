@@ -23,6 +23,8 @@ class FetchedNetwork(NamedTuple):
         What it was trained on.
     weights_sha256
         SHA-256 of its weights.
+    checkpoint
+        What it has of the file of weights that its address names.
 
     Examples
     --------
@@ -34,6 +36,7 @@ class FetchedNetwork(NamedTuple):
     name: str
     training: str
     weights_sha256: str
+    checkpoint: str = ""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -59,7 +62,10 @@ class FetchedNetworks(Result):
 
     def describe(self) -> str:
         """Say which are ready, a line each."""
-        return "\n".join(f"{network.name}: ready" for network in self.networks)
+        return "\n".join(
+            f"{network.name}: ready" + (f"; {network.checkpoint}" if network.checkpoint else "")
+            for network in self.networks
+        )
 
 
 def fetch(networks: Sequence[str], *, folder: Path | None = None) -> FetchedNetworks:
@@ -86,5 +92,6 @@ def fetch(networks: Sequence[str], *, folder: Path | None = None) -> FetchedNetw
     found = []
     for network in networks:
         built = build(parse_network(network), folder)
-        found.append(FetchedNetwork(network, built.training, fingerprint(built.module)))
+        of_file = built.loaded.describe() if built.loaded else ""
+        found.append(FetchedNetwork(network, built.training, fingerprint(built.module), of_file))
     return FetchedNetworks(tuple(found))

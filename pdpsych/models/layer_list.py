@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,8 +11,9 @@ import torch
 from pdpsych.common.errors import InputError
 from pdpsych.common.results import Result
 from pdpsych.models.address import parse_network
-from pdpsych.models.network import LayerUse, ModuleNetwork
-from pdpsych.models.sources.source import build
+from pdpsych.models.network import ModuleNetwork
+from pdpsych.models.sources.source import BuiltNetwork, build
+from pdpsych.models.taps.layer_use import LayerUse
 from pdpsych.models.text_table import aligned
 
 
@@ -27,6 +29,8 @@ class Layers(Result):
         Of the image, (channels, height, width).
     uses
         A :class:`LayerUse` for each layer, in order of execution; those out of use come last.
+    checkpoint
+        What the network has of the file of weights that its address names.
 
     Examples
     --------
@@ -41,6 +45,7 @@ class Layers(Result):
     network: str
     shape: tuple[int, int, int]
     uses: tuple[LayerUse, ...]
+    checkpoint: str = ""
 
     @property
     def readable(self) -> tuple[str, ...]:
@@ -55,20 +60,28 @@ class Layers(Result):
         rows = [("layer", "type", "output", "runs"), *map(_row, self.uses)]
         heading = (
             f"{self.network}, one image {self.shape}; readable: layers that run once and give one "
-            "tensor"
+            "tensor; of others LAYER+call=N or LAYER+output=KEY"
         )
-        return "\n".join([heading, *aligned(rows)])
+        lines = [heading, self.checkpoint] if self.checkpoint else [heading]
+        return "\n".join([*lines, *aligned(rows)])
 
 
 def layers(
-    network: str, *, shape: tuple[int, int, int] | None = None, folder: Path | None = None
+    network: str,
+    *,
+    taps: Sequence[str] = (),
+    shape: tuple[int, int, int] | None = None,
+    folder: Path | None = None,
 ) -> Layers:
-    """Return the layers of a network, by one forward pass.
+    """Return the layers of a network, or what some taps read of them, by one forward pass.
 
     Parameters
     ----------
     network
         ``source:model[@weights]``; without weights they are random, and nothing is downloaded.
+    taps
+        Layers with what of their output is read, as in ``blocks.3+token=0``; all layers of the
+        network without.
     shape
         Channels, height and width of the image, where the source does not say.
     folder
@@ -77,7 +90,8 @@ def layers(
     Raises
     ------
     InputError
-        If the network is not known, cannot take such an image, or takes images of unknown shape.
+        If the network is not known, cannot take such an image, or takes images of unknown shape;
+        if a tap cannot be read.
 
     Examples
     --------
@@ -86,11 +100,11 @@ def layers(
     ()
     >>> models.layers("torchvision:alexnet", shape=(3, 64, 64)).readable[:2]
     ('features.0', 'features.1')
+    >>> taps = ["features.0+channels=0:8+pool=mean"]
+    >>> models.layers("torchvision:alexnet", taps=taps, shape=(3, 64, 64)).uses[0].outputs
+    ('(8)',)
     """
-    address = parse_network(network)
-    if address.weights is None and address.source != "python":
-        address = address.model_copy(update={"weights": "random"})
-    built = build(address, folder)
+    built = built_as_shown(network, folder)
     if shape is None and built.takes.channels and built.takes.size:
         shape = (built.takes.channels, *built.takes.size)
     if shape is None:
@@ -100,8 +114,18 @@ def layers(
             field="shape",
             allowed="channels, height and width, as in 3 224 224",
         )
-    uses = ModuleNetwork(built.module, name=network).uses(torch.zeros((1, *shape)))
-    return Layers(network, shape, tuple(uses))
+    made = ModuleNetwork(built.module, name=network, folder=folder)
+    image = torch.zeros((1, *shape))
+    uses = made.taps(image, taps) if taps else made.uses(image)
+    return Layers(network, shape, tuple(uses), built.loaded.describe() if built.loaded else "")
+
+
+def built_as_shown(network: str, folder: Path | None) -> BuiltNetwork:
+    """Build a network, with random weights where none are named: nothing is downloaded unasked."""
+    address = parse_network(network)
+    if address.weights is None and address.source != "python":
+        address = address.model_copy(update={"weights": "random"})
+    return build(address, folder)
 
 
 def _row(use: LayerUse) -> tuple[str, str, str, str]:

@@ -5,21 +5,22 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
-from dataclasses import dataclass
-from itertools import takewhile
+from itertools import count, takewhile
+from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.nn.modules.conv import _ConvNd
 
 from pdpsych.common.errors import InputError
 from pdpsych.geometry.linearization import Linearization, first_line, linearize
 from pdpsych.geometry.machine import is_out_of_memory
+from pdpsych.geometry.noise import NoiseModel
 from pdpsych.geometry.repadding import PaddingMode, repadded
 from pdpsych.models.checks import (
     check_finite,
+    check_kind,
     check_module,
     check_repeatable,
     check_response,
@@ -28,43 +29,17 @@ from pdpsych.models.checks import (
     unchanged_buffers,
 )
 from pdpsych.models.float64 import in_float64
-
-
-@dataclass(frozen=True)
-class LayerUse:
-    """What a forward pass does with a layer: the shape of what it gives, each time it runs.
-
-    Attributes
-    ----------
-    name
-        Its dotted name.
-    kind
-        Its type.
-    outputs
-        For each time it runs, the shape without the batch, as in ``(64, 56, 56)``; what is no
-        tensor goes by its type.
-
-    Examples
-    --------
-    >>> from pdpsych import models
-    >>> import torch
-    >>> network = models.ModuleNetwork(torch.nn.Sequential(torch.nn.Conv2d(1, 2, 3)))
-    >>> network.uses(torch.zeros(1, 1, 8, 8))
-    [LayerUse(name='0', kind='Conv2d', outputs=('(2, 6, 6)',))]
-    """
-
-    name: str
-    kind: str
-    outputs: tuple[str, ...]
-
-    @property
-    def usable(self) -> bool:
-        """Whether it gives one tensor, once, and so can be tapped."""
-        return len(self.outputs) == 1 and self.outputs[0].startswith("(")
+from pdpsych.models.taps.differentiable import differentiable
+from pdpsych.models.taps.layer_use import LayerUse, described
+from pdpsych.models.taps.reading import TapFiles, read
+from pdpsych.models.taps.tap import parse_tap
 
 
 class ModuleNetwork:
     """A module with tapped layers, named by dotted path; the module itself is ``""``.
+
+    Behind a path may stand what of its output is read, as in ``blocks.3+token=0``
+    (:data:`pdpsych.models.taps.tap.STEPS`).
 
     The module is put into evaluation mode with frozen parameters, and its in-place activations
     are made out-of-place, since they may overwrite what the backward pass needs.
@@ -77,6 +52,8 @@ class ModuleNetwork:
         What to call it in messages.
     preprocessing
         Applied to the image first, inside the derivative.
+    folder
+        What the paths of readouts are relative to; the working directory by default.
 
     Examples
     --------
@@ -89,11 +66,20 @@ class ModuleNetwork:
     """
 
     def __init__(
-        self, module: nn.Module, *, name: str = "", preprocessing: nn.Module | None = None
+        self,
+        module: nn.Module,
+        *,
+        name: str = "",
+        preprocessing: nn.Module | None = None,
+        folder: Path | None = None,
     ):
-        self.module = module.eval().requires_grad_(False)
-        self.preprocessing = preprocessing or nn.Identity()
         self.name = name or type(module).__name__
+        check_kind(module, self._title)
+        self.module = module.eval()
+        for parameter in module.parameters():
+            parameter.requires_grad_(False)
+        self.preprocessing = preprocessing or nn.Identity()
+        self.files = TapFiles(folder or Path())
         self._mode: PaddingMode | None = None
         self._orders: dict[frozenset[str], list[str]] = {}
         for part in self.module.modules():
@@ -128,7 +114,7 @@ class ModuleNetwork:
         InputError
             If the pass fails, or does not go through each layer exactly once.
         """
-        outputs = self._outputs(batch, layers)
+        outputs = self.outputs(batch, layers)
         return [self._only(outputs.get(layer, []), layer, batch) for layer in layers]
 
     def order(self, batch: Tensor, layers: Sequence[str]) -> list[str]:
@@ -140,7 +126,7 @@ class ModuleNetwork:
             As :meth:`responses`.
         """
         with torch.no_grad():
-            outputs = self._outputs(batch, layers)
+            outputs = self.outputs(batch, layers)
         for layer in layers:
             self._only(outputs.get(layer, []), layer, batch)
         return list(outputs)
@@ -159,17 +145,37 @@ class ModuleNetwork:
         InputError
             If the pass fails.
         """
-        parts = {name: part for name, part in self.module.named_modules() if name}
+        parts = {
+            name: part
+            for name, part in self.module.named_modules()
+            if name and not isinstance(part, torch.jit.ScriptModule)
+        }
         outputs: dict[str, list[str]] = {}
 
         def note(layer: str, output: object) -> None:
-            outputs.setdefault(layer, []).append(_described(output))
+            outputs.setdefault(layer, []).append(described(output))
 
         with torch.no_grad(), self._tapped(list(parts), note):
             self._pass(batch)
         return [
             LayerUse(name, type(parts[name]).__name__, tuple(outputs.get(name, ())))
             for name in dict.fromkeys([*outputs, *parts])
+        ]
+
+    def taps(self, batch: Tensor, layers: Sequence[str]) -> list[LayerUse]:
+        """Return what is read of each of ``layers`` in a forward pass of ``batch``.
+
+        Raises
+        ------
+        InputError
+            As :meth:`responses`.
+        """
+        with torch.no_grad():
+            found = self.responses(batch, layers)
+        kinds = [type(self.layer(layer)).__name__ for layer in layers]
+        return [
+            LayerUse(*use[:2], (described(use[2]),))
+            for use in zip(layers, kinds, found, strict=True)
         ]
 
     def repadded(self, mode: PaddingMode) -> ModuleNetwork:
@@ -194,16 +200,37 @@ class ModuleNetwork:
         return other
 
     def layer(self, name: str) -> nn.Module:
-        """Return a layer by its dotted name."""
-        layers = dict(self.module.named_modules())
-        if name not in layers:
-            raise InputError(
-                "no such layer", file=self._title, value=name, allowed=nearest(name, layers)
-            )
-        return layers[name]
+        """Return a layer by its dotted name, whatever of it is read.
 
-    def _outputs(self, batch: Tensor, layers: Sequence[str]) -> dict[str, list[object]]:
-        """Return what the named layers give in one pass, in order of execution."""
+        Raises
+        ------
+        InputError
+            If there is none, or a step behind it is not known.
+        """
+        layers = dict(self.module.named_modules(remove_duplicate=False))
+        try:
+            path = parse_tap(name).module
+        except ValueError as error:
+            raise InputError(str(error), file=self._title, field=name) from None
+        if path not in layers:
+            raise InputError(
+                "no such layer", file=self._title, value=path, allowed=nearest(path, layers)
+            )
+        return layers[path]
+
+    def noise(self, layer: str) -> NoiseModel | None:
+        """Return the noise model that the tap ``layer`` names, None if it names none."""
+        name = parse_tap(layer).noise
+        return None if name is None else self.files.noise(name)
+
+    def outputs(self, batch: Tensor, layers: Sequence[str]) -> dict[str, list[object]]:
+        """Return all that each of ``layers`` gives for a ``batch``, in order of execution.
+
+        Raises
+        ------
+        InputError
+            If the pass fails.
+        """
         outputs: dict[str, list[object]] = {}
         with self._tapped(
             layers, lambda layer, output: outputs.setdefault(layer, []).append(output)
@@ -270,27 +297,27 @@ class ModuleNetwork:
     def _only(self, outputs: list[object], layer: str, batch: Tensor) -> Tensor:
         if len(outputs) == 1 and isinstance(outputs[0], Tensor):
             return check_response(outputs[0], batch, self._label(layer))
+        remedy = "tap a layer that gives one tensor, once" + self._alternatives(layer, batch)
+        call = parse_tap(layer).call
         if not outputs:
-            what = "the forward pass never reaches it"
+            what = "the forward pass never reaches it" + (f" {call} times" if call else "")
         elif len(outputs) > 1:
             what = f"used {len(outputs)} times in a forward pass"
+            remedy = f'say which time, as in "{layer}+call=1"; or {remedy}'
         else:
             what = f"gives {type(outputs[0]).__name__}, not a tensor"
-        raise InputError(
-            what,
-            file=self._label(layer),
-            remedy="tap a layer that gives one tensor, once" + self._alternatives(layer, batch),
-        )
+            remedy = f'say which of it, as in "{layer}+output=0"; or {remedy}'
+        raise InputError(what, file=self._label(layer), remedy=remedy)
 
     def _alternatives(self, layer: str, batch: Tensor) -> str:
         """Name layers close to one that cannot be tapped: its block first, then its kin."""
-        uses = self.uses(batch[:1])
-        at = next((i for i, use in enumerate(uses) if use.name == layer), 0)
+        uses, path = self.uses(batch[:1]), parse_tap(layer).module
+        at = next((i for i, use in enumerate(uses) if use.name == path), 0)
 
         def closeness(i: int) -> tuple[int, bool, int]:
-            pairs = zip(uses[i].name.split("."), layer.split("."), strict=False)
+            pairs = zip(uses[i].name.split("."), path.split("."), strict=False)
             shared = len(list(takewhile(lambda pair: pair[0] == pair[1], pairs)))
-            return -shared, not layer.startswith(uses[i].name), abs(i - at)
+            return -shared, not path.startswith(uses[i].name), abs(i - at)
 
         usable = sorted((i for i, use in enumerate(uses) if use.usable), key=closeness)
         names = ", ".join(f'"{uses[i].name}"' for i in usable[:3])
@@ -299,9 +326,21 @@ class ModuleNetwork:
     @contextmanager
     def _tapped(self, layers: Sequence[str], keep: Callable[[str, object], None]) -> Iterator[None]:
         """Hand each named layer's output to ``keep`` during the forward passes inside."""
-        hooks = [self.layer(name).register_forward_hook(_hook(keep, name)) for name in set(layers)]
+        read = {name: self.layer(name) for name in set(layers)}
+        for name, layer in read.items():
+            if isinstance(layer, torch.jit.ScriptModule):
+                raise InputError(
+                    "is TorchScript, whose layers cannot be read",
+                    file=self._label(name),
+                    remedy="give the network that it was made of; or read as a whole, as layer "
+                    '"", what nn.Sequential(network) gives',
+                )
+        hooks = [
+            layer.register_forward_hook(_hook(keep, name, self.files))
+            for name, layer in read.items()
+        ]
         try:
-            with _differentiable_attention():
+            with differentiable():
                 yield
         finally:
             for hook in hooks:
@@ -315,32 +354,15 @@ class ModuleNetwork:
         return f'{self._title}, layer "{layer}"'
 
 
-def _described(output: object) -> str:
-    """Write the shape of an output without the batch, or its type."""
-    if not isinstance(output, Tensor):
-        return type(output).__name__
-    return f"({', '.join(map(str, output.shape[1:]))})"
-
-
 class _AllAnswered(BaseException):
     """Ends a forward pass; not an ``Exception``, which a network might catch."""
 
 
-def _hook(keep: Callable[[str, object], None], name: str) -> Callable[..., None]:
+def _hook(keep: Callable[[str, object], None], name: str, files: TapFiles) -> Callable[..., None]:
+    tap, calls = parse_tap(name), count(1)
+
     def hook(module: nn.Module, inputs: object, output: object) -> None:
-        # A copy: what follows in the network may overwrite the output in place.
-        keep(name, output.clone() if isinstance(output, Tensor) else output)
+        if tap.call in (None, next(calls)):
+            keep(name, read(tap, output, files))
 
     return hook
-
-
-@contextmanager
-def _differentiable_attention() -> Iterator[None]:
-    """Keep attention off the fused kernels, which have no second derivative."""
-    fast = torch.backends.mha.get_fastpath_enabled()
-    torch.backends.mha.set_fastpath_enabled(False)
-    try:
-        with sdpa_kernel(SDPBackend.MATH):
-            yield
-    finally:
-        torch.backends.mha.set_fastpath_enabled(fast)

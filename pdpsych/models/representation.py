@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from pdpsych.common.errors import InputError
 from pdpsych.geometry.local import Network
 from pdpsych.geometry.noise import Gaussian, NoiseModel
 from pdpsych.models import address as addresses
@@ -18,8 +19,11 @@ from pdpsych.models.checks import enough_memory
 from pdpsych.models.early_vision import CHANNELS, EarlyVisualModel, Padding
 from pdpsych.models.network import ModuleNetwork
 from pdpsych.models.preprocessing import InputFormat, Preprocessing
-from pdpsych.models.registry import NOISE_MODELS, find
-from pdpsych.models.sources.source import build, fingerprint
+from pdpsych.models.registry import NOISE_MODELS
+from pdpsych.models.sources.checkpoint import LoadedWeights
+from pdpsych.models.sources.source import build, fingerprint, seeded
+from pdpsych.models.sources.state_dict import tensors_of
+from pdpsych.models.taps.tap import parse_tap
 
 
 @dataclass(frozen=True)
@@ -39,6 +43,10 @@ class Origin:
         SHA-256 of all parameters and buffers; empty for the early visual models, which have none.
     code_sha256
         SHA-256 of the file of Python that made the network, where a recipe names one.
+    checkpoint
+        What the network has of the file of weights that a recipe names.
+    tap_sha256
+        SHA-256 of the files of readout and noise that a recipe names.
 
     Examples
     --------
@@ -53,6 +61,8 @@ class Origin:
     preprocessing: str = "none"
     weights_sha256: str = ""
     code_sha256: str = ""
+    checkpoint: str = ""
+    tap_sha256: str = ""
 
 
 @dataclass(frozen=True)
@@ -147,7 +157,12 @@ def load(
 
 
 def from_module(
-    module: nn.Module, layers: Sequence[str], name: str, *, noise: NoiseModel | None = None
+    module: nn.Module,
+    layers: Sequence[str],
+    name: str,
+    *,
+    noise: NoiseModel | None = None,
+    folder: Path | None = None,
 ) -> list[Representation]:
     """Return one representation a layer of any module, named ``name/layer``.
 
@@ -157,16 +172,19 @@ def from_module(
         Takes images (B, C, H, W); its own preprocessing is inside the derivative. It is put
         into evaluation mode and its parameters are frozen.
     layers
-        Dotted names of sub-modules, as in ``module.named_modules()``.
+        Dotted names of sub-modules, as in ``module.named_modules()``, with what of their output is
+        read behind them, as in ``blocks.3+token=0``.
     name
         What to call the network.
     noise
-        Noise model of each; unit Gaussian when not given.
+        Noise model of each that does not name its own; unit Gaussian when not given.
+    folder
+        What the paths of readouts and noise are relative to; the working directory by default.
 
     Raises
     ------
     InputError
-        If a layer does not exist.
+        If a layer does not exist, or what of it is to be read cannot be.
 
     Examples
     --------
@@ -176,18 +194,25 @@ def from_module(
     >>> [representation.name for representation in models.from_module(net, ["0", "1"], "net")]
     ['net/0', 'net/1']
     """
-    network = ModuleNetwork(module, name=name)
+    network = ModuleNetwork(module, name=name, folder=folder)
     for layer in layers:
         network.layer(layer)
     kept, sha256 = noise or Gaussian(), fingerprint(module)
-    depths = _depths([path for path, _ in module.named_modules()], layers)
+    depths = _depths(_defined(network, layers), layers)
     return [
         Representation(
             f"{name}/{layer}",
             network,
             layer,
-            kept,
-            Origin(name, "", depths[layer], "inside the module", sha256),
+            network.noise(layer) or kept,
+            Origin(
+                name,
+                "",
+                depths[layer],
+                "inside the module",
+                sha256,
+                tap_sha256=network.files.sha256(parse_tap(layer).files),
+            ),
         )
         for layer in layers
     ]
@@ -211,16 +236,19 @@ def _one_network(
             built.module.to(device, dtype),
             name=first.network,
             preprocessing=preprocessing.to(device, dtype),
+            folder=folder,
         )
     layers = [layer for address in members for layer in address.layers]
     order = _order(network, layers, takes, torch.zeros((), device=device, dtype=dtype))
+    if built.loaded is not None and built.loaded.lacking:
+        _refuse_lacking(network, layers, takes, built.loaded)
     depths = _depths(order, layers)
     return [
         Representation(
             name,
             network,
             layer,
-            find(NOISE_MODELS[address.noise])(),
+            network.noise(layer) or network.files.noise(address.noise),
             Origin(
                 address.architecture or built.architecture,
                 address.training or built.training,
@@ -228,6 +256,8 @@ def _one_network(
                 str(preprocessing),
                 sha256,
                 built.code_sha256,
+                "" if built.loaded is None else built.loaded.describe(),
+                network.files.sha256(_files(address, layer)),
             ),
             address.derivative,
         )
@@ -243,8 +273,51 @@ def _order(
     for layer in layers:
         network.layer(layer)
     if takes.size is None or takes.channels is None:
-        return [path for path, _ in network.module.named_modules()]
+        return _defined(network, layers)
     return network.order(like.expand(1, takes.channels, *takes.size), layers)
+
+
+def _defined(network: ModuleNetwork, layers: Sequence[str]) -> list[str]:
+    """Return the layers in the order in which their modules are defined."""
+    order = [path for path, _ in network.module.named_modules(remove_duplicate=False)]
+    return sorted(layers, key=lambda layer: order.index(parse_tap(layer).module))
+
+
+def _files(address: Address, layer: str) -> list[str]:
+    """Return the files that a tap and its noise are read from."""
+    tap = parse_tap(layer)
+    named = [] if tap.noise or address.noise in NOISE_MODELS else [address.noise]
+    return [*tap.files, *named]
+
+
+def _refuse_lacking(
+    network: ModuleNetwork, layers: Sequence[str], takes: InputFormat, loaded: LoadedWeights
+) -> None:
+    """Refuse layers that depend on tensors which the file of weights lacks.
+
+    These are not numbers. Some operations pass over what is no number, so that responses have to
+    be the same with other values as well.
+    """
+    tensors = tensors_of(network.module)
+    lacking = [tensors[key] for key in loaded.lacking if tensors[key].is_floating_point()]
+    like = next(iter(tensors.values()))
+    with torch.no_grad(), seeded(0):
+        shape = (1, takes.channels or 3, *(takes.size or (224, 224)))
+        image = torch.rand(shape, dtype=torch.float64).to(like)
+        first = network.responses(image, layers)
+        for tensor in lacking:
+            tensor.fill_(1)
+        second = network.responses(image, layers)
+        for tensor in lacking:
+            tensor.fill_(torch.nan)
+    for layer, one, other in zip(layers, first, second, strict=True):
+        if not torch.equal(one, other):
+            raise InputError(
+                f"depends on tensors that {Path(loaded.file).name} lacks",
+                file=f'model "{network.name}", layer "{layer}"',
+                value=", ".join(loaded.lacking[:5]),
+                remedy="read layers before these, or give weights that have them",
+            )
 
 
 def _depths(order: Iterable[str], layers: Sequence[str]) -> dict[str, float]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
@@ -25,6 +26,7 @@ from pdpsych.common.files.reading import DOCUMENT, MissingFile, read_bytes, text
 from pdpsych.common.section import Section, validate
 from pdpsych.common.versions import Environment
 from pdpsych.displays.encoding import Encoding
+from pdpsych.models.address import ORIGIN_OF_FILES
 from pdpsych.models.derivative_check import DerivativeCheck
 from pdpsych.stimuli.question import Question
 
@@ -233,7 +235,8 @@ class RepresentationRecord(Section):
 
     ``depth`` goes from 0, the first of the layers read from its network, to 1, the last;
     ``weights_sha256`` is that of all parameters and buffers, ``code_sha256`` that of the file of
-    Python that made the network, where the recipe names one.
+    Python that made the network, ``checkpoint`` what it has of a file of weights, ``tap_sha256``
+    that of files of readout and noise, where the recipe names one.
     """
 
     name: str
@@ -245,19 +248,21 @@ class RepresentationRecord(Section):
     preprocessing: str
     weights_sha256: str
     code_sha256: str = ""
+    checkpoint: str = ""
+    tap_sha256: str = ""
 
     @model_serializer(mode="wrap")
     def _plain(self, plain: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        # So that sets without such code keep their identity.
+        # So that sets without such code and files keep their identity.
         found: dict[str, Any] = plain(self)
-        return {key: v for key, v in found.items() if key != "code_sha256" or v}
+        return {k: v for k, v in found.items() if v or k not in ORIGIN_OF_FILES}
 
 
 class Manifest(Section):
     """``manifest.json``; ``representations`` is empty for sets of version 1 and handmade ones.
 
-    ``space_sha256`` is that of the files which the recipe's ``space`` names, by key;
-    ``environments`` are what images were made with, none in older sets.
+    ``space_sha256`` is that of the files of the recipe's ``space``, by key; ``environments`` are
+    what images were made with.
     """
 
     schema_version: int
@@ -384,16 +389,11 @@ def _no_set(folder: Path) -> InputError:
         )
     if not folder.is_dir():
         return InputError("no such stimulus set", file=folder, remedy="run pdpsych generate")
-    return InputError(
-        f"no {MANIFEST}, so this is no stimulus set or one half written",
-        file=folder,
-        remedy="run pdpsych generate again",
-    )
+    told = f"no {MANIFEST}, so this is no stimulus set or one half written"
+    return InputError(told, file=folder, remedy="run pdpsych generate again")
 
 
 def _check_distinct(field: str, names: Sequence[str]) -> None:
-    seen = set()
-    for name in names:
-        if name in seen:
+    for name, times in Counter(names).items():
+        if times > 1:
             raise InputError("each name once", field=field, value=name)
-        seen.add(name)

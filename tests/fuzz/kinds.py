@@ -113,7 +113,7 @@ def load_network(root: Path) -> None:
     from pdpsych.models.sources import checkpoint
 
     path = root / "networks" / "one.pt"
-    checkpoint.load_into(network(), checkpoint.read_state(path), str(path))
+    checkpoint.load_weights(network(), path)
 
 
 def _read_fit(root: Path) -> None:

@@ -65,7 +65,7 @@ def test_tuples_and_layers_out_of_use_are_said():
     found = models.layers("torchvision:vit_b_32")
     uses = {use.name: use for use in found.uses}
     attention = "encoder.layers.encoder_layer_0.self_attention"
-    assert uses[attention].outputs == ("tuple",)
+    assert uses[attention].outputs == ("tuple of 0 to 1",)
     assert uses[f"{attention}.out_proj"].outputs == ()
     assert found.uses[-1].name.endswith("out_proj")
     assert any(row.split()[-1] == "never" for row in found.describe().splitlines())

@@ -127,7 +127,10 @@ SLOW = {
         "test_only_what",
         "test_noise_stays",
     ),
-    "models/sources/test_checkpoint.py": ("test_full_size",),
+    "models/sources/test_checkpoint.py": ("test_full_size", "test_a_network_is_found"),
+    "models/test_network_look.py": ("test_preprocessing_and_names_of_imagenet",),
+    "models/test_unusual.py": ("test_what_works[two paths to one module, the first",),
+    "models/sources/test_kinds.py": ("test_what_is_loaded[torch.compile",),
     "experiments/placement/test_adaptive.py": (
         "test_thresholds_are_recovered",
         "test_it_knows_and_asks",

@@ -21,7 +21,7 @@ from pdpsych.common.section import validate
 from pdpsych.common.terminal import progress_bar
 from pdpsych.displays.display import Display
 from pdpsych.experiments.experiment import Experiment
-from pdpsych.models.address import Address, representation_names
+from pdpsych.models.address import ORIGIN_OF_FILES, Address, representation_names
 from pdpsych.stimuli.calibration.calibration import Calibration
 from pdpsych.stimuli.log_ratios import nothing_seen
 from pdpsych.stimuli.responses.finite_response import FiniteResponse
@@ -270,7 +270,7 @@ def _record(model: Representation, stimulus_set: StimulusSet) -> dict[str, Any]:
         "name": model.name,
         "layer": str(model.layer),
         "noise": type(model.noise).__name__,
-        **{k: v for k, v in asdict(model.origin).items() if v or k != "code_sha256"},
+        **{k: v for k, v in asdict(model.origin).items() if v or k not in ORIGIN_OF_FILES},
         "stimulus_set_sha256": stimulus_set.sha256,
         "floor": stimulus_set.manifest.floor,
         "precision": _precision(stimulus_set),

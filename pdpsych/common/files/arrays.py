@@ -86,6 +86,23 @@ def read_sole_array(data: bytes) -> NDArray[Any]:
         raise InputError(f"not a numpy array: {error}") from None
 
 
+def read_arrays(file: IO[bytes]) -> dict[str, NDArray[Any]]:
+    """Return all arrays of a ``.npz`` file by name; pickled objects are refused.
+
+    Raises
+    ------
+    ValueError
+        If it is none, or an array holds less than it says, or more than a file of arrays may.
+    """
+    with zipfile.ZipFile(file) as archive:
+        for member in archive.infolist():
+            if member.file_size > ARRAYS:
+                raise ValueError(f"{member.filename} is larger than a file of arrays may be")
+        return {
+            name.removesuffix(".npy"): read_array(archive.read(name)) for name in archive.namelist()
+        }
+
+
 def read_archive(
     path: Path, expected: Mapping[str, tuple[int, ...]]
 ) -> dict[str, NDArray[np.float32]]:

@@ -10,11 +10,9 @@ import re
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import product
-from typing import Any, Literal
+from typing import Any
 
 from pdpsych.common.errors import InputError
-
-Format = Literal["plain", "data-parallel", "robustness"]
 
 _GEIRHOS = "https://bitbucket.org/robert_geirhos/texture-vs-shape-pretrained-models/raw"
 _DROPBOX = "https://www.dropbox.com/s"
@@ -60,9 +58,8 @@ class Checkpoint:
     sha256, sha1
         Lower-case hexadecimal digests of the file; ``sha256`` may be its beginning. Empty if
         not published.
-    format
-        How the weights are named in the file, see
-        :func:`pdpsych.models.sources.checkpoint.read_state`.
+    wrapped
+        Whether the file has the network inside another, ``model`` of its attacker.
     citation
         Who to cite.
     """
@@ -75,7 +72,7 @@ class Checkpoint:
     member: str = ""
     sha256: str = ""
     sha1: str = ""
-    format: Format = "plain"
+    wrapped: bool = False
     citation: str = ""
 
 
@@ -164,7 +161,6 @@ def _stylized() -> list[Checkpoint]:
             url=f"{_GEIRHOS}/{commit}/{file}",
             file=file,
             sha256=file.removesuffix(".pth.tar")[-8:],
-            format="data-parallel",
             citation=_CITATIONS["geirhos"],
         )
         for architecture, weights, training, commit, file in rows
@@ -187,7 +183,7 @@ def _madry() -> list[Checkpoint]:
             url=f"{_DROPBOX}/{key}/{file}?dl=1",
             file=file,
             sha1=sha1,
-            format="robustness",
+            wrapped=True,
             citation=_CITATIONS["madry"],
         )
         for norm, size, key, file, sha1 in rows
@@ -204,7 +200,7 @@ def _feather() -> list[Checkpoint]:
             url=_FEATHER,
             file=f"alexnet_{norm}_{size}_robust_training.pt",
             member=f"alexnet_{norm}_{size}_robust_training.pt",
-            format="robustness",
+            wrapped=True,
             citation=_CITATIONS["feather"],
         )
         for norm, size in (("l2", "3"), ("linf", "8"))
@@ -226,7 +222,7 @@ def _salman() -> list[Checkpoint]:
                     url=f"{_SALMAN}/{file}",
                     file=file,
                     sha1=_SALMAN_SHA1.get(file, ""),
-                    format="robustness",
+                    wrapped=True,
                     citation=_CITATIONS["salman"],
                 )
             )

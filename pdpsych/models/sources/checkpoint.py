@@ -1,84 +1,171 @@
-"""Trained weights from a file into a network: the whole of them, or an error.
-
-A file holds a state dict in one of these layouts, which its keys tell apart:
-
-``plain``
-    keys as in the network; the dict itself, or under ``state_dict`` or ``model``.
-``data-parallel``
-    as written by a network inside ``DataParallel``: every key begins with ``module.``, or those
-    of the convolutions of AlexNet and VGG with ``features.module.``.
-``robustness``
-    as written by the robustness library: the network under ``module.model.``, beside its
-    normaliser and a copy inside the attacker, which are left out.
-"""
+"""Trained weights from a file into a network: what the network has, or an error."""
 
 from __future__ import annotations
 
-import pickle
-import re
-import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import takewhile
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.serialization import safe_globals
 
 from pdpsych.common.errors import InputError
-from pdpsych.common.files.reading import CHECKPOINT, open_regular
+from pdpsych.common.results import Result
+from pdpsych.models.preprocessing import InputFormat
 from pdpsych.models.sources.cache import locate
-from pdpsych.models.sources.catalogue import Checkpoint, Format
-
-_NORMALISER = {"new_mean": (0.485, 0.456, 0.406), "new_std": (0.229, 0.224, 0.225)}
-_CONTAINERS = ("state_dict", "model")
-_BESIDE_THE_NETWORK = ("module.normalizer.", "module.preproc.", "module.attacker.")
-# Names of torchvision's first DenseNets, from when a layer could have a dot in its name.
-_OLD_DENSENET = re.compile(r"(denselayer\d+\.(?:norm|conv))\.(?=[12]\.)")
-_CONVERT = (
-    "if you trust it, keep only its tensors, where the library that wrote it is installed: "
-    "torch.save(torch.load(FILE, weights_only=False)['state_dict'], NEW_FILE)"
+from pdpsych.models.sources.catalogue import Checkpoint
+from pdpsych.models.sources.lacking import (
+    NORMALISERS,
+    lacking_of,
+    of_architectures,
+    other_rows,
+    some,
 )
+from pdpsych.models.sources.state_dict import Match, NamedTensors, tensors_of
+from pdpsych.models.sources.tensor_file import described, read_tensors
+
+# What a choice between several parts is about, by how their names end.
+_CHOICES = {
+    "encoder_q": "the encoder that is trained",
+    "encoder_k": "its average over training, which gives the keys",
+    "base_encoder": "the encoder that is trained",
+    "momentum_encoder": "its average over training",
+    "online_encoder": "the encoder that is trained",
+    "target_encoder": "its average over training",
+    "student": "what is trained",
+    "teacher": "the average of the student, which is what is evaluated",
+    "ema": "averages over training",
+}
+
+_UNQUANTISED = "give the checkpoint of before it was quantised"
 
 
-class _StandIn:
-    """Takes the place of an object in a file that is not a tensor; does nothing."""
+@dataclass(frozen=True, eq=False, repr=False)
+class LoadedWeights(Result):
+    """What of a file a network has taken.
 
-    def __new__(cls, *args: object, **kwargs: object) -> _StandIn:
-        return object.__new__(cls)
+    Attributes
+    ----------
+    file
+        Its path.
+    part
+        What came before the network's own names in it, without those of wrappers.
+    taken
+        How many tensors the network has from it.
+    left_out
+        Parts of the file that are not the network's.
+    lacking
+        Tensors of the network that the file lacks, or has for another architecture. They are
+        not numbers, so that no response depends on them unnoticed.
 
-    def __init__(self, *args: object, **kwargs: object):
-        pass
+    Examples
+    --------
+    >>> import tempfile, torch
+    >>> from pdpsych import models
+    >>> net = torch.nn.Sequential(torch.nn.Linear(3, 2), torch.nn.Linear(2, 1))
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     torch.save({"state_dict": net[:1].state_dict()}, f"{folder}/half.pth")
+    ...     found = models.load_weights(net, f"{folder}/half.pth")
+    >>> found
+    <LoadedWeights: half.pth: 2 tensors of state_dict; lacking: 1.weight, 1.bias>
+    """
 
-    def __setstate__(self, state: object) -> None:
-        pass
+    file: str
+    part: str
+    taken: int
+    left_out: tuple[str, ...]
+    lacking: tuple[str, ...]
+
+    def _line(self) -> str:
+        of = f" of {self.part}" if self.part else ""
+        named = {"left out": self.left_out, "lacking": self.lacking}
+        more = [f"; {what}: {some(names)}" for what, names in named.items() if names]
+        return f"{Path(self.file).name}: {self.taken} tensors{of}{''.join(more)}"
+
+    def describe(self) -> str:
+        """Say what was taken, what was left out, and what the file lacks."""
+        return self._line()
 
 
-def _stand_in(name: str) -> type[_StandIn]:
-    """Return a stand-in that a file finds under a qualified name."""
-    module, _, short = name.rpartition(".")
-    return type(short, (_StandIn,), {"__module__": module, "__qualname__": short})
+def load_weights(
+    module: nn.Module, path: str | Path, *, part: str = "", takes: InputFormat | None = None
+) -> LoadedWeights:
+    """Load the weights in a file into a network, wherever in the file they are.
+
+    The file may be one of torch.save, safetensors or NumPy (``.npz``), with the network's tensors
+    on their own or inside dicts, under the names of wrappers (DataParallel, torch.compile), of a
+    larger network (``backbone``, ``encoder_q``, ``teacher``), or of the ``Sequential`` of its
+    children. Its head may be another, or none.
+
+    Parameters
+    ----------
+    module
+        The network; its tensors are overwritten.
+    path
+        The file.
+    part
+        Where in the file the network is, as in ``state_dict_ema``; needed where several parts
+        fit, with other values.
+    takes
+        The normalisation that is going to be done; a file that has another is refused.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be read or holds no weights of this network, if it is not clear which
+        of those in it are meant, or if they are of another architecture; nothing is loaded then.
+
+    Examples
+    --------
+    >>> import tempfile, torch
+    >>> from pdpsych import models
+    >>> net, other = (torch.nn.Sequential(torch.nn.Linear(3, 2)) for _ in range(2))
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     torch.save({"net." + k: v for k, v in net.state_dict().items()}, f"{folder}/w.pth")
+    ...     print(models.load_weights(other, f"{folder}/w.pth").describe())
+    w.pth: 2 tensors of net
+    >>> bool((other[0].weight == net[0].weight).all())
+    True
+    """
+    tensors = read_tensors(Path(path))
+    try:
+        return load_tensors(module, tensors, Path(path), part, takes)
+    except InputError as error:
+        raise error.within(file=path) from error.__cause__
 
 
-# Accuracies and settings that training scripts save beside the weights. None of this code is
-# ours to run: each name leads to a class that does nothing.
-_STAND_INS: list[Any] = [
-    _stand_in(name)
-    for name in (
-        "numpy.core.multiarray.scalar",
-        "numpy._core.multiarray.scalar",
-        "numpy.core.multiarray._reconstruct",
-        "numpy._core.multiarray._reconstruct",
-        "numpy.ndarray",
-        "numpy.dtype",
-        "cox.utils.Parameters",
-        "argparse.Namespace",
-    )
-]
+def load_tensors(
+    module: nn.Module,
+    tensors: Mapping[str, Tensor],
+    path: Path,
+    part: str = "",
+    takes: InputFormat | None = None,
+) -> LoadedWeights:
+    """As :func:`load_weights`, of tensors that were read already."""
+    found = NamedTensors(tensors, module, part)
+    match = _chosen(found, module, tensors, part)
+    wanted = tensors_of(module)
+    lacking = lacking_of(match, wanted, module, found)
+    state = {key: found.tensors[name] for key, name in match.names.items() if key not in lacking}
+    for key, tensor in state.items():
+        _check_plain(tensor, wanted[key], match.names[key])
+    if takes is not None:
+        _check_normaliser(found, match, takes)
+    left = _left_out(found, match)
+    with torch.no_grad():
+        for key, tensor in state.items():
+            wanted[key].copy_(tensor)
+        for key in lacking:
+            if wanted[key].is_floating_point():
+                wanted[key].fill_(torch.nan)
+    return LoadedWeights(str(path), match.part, len(state), left, lacking)
 
 
-def state_dict(checkpoint: Checkpoint, progress: bool = True) -> tuple[dict[str, Tensor], Path]:
-    """Return the state dict of a checkpoint and its file, downloaded if need be.
+def load_published(
+    module: nn.Module, checkpoint: Checkpoint, takes: InputFormat, progress: bool = True
+) -> LoadedWeights:
+    """Load a published checkpoint, downloaded if need be: all of the network, or an error.
 
     Raises
     ------
@@ -86,207 +173,138 @@ def state_dict(checkpoint: Checkpoint, progress: bool = True) -> tuple[dict[str,
         If it cannot be had, or its file is not what was published.
     """
     path = locate(checkpoint, progress)
-    state, layout = _read(path)
-    if layout != checkpoint.format:
+    loaded = load_weights(module, path, takes=takes)
+    inside = loaded.part.rpartition(".")
+    if loaded.lacking or checkpoint.wrapped != (inside[2] == "model" and bool(inside[0])):
         raise InputError(
-            f"its layout is not that of {checkpoint.url}",
+            f"is not laid out as the file of {checkpoint.url}",
             file=path,
-            value=layout,
-            allowed=(checkpoint.format,),
+            value=loaded.describe(),
             remedy="remove it to download it again",
         )
-    return state, path
+    return loaded
 
 
-def read_state(path: Path) -> dict[str, Tensor]:
-    """Return the state dict in a file, its keys as in the network.
-
-    Raises
-    ------
-    InputError
-        If the file cannot be read, holds objects other than tensors, or has none of the
-        layouts above; names what was found.
-    """
-    return _read(path)[0]
+def classes_in(module: nn.Module, tensors: Mapping[str, Tensor], part: str) -> int | None:
+    """Return how many classes the head in a file has, where that is all that is different."""
+    matches = NamedTensors(tensors, module, part).matches()
+    reshaped = matches[0].reshaped.values() if len(matches) == 1 else ()
+    rows = {there[0] for here, there in reshaped if other_rows(here, there)}
+    alike = all(other_rows(here, there) for here, there in reshaped)
+    return rows.pop() if alike and len(rows) == 1 else None
 
 
-def load_into(module: nn.Module, state: Mapping[str, Tensor], label: str) -> None:
-    """Load a state dict into a network: every parameter and buffer, or none.
-
-    Raises
-    ------
-    InputError
-        Naming what is missing, too much, or of another shape, and the architecture it fits.
-    """
-    wanted = module.state_dict()
-    faults = [
-        _listed("missing", [key for key in wanted if key not in state and not _counts(key)]),
-        _listed("not in the network", [key for key in state if key not in wanted]),
-        _listed(
-            "of another shape",
-            [
-                f"{key} {tuple(state[key].shape)} for {tuple(wanted[key].shape)}"
-                for key in wanted.keys() & state.keys()
-                if state[key].shape != wanted[key].shape
-            ],
-        ),
-    ]
-    if any(faults):
-        fitting = _architectures_of(state)
-        hint = f"it has as many parameters as {' or '.join(fitting)}" if fitting else ""
-        found = "; ".join(fault for fault in faults if fault)
-        raise InputError(f"a checkpoint of another architecture: {found}", file=label, remedy=hint)
-    module.load_state_dict(state)
+def split_part(weights: str, folder: Path) -> tuple[Path, str]:
+    """Split ``PATH#PART`` of an address; a file whose name has the # is taken as it is."""
+    path, mark, part = weights.rpartition("#")
+    if not mark or (folder / weights).exists():
+        return folder / weights, ""
+    return folder / path, part
 
 
-def _read(path: Path) -> tuple[dict[str, Tensor], Format]:
-    content = _open(path)
-    for key in _CONTAINERS:
-        if isinstance(content, Mapping) and isinstance(content.get(key), Mapping):
-            content = content[key]
-            break
-    if not (isinstance(content, Mapping) and content and _all_tensors(content)):
+def _chosen(
+    found: NamedTensors, module: nn.Module, tensors: Mapping[str, Tensor], part: str
+) -> Match:
+    matches = found.matches()
+    if not matches:
         raise InputError(
-            "holds no state dict",
-            file=path,
-            value=_described(content),
-            allowed=f"tensors by name, or these under {' or '.join(_CONTAINERS)}",
+            "holds no tensors of this network" + (", in the part that is named" if part else ""),
+            value=part or described(tensors),
+            allowed=_tops(tensors) if part else (),
+            remedy=_adapters(tensors) or of_architectures(found.tensors),
         )
-    for key, tensor in content.items():
-        _check_plain(tensor, path, key)
-    state, layout = _unwrapped(dict(content), path)
-    return {_OLD_DENSENET.sub(r"\1", key): value for key, value in state.items()}, layout
+    if len(matches) > 1:
+        names = [match.part or "(none)" for match in matches]
+        parts = " or ".join(f'"…#{match.part}"' for match in matches if match.part)
+        raise InputError(
+            f"holds {len(matches)} networks that fit, with other values",
+            value=", ".join(map(_explained, names)),
+            remedy=f"say which, behind the name of the file: {parts}",
+        )
+    return matches[0]
 
 
-def _check_plain(tensor: Tensor, path: Path, key: str) -> None:
-    """Refuse a tensor that no network can be given: its storage, or its values."""
+def _explained(part: str) -> str:
+    ends = part.rpartition(".")[2]
+    why = next((w for e, w in _CHOICES.items() if e in part.split(".") or ends.endswith(e)), "")
+    return f"{part} ({why})" if why else part
+
+
+def _check_plain(tensor: Tensor, wanted: Tensor, name: str) -> None:
+    """Refuse a tensor that no network can be given: its storage, its type, or its values."""
     if tensor.layout != torch.strided or tensor.is_quantized or tensor.is_meta:
         kind = "quantised" if tensor.is_quantized else "empty" if tensor.is_meta else "sparse"
         raise InputError(
-            f"is {kind}", file=path, field=key, allowed="dense tensors of plain numbers"
+            f"is {kind}",
+            field=name,
+            allowed="dense tensors of plain numbers",
+            remedy=_UNQUANTISED if kind == "quantised" else "",
         )
     held = tensor.untyped_storage().nbytes()
     if held < tensor.numel() * tensor.element_size():
+        raise InputError(f"says that it has {tensor.numel()} numbers, in {held} bytes", field=name)
+    if tensor.is_complex() and not wanted.is_complex():
+        raise InputError("is complex", field=name, allowed="real numbers")
+    if wanted.is_floating_point() and not tensor.is_floating_point():
         raise InputError(
-            f"says that it has {tensor.numel()} numbers, in {held} bytes", file=path, field=key
+            "is a whole number where the network has fractions, as in a quantised network",
+            field=name,
+            value=str(tensor.dtype),
+            allowed=str(wanted.dtype),
+            remedy=_UNQUANTISED,
         )
-    if tensor.is_complex():
-        raise InputError("is complex", file=path, field=key, allowed="real numbers")
-    if tensor.is_floating_point() and not torch.isfinite(tensor).all():
-        raise InputError("has values that are not finite", file=path, field=key)
+    if tensor.is_floating_point() and not torch.isfinite(tensor.float()).all():
+        raise InputError("has values that are not finite", field=name)
 
 
-def _open(path: Path) -> Any:
-    """Return the content of a file: tensors, numbers, text, lists and dicts only."""
-    with open_regular(path, CHECKPOINT, "a file that torch.save wrote") as file:
-        # Files in the format before torch 1.6 cannot be mapped into memory.
-        mapped = zipfile.is_zipfile(file)
-    try:
-        with safe_globals(_STAND_INS):
-            return torch.load(path, map_location="cpu", weights_only=True, mmap=mapped)
-    except OSError as error:
-        raise InputError(str(error.strerror or error), file=path) from error
-    except pickle.UnpicklingError as error:
-        refused = re.search(r"GLOBAL (\S+)", str(error))
-        if not refused:
-            raise InputError("damaged, or not written by torch.save", file=path) from error
-        raise InputError(
-            "holds more than tensors, and reading that could run any program",
-            file=path,
-            value=refused[1],
-            remedy=_CONVERT,
-        ) from error
-    except Exception as error:  # a damaged file fails in any way
-        raise InputError(
-            f"damaged, or not written by torch.save: {type(error).__name__}: {error}", file=path
-        ) from error
+def _check_normaliser(found: NamedTensors, match: Match, takes: InputFormat) -> None:
+    """Refuse a file with a normaliser beside the network that is another than will be used."""
+    taken = set(match.names.values())
+    for kind, ends in NORMALISERS.items():
+        expected: tuple[float, ...] | None = getattr(takes, kind)
+        for name, tensor in found.tensors.items():
+            if name in taken or name.rpartition(".")[2] not in ends or expected is None:
+                continue
+            values = tensor.detach().double().flatten()
+            if values.numel() not in (1, len(expected)):
+                continue
+            if not torch.allclose(values, torch.tensor(expected).double(), rtol=1e-3):
+                numbers = [round(v, 4) for v in values.tolist()]
+                raise InputError(
+                    "the network in the file is normalised in another way",
+                    field=name,
+                    value=numbers,
+                    allowed=str(list(expected)),
+                    remedy=f"say so in the recipe, with preprocess: {{{kind}: {numbers}}}",
+                )
 
 
-def _unwrapped(state: dict[str, Tensor], path: Path) -> tuple[dict[str, Tensor], Format]:
-    """Return a state dict under the names of the network, and its layout."""
-    if any(key.startswith("module.model.") for key in state):
-        return _from_robustness(state, path), "robustness"
-    if all(key.startswith("module.") for key in state):
-        return _without("module.", state), "data-parallel"
-    inner = {key for key in state if key.startswith("features.")}
-    if inner and all(key.startswith("features.module.") for key in inner):
-        return {
-            key.replace("features.module.", "features.", 1): state[key] for key in state
-        }, "data-parallel"
-    if any("module" in key.split(".") for key in state):
-        raise InputError(
-            "some keys are those of a wrapped network, but no layout has them all",
-            file=path,
-            value=_described(state),
-        )
-    return state, "plain"
+def _left_out(found: NamedTensors, match: Match) -> tuple[str, ...]:
+    """Return the parts of a file that a network has not taken, as short as they can be named."""
+    taken = set(match.names.values())
+    inside = match.part.split(".") if match.part else []
+    strange = {f"{match.part}.{n}" if match.part else n for n in match.strange}
+    left: dict[str, None] = {}
+    for name in found.tensors:
+        pieces = name.split(".")
+        pairs = zip(pieces, inside, strict=False)
+        shared = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
+        if name not in taken and (shared < len(inside) or name in strange):
+            left[".".join(pieces[: shared + 1])] = None
+    return tuple(left)
 
 
-def _from_robustness(state: Mapping[str, Tensor], path: Path) -> dict[str, Tensor]:
-    network = {key: state[key] for key in state if key.startswith("module.model.")}
-    strange = {
-        key: state[key]
-        for key in state
-        if key not in network and not key.startswith(_BESIDE_THE_NETWORK)
-    }
-    if strange:
-        raise InputError(
-            "has strange keys beside module.model",
-            file=path,
-            value=_described(strange),
-            allowed=", ".join(_BESIDE_THE_NETWORK),
-        )
-    for key in state:
-        expected = _NORMALISER.get(key.rpartition(".")[2])
-        if expected and key not in network:
-            _check_normaliser(state[key], expected, path, key)
-    return _without("module.model.", network)
+def _adapters(tensors: Mapping[str, Tensor]) -> str:
+    if any("lora_" in name for name in tensors):
+        return "it holds adapters (LoRA) alone: merge them into their network, and save that"
+    return ""
 
 
-def _check_normaliser(found: Tensor, expected: tuple[float, ...], path: Path, key: str) -> None:
-    values = found.double().flatten()
-    if values.shape != (3,) or not torch.allclose(values, torch.tensor(expected).double()):
-        raise InputError(
-            "only networks normalised as for ImageNet can be read from this layout",
-            file=path,
-            field=key,
-            value=[round(v, 4) for v in values.tolist()],
-            allowed=str(list(expected)),
-        )
-
-
-def _architectures_of(state: Mapping[str, Tensor]) -> list[str]:
-    """Return torchvision's architectures that have as many parameters."""
-    from torchvision import models
-
-    buffers = ("running_mean", "running_var", "num_batches_tracked")
-    count = sum(state[key].numel() for key in state if not key.endswith(buffers))
-    return [
-        name
-        for name in models.list_models(module=models)
-        if any(w.meta["num_params"] == count for w in models.get_model_weights(name))
-    ]
-
-
-def _all_tensors(content: Mapping[Any, Any]) -> bool:
-    return all(isinstance(k, str) and isinstance(v, Tensor) for k, v in content.items())
-
-
-def _counts(key: str) -> bool:
-    """Tell whether a buffer only counts batches; files older than torch 0.4.1 lack it."""
-    return key.endswith("num_batches_tracked")
-
-
-def _without(prefix: str, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    return {key.removeprefix(prefix): value for key, value in state.items()}
-
-
-def _listed(what: str, names: Sequence[str]) -> str:
-    more = ", ..." if len(names) > 5 else ""
-    return f"{len(names)} {what} ({', '.join(sorted(names)[:5])}{more})" if names else ""
-
-
-def _described(content: object) -> str:
-    if not isinstance(content, Mapping):
-        return f"a {type(content).__name__}"
-    return _listed("keys", [str(key) for key in content]) or "an empty dict"
+def _tops(tensors: Mapping[str, Tensor]) -> list[str]:
+    """Return the names of a file's parts, two levels of them."""
+    found: dict[str, None] = {}
+    for name in tensors:
+        pieces = name.split(".")
+        for depth in range(1, min(3, len(pieces))):
+            found[".".join(pieces[:depth])] = None
+    return list(found)[:12]

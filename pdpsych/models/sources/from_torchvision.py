@@ -24,15 +24,17 @@ def build(address: NetworkAddress, folder: Path) -> BuiltNetwork:
     if address.seed is not None:
         return BuiltNetwork(module, address.name, random_words(address), takes)
     found = catalogue.find(address.name, weights)
-    state, path = checkpoint.state_dict(found)
-    checkpoint.load_into(module, state, str(path))
+    checkpoint.load_published(module, found, takes.changed_by(address.preprocess))
     return BuiltNetwork(module, address.name, found.training, takes)
 
 
-def architecture(name: str, weights: str) -> tuple[nn.Module, InputFormat]:
+def architecture(
+    name: str, weights: str, classes: int | None = None
+) -> tuple[nn.Module, InputFormat]:
     """Build a classifier of torchvision with random weights, for the input some weights take.
 
-    Weights that torchvision does not have take what its first ones do.
+    Weights that torchvision does not have take what its first ones do. Without ``classes`` it has
+    those of ImageNet.
     """
     torchvision = optional("torchvision", "models")
     known = torchvision.models.list_models(module=torchvision.models)
@@ -42,11 +44,11 @@ def architecture(name: str, weights: str) -> tuple[nn.Module, InputFormat]:
     version = versions[weights] if weights in versions.__members__ else next(iter(versions))
     preset = version.transforms()
     size = preset.crop_size[0]
-    options: dict[str, Any] = {}
+    options: dict[str, Any] = {} if classes is None else {"num_classes": classes}
     if name in ("googlenet", "inception_v3"):
         # Ported weights of another normalisation, which the network converts to inside.
-        options = {"transform_input": True, "init_weights": True}
+        options |= {"transform_input": True, "init_weights": True}
     elif name.startswith("vit_"):
-        options = {"image_size": size}
+        options |= {"image_size": size}
     takes = InputFormat(3, (size, size), tuple(preset.mean), tuple(preset.std), "srgb")
     return torchvision.models.get_model(name, weights=None, **options), takes

@@ -96,6 +96,7 @@ def _check_weights(opened: StimulusSet, loaded: Sequence[models.Representation])
             _check_same(
                 opened, here.name, "code", made.code_sha256 or now.code_sha256, now.code_sha256
             )
+            _check_same(opened, here.name, "files", made.tap_sha256, now.tap_sha256)
             _check_same(opened, here.name, "weights", made.weights_sha256, now.weights_sha256)
 
 

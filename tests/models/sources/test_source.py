@@ -8,6 +8,7 @@ import torchvision
 from refusals import refused
 from torch import nn
 
+from pdpsych import models
 from pdpsych.models.address import parse_network
 from pdpsych.models.preprocessing import InputFormat
 from pdpsych.models.sources import source
@@ -84,11 +85,13 @@ def test_published_weights_are_loaded_by_name(monkeypatch, tmp_path):
     trained = torchvision.models.squeezenet1_1()
     asked = []
 
-    def state_dict(found: Checkpoint, progress: bool = True):
-        asked.append((found.architecture, found.weights))
-        return trained.state_dict(), tmp_path / "file.pth"
+    torch.save(trained.state_dict(), tmp_path / "file.pth")
 
-    monkeypatch.setattr("pdpsych.models.sources.checkpoint.state_dict", state_dict)
+    def locate(found: Checkpoint, progress: bool = True):
+        asked.append((found.architecture, found.weights))
+        return tmp_path / "file.pth"
+
+    monkeypatch.setattr("pdpsych.models.sources.checkpoint.locate", locate)
     named = _build("torchvision:squeezenet1_1@IMAGENET1K_V1")
     pinned = _build("torchvision:squeezenet1_1")
     assert asked == [("squeezenet1_1", "IMAGENET1K_V1")] * 2
@@ -108,6 +111,54 @@ def test_a_checkpoint_on_disk_is_loaded_into_an_architecture(tmp_path):
         _build("file:mobilenet_v2@weights/mine.pt", tmp_path)
     with refused(file="mine.pt", field="file:squeezenet1_1@mine.pt"):
         _build("file:squeezenet1_1@mine.pt", tmp_path)
+
+
+def test_another_head_gets_its_number_of_classes(tmp_path):
+    torch.manual_seed(4)
+    trained = torchvision.models.squeezenet1_1(num_classes=7)
+    torch.save({"module." + k: v for k, v in trained.state_dict().items()}, tmp_path / "mine.pt")
+    built = _build("file:squeezenet1_1@mine.pt", tmp_path)
+    assert source.fingerprint(built.module) == source.fingerprint(trained)
+    assert built.loaded.lacking == ()
+
+
+def test_layers_that_need_what_a_file_lacks_are_refused(tmp_path):
+    torch.manual_seed(4)
+    trained = torchvision.models.squeezenet1_1()
+    kept = {k: v for k, v in trained.state_dict().items() if k.startswith("features")}
+    torch.save({"state_dict": kept | {"projector.0.weight": torch.ones(3)}}, tmp_path / "mine.pt")
+    name = "file:squeezenet1_1@mine.pt#state_dict"
+    (layer,) = models.load([f"{name}/features.2"], folder=tmp_path)
+    assert layer.origin.training == "mine state_dict"
+    said = (
+        "mine.pt: 50 tensors of state_dict; left out: state_dict.projector; "
+        "lacking: classifier.1.weight, classifier.1.bias"
+    )
+    assert layer.origin.checkpoint == said
+    assert models.fetch([name], folder=tmp_path).describe() == f"{name}: ready; {said}"
+    with refused(
+        file=f'model "{name}", layer "classifier.3"',
+        value="classifier.1.weight, classifier.1.bias",
+        remedy="read layers before these",
+    ):
+        models.load([f"{name}/classifier.3"], folder=tmp_path)
+    listed = models.layers(name, shape=(3, 64, 64), folder=tmp_path)
+    assert said in listed.describe()
+    assert listed.readable[-1] == "classifier.0"
+
+
+def test_a_checkpoint_is_loaded_into_an_architecture_of_timm(tmp_path):
+    import timm
+
+    torch.manual_seed(4)
+    trained = timm.create_model("test_resnet", num_classes=9)
+    content = {"state_dict": timm.create_model("test_resnet").state_dict()}
+    torch.save(content | {"state_dict_ema": trained.state_dict()}, tmp_path / "last.pth.tar")
+    built = _build("timm:test_resnet@last.pth.tar#state_dict_ema", tmp_path)
+    assert source.fingerprint(built.module) == source.fingerprint(trained)
+    assert (built.takes.size, built.training) == ((160, 160), "last.pth state_dict_ema")
+    with refused(file="none.pth", field="timm:test_resnet@none.pth"):
+        _build("timm:test_resnet@none.pth", tmp_path)
 
 
 def test_timm_says_what_its_networks_take():
