@@ -13,6 +13,7 @@ import numpy as np
 from pydantic import Discriminator, Field, Tag, field_validator, model_validator
 
 from pdpsych.common.errors import InputError
+from pdpsych.common.files.digests import digest
 from pdpsych.common.results import Result
 from pdpsych.common.section import Section
 from pdpsych.displays.curve import Curve, Power, Srgb
@@ -30,6 +31,9 @@ if TYPE_CHECKING:
 _SQUARE = 0.1
 # Channels that add up worse than this do not show colours as they are meant.
 _ADDITIVE = 0.02
+# Of a description, what may change while the same levels are shown.
+_PLACE = ("screen", "refresh_hz", "distance_cm", "width_px", "height_px", "width_cm", "height_cm")
+_PROVENANCE = ("instrument", "date")
 _HOW_TO_MEASURE = "measure it: pdpsych display measure, or display import"
 
 
@@ -277,6 +281,14 @@ class Display(Result, Section):
         """Identity of the description and of the readings it refers to."""
         text = json.dumps(self._description(), sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()
+
+    @property
+    def levels_sha256(self) -> str:
+        """Identity of what it makes of an image: not of its place, size, rate and distance."""
+        made = {key: v for key, v in self._description().items() if key not in _PLACE}
+        if isinstance(made["curve"], dict):
+            made["curve"] = {k: v for k, v in made["curve"].items() if k not in _PROVENANCE}
+        return digest(made)
 
     def _description(self) -> dict[str, Any]:
         data = self.model_dump(mode="json")

@@ -14,6 +14,7 @@ import numpy as np
 from pdpsych.common.errors import InputError
 from pdpsych.common.files.digests import seed_of
 from pdpsych.experiments.experiment import Experiment
+from pdpsych.experiments.logs.notes import Reason
 from pdpsych.experiments.tasks.task import Position
 from pdpsych.stimuli.stimulus_set import StimulusSet
 
@@ -51,6 +52,8 @@ class PlannedTrial:
         Whether the amplitude is clearly visible, to pin the lapse rate.
     practice
         Whether the trial only teaches the task, with amplitudes from easy to harder.
+    again
+        Why it was set aside each time that it was presented before; of no design.
     """
 
     number: int
@@ -59,6 +62,7 @@ class PlannedTrial:
     position: Position
     easy: bool
     practice: bool = False
+    again: tuple[Reason, ...] = ()
 
 
 def conditions(
@@ -150,7 +154,8 @@ def design_sha256(trials: tuple[PlannedTrial, ...]) -> str:
 
     Of the text that the first version took: logs hold it, and go on where it is the same.
     """
-    text = json.dumps([asdict(trial) for trial in trials], sort_keys=True)
+    rows = [{k: v for k, v in asdict(trial).items() if k != "again"} for trial in trials]
+    text = json.dumps(rows, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
 
 

@@ -40,6 +40,15 @@ TRIAL_COLUMNS = {
     "response_time": Column("time from the question to the key", "s"),
     "dither_seed": Column("seed of the random numbers of the images' dither"),
     "time": Column("date and time of the answer, ISO 8601"),
+    "presented": Column("how often the trial was presented, the last time included", "count"),
+    "again": Column(
+        "why it was set aside each time before, after its first image was shown",
+        levels={
+            "pause": "the pause key was pressed",
+            "closed": "the window was closed",
+            "crash": "the program ended; the image may have been shown",
+        },
+    ),
     "aim": Column(
         "what the trial was chosen for",
         levels={

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from pdpsych.displays.rendering import Shown
 from pdpsych.experiments.design import PlannedTrial
+from pdpsych.experiments.logs.notes import Reason
 from pdpsych.experiments.logs.records import Belief
 from pdpsych.experiments.logs.timing import TrialTiming
 from pdpsych.experiments.tasks.phases import PlannedPhase
@@ -57,6 +58,14 @@ class Presentation:
     def realised(self) -> float:
         """Realised amplitude, in model units."""
         return self.shown.realised
+
+
+@dataclass(frozen=True)
+class Interruption:
+    """Why a trial ended without an answer after its first image was shown, and in which phase."""
+
+    reason: Reason
+    phase: str
 
 
 @dataclass(frozen=True)

@@ -22,11 +22,17 @@ class Person:
     def __init__(self, prepared: Preparation, checked: CheckedScreen, pages: Pages) -> None:
         self._experiment, self._labels = prepared.experiment, prepared.labels
         self._checked, self._screen, self._pages = checked, checked.screen, pages
-        self._begun = False
+        self._begun, self._told = False, -1
 
     def before(self, progress: Progress) -> bool:
-        """Show what comes before a trial: instructions, the practice's result, a break."""
+        """Show what comes before a trial: instructions, the practice's result, a break.
+
+        Once, also where the trial before was set aside.
+        """
         measured = progress.done - progress.practice
+        if progress.done == self._told:
+            return False
+        self._told = progress.done
         if not self._begun:
             self._begin(progress)
         elif measured == 0:

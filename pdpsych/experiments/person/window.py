@@ -7,7 +7,12 @@ from functools import partial
 from pdpsych.displays.lab.psychopy import visual
 from pdpsych.displays.lab.screen import WindowClosed
 from pdpsych.experiments.observers.observer import Observer, SessionStopped
-from pdpsych.experiments.observers.presentation import Presentation, Progress, Response
+from pdpsych.experiments.observers.presentation import (
+    Interruption,
+    Presentation,
+    Progress,
+    Response,
+)
 from pdpsych.experiments.person.answers import Answerer, PausePressed, StandIn
 from pdpsych.experiments.person.checked_screen import CheckedScreen
 from pdpsych.experiments.person.frames import Phases, Texture, offset, undisturbed
@@ -24,7 +29,8 @@ class Window:
 
     Frames are shown pixel for pixel: they hold display levels already. Durations are whole
     numbers of frames at the measured refresh rate. A trial that was interrupted by the pause key
-    starts again from its fixation mark. What a trial needs is put on the graphics card in the gap
+    before its first image starts again from its fixation mark; one that was interrupted later is
+    given back. What a trial needs is put on the graphics card in the gap
     before it, which lasts longer than it should where that takes longer.
 
     Parameters
@@ -55,21 +61,33 @@ class Window:
         self._question = self._screen.message(pages.question)
         self._textures: dict[tuple[str, Place], Texture] = {}
         self._blank_since = float("-inf")
+        self._seen = ""
 
     @property
     def system(self) -> dict[str, str]:
         """What the session runs on, for its log; no host or user name."""
         return self._checked.system
 
-    def respond(self, presentation: Presentation) -> Response:
-        """Show a trial until it is answered, and the pages that come before it."""
+    def respond(self, presentation: Presentation) -> Response | Interruption:
+        """Show a trial until it is answered or interrupted, and the pages that come before it."""
         progress = presentation.progress
+        self._seen = ""
         try:
             return self._respond(presentation, progress)
         except WindowClosed:
-            raise SessionStopped(
-                f"the window was closed after {progress.done} of {progress.total} trials"
-            ) from None
+            if not self._seen:
+                raise _closed(progress) from None
+            return Interruption("closed", self._seen)
+
+    def go_on(self, presentation: Presentation, interruption: Interruption) -> None:
+        """Show what comes after an interrupted trial that was set aside, until somebody goes on."""
+        progress = presentation.progress
+        if interruption.reason == "closed":
+            raise _closed(progress)
+        try:
+            self._pause(progress)
+        except WindowClosed:
+            raise _closed(progress) from None
 
     def answered(self, presentation: Presentation, response: Response) -> None:
         """Show what comes after an answer that is saved, and begin the gap."""
@@ -84,7 +102,7 @@ class Window:
         """Close the window."""
         self._screen.close()
 
-    def _respond(self, presentation: Presentation, progress: Progress) -> Response:
+    def _respond(self, presentation: Presentation, progress: Progress) -> Response | Interruption:
         if self._answerer.before(progress):
             self._blank_since = self._screen.flip()
         self._load(presentation.phases)
@@ -93,8 +111,13 @@ class Window:
                 with undisturbed():
                     return self._trial(presentation)
             except PausePressed:
-                self._pages.show("pause", progress)
-                self._blank_since = self._screen.flip()
+                if self._seen:
+                    return Interruption("pause", self._seen)
+                self._pause(progress)
+
+    def _pause(self, progress: Progress) -> None:
+        self._pages.show("pause", progress)
+        self._blank_since = self._screen.flip()
 
     def _load(self, phases: tuple[PlannedPhase, ...]) -> None:
         """Put the frames on the graphics card; the same textures serve all trials."""
@@ -125,7 +148,9 @@ class Window:
         self._wait(gap.milliseconds)
         phases = Phases(self._screen, self._checked.rate, self._check_pause)
         for phase in planned:
+            self._seen = phase.name if phase.images or self._seen else ""
             phases.show(phase.name, partial(self._draw, phase), phase.milliseconds)
+        self._seen = "question"
         answer = self._answerer.answer(self._question, presentation)
         gone = self._screen.flip()
         timing = phases.ended("question", answer.asked, gone)
@@ -141,6 +166,10 @@ class Window:
         if keys := self._screen.pressed((self._experiment.keys.pause,), self._pages.turned):
             self._pages.turned = keys[0].tDown
             raise PausePressed
+
+
+def _closed(progress: Progress) -> SessionStopped:
+    return SessionStopped(f"the window was closed after {progress.done} of {progress.total} trials")
 
 
 def open_window(

@@ -68,8 +68,16 @@ def log_of(path):
     return path.parent / "data" / path.stem / "sub-01_ses-01.jsonl"
 
 
-def records(path):
+def lines(path):
     return [json.loads(line) for line in log_of(path).read_text().splitlines()[1:]]
+
+
+def records(path):
+    return [line for line in lines(path) if line["record"] == "trial"]
+
+
+def notes(path):
+    return [line for line in lines(path) if line["record"] != "trial"]
 
 
 def command(path):
@@ -214,7 +222,7 @@ def test_an_observer_answers_in_the_window_as_without_one(person, short):
     path, unseen = short(**fields), short("unseen", **fields)
 
     def pause(moment):
-        if (moment.trial, moment.phase) == (4, "blank") and not paused:
+        if (moment.trial, moment.phase) == (4, "fixation") and not paused:
             paused.append(moment)
             person.press_in_time("escape")
         elif moment.text.startswith("Interrupted"):
@@ -260,10 +268,16 @@ def test_stop_in_the_middle_of_a_trial_and_go_on(person, short):
     assert log_of(path).read_bytes().startswith(before)
     assert [trial["trial"] for trial in records(path)] == list(range(1, 9))
     assert {moment.trial for moment in sitting.moments} - {0} == set(range(3, 9))
+    (aside, stopped, resumed) = notes(path)
+    assert (aside["trial"], aside["reason"], aside["phase"]) == (3, "pause", "first")
+    assert stopped["why"] == "stopped after 2 of 8 trials"
+    assert (resumed["answered"], resumed["where"]) == (2, {})
+    again = [trial for trial in records(path) if trial["presented"] > 1]
+    assert [trial["again"] for trial in again] == [["pause"]]
 
 
-def test_a_trial_begins_again_after_a_pause_in_any_phase(person, short):
-    path = short()
+def test_a_trial_whose_image_was_shown_comes_again_later(person, short):
+    path = short(break_every=1)
     todo = {(2, "fixation"), (3, "first"), (4, "second"), (5, QUESTION)}
 
     def pause(moment):
@@ -282,7 +296,8 @@ def test_a_trial_begins_again_after_a_pause_in_any_phase(person, short):
     asked = []
     sitting = person.sit(*command(path), react=answering(person, also=pause))
     assert sitting.status == 0, sitting.said
-    assert [trial["trial"] for trial in records(path)] == list(range(1, 9))
+    trials = records(path)
+    assert [trial["trial"] for trial in trials] == list(range(1, 9))
     phases = {n: [m.phase for m in sitting.moments if m.trial == n and m.phase] for n in range(9)}
     whole = ["fixation", "first", "blank", "second"]
     assert phases[1] == phases[6] == phases[7] == phases[8] == whole
@@ -290,7 +305,28 @@ def test_a_trial_begins_again_after_a_pause_in_any_phase(person, short):
     assert phases[3] == ["fixation", "first", *whole]
     assert phases[4] == [*whole, *whole]
     assert phases[5] == [*whole, *whole]
-    assert sum(m.text.startswith("Stop for now?") for m in sitting.moments) == 1
+    texts = [m.text for m in sitting.moments]
+    assert sum(text.startswith("Stop for now?") for text in texts) == 1
+    # No break is shown twice, and every pause is one.
+    assert sum("Have a break" in text for text in texts) == 7
+    asides = notes(path)
+    assert [(one["trial"], one["phase"]) for one in asides] == [
+        (3, "first"),
+        (4, "second"),
+        (5, "question"),
+    ]
+    # Each comes again once, later where others are left, with dither of its own.
+    shown = [(t["image"], t["pair"], t["distortion"], t["sign"]) for t in trials]
+    assert sum(trial["presented"] - 1 for trial in trials) == 3
+    assert all(len(t.get("again", [])) == t["presented"] - 1 for t in trials)
+    for one in asides:
+        was = one["image"], one["pair"], one["distortion"], one["sign"]
+        assert was in shown[one["trial"] :]
+    assert len(seeds(trials) | seeds(asides)) == 11
+
+
+def seeds(lines):
+    return {line["dither_seed"] for line in lines}
 
 
 def test_only_a_fresh_press_of_an_answer_key_answers(person, short):
@@ -340,6 +376,9 @@ def test_a_closed_window_is_a_stop(person, short):
     assert sitting.status == 0
     assert "the window was closed after 2 of 8 trials; the same command" in sitting.said
     assert [trial["trial"] for trial in records(path)] == [1, 2]
+    aside, stopped = notes(path)
+    assert (aside["trial"], aside["reason"], aside["phase"]) == (3, "closed", "blank")
+    assert stopped["why"].startswith("the window was closed")
 
 
 def test_a_full_disk_ends_the_session_with_all_trials_before(person, short):
@@ -364,6 +403,11 @@ def test_a_killed_program_loses_no_answered_trial(person, short):
         assert log_of(path).read_bytes().startswith(before[: before.rfind(b"\n") + 1])
     assert person.sit(*command(path), react=answering(person)).status == 0
     assert [trial["trial"] for trial in records(path)] == list(range(1, 25))
+    # Every time the trial that was next may have been seen, so it came again later.
+    asides = [one for one in notes(path) if one["record"] == "set-aside"]
+    assert {one["reason"] for one in asides} == {"crash"}
+    assert 1 <= len(asides) <= 5
+    assert sum(trial["presented"] - 1 for trial in records(path)) == len(asides)
 
 
 def kill_at(person, path, count, delay):
@@ -379,7 +423,8 @@ def kill_at(person, path, count, delay):
 
     sitting = person.sit(*command(path), react=answering(person, also=die))
     assert sitting.status == -9
-    kept = read_log(log_of(path)).trials["trial"].tolist()
+    log = read_log(log_of(path))
+    kept = log.trials["trial"].tolist()
     assert kept == list(range(1, len(kept) + 1))
     # a trial begins when the one before is saved
     assert len(kept) in (moments[-1].trial - 1, moments[-1].trial)

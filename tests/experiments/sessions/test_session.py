@@ -419,6 +419,28 @@ def test_amplitudes_are_those_that_the_calibration_shows(calibrated):
     assert run(path, "02", observer=LGN, uncalibrated=True).header.calibration is None
 
 
+def test_a_session_goes_on_where_its_display_stands_now(calibrated, small_set):
+    calibration, path = calibrated
+    display = path.parent / "displays" / "lab.yaml"
+    observer = observer_from(LGN, small_set)
+    with pytest.raises(SessionStopped):
+        run(path, observer=Leaves(observer, 9, SessionStopped()))
+    display.write_text("curve: 2.2\ndither: none\n")
+    with refused(field="calibration", value=None):
+        run(path, observer=observer)
+    display.write_text("curve: 2.2\ndistance_cm: 60\nscreen: 1\n")
+    path.write_text(path.read_text() + "break_every: 10\nconsent: Agreed?\n")
+    log = run(path, observer=observer)
+    assert log.complete
+    assert log.header.calibration == calibration.sha256
+    stopped, resumed = (one for one in log.entries if one.record != "trial")
+    assert (stopped.record, stopped.answered) == ("stopped", 8)
+    display = "config.display"
+    assert resumed.where == {f"{display}.screen": (0, 1), f"{display}.distance_cm": (None, 60)}
+    assert resumed.wording == {"config.consent": (None, "Agreed?"), "config.break_every": (100, 10)}
+    assert "went on after 8 trials: config.display.screen 0 → 1" in log.describe()
+
+
 def test_what_cannot_be_shown_is_refused_by_name_unless_left_out(calibrated):
     calibration, path = calibrated
     damaged = calibration.model_dump(mode="json")
