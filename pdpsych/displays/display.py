@@ -33,7 +33,7 @@ _SQUARE = 0.1
 _ADDITIVE = 0.02
 # Of a description, what may change while the same levels are shown.
 _PLACE = ("screen", "refresh_hz", "distance_cm", "width_px", "height_px", "width_cm", "height_cm")
-_PROVENANCE = ("instrument", "date")
+_PROVENANCE = ("instrument", "date", "ramp")
 _HOW_TO_MEASURE = "measure it: pdpsych display measure, or display import"
 
 
@@ -49,6 +49,9 @@ class MeasuredCurve(Section):
         in that equation of PsychoPy's, or ``pchip``, an interpolation.
     instrument, date
         What measured it, and when; for people.
+    ramp
+        ``linear`` where the gamma ramp of the graphics card was read back as linear while it was
+        measured, which it then has to be in sessions.
 
     Examples
     --------
@@ -61,6 +64,7 @@ class MeasuredCurve(Section):
     model: Model
     instrument: str | None = None
     date: datetime.date | None = None
+    ramp: Literal["linear"] | None = None
 
 
 def _curve_kind(value: Any) -> str:
@@ -292,6 +296,9 @@ class Display(Result, Section):
 
     def _description(self) -> dict[str, Any]:
         data = self.model_dump(mode="json")
+        if isinstance(self.curve, MeasuredCurve) and self.curve.ramp is None:
+            # As before there was any.
+            del data["curve"]["ramp"]
         if self.measurements is not None:
             data["curve"]["measurements"] = self.measurements.sha256
         return data

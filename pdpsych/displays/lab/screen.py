@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import platform
 from typing import Any
@@ -14,6 +15,7 @@ from pdpsych.displays.display import Display
 from pdpsych.displays.dither import Levels
 from pdpsych.displays.lab.keys import Keyboard
 from pdpsych.displays.lab.psychopy import canvas, gl, visual
+from pdpsych.displays.lab.ramp import read_ramp
 
 _TEXT_PX = 26
 # Text is white on backgrounds below this level.
@@ -43,8 +45,8 @@ class Screen:
 
     Attributes
     ----------
-    ramp_is_linear
-        Whether the ramp could be set; where not, it stays as the system has it.
+    ramp
+        The ramp, as read back after it was set.
 
     Raises
     ------
@@ -54,11 +56,9 @@ class Screen:
 
     def __init__(self, display: Display, background: float, windowed: bool, label: str) -> None:
         self.win = _open(display, background, windowed, label)
-        self.ramp_is_linear = True
-        try:
+        with contextlib.suppress(OSError):
             self.win.gamma = 1
-        except OSError:
-            self.ramp_is_linear = False
+        self.ramp = read_ramp(self.win)
         self.keyboard = Keyboard()
         self.ink = -1 if background > _DARK else 1
         self.text = self.message("")

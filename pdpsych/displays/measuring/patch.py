@@ -7,6 +7,7 @@ import numpy as np
 from pdpsych.common.errors import InputError
 from pdpsych.displays.display import Display
 from pdpsych.displays.lab.psychopy import visual
+from pdpsych.displays.lab.ramp import Ramp
 from pdpsych.displays.lab.screen import Screen, centre, texture
 from pdpsych.displays.measuring.readings import (
     CHANNEL_PLANES,
@@ -20,7 +21,11 @@ _SURROUND = 0.735
 _TEXT_FROM_EDGE_PX = 50
 # Three lines have room below the patch.
 _BEGIN = "Put the meter in front of the middle of the patch.\nspace: begin  escape: stop"
-_RAMP = "\nThe gamma ramp cannot be set: no colour profile, no night light!"
+_RAMP = {
+    "linear": "",
+    "other": "\nThe gamma ramp is not linear: switch off colour profile and night light!",
+    "unknown": "\nThe gamma ramp cannot be read: no colour profile, no night light!",
+}
 _PAUSE = "{done} of {total} readings are taken.  space: go on  escape: stop"
 _TYPING = "return: save  escape: interrupt"
 
@@ -72,10 +77,14 @@ class Patch:
         self._since = 0.0
         self.caption = ""
 
+    @property
+    def ramp(self) -> Ramp:
+        """The gamma ramp, as read back when the window opened."""
+        return self._screen.ramp
+
     def begin(self) -> None:
         """Show a white patch until the meter is in place."""
-        note = "" if self._screen.ramp_is_linear else _RAMP
-        self._choose(_BEGIN + note, "stopped before the first reading")
+        self._choose(_BEGIN + _RAMP[self.ramp.state], "stopped before the first reading")
 
     def show(self, step: PlannedReading) -> None:
         """Show a level of a channel, once it is certain that the window leaves it as it is."""

@@ -37,6 +37,7 @@ _WHERE = {
     *(f"config.display.{name}" for name in ("width_cm", "height_cm")),
     f"{_CURVE}.instrument",
     f"{_CURVE}.date",
+    f"{_CURVE}.ramp",
 }
 _WORDING = ("config.instructions", "config.keys", "config.consent", "config.break_every")
 # The set is known by its SHA-256: a folder may move.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import Any, Literal
 
 from pydantic import Field
@@ -50,6 +51,28 @@ class SetAside(Section):
     time: str
 
 
+class RampRead(Section):
+    """The gamma ramp of the graphics card, as the system says it is at a moment of a sitting.
+
+    See :class:`pdpsych.displays.lab.ramp.Ramp`.
+    """
+
+    record: Literal["ramp"] = "ramp"
+    moment: Literal["start", "end"]
+    state: Literal["linear", "other", "unknown"]
+    off: float | None
+    entries_sha256: str | None
+    time: str
+
+
+class Consented(Section):
+    """Somebody agreed to a text, known by the SHA-256 of its UTF-8."""
+
+    record: Literal["consent"] = "consent"
+    text_sha256: str
+    time: str
+
+
 class Stopped(Section):
     """The session was stopped by whom it belongs to, between trials or after one was set aside."""
 
@@ -59,10 +82,17 @@ class Stopped(Section):
     time: str
 
 
-Note = Resumed | SetAside | Stopped
+def sha256_of(text: str) -> str:
+    """Return the SHA-256 of a text's UTF-8, in hexadecimal."""
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+Note = Resumed | SetAside | RampRead | Consented | Stopped
 KINDS: dict[str, type[Note]] = {
     "resumed": Resumed,
     "set-aside": SetAside,
+    "ramp": RampRead,
+    "consent": Consented,
     "stopped": Stopped,
 }
 """The class of each kind of line."""

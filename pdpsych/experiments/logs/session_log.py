@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,7 +14,7 @@ from pdpsych.common.errors import InputError, shown
 from pdpsych.common.files.append_only import torn_path
 from pdpsych.common.files.reading import LOG, read_bytes
 from pdpsych.common.results import Result
-from pdpsych.experiments.logs.notes import Resumed, SetAside
+from pdpsych.experiments.logs.notes import RampRead, Resumed, SetAside
 from pdpsych.experiments.logs.parsing import Contents, Entry, parse
 from pdpsych.experiments.logs.records import Header, Trial
 from pdpsych.experiments.logs.timing import TimingSummary, summarize
@@ -188,8 +190,23 @@ def _notes(contents: Contents, path: Path) -> tuple[str, ...]:
         f"{path}: line {lines} was cut off in writing and is left out": contents.torn,
         f"{torn}: holds what was cut off in writing; that trial was shown again": torn.exists(),
         f"{path}: {contents.change}": bool(contents.changed),
+        f"{path}: {_RAMP}": _bent(contents.entries),
     }
     return tuple(note for note, applies in notes.items() if applies)
+
+
+_RAMP = (
+    "the gamma ramp of the graphics card was another at the end of a sitting than at its start: "
+    "levels were shown otherwise than measured"
+)
+
+
+def _bent(entries: Sequence[Entry]) -> bool:
+    """Return whether the ramp changed in a sitting."""
+    read = [entry for entry in entries if isinstance(entry, RampRead)]
+    return any(
+        b.moment == "end" and a.entries_sha256 != b.entries_sha256 for a, b in pairwise(read)
+    )
 
 
 _NO_COLUMNS = {"record", "timing", "belief", "ended", "presented", "again"}

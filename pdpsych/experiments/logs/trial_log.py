@@ -18,7 +18,14 @@ from pdpsych.common.files.append_only import AppendOnlyFile
 from pdpsych.common.files.locks import Busy
 from pdpsych.experiments.logs import hash_chain
 from pdpsych.experiments.logs.identity import Changes, changes, moved
-from pdpsych.experiments.logs.notes import Note, Resumed, SetAside, Stopped
+from pdpsych.experiments.logs.notes import (
+    Consented,
+    Note,
+    Resumed,
+    SetAside,
+    Stopped,
+    sha256_of,
+)
 from pdpsych.experiments.logs.parsing import Entry, parse
 from pdpsych.experiments.logs.records import Header, Trial, as_written
 
@@ -126,6 +133,15 @@ class TrialLog:
                 time=now(),
             )
         )
+
+    def agreed(self, text: str) -> bool:
+        """Return whether somebody agreed to a text in this session.
+
+        Before version 4 no log said so: whoever answered had agreed to what there was.
+        """
+        known = {entry.text_sha256 for entry in self.entries if isinstance(entry, Consented)}
+        before = bool(self.trials) and self._header.config.get("consent") == text
+        return before or sha256_of(text) in known
 
     def note(self, note: Note) -> None:
         """Write what happened beside the trials; when this returns, it is on disk.

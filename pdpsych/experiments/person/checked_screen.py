@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pdpsych.displays.lab.keys import check_keys
 from pdpsych.displays.lab.screen import Screen
-from pdpsych.displays.lab.screen_check import check_depth, check_size, frame_rate
+from pdpsych.displays.lab.screen_check import check_depth, check_ramp, check_size, frame_rate
 from pdpsych.experiments.sessions.preparation import Preparation
 
 
@@ -16,7 +16,7 @@ class CheckedScreen:
     background
         Level around the images, 0 to 1.
     windowed
-        Leave the rest of the screen free, for trying out: neither size nor rate are checked.
+        Leave the rest of the screen free, for trying out: neither size, ramp nor rate are checked.
 
     Attributes
     ----------
@@ -44,6 +44,7 @@ class CheckedScreen:
             check_depth(display, self.screen.depth(), experiment.label)
             if not windowed:
                 check_size(display, self.screen.size, experiment.label)
+                check_ramp(display, self.screen.ramp.state, experiment.label)
             self.rate = frame_rate(display, self.measured_hz, windowed, experiment.label)
         except BaseException:
             self.screen.close()

@@ -9,6 +9,7 @@ from pdpsych.displays.lab.screen import Screen
 from pdpsych.experiments.experiment import Experiment
 from pdpsych.experiments.observers.observer import SessionStopped
 from pdpsych.experiments.observers.presentation import Progress
+from pdpsych.experiments.person.checked_screen import CheckedScreen
 
 Text = Literal["welcome", "practice_end", "rest", "pause", "stop", "end"]
 
@@ -19,8 +20,14 @@ For the experimenter
 {how_far}
 
 Screen {screen}: {width} × {height} pixels of {bits} bits, {rate:.4g} Hz
+{ramp}
 {size}
 {go_on}: so it is        {pause}: stop"""
+_RAMP = {
+    "linear": "Gamma ramp: linear",
+    "other": "Gamma ramp: not linear",
+    "unknown": "Gamma ramp: cannot be read; no colour profile, no night light!",
+}
 _SIZE = """
 It should be {width_cm:g} cm wide, and {distance_cm:g} cm from the eyes
 ({per_degree:.1f} pixels a degree): measure both.
@@ -68,7 +75,7 @@ class Pages:
         if self._experiment.consent:
             self._show(self._experiment.consent + _AGREE.format(**self._keys), progress)
 
-    def set_up(self, who: str, progress: Progress, refresh_hz: float) -> None:
+    def set_up(self, who: str, progress: Progress, checked: CheckedScreen) -> None:
         """Have the experimenter see to what the program cannot: who sits there, and sizes."""
         display, done = self._display, progress.done
         width, height = self._screen.size
@@ -79,7 +86,8 @@ class Pages:
             width=width,
             height=height,
             bits=display.bit_depth,
-            rate=refresh_hz,
+            rate=checked.measured_hz,
+            ramp=_RAMP[self._screen.ramp.state],
             size=self._size(),
             **self._keys,
         )

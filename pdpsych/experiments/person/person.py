@@ -6,6 +6,8 @@ import contextlib
 from typing import Any
 
 from pdpsych.displays.lab.screen import WindowClosed
+from pdpsych.experiments.logs.notes import Consented, sha256_of
+from pdpsych.experiments.logs.trial_log import TrialLog, now
 from pdpsych.experiments.observers.observer import SessionStopped
 from pdpsych.experiments.observers.presentation import Presentation, Progress
 from pdpsych.experiments.person.answers import Answer, PausePressed
@@ -19,8 +21,10 @@ from pdpsych.experiments.tasks.task import Position
 class Person:
     """Reads the pages of a session, and answers by the experiment's keys."""
 
-    def __init__(self, prepared: Preparation, checked: CheckedScreen, pages: Pages) -> None:
-        self._experiment, self._labels = prepared.experiment, prepared.labels
+    def __init__(
+        self, prepared: Preparation, checked: CheckedScreen, pages: Pages, log: TrialLog
+    ) -> None:
+        self._experiment, self._labels, self._log = prepared.experiment, prepared.labels, log
         self._checked, self._screen, self._pages = checked, checked.screen, pages
         self._begun, self._told = False, -1
 
@@ -71,9 +75,11 @@ class Person:
     def _begin(self, progress: Progress) -> None:
         if not self._checked.windowed:
             who = str(self._labels)
-            self._pages.set_up(who[0].upper() + who[1:], progress, self._checked.measured_hz)
-        if progress.done == 0:
+            self._pages.set_up(who[0].upper() + who[1:], progress, self._checked)
+        text = self._experiment.consent
+        if text is not None and not self._log.agreed(text):
             self._pages.consent(progress)
+            self._log.note(Consented(text_sha256=sha256_of(text), time=now()))
         self._pages.show("welcome", progress)
         self._begun = True
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 from functools import partial
 
 from pdpsych.displays.lab.psychopy import visual
+from pdpsych.displays.lab.ramp import Ramp, read_ramp
 from pdpsych.displays.lab.screen import WindowClosed
+from pdpsych.experiments.logs.trial_log import TrialLog
 from pdpsych.experiments.observers.observer import Observer, SessionStopped
 from pdpsych.experiments.observers.presentation import (
     Interruption,
@@ -67,6 +69,11 @@ class Window:
     def system(self) -> dict[str, str]:
         """What the session runs on, for its log; no host or user name."""
         return self._checked.system
+
+    @property
+    def ramp(self) -> Ramp:
+        """The gamma ramp, read back now."""
+        return read_ramp(self._screen.win)
 
     def respond(self, presentation: Presentation) -> Response | Interruption:
         """Show a trial until it is answered or interrupted, and the pages that come before it."""
@@ -173,7 +180,11 @@ def _closed(progress: Progress) -> SessionStopped:
 
 
 def open_window(
-    prepared: Preparation, background: float, windowed: bool, observer: Observer | None
+    prepared: Preparation,
+    background: float,
+    windowed: bool,
+    observer: Observer | None,
+    log: TrialLog,
 ) -> Window:
     """Open the window of a session.
 
@@ -185,6 +196,8 @@ def open_window(
         Leave the rest of the screen free, for trying out: neither size nor rate are checked.
     observer
         Who answers in the place of a person, None for a person.
+    log
+        Of the session; a person's consent is noted there.
 
     Raises
     ------
@@ -195,6 +208,8 @@ def open_window(
     checked = CheckedScreen(prepared, background, windowed)
     pages = Pages(checked.screen, prepared.experiment, prepared.display)
     answerer: Answerer = (
-        Person(prepared, checked, pages) if observer is None else StandIn(checked.screen, observer)
+        Person(prepared, checked, pages, log)
+        if observer is None
+        else StandIn(checked.screen, observer)
     )
     return Window(prepared, checked, pages, answerer)

@@ -6,14 +6,14 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Literal, cast
+from typing import TYPE_CHECKING, Literal, cast
 
 from pdpsych.common.errors import InputError
 from pdpsych.common.terminal import progress_bar
 from pdpsych.common.versions import versions
 from pdpsych.experiments.experiment import Experiment
 from pdpsych.experiments.logs.labels import Labels
-from pdpsych.experiments.logs.notes import SetAside, Stopped
+from pdpsych.experiments.logs.notes import RampRead, SetAside, Stopped
 from pdpsych.experiments.logs.records import Trial
 from pdpsych.experiments.logs.session_log import SessionLog, read_log
 from pdpsych.experiments.logs.trial_log import TrialLog, now
@@ -24,6 +24,9 @@ from pdpsych.experiments.observers.simulated import SimulatedObserver
 from pdpsych.experiments.observers.spec import ObserverSpec, observer_from, spec_from
 from pdpsych.experiments.sessions.preparation import Preparation, prepare
 from pdpsych.experiments.sessions.stage import Stage
+
+if TYPE_CHECKING:
+    from pdpsych.experiments.person.window import Window
 
 _FINISHED = "finished before: nothing was run; another day of this participant is another `session`"
 
@@ -177,11 +180,29 @@ def _in_window(
     """Show the trials that are left in a window, to a person where no observer answers."""
     from pdpsych.experiments.person.window import open_window
 
-    with closing(open_window(prepared, stage.background(), windowed, observer)) as window:
+    with closing(open_window(prepared, stage.background(), windowed, observer, log)) as window:
         log.sit(window.system, _versions())
-        with _stops(log):
+        with _stops(log), _ramp_read(log, window):
             _answer(prepared, stage, log, window.respond, window.answered, window.go_on, progress)
         window.finish(stage.progress)
+
+
+@contextmanager
+def _ramp_read(log: TrialLog, window: Window) -> Iterator[None]:
+    """Say in the log what the gamma ramp is at the start and at the end of a sitting."""
+    _note_ramp(log, window, "start")
+    try:
+        yield
+    except SessionStopped:
+        _note_ramp(log, window, "end")
+        raise
+    _note_ramp(log, window, "end")
+
+
+def _note_ramp(log: TrialLog, window: Window, moment: Literal["start", "end"]) -> None:
+    state, off, sha256 = window.ramp
+    note = RampRead(moment=moment, state=state, off=off, entries_sha256=sha256, time=now())
+    log.note(note)
 
 
 @contextmanager

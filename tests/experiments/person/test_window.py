@@ -3,6 +3,7 @@
 The person is this process, the program another; see person.py and watched.py.
 """
 
+import hashlib
 import json
 import subprocess
 import sys
@@ -268,7 +269,7 @@ def test_stop_in_the_middle_of_a_trial_and_go_on(person, short):
     assert log_of(path).read_bytes().startswith(before)
     assert [trial["trial"] for trial in records(path)] == list(range(1, 9))
     assert {moment.trial for moment in sitting.moments} - {0} == set(range(3, 9))
-    (aside, stopped, resumed) = notes(path)
+    aside, stopped, resumed = (one for one in notes(path) if one["record"] != "ramp")
     assert (aside["trial"], aside["reason"], aside["phase"]) == (3, "pause", "first")
     assert stopped["why"] == "stopped after 2 of 8 trials"
     assert (resumed["answered"], resumed["where"]) == (2, {})
@@ -309,7 +310,7 @@ def test_a_trial_whose_image_was_shown_comes_again_later(person, short):
     assert sum(text.startswith("Stop for now?") for text in texts) == 1
     # No break is shown twice, and every pause is one.
     assert sum("Have a break" in text for text in texts) == 7
-    asides = notes(path)
+    asides = [one for one in notes(path) if one["record"] == "set-aside"]
     assert [(one["trial"], one["phase"]) for one in asides] == [
         (3, "first"),
         (4, "second"),
@@ -376,7 +377,7 @@ def test_a_closed_window_is_a_stop(person, short):
     assert sitting.status == 0
     assert "the window was closed after 2 of 8 trials; the same command" in sitting.said
     assert [trial["trial"] for trial in records(path)] == [1, 2]
-    aside, stopped = notes(path)
+    aside, stopped = (one for one in notes(path) if one["record"] != "ramp")
     assert (aside["trial"], aside["reason"], aside["phase"]) == (3, "closed", "blank")
     assert stopped["why"].startswith("the window was closed")
 
@@ -458,6 +459,82 @@ def test_late_frames_are_recorded(person, short):
     assert summarize(timings).off[0] == 1
     starts = [timing.start for timing in timings.values()]
     assert starts == sorted(starts)
+
+
+SCREEN = {"width_px": 640, "height_px": 480}
+
+
+def ramps(path):
+    return [(one["moment"], one["state"]) for one in notes(path) if one["record"] == "ramp"]
+
+
+def test_the_gamma_ramp_is_read_back_at_the_start_and_the_end(person, short):
+    path = short(trials_per_condition=1, display=SCREEN)
+    sitting = person.sit(*command(path)[:-1], react=answering(person), vsync=60, ramp={})
+    assert sitting.status == 0, sitting.said
+    first_page = next(moment.text for moment in sitting.moments if moment.text)
+    assert "\nGamma ramp: linear\n" in first_page
+    assert ramps(path) == [("start", "linear"), ("end", "linear")]
+    start, end = (one for one in notes(path) if one["record"] == "ramp")
+    line = np.round(65535 * np.tile(np.linspace(0, 1, 256), (3, 1))).astype("<u2")
+    assert (
+        start["entries_sha256"]
+        == end["entries_sha256"]
+        == hashlib.sha256(line.tobytes()).hexdigest()
+    )
+    assert read_log(log_of(path)).notes == ()
+
+
+def test_a_ramp_that_is_not_linear_is_refused_but_in_a_window_for_trying_out(person, short):
+    path = short(trials_per_condition=1, display=SCREEN)
+    stuck = {"stuck": True, "gamma": 0.9}
+    sitting = person.sit(*command(path)[:-1], react=answering(person), vsync=60, ramp=stuck)
+    assert sitting.status == 2
+    assert "the gamma ramp of the graphics card is not linear" in sitting.said
+    assert person.sit(*command(path), react=answering(person), ramp=stuck).status == 0
+    assert ramps(path) == [("start", "other"), ("end", "other")]
+
+
+def test_a_night_light_during_a_session_is_told(person, short):
+    path = short(trials_per_condition=1)
+    sitting = person.sit(*command(path), react=answering(person), ramp={"night": 3})
+    assert sitting.status == 0, sitting.said
+    assert ramps(path) == [("start", "linear"), ("end", "other")]
+    assert "gamma ramp of the graphics card was another at the end of a sitting" in sitting.said
+    # Without the extension nothing is known.
+    path = short("unknown", trials_per_condition=1)
+    assert person.sit(*command(path), react=answering(person)).status == 0
+    assert ramps(path) == [("start", "unknown"), ("end", "unknown")]
+
+
+def test_consent_is_logged_with_its_text_and_asked_again_for_another(person, short):
+    def stop_at(trial):
+        def stop(moment):
+            stops = moment.text.startswith(("Interrupted", "Stop for now?"))
+            if stops or (moment.trial, moment.phase) == (trial, "fixation"):
+                person.press_in_time("escape")
+                return True
+            return False
+
+        return stop
+
+    def consents(path):
+        return [one["text_sha256"] for one in notes(path) if one["record"] == "consent"]
+
+    def sit(text, at):
+        path = short(consent=text)
+        sitting = person.sit(*command(path), react=answering(person, also=stop_at(at)))
+        assert sitting.status == 0, sitting.said
+        return path, any(text in moment.text for moment in sitting.moments)
+
+    digest = [hashlib.sha256(text.encode()).hexdigest() for text in ("I agree.", "Ja, gërn.")]
+    path, asked = sit("I agree.", 2)
+    assert (asked, consents(path)) == (True, digest[:1])
+    path, asked = sit("I agree.", 3)
+    assert (asked, consents(path)) == (False, digest[:1])
+    path, asked = sit("Ja, gërn.", 9)
+    assert (asked, consents(path)) == (True, digest)
+    assert read_log(log_of(path)).complete
 
 
 @pytest.mark.parametrize(
