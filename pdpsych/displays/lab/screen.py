@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from pdpsych.common.errors import InputError
 from pdpsych.displays.display import Display
 from pdpsych.displays.dither import Levels
+from pdpsych.displays.lab.buttons import Buttons
 from pdpsych.displays.lab.keys import Keyboard
 from pdpsych.displays.lab.psychopy import canvas, gl, visual
 from pdpsych.displays.lab.ramp import read_ramp
@@ -47,6 +48,8 @@ class Screen:
     ----------
     ramp
         The ramp, as read back after it was set.
+    buttons
+        A device whose buttons are keys too, None where there is none.
 
     Raises
     ------
@@ -60,6 +63,7 @@ class Screen:
             self.win.gamma = 1
         self.ramp = read_ramp(self.win)
         self.keyboard = Keyboard()
+        self.buttons: Buttons | None = None
         self.ink = -1 if background > _DARK else 1
         self.text = self.message("")
 
@@ -77,6 +81,8 @@ class Screen:
 
     def close(self) -> None:
         """Close the window; the ramp is as it was before."""
+        if self.buttons is not None:
+            self.buttons.close()
         self.win.close()
 
     @property
@@ -98,7 +104,11 @@ class Screen:
         """
         if self.win.winHandle.has_exit:
             raise WindowClosed
-        return self.keyboard.pressed(names, since)
+        found = self.keyboard.pressed(names, since)
+        if self.buttons is not None:
+            fresh = (one for one in self.buttons.presses() if one.tDown > since)
+            found = sorted([*found, *(one for one in fresh if one.name in names)], key=_when)
+        return found
 
     def wait(self, message: Any, names: tuple[str, ...]) -> tuple[float, Any]:
         """Show a message until one of the keys goes down after its first frame.
@@ -134,6 +144,10 @@ class Screen:
             "keyboard": self.keyboard.backend,
             "clock": self.keyboard.clock,
         }
+
+
+def _when(press: Any) -> float:
+    return float(press.tDown)
 
 
 def texture(frame: Levels, top: int) -> NDArray[np.float32]:

@@ -49,6 +49,7 @@ TRIAL_COLUMNS = {
             "crash": "the program ended; the image may have been shown",
         },
     ),
+    "key": Column("key or button that was pressed"),
     "aim": Column(
         "what the trial was chosen for",
         levels={

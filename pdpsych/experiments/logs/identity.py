@@ -39,7 +39,9 @@ _WHERE = {
     f"{_CURVE}.date",
     f"{_CURVE}.ramp",
 }
-_WORDING = ("config.instructions", "config.keys", "config.consent", "config.break_every")
+_WORDING = tuple(
+    f"config.{name}" for name in ("instructions", "keys", "buttons", "consent", "break_every")
+)
 # The set is known by its SHA-256: a folder may move.
 _ELSEWHERE = "config.stimulus_set"
 # Of what showed a session: measured anew each time.

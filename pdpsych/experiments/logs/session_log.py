@@ -33,7 +33,8 @@ class SessionLog(Result):
         Where it is, and its first line.
     trials
         One row a trial, columns as the fields of :class:`Trial` but for ``timing``. ``presented``
-        is how often it was presented, ``again`` why it was set aside before. Where trials
+        is how often it was presented, ``again`` why it was set aside before, ``key`` what was
+        pressed. Where trials
         were timed, ``off`` says whether a phase was off by more than one frame, ``dropped`` how
         many frames did not come in time, and ``PHASE_onset`` and ``PHASE_offset`` when a phase
         came and went, in s from the trial's first frame. Where they were chosen by models, ``aim``
@@ -209,7 +210,7 @@ def _bent(entries: Sequence[Entry]) -> bool:
     )
 
 
-_NO_COLUMNS = {"record", "timing", "belief", "ended", "presented", "again"}
+_NO_COLUMNS = {"record", "timing", "belief", "ended", "presented", "again", "key"}
 
 
 def _table(trials: list[Trial]) -> pd.DataFrame:
@@ -235,7 +236,8 @@ def _believed(trial: Trial) -> dict[str, str | float]:
 
 def _shown(trial: Trial) -> dict[str, str | int]:
     known: dict[str, str | int] = {} if trial.presented is None else {"presented": trial.presented}
-    return known | ({"again": ", ".join(trial.again)} if trial.again else {})
+    again = {"again": ", ".join(trial.again)} if trial.again else {}
+    return known | again | ({"key": trial.key} if trial.key else {})
 
 
 def _timed(trial: Trial) -> dict[str, bool | int | float]:

@@ -70,8 +70,9 @@ class Interruption:
 
 @dataclass(frozen=True)
 class Response:
-    """The position chosen, the seconds it took and the flips, None where nobody timed them."""
+    """The position chosen, the seconds it took, the flips and the key; None where there is none."""
 
     position: Position
     seconds: float | None = None
     timing: TrialTiming | None = None
+    key: str | None = None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pdpsych.common.errors import InputError
-from pdpsych.experiments.design import group_of
+from pdpsych.experiments.design import group_of, keys_of
 from pdpsych.experiments.experiment import Experiment
 from pdpsych.experiments.logs.labels import Labels, log_path
 from pdpsych.experiments.observers.observer import SessionStopped
@@ -35,6 +35,7 @@ def ask(experiment: Experiment, session: str = "01", run: str | None = None) -> 
         try:
             log_path(experiment.logs, labels)
             group_of(experiment, labels.participant)
+            keys_of(experiment, labels.participant)
         except InputError as error:
             problem = str(error)
         else:

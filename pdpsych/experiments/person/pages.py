@@ -48,7 +48,8 @@ class Pages:
 
     def __init__(self, screen: Screen, experiment: Experiment, display: Display) -> None:
         self._screen, self._experiment, self._display = screen, experiment, display
-        self._texts, self._keys = experiment.texts, experiment.keys.model_dump()
+        self._texts, self._keys = experiment.texts, experiment.keys.shown
+        self._go_on, self._pause = experiment.keys.names("go_on"), experiment.keys.names("pause")
         self.turned = 0.0
 
     @property
@@ -102,13 +103,13 @@ class Pages:
         )
 
     def _show(self, text: str, progress: Progress) -> None:
-        while self._press(text) == self._keys["pause"]:
-            if self._press(self._filled("stop", progress)) == self._keys["pause"]:
+        while self._press(text) in self._pause:
+            if self._press(self._filled("stop", progress)) in self._pause:
                 raise SessionStopped(f"stopped after {progress.done} of {progress.total} trials")
 
     def _press(self, text: str) -> str:
         self._screen.text.text = text
-        _, key = self._screen.wait(self._screen.text, (self._keys["go_on"], self._keys["pause"]))
+        _, key = self._screen.wait(self._screen.text, (*self._go_on, *self._pause))
         self.turned = key.tDown
         return str(key.name)
 

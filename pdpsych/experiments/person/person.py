@@ -50,14 +50,13 @@ class Person:
     def answer(self, question: Any, presentation: Presentation) -> Answer:
         """Wait for a key; the time of the answer counts from the question's first frame."""
         keys = self._experiment.keys
-        asked, key = self._screen.wait(question, (keys.first, keys.second, keys.pause))
-        if key.name == keys.pause:
+        first, second, pause = map(keys.names, ("first", "second", "pause"))
+        asked, key = self._screen.wait(question, (*first, *second, *pause))
+        if key.name in pause:
             self._pages.turned = key.tDown
             raise PausePressed
-        position = self._experiment.trial_type.chosen(
-            "first" if key.name == keys.first else "second"
-        )
-        return Answer(asked, position, key.tDown - asked)
+        position = self._experiment.trial_type.chosen("first" if key.name in first else "second")
+        return Answer(asked, position, key.tDown - asked, str(key.name))
 
     def after(self, presentation: Presentation, position: Position) -> None:
         """Tell whether the answer was right, where the experiment says so."""

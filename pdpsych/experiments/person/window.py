@@ -161,7 +161,7 @@ class Window:
         answer = self._answerer.answer(self._question, presentation)
         gone = self._screen.flip()
         timing = phases.ended("question", answer.asked, gone)
-        return Response(answer.position, answer.seconds, timing)
+        return Response(answer.position, answer.seconds, timing, answer.key)
 
     def _wait(self, milliseconds: float) -> None:
         """Keep the background until the gap is over, which began before the trial was made."""
@@ -170,7 +170,7 @@ class Window:
             self._check_pause()
 
     def _check_pause(self) -> None:
-        if keys := self._screen.pressed((self._experiment.keys.pause,), self._pages.turned):
+        if keys := self._screen.pressed(self._experiment.keys.names("pause"), self._pages.turned):
             self._pages.turned = keys[0].tDown
             raise PausePressed
 

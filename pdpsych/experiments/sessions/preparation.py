@@ -18,6 +18,7 @@ from pdpsych.experiments.design import (
     conditions,
     design_sha256,
     group_of,
+    keys_of,
     trials_in,
     trials_of,
 )
@@ -212,6 +213,8 @@ def prepare(
     """
     experiment = load(experiment, Experiment)
     log_path(experiment.logs, labels)
+    keys = keys_of(experiment, labels.participant)
+    experiment = experiment.model_copy(update={"keys": keys})
     stimulus_set, display = experiment.open_set(), experiment.screen()
     if uncalibrated:
         return Preparation(experiment, stimulus_set, display, None, labels)

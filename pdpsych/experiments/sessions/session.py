@@ -294,4 +294,5 @@ def _record(presentation: Presentation, response: Response) -> Trial:
         belief=presentation.belief,
         presented=len(planned.again) + 1,
         again=planned.again or None,
+        key=response.key,
     )

@@ -21,7 +21,7 @@ from pdpsych.experiments.logs.records import Trial
 from pdpsych.experiments.logs.session_log import read_log
 from pdpsych.experiments.logs.trial_log import _TRIAL_BYTES, TrialLog
 
-NO_COLUMNS = {"record", "timing", "belief", "ended", "presented", "again"}
+NO_COLUMNS = {"record", "timing", "belief", "ended", "presented", "again", "key"}
 
 
 @pytest.fixture
@@ -52,7 +52,9 @@ def test_each_line_is_plain_json(path):
     lines = [json.loads(line) for line in write(path, 2).splitlines()]
     assert [line["record"] for line in lines] == ["session", "trial", "trial"]
     assert lines[0]["schema_version"] == 4
-    assert not {"predictions", "belief", "ended", "again"} & {key for line in lines for key in line}
+    assert not {"predictions", "belief", "ended", "again", "key"} & {
+        key for line in lines for key in line
+    }
     assert lines[2]["amplitude"] == 0.2
 
 

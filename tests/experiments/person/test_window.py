@@ -5,10 +5,13 @@ The person is this process, the program another; see person.py and watched.py.
 
 import hashlib
 import json
+import os
+import pty
 import subprocess
 import sys
 import threading
 import time
+import tty
 
 import numpy as np
 import pytest
@@ -364,6 +367,55 @@ def test_only_a_fresh_press_of_an_answer_key_answers(person, short):
     assert waited[3] == pytest.approx(0.3, abs=0.1)
 
 
+def test_lists_of_keys_the_numeric_pad_and_a_button_box_answer(person, short):
+    """The box is a serial line, whose other end is here."""
+    box, computer = pty.openpty()
+    tty.setraw(computer)
+    path = short(
+        trials_per_condition=1,
+        buttons=f"serial:{os.ttyname(computer)}",
+        keys={"first": ["1", "button:a"], "second": ["2", "k", "button:b"]},
+    )
+    ways = {1: "KP_1", 2: b"b", 3: "k", 4: b"xa"}
+
+    def answer(moment):
+        if moment.phase == "first":
+            # Not asked for yet.
+            os.write(box, b"b")
+        if moment.text != QUESTION:
+            return False
+        way = ways[moment.trial]
+        person.press(way) if isinstance(way, str) else os.write(box, way)
+        return True
+
+    sitting = person.sit(*command(path), react=answering(person, also=answer))
+    os.close(box)
+    os.close(computer)
+    assert sitting.status == 0, sitting.said
+    trials = records(path)
+    assert [trial["key"] for trial in trials] == ["num_1", "button:b", "k", "button:a"]
+    assert [trial["response"] for trial in trials] == [1, 2, 2, 1]
+    assert all(0 < trial["response_time"] < 1 for trial in trials)
+    assert read_log(log_of(path)).header.system["buttons"].startswith("serial:")
+
+
+def test_balanced_keys_are_told_to_the_person_and_logged(person, short):
+    path = short(trials_per_condition=1, keys={"balance": True}, pairs=["principal"])
+    welcomes, responses = [], []
+    for who in ("01", "02"):
+        arguments = [who if one == "01" else one for one in command(path)]
+        also = lambda moment: moment.text.endswith(" or 1?") and not person.press("1")  # noqa: E731
+        sitting = person.sit(*arguments, react=answering(person, also=also))
+        assert sitting.status == 0, sitting.said
+        welcomes.append(next(m.text for m in sitting.moments if m.text))
+        log = read_log(log_of(path).with_name(f"sub-{who}_ses-01.jsonl"))
+        responses.append(set(log.trials["response"]))
+        keys = log.header.config["keys"]
+        assert (keys["first"], keys["balance"]) == ("1" if responses[-1] == {1} else "2", True)
+    assert sorted(map(list, responses)) == [[1], [2]]
+    assert ["1: the first" in text for text in welcomes] == [r == {1} for r in responses]
+
+
 def test_a_closed_window_is_a_stop(person, short):
     path = short()
 
@@ -554,6 +606,11 @@ def test_consent_is_logged_with_its_text_and_asked_again_for_another(person, sho
         ),
         ({"display": SIZE}, False, "display.width_px: screen 0 has 640×480 pixels, got 321"),
         ({"display": {"refresh_hz": 144}}, False, "display.refresh_hz: the screen has "),
+        (
+            {"buttons": "serial:/dev/nowhere", "keys": {"first": ["1", "button:1"]}},
+            True,
+            "buttons: cannot be opened ([Errno 2] could not open port /dev/nowhere",
+        ),
         (
             {"keys": {"first": "lefft"}},
             True,
