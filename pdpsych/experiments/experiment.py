@@ -15,6 +15,7 @@ from pdpsych.experiments.placement.adaptive import Adaptive
 from pdpsych.experiments.placement.methods import Method
 from pdpsych.experiments.placement.models.method import Models
 from pdpsych.experiments.placement.models.stop import Stop
+from pdpsych.experiments.tasks.events import ANSWER, Events
 from pdpsych.experiments.tasks.instructions import Instructions
 from pdpsych.experiments.tasks.keys import BUTTON, Keys
 from pdpsych.experiments.tasks.phases import Timing
@@ -78,6 +79,8 @@ class Experiment(Section):
     buttons
         Device whose buttons ``keys`` may name as ``button:N``: ``serial:PORT[:BAUD]``,
         ``psychopy:CLASS[:PORT]`` or ``pad[:NUMBER]``.
+    events
+        Events of trials that are told to other apparatus.
     instructions
         Texts in place of those in English.
     consent
@@ -118,6 +121,7 @@ class Experiment(Section):
     timing: Timing = Timing()
     keys: Keys = Keys()
     buttons: str | None = Field(None, min_length=1)
+    events: Events | None = None
     instructions: Instructions = Instructions()
     consent: str | None = Field(None, min_length=1)
     seed: int = Field(0, ge=0)
@@ -152,6 +156,19 @@ class Experiment(Section):
                 )
         return self
 
+    @model_validator(mode="after")
+    def _events_happen(self) -> Experiment:
+        happen = (*self.trial_type.names(self.timing, self.reference), "question", ANSWER)
+        for name in self.events.codes if self.events else ():
+            if name not in happen:
+                raise InputError(
+                    "does not happen in a trial",
+                    field="events.codes",
+                    value=name,
+                    allowed=happen,
+                )
+        return self
+
     @property
     def logs(self) -> Path:
         """Folder of the experiment's trial logs."""
@@ -182,7 +199,7 @@ class Experiment(Section):
     def resolved(self, display: Display) -> dict[str, Any]:
         """Return the configuration as plain data, with the display and instructions in full."""
         # Sessions that began before there were these go on.
-        later = {"rivals": self.rivals, "stop": self.stop, "buttons": self.buttons}
+        later = {name: getattr(self, name) for name in ("rivals", "stop", "buttons", "events")}
         without = {name for name, value in later.items() if not value}
         method = self.method.model_dump(mode="json")
         return self.model_dump(mode="json", exclude=without) | {

@@ -7,7 +7,8 @@ that showed something new it writes what that was, as a line of JSON behind ``@`
 line, so that a person can press a key at that very moment. It begins with a line of its process
 id, and ends with one of its exit status, where it is not killed.
 
-The options: ``pixels`` names a file for all frames with images, as read back; ``vsync`` is a rate
+The options: ``pixels`` names a file for all frames with images, or of ``phases``, as read back;
+``vsync`` is a rate
 at which flips come, as a screen's, which a virtual one lacks; ``late`` maps phases to frames by
 which one of theirs comes late; ``file_size`` limits files to so many bytes, as a full disk does;
 ``ramp`` gives the screen a gamma ramp, see :func:`give_ramp`.
@@ -56,7 +57,7 @@ def tell(told: dict) -> None:
     sys.stdin.readline()
 
 
-def watch(keep_pixels: bool) -> None:
+def watch(keep_pixels: tuple[str, ...]) -> None:
     """Note trial, phase and text, and tell after each flip what is new."""
     respond, show, draw = window.Window.respond, frames.Phases.show, visual.TextStim.draw
     flip, clear = screen.Screen.flip, visual.Window.clearBuffer
@@ -77,7 +78,7 @@ def watch(keep_pixels: bool) -> None:
         return draw(self, *arguments, **fields)
 
     def flipping(self):
-        if keep_pixels and now["phase"] in IMAGES:
+        if keep_pixels and now["phase"] in keep_pixels:
             seen.append(np.asarray(self.win.getMovieFrame(buffer="back")))
             self.win.movieFrames.clear()
             shown.append((now["trial"], now["phase"]))
@@ -164,7 +165,7 @@ def run(options: dict, arguments: list[str]) -> int:
         keep_time(options["vsync"], options.get("late", {}))
     if "ramp" in options:
         give_ramp(options["ramp"])
-    watch("pixels" in options)
+    watch(options.get("phases", IMAGES) if "pixels" in options else ())
     if "file_size" in options:
         resource.setrlimit(resource.RLIMIT_FSIZE, (options["file_size"],) * 2)
     sys.argv = ["pdpsych", *arguments]

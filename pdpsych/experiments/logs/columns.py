@@ -75,6 +75,10 @@ def trial_column(name: str) -> Column:
         If no trial has such a column.
     """
     phase, _, moment = name.rpartition("_")
+    if moment == "sent" and phase:
+        return Column(
+            f"when other apparatus was told of {phase}, from the trial's first frame", "s"
+        )
     if moment in ("onset", "offset") and phase:
         return Column(f"{moment} of the phase {phase}, from the first frame of the trial", "s")
     return TRIAL_COLUMNS[name]

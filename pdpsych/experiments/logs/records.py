@@ -28,7 +28,7 @@ def _same(record: dict[str, Any]) -> dict[str, Any]:
 # what sessions that choose have, version 4 how often trials were presented and lines beside them.
 SCHEMA = Schema("log", 4, "restore it from a copy", {1: _with_position, 2: _same, 3: _same})
 # Written only where there is something to say.
-_OPTIONAL = ("predictions", "after", "belief", "ended", "again", "key")
+_OPTIONAL = ("predictions", "after", "belief", "ended", "again", "key", "events")
 
 
 class Header(Section):
@@ -90,7 +90,8 @@ class Trial(Section):
     generator of the frames' dither. ``timing`` is None where nobody timed the trial. ``belief`` is
     there where trials are chosen by models; ``ended`` says why the session ended with this trial,
     before its design did. ``presented`` is how often it was begun to be shown, None in logs before
-    version 4, and ``again`` why it was set aside each time before; ``key`` is what was pressed.
+    version 4, and ``again`` why it was set aside each time before; ``key`` is what was pressed,
+    and ``events`` when other apparatus was told of the trial's events, in s from its first flip.
     """
 
     record: Literal["trial"] = "trial"
@@ -117,6 +118,7 @@ class Trial(Section):
     presented: int | None = Field(None, ge=1)
     again: tuple[Reason, ...] | None = None
     key: str | None = None
+    events: dict[str, float] | None = None
 
 
 def as_written(record: Header | Trial | Note) -> dict[str, Any]:

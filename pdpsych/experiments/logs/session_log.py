@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
@@ -34,7 +34,7 @@ class SessionLog(Result):
     trials
         One row a trial, columns as the fields of :class:`Trial` but for ``timing``. ``presented``
         is how often it was presented, ``again`` why it was set aside before, ``key`` what was
-        pressed. Where trials
+        pressed, ``EVENT_sent`` when other apparatus was told. Where trials
         were timed, ``off`` says whether a phase was off by more than one frame, ``dropped`` how
         many frames did not come in time, and ``PHASE_onset`` and ``PHASE_offset`` when a phase
         came and went, in s from the trial's first frame. Where they were chosen by models, ``aim``
@@ -210,7 +210,7 @@ def _bent(entries: Sequence[Entry]) -> bool:
     )
 
 
-_NO_COLUMNS = {"record", "timing", "belief", "ended", "presented", "again", "key"}
+_NO_COLUMNS = {"record", "timing", "belief", "ended", "presented", "again", "key", "events"}
 
 
 def _table(trials: list[Trial]) -> pd.DataFrame:
@@ -234,10 +234,11 @@ def _believed(trial: Trial) -> dict[str, str | float]:
     return {**told, "nearest": nearest, "probability": belief.nearest[nearest]}
 
 
-def _shown(trial: Trial) -> dict[str, str | int]:
-    known: dict[str, str | int] = {} if trial.presented is None else {"presented": trial.presented}
+def _shown(trial: Trial) -> dict[str, Any]:
+    known: dict[str, Any] = {} if trial.presented is None else {"presented": trial.presented}
     again = {"again": ", ".join(trial.again)} if trial.again else {}
-    return known | again | ({"key": trial.key} if trial.key else {})
+    sent: dict[str, Any] = {f"{name}_sent": at for name, at in (trial.events or {}).items()}
+    return known | again | ({"key": trial.key} if trial.key else {}) | sent
 
 
 def _timed(trial: Trial) -> dict[str, bool | int | float]:

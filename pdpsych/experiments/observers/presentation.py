@@ -70,9 +70,13 @@ class Interruption:
 
 @dataclass(frozen=True)
 class Response:
-    """The position chosen, the seconds it took, the flips and the key; None where there is none."""
+    """The position chosen, the seconds it took, the flips, the key, and when events were told.
+
+    None where nobody has them.
+    """
 
     position: Position
     seconds: float | None = None
     timing: TrialTiming | None = None
     key: str | None = None
+    events: dict[str, float] | None = None

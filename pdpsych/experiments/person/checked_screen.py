@@ -6,6 +6,7 @@ from pdpsych.displays.lab.buttons import open_buttons
 from pdpsych.displays.lab.keys import check_keys
 from pdpsych.displays.lab.screen import Screen
 from pdpsych.displays.lab.screen_check import check_depth, check_ramp, check_size, frame_rate
+from pdpsych.experiments.person.signals import open_signals
 from pdpsych.experiments.sessions.preparation import Preparation
 
 
@@ -27,12 +28,14 @@ class CheckedScreen:
         Refresh rate, as measured.
     rate
         Refresh rate in Hz by which durations become frames.
+    signals
+        What other apparatus is told by.
 
     Raises
     ------
     InputError
-        If the screen is not the display described, a key is not on the keyboard, the device with
-        buttons does not answer, or no window can be opened.
+        If the screen is not the display described, a key is not on the keyboard, a device does
+        not answer, or no window can be opened.
     """
 
     def __init__(self, prepared: Preparation, background: float, windowed: bool) -> None:
@@ -49,6 +52,7 @@ class CheckedScreen:
             self.rate = frame_rate(display, self.measured_hz, windowed, experiment.label)
             if experiment.buttons is not None:
                 self.screen.buttons = open_buttons(experiment.buttons, experiment.label)
+            self.signals = open_signals(experiment.events, experiment.label)
         except BaseException:
             self.screen.close()
             raise

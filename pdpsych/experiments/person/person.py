@@ -14,6 +14,7 @@ from pdpsych.experiments.person.answers import Answer, PausePressed
 from pdpsych.experiments.person.checked_screen import CheckedScreen
 from pdpsych.experiments.person.frames import Phases
 from pdpsych.experiments.person.pages import Pages
+from pdpsych.experiments.person.signals import Signals
 from pdpsych.experiments.sessions.preparation import Preparation
 from pdpsych.experiments.tasks.task import Position
 
@@ -63,7 +64,7 @@ class Person:
         planned = presentation.planned
         if self._experiment.gives_feedback(planned.practice):
             self._screen.text.text = self._pages.feedback(position == planned.position)
-            phases = Phases(self._screen, self._checked.rate, _nothing)
+            phases = Phases(self._screen, self._checked.rate, _nothing, Signals({}, ()))
             phases.show("feedback", self._screen.text.draw, self._experiment.timing.feedback)
 
     def finish(self, progress: Progress) -> None:

@@ -20,8 +20,11 @@ from pdpsych.experiments.person.checked_screen import CheckedScreen
 from pdpsych.experiments.person.frames import Phases, Texture, offset, undisturbed
 from pdpsych.experiments.person.pages import Pages
 from pdpsych.experiments.person.person import Person
+from pdpsych.experiments.person.square import Asked, Square
 from pdpsych.experiments.sessions.preparation import Preparation
+from pdpsych.experiments.tasks.events import ANSWER
 from pdpsych.experiments.tasks.phases import Place, PlannedPhase
+from pdpsych.experiments.tasks.task import NO_IMAGES
 
 _FIXATION_PX = 12
 
@@ -60,7 +63,15 @@ class Window:
             fillColor=self._screen.ink,
             autoLog=False,
         )
-        self._question = self._screen.message(pages.question)
+        events, self._signals = prepared.experiment.events, checked.signals
+        self._square = Square(
+            self._screen,
+            events.photodiode if events else None,
+            _largest(prepared),
+            prepared.experiment.label,
+        )
+        question = self._screen.message(pages.question)
+        self._question = Asked(question, self._square, self._signals.tells("question"))
         self._textures: dict[tuple[str, Place], Texture] = {}
         self._blank_since = float("-inf")
         self._seen = ""
@@ -107,6 +118,7 @@ class Window:
 
     def close(self) -> None:
         """Close the window."""
+        self._signals.close()
         self._screen.close()
 
     def _respond(self, presentation: Presentation, progress: Progress) -> Response | Interruption:
@@ -149,30 +161,50 @@ class Window:
             self._texture(phase.name, place).draw()
         if phase.mark:
             self._mark.draw()
+        self._square.draw(self._signals.tells(phase.name))
 
     def _trial(self, presentation: Presentation) -> Response:
         gap, *planned = presentation.phases
         self._wait(gap.milliseconds)
-        phases = Phases(self._screen, self._checked.rate, self._check_pause)
+        self._signals.begin()
+        phases = Phases(self._screen, self._checked.rate, self._check_pause, self._signals)
         for phase in planned:
             self._seen = phase.name if phase.images or self._seen else ""
             phases.show(phase.name, partial(self._draw, phase), phase.milliseconds)
         self._seen = "question"
+        self._screen.win.callOnFlip(self._signals.announce, "question")
         answer = self._answerer.answer(self._question, presentation)
+        self._signals.clear()
+        self._signals.announce(ANSWER)
         gone = self._screen.flip()
         timing = phases.ended("question", answer.asked, gone)
-        return Response(answer.position, answer.seconds, timing, answer.key)
+        return Response(answer.position, answer.seconds, timing, answer.key, phases.told())
 
     def _wait(self, milliseconds: float) -> None:
         """Keep the background until the gap is over, which began before the trial was made."""
         gap = milliseconds / 1000 - 0.5 / self._checked.rate
-        while self._screen.flip() - self._blank_since < gap:
+        while self._blank() - self._blank_since < gap:
             self._check_pause()
+
+    def _blank(self) -> float:
+        """Show a frame with nothing in it but the square, and return when it came."""
+        self._square.draw(False)
+        return self._screen.flip()
 
     def _check_pause(self) -> None:
         if keys := self._screen.pressed(self._experiment.keys.names("pause"), self._pages.turned):
             self._pages.turned = keys[0].tDown
             raise PausePressed
+
+
+def _largest(prepared: Preparation) -> tuple[int, int]:
+    """Return the width and height, in pixels, within which the images are shown."""
+    experiment, opened = prepared.experiment, prepared.stimulus_set
+    shapes = [opened[name].shape for name in {c.image for c in prepared.measured}]
+    height, width = max(shape[1] for shape in shapes), max(shape[2] for shape in shapes)
+    beside = experiment.trial_type.show(experiment.timing, NO_IMAGES.distorted, NO_IMAGES.reference)
+    two = any(len(phase.images) > 1 for phase in beside)
+    return (2 * width + experiment.separation_px if two else width), height
 
 
 def _closed(progress: Progress) -> SessionStopped:

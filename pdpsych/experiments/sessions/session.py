@@ -295,4 +295,5 @@ def _record(presentation: Presentation, response: Response) -> Trial:
         presented=len(planned.again) + 1,
         again=planned.again or None,
         key=response.key,
+        events=response.events,
     )

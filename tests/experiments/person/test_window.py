@@ -416,6 +416,50 @@ def test_balanced_keys_are_told_to_the_person_and_logged(person, short):
     assert ["1: the first" in text for text in welcomes] == [r == {1} for r in responses]
 
 
+@pytest.mark.parametrize("corner", ["lower left", "upper right"])
+def test_events_are_told_by_a_square_and_a_serial_line(person, short, tmp_path, corner):
+    recorder, computer = pty.openpty()
+    tty.setraw(computer)
+    os.set_blocking(recorder, False)
+    codes = {"first": 1, "blank": 3, "question": 9, "answer": 255}
+    trigger = f"serial:{os.ttyname(computer)}"
+    photodiode = {"corner": corner, "size_px": 21}
+    events = {"codes": codes, "photodiode": photodiode, "trigger": trigger}
+    path = short(trials_per_condition=1, events=events)
+    pixels, phases = tmp_path / "pixels.npz", ["fixation", "first", "blank", "second"]
+    sitting = person.sit(
+        *command(path), react=answering(person), pixels=str(pixels), phases=phases, vsync=60
+    )
+    sent = os.read(recorder, 1000)
+    os.close(recorder)
+    os.close(computer)
+    assert sitting.status == 0, sitting.said
+    trials = records(path)
+    assert sent == bytes(codes.values()) * len(trials)
+    with np.load(pixels) as arrays:
+        seen, shown = arrays["seen"], arrays["shown"][:, 1]
+    rows, columns = slice(-21, None), slice(None, 21)
+    if corner == "upper right":
+        rows, columns = slice(None, 21), slice(-21, None)
+    for phase in phases:
+        frames = seen[shown == phase]
+        assert len(frames) == 3 * len(trials)
+        assert (frames[:, rows, columns] == (255 if phase in codes else 0)).all()
+        # Not a pixel more.
+        around = frames.copy().astype(int)
+        around[:, rows, columns] = frames[:, 120:121, 2:3]
+        assert (around[:, :, :23] == around[:, 120:121, :1]).all()
+        assert (around[:, :, -23:] == around[:, 120:121, :1]).all()
+    for trial in trials:
+        told, timed = trial["events"], trial["timing"]["phases"]
+        assert list(told) == list(codes)
+        for name in ("first", "blank", "question"):
+            assert 0 <= told[name] - timed[name]["onset"] + 0.02 < 0.04
+        answered = timed["question"]["onset"] + trial["response_time"]
+        assert answered - 0.001 < told["answer"] < answered + 0.1
+    assert {"first_sent", "answer_sent"} <= set(read_log(log_of(path)).trials)
+
+
 def test_a_closed_window_is_a_stop(person, short):
     path = short()
 
@@ -606,6 +650,16 @@ def test_consent_is_logged_with_its_text_and_asked_again_for_another(person, sho
         ),
         ({"display": SIZE}, False, "display.width_px: screen 0 has 640×480 pixels, got 321"),
         ({"display": {"refresh_hz": 144}}, False, "display.refresh_hz: the screen has "),
+        (
+            {"events": {"codes": {"first": 1}, "trigger": "serial:/dev/nowhere"}},
+            True,
+            "events.trigger: cannot be opened ([Errno 2] could not open port /dev/nowhere",
+        ),
+        (
+            {"events": {"codes": {"first": 1}, "photodiode": {"size_px": 145}}},
+            True,
+            "events.photodiode.size_px: covers images of 32×32 pixels in a window of 321×240",
+        ),
         (
             {"buttons": "serial:/dev/nowhere", "keys": {"first": ["1", "button:1"]}},
             True,
