@@ -202,16 +202,18 @@ def _open(display: Display, background: float, windowed: bool, label: str) -> An
 def _check_screen(display: Display, label: str) -> None:
     """Refuse a screen that is not there: PsychoPy would take the first instead."""
     try:
-        count = len(canvas.get_display().get_screens())
+        screens = canvas.get_display().get_screens()
     except Exception as error:  # pyglet has no class of its own for it
         raise InputError(
             f"no screen to open a window on: {error}", file=label, field="display"
         ) from None
-    if display.screen >= count:
+    if display.screen >= len(screens):
+        sizes = ", ".join(f"{n}: {one.width}×{one.height}" for n, one in enumerate(screens))
         raise InputError(
             "no such screen on this computer",
             file=label,
             field="display.screen",
             value=display.screen,
-            allowed=f"0 to {count - 1}",
+            allowed=f"0 to {len(screens) - 1}",
+            remedy=f"which one is it now? {sizes}; its sessions and calibrations stay",
         )

@@ -23,7 +23,7 @@ from pdpsych.experiments.design import (
     trials_of,
 )
 from pdpsych.experiments.experiment import Experiment
-from pdpsych.experiments.logs.labels import Labels, log_path
+from pdpsych.experiments.logs.labels import Labels, check_spelling, log_path
 from pdpsych.experiments.logs.parsing import parse
 from pdpsych.experiments.logs.records import SCHEMA, Header
 from pdpsych.experiments.logs.trial_log import now
@@ -213,6 +213,7 @@ def prepare(
     """
     experiment = load(experiment, Experiment)
     log_path(experiment.logs, labels)
+    check_spelling(experiment.logs, labels)
     keys = keys_of(experiment, labels.participant)
     experiment = experiment.model_copy(update={"keys": keys})
     stimulus_set, display = experiment.open_set(), experiment.screen()

@@ -16,7 +16,7 @@ from logged import TIMING, header, trial, write
 from refusals import refused
 
 from pdpsych.common.files.append_only import torn_path
-from pdpsych.experiments.logs.labels import Labels, log_path
+from pdpsych.experiments.logs.labels import Labels, check_spelling, log_path, spelled_twice
 from pdpsych.experiments.logs.records import Trial
 from pdpsych.experiments.logs.session_log import read_log
 from pdpsych.experiments.logs.trial_log import _TRIAL_BYTES, TrialLog
@@ -419,6 +419,33 @@ def test_labels_fit_into_the_name_of_a_file(tmp_path, labels):
         log_path(tmp_path, labels)
     longest = log_path(tmp_path, Labels(*(label and label[:50] for label in labels)))
     assert len(longest.name) < 200
+
+
+@pytest.mark.parametrize(
+    ("labels", "field", "known"),
+    [
+        (Labels("1"), "participant", "01"),
+        (Labels("001"), "participant", "01"),
+        (Labels("P07"), "participant", "p7"),
+        (Labels("01", "1"), "session", "01"),
+        (Labels("01", "02", "01"), "run", "1"),
+    ],
+)
+def test_one_person_has_one_spelling(tmp_path, labels, field, known):
+    for there in (Labels("01"), Labels("p7"), Labels("01", "02", "1"), Labels("21", "3")):
+        check_spelling(tmp_path, there)
+        log_path(tmp_path, there).write_text("")
+        check_spelling(tmp_path, there)
+    with refused(field=field, remedy=f'write "{known}"') as told:
+        check_spelling(tmp_path, labels)
+    assert told.value.problem == f'is there as "{known}"'
+    for other in (Labels("10"), Labels("p70"), Labels("02", "1"), Labels("01", "03", "01")):
+        check_spelling(tmp_path, other)
+
+
+def test_people_who_are_there_twice_are_named_once():
+    labels = [Labels(who) for who in ("1", "01", "2", "01", "P3", "p03", "p3")]
+    assert spelled_twice(labels) == [("1", "01"), ("P3", "p03", "p3")]
 
 
 def test_log_path_is_named_as_in_bids(tmp_path):

@@ -14,10 +14,12 @@ from hypothesis import strategies as st
 from observers import LGN, LN
 from refusals import refused
 
+from pdpsych.common.section import load
 from pdpsych.displays import Display, show
 from pdpsych.displays.rendering import quantize
-from pdpsych.experiments import SessionStopped, observer_from, read_log, run
+from pdpsych.experiments import Experiment, SessionStopped, observer_from, read_log, run
 from pdpsych.experiments.design import Condition
+from pdpsych.experiments.logs.collected import collect
 from pdpsych.experiments.observers import spec
 from pdpsych.experiments.sessions.preparation import Preparation
 from pdpsych.stimuli import SetImage, SetPair, calibrate
@@ -384,6 +386,22 @@ def test_practice_goes_from_easy_to_harder_and_is_counted(write_experiment, smal
     seventh = looks.presented[6].progress
     assert seventh == (6, 14, 6, practice["correct"].sum())
     assert looks.presented[13].progress == (13, *seventh[1:])
+
+
+def test_a_person_of_another_spelling_is_refused_and_two_are_told_once(early, small_set):
+    run(early, "01", observer=LGN)
+    with refused(field="participant", value="1", remedy='write "01"'):
+        run(early, "1", observer=LGN)
+    assert sorted(path.name for path in log_file(early).parent.iterdir()) == [log_file(early).name]
+    # Of earlier versions, which took them.
+    second = log_file(early).with_name("sub-1_ses-01.jsonl")
+    second.write_text(
+        log_file(early).read_text().replace('"participant": "01"', '"participant": "1"')
+    )
+    notes = collect(load(early, Experiment)).notes
+    assert [("participants 01, 1 are taken for different people" in note) for note in notes] == [
+        True
+    ]
 
 
 def test_runs_of_a_session_differ(early):
