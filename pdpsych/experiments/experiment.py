@@ -11,6 +11,7 @@ from pydantic import Discriminator, Field, Tag, field_validator, model_validator
 from pdpsych.common.errors import InputError
 from pdpsych.common.section import Section, load, one_of
 from pdpsych.displays.display import Display
+from pdpsych.displays.measuring.spot_check import SpotCheck
 from pdpsych.experiments.placement.adaptive import Adaptive
 from pdpsych.experiments.placement.methods import Method
 from pdpsych.experiments.placement.models.method import Models
@@ -24,7 +25,8 @@ from pdpsych.experiments.tasks.task import Task
 from pdpsych.stimuli.set_image import SetImage, SetPair
 from pdpsych.stimuli.stimulus_set import StimulusSet
 
-# Fields of methods that sessions which began before there were these have not.
+# Fields, also of methods, that sessions which began before there were these have not.
+_LATER = ("rivals", "stop", "buttons", "events", "spot_check")
 _LATER_METHOD = ("prior", "after")
 
 
@@ -81,6 +83,8 @@ class Experiment(Section):
         ``psychopy:CLASS[:PORT]`` or ``pad[:NUMBER]``.
     events
         Events of trials that are told to other apparatus.
+    spot_check
+        How the display is checked before a person's session; without it, it is not.
     instructions
         Texts in place of those in English.
     consent
@@ -122,6 +126,7 @@ class Experiment(Section):
     keys: Keys = Keys()
     buttons: str | None = Field(None, min_length=1)
     events: Events | None = None
+    spot_check: SpotCheck | None = None
     instructions: Instructions = Instructions()
     consent: str | None = Field(None, min_length=1)
     seed: int = Field(0, ge=0)
@@ -199,7 +204,7 @@ class Experiment(Section):
     def resolved(self, display: Display) -> dict[str, Any]:
         """Return the configuration as plain data, with the display and instructions in full."""
         # Sessions that began before there were these go on.
-        later = {name: getattr(self, name) for name in ("rivals", "stop", "buttons", "events")}
+        later = {name: getattr(self, name) for name in _LATER}
         without = {name for name, value in later.items() if not value}
         method = self.method.model_dump(mode="json")
         return self.model_dump(mode="json", exclude=without) | {

@@ -102,7 +102,7 @@ class Patch:
                 file=self._display.label,
                 remedy="switch off whatever changes colours between PsychoPy and the screen",
             )
-        self.win.flip()
+        self._screen.flip()
 
     def draw(self) -> None:
         """Draw the patch into the next frame."""
@@ -113,7 +113,7 @@ class Patch:
         onset: float | None = None
         while True:
             self._write(self.caption)
-            now = self.win.flip()
+            now = self._screen.flip()
             onset = now if onset is None else onset
             self._check_escape()
             if now - onset >= seconds:
@@ -125,7 +125,7 @@ class Patch:
         typed, note = "", _TYPING
         while True:
             self._write(f"{self.caption}: {typed}_ cd/m²   {note}")
-            self.win.flip()
+            self._screen.flip()
             for key in self._screen.keyboard.pressed(names, self._since):
                 self._since = key.tDown
                 if key.name == _ESCAPE:
@@ -151,7 +151,7 @@ class Patch:
     def _choose(self, text: str, stopped: str) -> None:
         while True:
             self._write(text)
-            self.win.flip()
+            self._screen.flip()
             for key in self._screen.keyboard.pressed((_GO_ON, _ESCAPE), self._since):
                 self._since = key.tDown
                 if key.name == _ESCAPE:

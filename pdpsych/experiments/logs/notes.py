@@ -65,6 +65,20 @@ class RampRead(Section):
     time: str
 
 
+class Checked(Section):
+    """The display passed a spot check before a sitting.
+
+    See :class:`pdpsych.displays.measuring.spot_check.SpotChecked`.
+    """
+
+    record: Literal["spot-check"] = "spot-check"
+    instrument: str
+    limit: float
+    largest: float | None
+    luminances: dict[str, float]
+    time: str
+
+
 class Consented(Section):
     """Somebody agreed to a text, known by the SHA-256 of its UTF-8."""
 
@@ -87,11 +101,12 @@ def sha256_of(text: str) -> str:
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
-Note = Resumed | SetAside | RampRead | Consented | Stopped
+Note = Resumed | SetAside | RampRead | Checked | Consented | Stopped
 KINDS: dict[str, type[Note]] = {
     "resumed": Resumed,
     "set-aside": SetAside,
     "ramp": RampRead,
+    "spot-check": Checked,
     "consent": Consented,
     "stopped": Stopped,
 }

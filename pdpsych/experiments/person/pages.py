@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Literal
 
 from pdpsych.displays.display import Display
 from pdpsych.displays.lab.screen import Screen
+from pdpsych.displays.measuring.spot_check import last_checked
 from pdpsych.experiments.experiment import Experiment
 from pdpsych.experiments.observers.observer import SessionStopped
 from pdpsych.experiments.observers.presentation import Progress
@@ -21,6 +23,7 @@ For the experimenter
 
 Screen {screen}: {width} × {height} pixels of {bits} bits, {rate:.4g} Hz
 {ramp}
+{checked}
 {size}
 {go_on}: so it is        {pause}: stop"""
 _RAMP = {
@@ -89,6 +92,7 @@ class Pages:
             bits=display.bit_depth,
             rate=checked.measured_hz,
             ramp=_RAMP[self._screen.ramp.state],
+            checked=last_checked(display, datetime.now().astimezone()),
             size=self._size(),
             **self._keys,
         )

@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING, Literal, cast
 from pdpsych.common.errors import InputError
 from pdpsych.common.terminal import progress_bar
 from pdpsych.common.versions import versions
+from pdpsych.displays.measuring.readings import MeasurementStopped
+from pdpsych.displays.measuring.spot_check import spot_check
 from pdpsych.experiments.experiment import Experiment
 from pdpsych.experiments.logs.labels import Labels
-from pdpsych.experiments.logs.notes import RampRead, SetAside, Stopped
+from pdpsych.experiments.logs.notes import Checked, RampRead, SetAside, Stopped
 from pdpsych.experiments.logs.records import Trial
 from pdpsych.experiments.logs.session_log import SessionLog, read_log
 from pdpsych.experiments.logs.trial_log import TrialLog, now
@@ -180,11 +182,32 @@ def _in_window(
     """Show the trials that are left in a window, to a person where no observer answers."""
     from pdpsych.experiments.person.window import open_window
 
+    checked = _spot_check(prepared, windowed) if observer is None else None
     with closing(open_window(prepared, stage.background(), windowed, observer, log)) as window:
         log.sit(window.system, _versions())
+        if checked is not None:
+            log.note(checked)
         with _stops(log), _ramp_read(log, window):
             _answer(prepared, stage, log, window.respond, window.answered, window.go_on, progress)
         window.finish(stage.progress)
+
+
+def _spot_check(prepared: Preparation, windowed: bool) -> Checked | None:
+    """Check the display before a person sees it, where the experiment asks for that."""
+    check = prepared.experiment.spot_check
+    if check is None:
+        return None
+    try:
+        found = spot_check(prepared.display, check, windowed)
+    except MeasurementStopped as stopped:
+        raise SessionStopped(f"{stopped}, in the spot check of the display") from None
+    return Checked(
+        instrument=found.instrument,
+        limit=found.limit,
+        largest=found.largest,
+        luminances={str(one.level): one.luminance for one in found.readings},
+        time=found.time,
+    )
 
 
 @contextmanager

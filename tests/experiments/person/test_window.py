@@ -15,6 +15,7 @@ import tty
 
 import numpy as np
 import pytest
+import yaml
 
 from pdpsych.common.section import dump
 from pdpsych.displays import Display, show
@@ -456,6 +457,61 @@ def test_events_are_told_by_a_square_and_a_serial_line(person, short, tmp_path, 
         answered = timed["question"]["onset"] + trial["response_time"]
         assert answered - 0.001 < told["answer"] < answered + 0.1
     assert {"first_sent", "answer_sent"} <= set(read_log(log_of(path)).trials)
+
+
+def linear(path, gamma=1.0):
+    """Write a display that was measured as the buffer of the window says, or with another gamma."""
+    level = np.linspace(0, 255, 9).round().astype(int)
+    table = path.with_suffix(".csv")
+    rows = (f"grey,{n},{100 * (n / 255) ** gamma + 0.0001:.6f}" for n in level)
+    table.write_text("\n".join(["channel,level,luminance", *rows, ""]))
+    curve = {"measurements": table.name, "model": "pchip"}
+    path.write_text(yaml.safe_dump({**SIZE, "curve": curve}))
+    return str(path)
+
+
+@pytest.mark.parametrize(("gamma", "status"), [(1.0, 0), (2.2, 2)])
+def test_a_photometer_checks_the_display_before_a_session(person, short, tmp_path, gamma, status):
+    display = linear(tmp_path / "lab.yaml", gamma)
+    check = {"instrument": "buffer"}
+    path = short(trials_per_condition=1, display=display, spot_check=check)
+    sitting = person.sit(*command(path), react=answering(person))
+    assert sitting.status == status, sitting.said
+    if status:
+        assert "lab.yaml: curve: grey not as measured, by up to 2" in sitting.said
+        assert not log_of(path).exists() or records(path) == []
+        return
+    (checked,) = (one for one in notes(path) if one["record"] == "spot-check")
+    assert checked["instrument"] == "buffer"
+    assert list(checked["luminances"]) == ["255", "127", "0"]
+    assert checked["largest"] < 0.01
+    assert notes(path)[0] == checked
+
+
+@pytest.mark.parametrize(("key", "status"), [("space", 0), ("Return", 2), ("escape", 0)])
+def test_the_eye_checks_the_display_before_a_session(person, short, key, status):
+    path = short(trials_per_condition=1, spot_check={})
+
+    def look(moment):
+        grey = moment.text.startswith("From where the lines run together")
+        if grey:
+            person.press(key)
+        return grey
+
+    sitting = person.sit(*command(path), react=answering(person, also=look))
+    assert sitting.status == status, sitting.said
+    asked = [moment.text for moment in sitting.moments if "is there" in moment.text.lower()]
+    assert len(asked) == 2
+    if key == "Return":
+        assert "grey not as measured (eye)" in sitting.said
+    elif key == "escape":
+        assert "stopped while the display was looked at, in the spot check" in sitting.said
+        assert records(path) == []
+    else:
+        assert [one["instrument"] for one in notes(path) if one["record"] == "spot-check"] == [
+            "eye"
+        ]
+        assert len(records(path)) == 4
 
 
 def test_a_closed_window_is_a_stop(person, short):
