@@ -42,7 +42,8 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "studies"))
 from small import SMALLER
 
 TIMES = re.compile(
-    rb'"(?:created|started|time)": ?"[^"]*"|, "sha256": "[0-9a-f]{64}"}$'
+    rb'^{"record": "resumed", .*\n|"(?:created|started|time)": ?"[^"]*"'
+    rb'|, "sha256": "[0-9a-f]{64}"}$'
     rb"|,[0-9-]{10}T[0-9:+]{14},|,[0-9a-f]{64}\r?$|/CreationDate \([^)]*\)",
     re.MULTILINE,
 )

@@ -21,7 +21,13 @@ _SOURCES = ("experiment", "trials", "thresholds")
 # Keys of what was measured elsewhere; not recorded where they are not given, as in version 0.1.0.
 _ELSEWHERE = ("trials", "thresholds", "columns", "alternatives", "task", "set", "ratios")
 # What trials measured elsewhere do not say.
-_OF_LOGS = ("exclude_timing", "max_clipped", "min_response_time", "max_response_time")
+_OF_LOGS = (
+    "exclude_timing",
+    "exclude_again",
+    "max_clipped",
+    "min_response_time",
+    "max_response_time",
+)
 
 
 def _several(value: Any) -> str:
@@ -62,6 +68,8 @@ class Analysis(Section):
         Participants to leave out.
     exclude_timing
         Whether to leave out trials whose frames were off by more than one.
+    exclude_again
+        Whether to leave out trials that had been shown before, when they were interrupted.
     max_clipped
         Trials in which a larger share of the pixel values was clipped are left out.
     min_response_time, max_response_time
@@ -105,6 +113,7 @@ class Analysis(Section):
     participants: tuple[str, ...] | None = Field(None, min_length=1)
     exclude: tuple[str, ...] = ()
     exclude_timing: bool = False
+    exclude_again: bool = False
     max_clipped: float | None = Field(None, ge=0, lt=1)
     min_response_time: float | None = Field(None, ge=0)
     max_response_time: float | None = Field(None, gt=0)
@@ -173,6 +182,7 @@ class Analysis(Section):
     def settings(self) -> dict[str, Any]:
         """The settings as plain data, for the record."""
         unused = {name for name in _ELSEWHERE if getattr(self, name) is None}
+        unused |= set() if self.exclude_again else {"exclude_again"}
         return self.model_dump(mode="json", exclude=unused)
 
     @property

@@ -13,6 +13,7 @@ import numpy as np
 from pydantic import Discriminator, Field, Tag, field_validator, model_validator
 
 from pdpsych.common.errors import InputError
+from pdpsych.common.files.digests import digest
 from pdpsych.common.results import Result
 from pdpsych.common.section import Section
 from pdpsych.displays.curve import Curve, Power, Srgb
@@ -30,6 +31,9 @@ if TYPE_CHECKING:
 _SQUARE = 0.1
 # Channels that add up worse than this do not show colours as they are meant.
 _ADDITIVE = 0.02
+# Of a description, what may change while the same levels are shown.
+_PLACE = ("screen", "refresh_hz", "distance_cm", "width_px", "height_px", "width_cm", "height_cm")
+_PROVENANCE = ("instrument", "date", "ramp")
 _HOW_TO_MEASURE = "measure it: pdpsych display measure, or display import"
 
 
@@ -45,6 +49,9 @@ class MeasuredCurve(Section):
         in that equation of PsychoPy's, or ``pchip``, an interpolation.
     instrument, date
         What measured it, and when; for people.
+    ramp
+        ``linear`` where the gamma ramp of the graphics card was read back as linear while it was
+        measured, which it then has to be in sessions.
 
     Examples
     --------
@@ -57,6 +64,7 @@ class MeasuredCurve(Section):
     model: Model
     instrument: str | None = None
     date: datetime.date | None = None
+    ramp: Literal["linear"] | None = None
 
 
 def _curve_kind(value: Any) -> str:
@@ -278,8 +286,19 @@ class Display(Result, Section):
         text = json.dumps(self._description(), sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()
 
+    @property
+    def levels_sha256(self) -> str:
+        """Identity of what it makes of an image: not of its place, size, rate and distance."""
+        made = {key: v for key, v in self._description().items() if key not in _PLACE}
+        if isinstance(made["curve"], dict):
+            made["curve"] = {k: v for k, v in made["curve"].items() if k not in _PROVENANCE}
+        return digest(made)
+
     def _description(self) -> dict[str, Any]:
         data = self.model_dump(mode="json")
+        if isinstance(self.curve, MeasuredCurve) and self.curve.ramp is None:
+            # As before there was any.
+            del data["curve"]["ramp"]
         if self.measurements is not None:
             data["curve"]["measurements"] = self.measurements.sha256
         return data

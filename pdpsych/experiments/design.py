@@ -14,6 +14,8 @@ import numpy as np
 from pdpsych.common.errors import InputError
 from pdpsych.common.files.digests import seed_of
 from pdpsych.experiments.experiment import Experiment
+from pdpsych.experiments.logs.notes import Reason
+from pdpsych.experiments.tasks.keys import Keys
 from pdpsych.experiments.tasks.task import Position
 from pdpsych.stimuli.stimulus_set import StimulusSet
 
@@ -51,6 +53,8 @@ class PlannedTrial:
         Whether the amplitude is clearly visible, to pin the lapse rate.
     practice
         Whether the trial only teaches the task, with amplitudes from easy to harder.
+    again
+        Why it was set aside each time that it was presented before; of no design.
     """
 
     number: int
@@ -59,6 +63,7 @@ class PlannedTrial:
     position: Position
     easy: bool
     practice: bool = False
+    again: tuple[Reason, ...] = ()
 
 
 def conditions(
@@ -94,16 +99,40 @@ def group_of(experiment: Experiment, participant: str) -> int:
     """
     if experiment.groups == 1:
         return 1
+    why = f"with {experiment.groups} groups of participants ({experiment.label})"
+    return 1 + (_number(participant, why) - 1) % experiment.groups
+
+
+def keys_of(experiment: Experiment, participant: str) -> Keys:
+    """Return a participant's keys, swapped for one of every two in a group where that is asked for.
+
+    Which of the two is drawn by the experiment's seed.
+
+    Raises
+    ------
+    InputError
+        If they are balanced and the participant's label does not end with a number.
+    """
+    if not experiment.keys.balance:
+        return experiment.keys
+    why = f"with keys balanced over participants ({experiment.label})"
+    place = (_number(participant, why) - 1) // experiment.groups
+    group = group_of(experiment, participant)
+    drawn = seed_of(experiment.seed, "keys", group, place // 2)
+    return experiment.keys.swapped if (place + drawn) % 2 else experiment.keys
+
+
+def _number(participant: str, why: str) -> int:
+    """Return the number that a participant's label ends with, which is needed for a reason."""
     number = re.search("[0-9]+$", participant)
     if number is None:
         raise InputError(
-            f"with {experiment.groups} groups of participants ({experiment.label}) the label has "
-            "to end with a number",
+            f"{why} the label has to end with a number",
             field="participant",
             value=participant,
             remedy=f'try "{participant}01"',
         )
-    return 1 + (int(number[0]) - 1) % experiment.groups
+    return int(number[0])
 
 
 def trials_of(
@@ -150,7 +179,8 @@ def design_sha256(trials: tuple[PlannedTrial, ...]) -> str:
 
     Of the text that the first version took: logs hold it, and go on where it is the same.
     """
-    text = json.dumps([asdict(trial) for trial in trials], sort_keys=True)
+    rows = [{k: v for k, v in asdict(trial).items() if k != "again"} for trial in trials]
+    text = json.dumps(rows, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
 
 

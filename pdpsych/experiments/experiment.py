@@ -6,41 +6,28 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import ConfigDict, Discriminator, Field, Tag, field_validator, model_validator
+from pydantic import Discriminator, Field, Tag, field_validator, model_validator
 
 from pdpsych.common.errors import InputError
 from pdpsych.common.section import Section, load, one_of
 from pdpsych.displays.display import Display
+from pdpsych.displays.measuring.spot_check import SpotCheck
 from pdpsych.experiments.placement.adaptive import Adaptive
 from pdpsych.experiments.placement.methods import Method
 from pdpsych.experiments.placement.models.method import Models
 from pdpsych.experiments.placement.models.stop import Stop
+from pdpsych.experiments.tasks.events import ANSWER, Events
 from pdpsych.experiments.tasks.instructions import Instructions
+from pdpsych.experiments.tasks.keys import BUTTON, Keys
 from pdpsych.experiments.tasks.phases import Timing
 from pdpsych.experiments.tasks.registry import TASKS
 from pdpsych.experiments.tasks.task import Task
 from pdpsych.stimuli.set_image import SetImage, SetPair
 from pdpsych.stimuli.stimulus_set import StimulusSet
 
-# Fields of methods that sessions which began before there were these have not.
+# Fields, also of methods, that sessions which began before there were these have not.
+_LATER = ("rivals", "stop", "buttons", "events", "spot_check")
 _LATER_METHOD = ("prior", "after")
-
-
-class Keys(Section):
-    """Names of the keys: first (or left) image, second (or right) image, pause, go on."""
-
-    model_config = ConfigDict(coerce_numbers_to_str=True)
-    first: str = "1"
-    second: str = "2"
-    pause: str = "escape"
-    go_on: str = "space"
-
-    @model_validator(mode="after")
-    def _distinct(self) -> Keys:
-        names = [self.first, self.second, self.pause, self.go_on]
-        if len(set(names)) < len(names):
-            raise InputError("four different keys", value=", ".join(names))
-        return self
 
 
 def _display_kind(value: Any) -> str:
@@ -91,6 +78,13 @@ class Experiment(Section):
         Durations of the phases of a trial, in ms.
     keys
         Names of the keys.
+    buttons
+        Device whose buttons ``keys`` may name as ``button:N``: ``serial:PORT[:BAUD]``,
+        ``psychopy:CLASS[:PORT]`` or ``pad[:NUMBER]``.
+    events
+        Events of trials that are told to other apparatus.
+    spot_check
+        How the display is checked before a person's session; without it, it is not.
     instructions
         Texts in place of those in English.
     consent
@@ -130,6 +124,9 @@ class Experiment(Section):
     feedback: Literal["none", "practice", "all"] = "practice"
     timing: Timing = Timing()
     keys: Keys = Keys()
+    buttons: str | None = Field(None, min_length=1)
+    events: Events | None = None
+    spot_check: SpotCheck | None = None
     instructions: Instructions = Instructions()
     consent: str | None = Field(None, min_length=1)
     seed: int = Field(0, ge=0)
@@ -149,6 +146,32 @@ class Experiment(Section):
                 field="stop",
                 remedy="method: {kind: models}, or leave stop out",
             )
+        return self
+
+    @model_validator(mode="after")
+    def _buttons_have_a_device(self) -> Experiment:
+        for field, names in self.keys.all_written.items():
+            named = [name for name in names if name.startswith(BUTTON)]
+            if named and self.buttons is None:
+                raise InputError(
+                    "there is no device with buttons",
+                    field=f"keys.{field}",
+                    value=named[0],
+                    remedy="name it: buttons: serial:PORT, psychopy:CLASS or pad",
+                )
+        return self
+
+    @model_validator(mode="after")
+    def _events_happen(self) -> Experiment:
+        happen = (*self.trial_type.names(self.timing, self.reference), "question", ANSWER)
+        for name in self.events.codes if self.events else ():
+            if name not in happen:
+                raise InputError(
+                    "does not happen in a trial",
+                    field="events.codes",
+                    value=name,
+                    allowed=happen,
+                )
         return self
 
     @property
@@ -181,12 +204,13 @@ class Experiment(Section):
     def resolved(self, display: Display) -> dict[str, Any]:
         """Return the configuration as plain data, with the display and instructions in full."""
         # Sessions that began before there were these go on.
-        later = {"rivals": self.rivals, "stop": self.stop}
+        later = {name: getattr(self, name) for name in _LATER}
         without = {name for name, value in later.items() if not value}
         method = self.method.model_dump(mode="json")
         return self.model_dump(mode="json", exclude=without) | {
             "method": {k: v for k, v in method.items() if v or k not in _LATER_METHOD},
             "display": display.resolved(),
+            "keys": self.keys.plain,
             "instructions": self.texts.model_dump(),
         }
 

@@ -10,6 +10,7 @@ from pdpsych.common.errors import InputError
 from pdpsych.displays.display import Display
 from pdpsych.experiments.experiment import Experiment
 from pdpsych.experiments.logs.collected import check_place
+from pdpsych.experiments.logs.identity import differences, part_of
 from pdpsych.experiments.logs.labels import Labels
 from pdpsych.experiments.logs.session_log import SessionLog, read_log
 from pdpsych.experiments.sessions.placements import begin_placements
@@ -149,22 +150,28 @@ def _changes(
     calibration: Calibration | None,
 ) -> list[str]:
     """Name what a session depends on that is not as it was; of what is there to compare."""
-    header, changed = log.header, []
+    header = log.header
+    changed: list[str] = []
     if log.trials.empty:
         # Refused by the screen, or stopped on its first page: it begins anew.
         return []
     if display is not None:
-        was, now = header.config, experiment.resolved(display)
-        # The set is known by its SHA-256: a folder may move.
-        keys = [key for key in {**was, **now} if key != "stimulus_set"]
-        changed += [key for key in keys if was.get(key) != now.get(key)]
+        found = differences(header.config, experiment.resolved(display))
+        parts = [key.split(".")[1] for key in found if part_of(key) == "shown"]
+        changed += dict.fromkeys(parts)
     if opened is not None:
         if not opened.is_known_as(header.stimulus_set_sha256):
             changed.append("the stimulus set")
-        elif display and header.calibration != (calibration.sha256 if calibration else None):
+        elif display and not _same_calibration(header.calibration, calibration):
             # A finished session that did without depends on none.
             changed += ["the calibration"] if header.calibration or not log.complete else []
     return changed
+
+
+def _same_calibration(recorded: str | None, calibration: Calibration | None) -> bool:
+    if recorded is None or calibration is None:
+        return recorded is None and calibration is None
+    return calibration.is_known_as(recorded)
 
 
 def _steps(

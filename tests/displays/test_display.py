@@ -70,6 +70,27 @@ def test_identity_changes_with_the_readings_and_the_description(measured_file, l
     assert load(moved, Display).sha256 == display.sha256
 
 
+def test_levels_are_those_of_the_display_wherever_it_stands(measured_file, lcd_curve):
+    display = load(measured_file({"grey": lcd_curve}), Display)
+    same = [
+        measured_file({"grey": lcd_curve}, extra="distance_cm: 60\nscreen: 1\n", name="near"),
+        measured_file({"grey": lcd_curve}, extra="refresh_hz: 120\nwidth_cm: 60\n", name="fast"),
+    ]
+    assert {load(p, Display).levels_sha256 for p in same} == {display.levels_sha256}
+    others = [
+        measured_file({"grey": lcd_curve}, seed=1, name="again"),
+        measured_file({"grey": lcd_curve}, model="power-4", name="power"),
+        measured_file({"grey": lcd_curve}, extra="dither: none\n", name="plain"),
+    ]
+    assert len({display.levels_sha256, *(load(p, Display).levels_sha256 for p in others)}) == 4
+    # A curve without a word of the ramp is what it was before there was one.
+    with_ramp = display.curve.model_copy(update={"ramp": "linear"})
+    assert "ramp" not in display.resolved()["curve"]
+    bent = display.model_copy(update={"curve": with_ramp})
+    assert bent.levels_sha256 == display.levels_sha256
+    assert bent.sha256 != display.sha256
+
+
 def test_resolved_is_plain_data_with_the_fits(measured_file, lcd_curve):
     display = load(measured_file({"grey": lcd_curve}, model="power-4"), Display)
     data = json.loads(json.dumps(display.resolved()))

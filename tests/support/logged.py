@@ -59,6 +59,7 @@ def trial(number: int, **fields: object) -> Trial:
         "dither_seed": 2**53 - 1,
         "timing": TIMING,
         "time": "2026-01-01T00:00:01+00:00",
+        "presented": 1,
     }
     return Trial.model_validate({**values, **fields})
 

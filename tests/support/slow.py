@@ -37,6 +37,7 @@ SLOW = {
         "test_bounds_stay",
         "test_single_trials",
     ),
+    "experiments/sessions/test_set_aside.py": ("test_every_trial_is_answered",),
     "test_kill.py": ("test_a_killed_command",),
     "docs/test_pages.py": ("site",),
     "docs/test_tutorials.py": ("study",),

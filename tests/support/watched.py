@@ -7,13 +7,16 @@ that showed something new it writes what that was, as a line of JSON behind ``@`
 line, so that a person can press a key at that very moment. It begins with a line of its process
 id, and ends with one of its exit status, where it is not killed.
 
-The options: ``pixels`` names a file for all frames with images, as read back; ``vsync`` is a rate
+The options: ``pixels`` names a file for all frames with images, or of ``phases``, as read back;
+``vsync`` is a rate
 at which flips come, as a screen's, which a virtual one lacks; ``late`` maps phases to frames by
-which one of theirs comes late; ``file_size`` limits files to so many bytes, as a full disk does.
+which one of theirs comes late; ``file_size`` limits files to so many bytes, as a full disk does;
+``ramp`` gives the screen a gamma ramp, see :func:`give_ramp`.
 """
 
 from __future__ import annotations
 
+import ctypes
 import json
 import os
 import resource
@@ -39,7 +42,7 @@ from psychopy import logging  # noqa: E402
 
 from pdpsych.cli import main as cli  # noqa: E402
 from pdpsych.displays.lab import screen  # noqa: E402
-from pdpsych.displays.lab.psychopy import visual  # noqa: E402
+from pdpsych.displays.lab.psychopy import gamma, visual  # noqa: E402
 from pdpsych.experiments.person import frames, window  # noqa: E402
 
 IMAGES = ("reference", "first", "second", "images")
@@ -54,7 +57,7 @@ def tell(told: dict) -> None:
     sys.stdin.readline()
 
 
-def watch(keep_pixels: bool) -> None:
+def watch(keep_pixels: tuple[str, ...]) -> None:
     """Note trial, phase and text, and tell after each flip what is new."""
     respond, show, draw = window.Window.respond, frames.Phases.show, visual.TextStim.draw
     flip, clear = screen.Screen.flip, visual.Window.clearBuffer
@@ -75,7 +78,7 @@ def watch(keep_pixels: bool) -> None:
         return draw(self, *arguments, **fields)
 
     def flipping(self):
-        if keep_pixels and now["phase"] in IMAGES:
+        if keep_pixels and now["phase"] in keep_pixels:
             seen.append(np.asarray(self.win.getMovieFrame(buffer="back")))
             self.win.movieFrames.clear()
             shown.append((now["trial"], now["phase"]))
@@ -110,11 +113,59 @@ def keep_time(rate: float, late: dict[str, int]) -> None:
     visual.Window.flip = waiting
 
 
+class VidMode:
+    """The gamma ramp of an X server with the extension that the virtual one lacks, to the byte.
+
+    ``gamma`` is that of the ramp at the beginning; where it is ``stuck`` it cannot be set.
+    """
+
+    def __init__(self, gamma: float, stuck: bool) -> None:
+        self.gamma, self._stuck = 0.0, stuck
+        self.bend(gamma)
+
+    def bend(self, gamma: float) -> None:
+        line = np.linspace(0, 1, 256)
+        self.table = np.tile(np.round(65535 * line**gamma).astype(np.uint16), (3, 1))
+
+    def XF86VidModeGetGammaRampSize(self, display, screen, size):
+        size._obj.value = self.table.shape[1]
+        return 1
+
+    def XF86VidModeGetGammaRamp(self, display, screen, size, *channels):
+        for channel, entries in zip(channels, self.table, strict=True):
+            ctypes.memmove(channel.data, entries.tobytes(), 2 * size)
+        return 1
+
+    def XF86VidModeSetGammaRamp(self, display, screen, size, *channels):
+        if not self._stuck:
+            given = [ctypes.string_at(channel.data, 2 * size) for channel in channels]
+            self.table = np.array([np.frombuffer(one, np.uint16) for one in given])
+        return 1
+
+
+def give_ramp(options: dict) -> None:
+    """Let the screen have a gamma ramp; ``night`` bends it when that trial begins."""
+    ramp = VidMode(options.get("gamma", 0.8), options.get("stuck", False))
+    gamma.xf86vm = ramp
+    # Where PsychoPy sees a machine of a CI service it does not even ask.
+    gamma.systemtools.isVM_CI = lambda: None
+    respond = window.Window.respond
+
+    def responding(self, presentation):
+        if presentation.planned.number == options.get("night"):
+            ramp.bend(0.7)
+        return respond(self, presentation)
+
+    window.Window.respond = responding
+
+
 def run(options: dict, arguments: list[str]) -> int:
     """Run ``pdpsych`` and return its exit status."""
     if "vsync" in options:
         keep_time(options["vsync"], options.get("late", {}))
-    watch("pixels" in options)
+    if "ramp" in options:
+        give_ramp(options["ramp"])
+    watch(options.get("phases", IMAGES) if "pixels" in options else ())
     if "file_size" in options:
         resource.setrlimit(resource.RLIMIT_FSIZE, (options["file_size"],) * 2)
     sys.argv = ["pdpsych", *arguments]

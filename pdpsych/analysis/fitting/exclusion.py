@@ -48,6 +48,8 @@ def _rules(rows: pd.DataFrame, analysis: Analysis) -> dict[str, pd.Series[bool]]
     }
     if analysis.exclude_timing:
         rules["timing off by more than a frame"] = rows.get("off", never).eq(True)
+    if analysis.exclude_again:
+        rules["shown before, when it was interrupted"] = rows.get("presented", never) > 1
     if analysis.max_clipped is not None:
         rules[f"clipped share above {analysis.max_clipped:g}"] = (
             rows["clipped"] > analysis.max_clipped

@@ -357,7 +357,7 @@ def _check_trials(logs: list[SessionLog], analysis: Analysis) -> None:
             raise InputError(
                 _CANNOT,
                 file=log.path,
-                line=found.row + 2,
+                line=log.lines[found.row],
                 field="realised" if found.column == "amplitude" else found.column,
                 value=found.value,
                 allowed=found.allowed,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pdpsych.common.errors import InputError
@@ -10,6 +10,8 @@ from pdpsych.displays.lab.psychopy import clock, keyboard
 
 # Its times are those of the key press; those of PsychoPy's others are of the polling.
 _BACKEND = "ptb"
+# Buttons of other devices, see buttons.py.
+_BUTTON = "button:"
 
 
 class Keyboard:
@@ -54,11 +56,12 @@ class Keyboard:
         return [fresh[moment] for moment in sorted(fresh) if moment[1] in names]
 
 
-def check_keys(names: Mapping[str, str], label: str) -> None:
+def check_keys(names: Mapping[str, Sequence[str]], label: str) -> None:
     """Refuse keys, by field, that PsychoPy does not know on this computer's keyboards."""
     known = sorted(set(keyboard.keyNames.values()))
-    for field, name in names.items():
-        if name not in known:
+    each = [(field, name) for field, own in names.items() for name in own]
+    for field, name in each:
+        if name not in known and not name.startswith(_BUTTON):
             raise InputError(
                 "no such key on this keyboard layout",
                 file=label,

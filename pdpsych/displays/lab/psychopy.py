@@ -11,6 +11,7 @@ try:
     logging.console.setLevel(logging.ERROR)
     from psychopy import clock, visual
     from psychopy.hardware import keyboard
+    from psychopy.visual import gamma
 
     # After PsychoPy, which sets how pyglet calls OpenGL.
     from pyglet import canvas, gl
@@ -26,4 +27,4 @@ except Exception as error:
         remedy="run where one is, or with a simulated observer",
     ) from None
 
-__all__ = ["canvas", "clock", "gl", "keyboard", "visual"]
+__all__ = ["canvas", "clock", "gamma", "gl", "keyboard", "visual"]

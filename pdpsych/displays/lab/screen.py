@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import platform
 from typing import Any
@@ -12,8 +13,10 @@ from numpy.typing import NDArray
 from pdpsych.common.errors import InputError
 from pdpsych.displays.display import Display
 from pdpsych.displays.dither import Levels
+from pdpsych.displays.lab.buttons import Buttons
 from pdpsych.displays.lab.keys import Keyboard
 from pdpsych.displays.lab.psychopy import canvas, gl, visual
+from pdpsych.displays.lab.ramp import read_ramp
 
 _TEXT_PX = 26
 # Text is white on backgrounds below this level.
@@ -43,8 +46,10 @@ class Screen:
 
     Attributes
     ----------
-    ramp_is_linear
-        Whether the ramp could be set; where not, it stays as the system has it.
+    ramp
+        The ramp, as read back after it was set.
+    buttons
+        A device whose buttons are keys too, None where there is none.
 
     Raises
     ------
@@ -54,12 +59,11 @@ class Screen:
 
     def __init__(self, display: Display, background: float, windowed: bool, label: str) -> None:
         self.win = _open(display, background, windowed, label)
-        self.ramp_is_linear = True
-        try:
+        with contextlib.suppress(OSError):
             self.win.gamma = 1
-        except OSError:
-            self.ramp_is_linear = False
+        self.ramp = read_ramp(self.win)
         self.keyboard = Keyboard()
+        self.buttons: Buttons | None = None
         self.ink = -1 if background > _DARK else 1
         self.text = self.message("")
 
@@ -77,6 +81,8 @@ class Screen:
 
     def close(self) -> None:
         """Close the window; the ramp is as it was before."""
+        if self.buttons is not None:
+            self.buttons.close()
         self.win.close()
 
     @property
@@ -98,7 +104,11 @@ class Screen:
         """
         if self.win.winHandle.has_exit:
             raise WindowClosed
-        return self.keyboard.pressed(names, since)
+        found = self.keyboard.pressed(names, since)
+        if self.buttons is not None:
+            fresh = (one for one in self.buttons.presses() if one.tDown > since)
+            found = sorted([*found, *(one for one in fresh if one.name in names)], key=_when)
+        return found
 
     def wait(self, message: Any, names: tuple[str, ...]) -> tuple[float, Any]:
         """Show a message until one of the keys goes down after its first frame.
@@ -134,6 +144,10 @@ class Screen:
             "keyboard": self.keyboard.backend,
             "clock": self.keyboard.clock,
         }
+
+
+def _when(press: Any) -> float:
+    return float(press.tDown)
 
 
 def texture(frame: Levels, top: int) -> NDArray[np.float32]:
@@ -188,16 +202,18 @@ def _open(display: Display, background: float, windowed: bool, label: str) -> An
 def _check_screen(display: Display, label: str) -> None:
     """Refuse a screen that is not there: PsychoPy would take the first instead."""
     try:
-        count = len(canvas.get_display().get_screens())
+        screens = canvas.get_display().get_screens()
     except Exception as error:  # pyglet has no class of its own for it
         raise InputError(
             f"no screen to open a window on: {error}", file=label, field="display"
         ) from None
-    if display.screen >= count:
+    if display.screen >= len(screens):
+        sizes = ", ".join(f"{n}: {one.width}×{one.height}" for n, one in enumerate(screens))
         raise InputError(
             "no such screen on this computer",
             file=label,
             field="display.screen",
             value=display.screen,
-            allowed=f"0 to {count - 1}",
+            allowed=f"0 to {len(screens) - 1}",
+            remedy=f"which one is it now? {sizes}; its sessions and calibrations stay",
         )

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from pdpsych.common.errors import InputError
-from pdpsych.displays.display import Display
+from pdpsych.displays.display import Display, MeasuredCurve
+
+if TYPE_CHECKING:
+    from pdpsych.displays.lab.ramp import RampState
 
 # Share by which a measured refresh rate may differ: 59.94 Hz is called 60.
 RATE_TOLERANCE = 0.02
@@ -38,6 +43,21 @@ def check_depth(display: Display, bits: int, label: str) -> None:
             value=display.bit_depth,
             remedy="set the depth of the desktop, or describe the display as it is",
         )
+
+
+def check_ramp(display: Display, state: RampState, label: str) -> None:
+    """Refuse a gamma ramp that is not linear, or not known to be where it was when measured."""
+    measured = display.curve.ramp if isinstance(display.curve, MeasuredCurve) else None
+    if state == "linear" or (state == "unknown" and measured is None):
+        return
+    found = "is not linear" if state == "other" else "cannot be read back"
+    raise InputError(
+        f"the gamma ramp of the graphics card {found}: levels are shown otherwise than measured",
+        file=label,
+        field="display.curve",
+        allowed="a linear ramp, as when the display was measured" if measured else "a linear ramp",
+        remedy=f"switch off colour profiles and night light, or measure it anew ({_TRY})",
+    )
 
 
 def frame_rate(display: Display, measured: float, windowed: bool, label: str) -> float:

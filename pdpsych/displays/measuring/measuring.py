@@ -212,14 +212,16 @@ def measure(
     planned = _planned(display, instrument, levels, repeats, grey_only)
     with locked(path, "the display is measured", wait=0):
         file = ReadingFile(path.with_suffix(".measuring.csv"), display.top)
+        linear = False
         try:
             _check_same(file, planned)
             if len(file.readings) < len(planned):
                 with opened(display, instrument, patch, settle, windowed) as (target, meter):
+                    linear = target.ramp.state == "linear"
                     take_readings(planned, target, meter, file.readings[:], file.append)
         finally:
             file.close()
-        return _finish(path, instrument, planned, file)
+        return _finish(path, instrument, planned, file, linear)
 
 
 @contextlib.contextmanager
@@ -270,7 +272,11 @@ def _check_same(file: ReadingFile, planned: Sequence[PlannedReading]) -> None:
 
 
 def _finish(
-    path: Path, instrument: str, planned: Sequence[PlannedReading], file: ReadingFile
+    path: Path,
+    instrument: str,
+    planned: Sequence[PlannedReading],
+    file: ReadingFile,
+    linear: bool,
 ) -> Measured:
     """Fit a whole series, write the curve and give the readings their name."""
     day = datetime.date.fromisoformat(file.readings[-1].time[:10])
@@ -286,7 +292,11 @@ def _finish(
     comparison = compare(measurements)
     table = _free(path, f"_{day}")
     curve = MeasuredCurve(
-        measurements=Path(table.name), model=comparison.chosen, instrument=instrument, date=day
+        measurements=Path(table.name),
+        model=comparison.chosen,
+        instrument=instrument,
+        date=day,
+        ramp="linear" if linear else None,
     )
     # In this order a crash in between leaves a series that the next run finishes.
     display = replace_curve(path, curve)

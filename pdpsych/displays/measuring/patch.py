@@ -7,6 +7,7 @@ import numpy as np
 from pdpsych.common.errors import InputError
 from pdpsych.displays.display import Display
 from pdpsych.displays.lab.psychopy import visual
+from pdpsych.displays.lab.ramp import Ramp
 from pdpsych.displays.lab.screen import Screen, centre, texture
 from pdpsych.displays.measuring.readings import (
     CHANNEL_PLANES,
@@ -20,7 +21,11 @@ _SURROUND = 0.735
 _TEXT_FROM_EDGE_PX = 50
 # Three lines have room below the patch.
 _BEGIN = "Put the meter in front of the middle of the patch.\nspace: begin  escape: stop"
-_RAMP = "\nThe gamma ramp cannot be set: no colour profile, no night light!"
+_RAMP = {
+    "linear": "",
+    "other": "\nThe gamma ramp is not linear: switch off colour profile and night light!",
+    "unknown": "\nThe gamma ramp cannot be read: no colour profile, no night light!",
+}
 _PAUSE = "{done} of {total} readings are taken.  space: go on  escape: stop"
 _TYPING = "return: save  escape: interrupt"
 
@@ -72,10 +77,14 @@ class Patch:
         self._since = 0.0
         self.caption = ""
 
+    @property
+    def ramp(self) -> Ramp:
+        """The gamma ramp, as read back when the window opened."""
+        return self._screen.ramp
+
     def begin(self) -> None:
         """Show a white patch until the meter is in place."""
-        note = "" if self._screen.ramp_is_linear else _RAMP
-        self._choose(_BEGIN + note, "stopped before the first reading")
+        self._choose(_BEGIN + _RAMP[self.ramp.state], "stopped before the first reading")
 
     def show(self, step: PlannedReading) -> None:
         """Show a level of a channel, once it is certain that the window leaves it as it is."""
@@ -93,7 +102,7 @@ class Patch:
                 file=self._display.label,
                 remedy="switch off whatever changes colours between PsychoPy and the screen",
             )
-        self.win.flip()
+        self._screen.flip()
 
     def draw(self) -> None:
         """Draw the patch into the next frame."""
@@ -104,7 +113,7 @@ class Patch:
         onset: float | None = None
         while True:
             self._write(self.caption)
-            now = self.win.flip()
+            now = self._screen.flip()
             onset = now if onset is None else onset
             self._check_escape()
             if now - onset >= seconds:
@@ -116,7 +125,7 @@ class Patch:
         typed, note = "", _TYPING
         while True:
             self._write(f"{self.caption}: {typed}_ cd/m²   {note}")
-            self.win.flip()
+            self._screen.flip()
             for key in self._screen.keyboard.pressed(names, self._since):
                 self._since = key.tDown
                 if key.name == _ESCAPE:
@@ -142,7 +151,7 @@ class Patch:
     def _choose(self, text: str, stopped: str) -> None:
         while True:
             self._write(text)
-            self.win.flip()
+            self._screen.flip()
             for key in self._screen.keyboard.pressed((_GO_ON, _ESCAPE), self._since):
                 self._since = key.tDown
                 if key.name == _ESCAPE:

@@ -16,11 +16,11 @@ from pdpsych.common.files.reading import LOG, read_bytes
 from pdpsych.common.section import P, validate
 from pdpsych.common.tables import Column, write_delimited
 from pdpsych.common.versions import versions
-from pdpsych.experiments.experiment import Keys
 from pdpsych.experiments.logs.columns import trial_column
 from pdpsych.experiments.logs.records import Header
 from pdpsych.experiments.logs.session_log import SessionLog
 from pdpsych.experiments.tasks.instructions import Instructions
+from pdpsych.experiments.tasks.keys import Keys
 
 BIDS_VERSION = "1.10.0"
 _README = """\
@@ -104,7 +104,7 @@ def _session(header: Header, log: Path) -> dict[str, Any]:
         "TaskName": header.experiment,
         "TaskDescription": "Two-alternative forced choice between an image with a distortion and "
         f"the image without it ({config.get('task', 'two-interval')})",
-        "Instructions": welcome.format(total=header.planned, **keys.model_dump()),
+        "Instructions": welcome.format(total=header.planned, **keys.shown),
         "StimulusPresentation": {
             "OperatingSystem": header.system.get("os", "n/a"),
             "SoftwareName": software,

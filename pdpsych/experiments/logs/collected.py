@@ -8,7 +8,7 @@ from typing import NamedTuple
 from pdpsych.common.errors import InputError
 from pdpsych.common.section import load
 from pdpsych.experiments.experiment import Experiment
-from pdpsych.experiments.logs.labels import log_path
+from pdpsych.experiments.logs.labels import log_path, spelled_twice
 from pdpsych.experiments.logs.session_log import NotStarted, SessionLog, read_log
 
 
@@ -70,6 +70,11 @@ def collect(experiment: Experiment) -> Collected:
             "no trial log here",
             file=experiment.logs,
             remedy=f"run a session first: pdpsych run {experiment.label} --participant 01",
+        )
+    for names in spelled_twice(log.header.labels for log in logs):
+        notes.append(
+            f"{experiment.logs}: participants {', '.join(names)} are taken for different people; "
+            "if they are one, exclude the others, or run the sessions again under one label"
         )
     logs.sort(key=lambda log: (log.header.participant, log.header.started))
     return Collected(logs, notes)

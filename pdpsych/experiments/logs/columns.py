@@ -40,6 +40,16 @@ TRIAL_COLUMNS = {
     "response_time": Column("time from the question to the key", "s"),
     "dither_seed": Column("seed of the random numbers of the images' dither"),
     "time": Column("date and time of the answer, ISO 8601"),
+    "presented": Column("how often the trial was presented, the last time included", "count"),
+    "again": Column(
+        "why it was set aside each time before, after its first image was shown",
+        levels={
+            "pause": "the pause key was pressed",
+            "closed": "the window was closed",
+            "crash": "the program ended; the image may have been shown",
+        },
+    ),
+    "key": Column("key or button that was pressed"),
     "aim": Column(
         "what the trial was chosen for",
         levels={
@@ -65,6 +75,10 @@ def trial_column(name: str) -> Column:
         If no trial has such a column.
     """
     phase, _, moment = name.rpartition("_")
+    if moment == "sent" and phase:
+        return Column(
+            f"when other apparatus was told of {phase}, from the trial's first frame", "s"
+        )
     if moment in ("onset", "offset") and phase:
         return Column(f"{moment} of the phase {phase}, from the first frame of the trial", "s")
     return TRIAL_COLUMNS[name]

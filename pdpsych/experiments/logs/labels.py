@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -10,6 +11,7 @@ from pdpsych.common.errors import InputError
 
 # Two labels, a number and what is between them fit into a file's name on every system.
 _LONGEST = 50
+_MEANS = {"participant": "person", "session": "session", "run": "run"}
 
 
 class Labels(NamedTuple):
@@ -47,6 +49,52 @@ def log_path(folder: Path, labels: Labels) -> Path:
         if field != "run" or label:
             _check(field, label)
     return folder / f"{labels.stem}.jsonl"
+
+
+def same_label(one: str, other: str) -> bool:
+    """Return whether people mean the same by two labels: 1, 01 and 001, p7 and P07."""
+    return _meant(one) == _meant(other)
+
+
+def check_spelling(folder: Path, labels: Labels) -> None:
+    """Refuse labels that are spelled otherwise in the logs that there are.
+
+    Raises
+    ------
+    InputError
+        If a participant, or a session or run of this participant, is there in another spelling.
+    """
+    there = [_labels_of(path.stem) for path in sorted(folder.glob("sub-*_ses-*.jsonl"))]
+    for i, field in enumerate(Labels._fields):
+        wanted = labels[i]
+        # Of sessions only those of this participant count, of runs those of this session.
+        alike = [known[i] for known in there if known[:i] == labels[:i]]
+        for known in dict.fromkeys(name for name in alike if name is not None):
+            if wanted is not None and known != wanted and same_label(known, wanted):
+                raise InputError(
+                    f'is there as "{known}"',
+                    file=folder,
+                    field=field,
+                    value=wanted,
+                    remedy=f'write "{known}", or another label for another {_MEANS[field]}',
+                )
+
+
+def spelled_twice(labels: Iterable[Labels]) -> list[tuple[str, ...]]:
+    """Return the participants who are there in several spellings, each with all of them."""
+    found: dict[str, dict[str, None]] = {}
+    for one in labels:
+        found.setdefault(_meant(one.participant), {})[one.participant] = None
+    return [tuple(names) for names in found.values() if len(names) > 1]
+
+
+def _meant(label: str) -> str:
+    return re.sub("[0-9]+", lambda number: str(int(number[0])), label).casefold()
+
+
+def _labels_of(stem: str) -> Labels:
+    named = dict(part.partition("-")[::2] for part in stem.split("_"))
+    return Labels(named.get("sub", ""), named.get("ses", ""), named.get("run"))
 
 
 def _check(field: str, label: str) -> None:

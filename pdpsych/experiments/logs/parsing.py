@@ -9,7 +9,10 @@ from pdpsych.common.errors import InputError
 from pdpsych.common.files.reading import text_of
 from pdpsych.common.section import validate
 from pdpsych.experiments.logs import hash_chain
+from pdpsych.experiments.logs.notes import KINDS, Note
 from pdpsych.experiments.logs.records import SCHEMA, Header, Trial
+
+Entry = Trial | Note
 
 
 class Contents(NamedTuple):
@@ -17,8 +20,8 @@ class Contents(NamedTuple):
 
     Attributes
     ----------
-    header, trials
-        Its lines; no header where it is empty.
+    header, entries
+        Its lines; no header where it is empty. Entry number n is on line n + 1.
     end, torn
         Where its last whole line ends, and whether anything follows.
     digest
@@ -28,11 +31,16 @@ class Contents(NamedTuple):
     """
 
     header: Header | None
-    trials: list[Trial]
+    entries: list[Entry]
     end: int
     torn: bool
     digest: str
     changed: tuple[int, ...]
+
+    @property
+    def trials(self) -> list[Trial]:
+        """The trials that were answered."""
+        return [entry for entry in self.entries if isinstance(entry, Trial)]
 
     @property
     def change(self) -> str:
@@ -56,10 +64,14 @@ def parse(data: bytes, path: Path) -> Contents:
         return Contents(None, [], end, torn, digest, ())
     SCHEMA.version_of(links[0].record, path, 1)
     header = validate(links[0].record, Header, path, 1)
-    trials = [_trial(link.record, i, header, path) for i, link in enumerate(links[1:], start=1)]
+    entries: list[Entry] = []
+    answered = 0
+    for line, link in enumerate(links[1:], start=2):
+        entries.append(_entry(link.record, answered + 1, header, path, line))
+        answered += isinstance(entries[-1], Trial)
     chained = header.schema_version > 1
     changed = tuple(i for i, link in enumerate(links, start=1) if chained and not link.fits)
-    return Contents(header, trials, end, torn, digest, changed)
+    return Contents(header, entries, end, torn, digest, changed)
 
 
 def _links(lines: list[str], path: Path) -> list[hash_chain.Link]:
@@ -69,15 +81,19 @@ def _links(lines: list[str], path: Path) -> list[hash_chain.Link]:
     return links
 
 
-def _trial(record: Any, number: int, header: Header, path: Path) -> Trial:
+def _entry(record: Any, number: int, header: Header, path: Path, line: int) -> Entry:
+    """Read a line after the first; ``number`` is that of the trial that may be on it."""
+    kind = KINDS.get(str(record.get("record"))) if isinstance(record, dict) else None
+    if kind is not None:
+        return validate(record, kind, path, line)
     if isinstance(record, dict):
         record = SCHEMA.upgrade(record, header.schema_version)
-    trial = validate(record, Trial, path, number + 1)
+    trial = validate(record, Trial, path, line)
     if trial.trial != number or number > header.planned:
         raise InputError(
             f"expected {number} of {header.planned}",
             file=path,
-            line=number + 1,
+            line=line,
             field="trial",
             value=trial.trial,
         )

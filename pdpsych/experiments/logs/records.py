@@ -9,6 +9,7 @@ from pydantic import Field
 from pdpsych.common.documents import Schema
 from pdpsych.common.section import Part, Section
 from pdpsych.experiments.logs.labels import Labels
+from pdpsych.experiments.logs.notes import Note, Reason
 from pdpsych.experiments.logs.timing import TrialTiming
 
 
@@ -19,14 +20,15 @@ def _with_position(record: dict[str, Any]) -> dict[str, Any]:
 
 
 def _same(record: dict[str, Any]) -> dict[str, Any]:
-    """Return a record of version 2, to which version 3 adds what sessions that choose have."""
+    """Return a record to which the version after its own adds what may be missing."""
     return record
 
 
-# The header keeps the version it was recorded with: logs of version 1 have no chain.
-SCHEMA = Schema("log", 3, "restore it from a copy", {1: _with_position, 2: _same})
+# The header keeps the version it was recorded with: logs of version 1 have no chain. Version 3 adds
+# what sessions that choose have, version 4 how often trials were presented and lines beside them.
+SCHEMA = Schema("log", 4, "restore it from a copy", {1: _with_position, 2: _same, 3: _same})
 # Written only where there is something to say.
-_OPTIONAL = ("predictions", "after", "belief", "ended")
+_OPTIONAL = ("predictions", "after", "belief", "ended", "again", "key", "events")
 
 
 class Header(Section):
@@ -87,7 +89,9 @@ class Trial(Section):
     :class:`pdpsych.stimuli.Shown`), ``response_time`` is in seconds, ``dither_seed`` seeds the
     generator of the frames' dither. ``timing`` is None where nobody timed the trial. ``belief`` is
     there where trials are chosen by models; ``ended`` says why the session ended with this trial,
-    before its design did.
+    before its design did. ``presented`` is how often it was begun to be shown, None in logs before
+    version 4, and ``again`` why it was set aside each time before; ``key`` is what was pressed,
+    and ``events`` when other apparatus was told of the trial's events, in s from its first flip.
     """
 
     record: Literal["trial"] = "trial"
@@ -111,9 +115,13 @@ class Trial(Section):
     time: str
     belief: Belief | None = None
     ended: Literal["side", "most"] | None = None
+    presented: int | None = Field(None, ge=1)
+    again: tuple[Reason, ...] | None = None
+    key: str | None = None
+    events: dict[str, float] | None = None
 
 
-def as_written(record: Header | Trial) -> dict[str, Any]:
+def as_written(record: Header | Trial | Note) -> dict[str, Any]:
     """Return a line's plain data, without what only some sessions have where there is none."""
     data = record.model_dump(mode="json")
     return {key: data[key] for key in data if key not in _OPTIONAL or data[key] is not None}

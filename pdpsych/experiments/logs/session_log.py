@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from pdpsych.common.errors import InputError
+from pdpsych.common.errors import InputError, shown
 from pdpsych.common.files.append_only import torn_path
 from pdpsych.common.files.reading import LOG, read_bytes
 from pdpsych.common.results import Result
-from pdpsych.experiments.logs.parsing import Contents, parse
+from pdpsych.experiments.logs.notes import RampRead, Resumed, SetAside
+from pdpsych.experiments.logs.parsing import Contents, Entry, parse
 from pdpsych.experiments.logs.records import Header, Trial
 from pdpsych.experiments.logs.timing import TimingSummary, summarize
 
@@ -29,7 +32,9 @@ class SessionLog(Result):
     path, header
         Where it is, and its first line.
     trials
-        One row a trial, columns as the fields of :class:`Trial` but for ``timing``. Where trials
+        One row a trial, columns as the fields of :class:`Trial` but for ``timing``. ``presented``
+        is how often it was presented, ``again`` why it was set aside before, ``key`` what was
+        pressed, ``EVENT_sent`` when other apparatus was told. Where trials
         were timed, ``off`` says whether a phase was off by more than one frame, ``dropped`` how
         many frames did not come in time, and ``PHASE_onset`` and ``PHASE_offset`` when a phase
         came and went, in s from the trial's first frame. Where they were chosen by models, ``aim``
@@ -41,6 +46,8 @@ class SessionLog(Result):
         Which lines were changed afterwards, empty if none was.
     timing
         Which of the trials were off, and by how much.
+    entries
+        Its lines after the first: trials, and what else happened in the session.
     ended
         Why it ended before its design did: ``side``, where one model was the nearest with the
         probability asked for, or ``most``, after the most trials; else empty.
@@ -70,7 +77,13 @@ class SessionLog(Result):
     notes: tuple[str, ...]
     change: str
     timing: TimingSummary
+    entries: tuple[Entry, ...] = ()
     ended: str = ""
+
+    @property
+    def lines(self) -> list[int]:
+        """The line of its file that each trial is on."""
+        return [n for n, entry in enumerate(self.entries, start=2) if isinstance(entry, Trial)]
 
     @property
     def complete(self) -> bool:
@@ -96,7 +109,19 @@ class SessionLog(Result):
         """Say how far the session is, what it tells, how it was timed, and what is to be noted."""
         timing = [self.timing.describe()] if self.timing.timed else []
         belief = [self.belief] if self.belief else []
-        return "\n".join([self._line(), *belief, *timing, *self.notes])
+        return "\n".join([self._line(), *belief, *timing, *self._happened(), *self.notes])
+
+    def _happened(self) -> list[str]:
+        """Say how often the session went on and what was another then, and what came again."""
+        found = []
+        for one in (entry for entry in self.entries if isinstance(entry, Resumed)):
+            changed = {**one.where, **one.wording}
+            told = ", ".join(
+                f"{k} {shown(was)} → {shown(now)}" for k, (was, now) in changed.items()
+            )
+            found.append(f"went on after {one.answered} trials{f': {told}' if told else ''}")
+        again = sum(isinstance(entry, SetAside) for entry in self.entries)
+        return [*found, *[f"trials set aside and shown again later: {again}"] * (again > 0)]
 
     def _line(self) -> str:
         done, planned = len(self.trials), self.header.planned
@@ -155,7 +180,8 @@ def read_log(path: str | Path) -> SessionLog:
     trials = _table(contents.trials)
     change = contents.change if contents.changed else ""
     ended = (contents.trials[-1].ended or "") if contents.trials else ""
-    return SessionLog(path, contents.header, trials, _notes(contents, path), change, timing, ended)
+    entries, notes = tuple(contents.entries), _notes(contents, path)
+    return SessionLog(path, contents.header, trials, notes, change, timing, entries, ended)
 
 
 def _notes(contents: Contents, path: Path) -> tuple[str, ...]:
@@ -165,16 +191,32 @@ def _notes(contents: Contents, path: Path) -> tuple[str, ...]:
         f"{path}: line {lines} was cut off in writing and is left out": contents.torn,
         f"{torn}: holds what was cut off in writing; that trial was shown again": torn.exists(),
         f"{path}: {contents.change}": bool(contents.changed),
+        f"{path}: {_RAMP}": _bent(contents.entries),
     }
     return tuple(note for note, applies in notes.items() if applies)
 
 
-_NO_COLUMNS = {"record", "timing", "belief", "ended"}
+_RAMP = (
+    "the gamma ramp of the graphics card was another at the end of a sitting than at its start: "
+    "levels were shown otherwise than measured"
+)
+
+
+def _bent(entries: Sequence[Entry]) -> bool:
+    """Return whether the ramp changed in a sitting."""
+    read = [entry for entry in entries if isinstance(entry, RampRead)]
+    return any(
+        b.moment == "end" and a.entries_sha256 != b.entries_sha256 for a, b in pairwise(read)
+    )
+
+
+_NO_COLUMNS = {"record", "timing", "belief", "ended", "presented", "again", "key", "events"}
 
 
 def _table(trials: list[Trial]) -> pd.DataFrame:
     rows = [
-        trial.model_dump(exclude=_NO_COLUMNS) | _believed(trial) | _timed(trial) for trial in trials
+        trial.model_dump(exclude=_NO_COLUMNS) | _shown(trial) | _believed(trial) | _timed(trial)
+        for trial in trials
     ]
     fields = [name for name in Trial.model_fields if name not in _NO_COLUMNS]
     table = pd.DataFrame(
@@ -190,6 +232,13 @@ def _believed(trial: Trial) -> dict[str, str | float]:
     nearest = max(belief.nearest, key=lambda model: belief.nearest[model])
     told = {"aim": belief.aim, "information": belief.information}
     return {**told, "nearest": nearest, "probability": belief.nearest[nearest]}
+
+
+def _shown(trial: Trial) -> dict[str, Any]:
+    known: dict[str, Any] = {} if trial.presented is None else {"presented": trial.presented}
+    again = {"again": ", ".join(trial.again)} if trial.again else {}
+    sent: dict[str, Any] = {f"{name}_sent": at for name, at in (trial.events or {}).items()}
+    return known | again | ({"key": trial.key} if trial.key else {}) | sent
 
 
 def _timed(trial: Trial) -> dict[str, bool | int | float]:

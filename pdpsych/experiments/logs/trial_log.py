@@ -1,41 +1,33 @@
 """The trial log: one JSON line a trial, on disk before the next trial starts.
 
 ``DATA/EXPERIMENT/sub-01_ses-01.jsonl`` begins with a line that says what was run, on what and
-by whom; every answered trial adds a line. Lines are never changed, and chained by SHA-256 so
+by whom; every answered trial adds a line, and so does what else happens (see
+:mod:`pdpsych.experiments.logs.notes`). Lines are never changed, and chained by SHA-256 so
 that one changed by hand is noticed. A line that a crash cut short, which can only be the last, is
 set aside. A finished log is read-only.
 """
 
 from __future__ import annotations
 
-import json
 import shutil
+from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any
 
 from pdpsych.common.errors import InputError
 from pdpsych.common.files.append_only import AppendOnlyFile
 from pdpsych.common.files.locks import Busy
 from pdpsych.experiments.logs import hash_chain
-from pdpsych.experiments.logs.parsing import parse
-from pdpsych.experiments.logs.records import Header, Trial, as_written
-
-# What has to be the same when a session goes on, in the order it is best reported.
-_IDENTITY = (
-    "schema_version",
-    "experiment",
-    "participant",
-    "session",
-    "run",
-    "observer",
-    "stimulus_set_sha256",
-    "calibration",
-    "predictions",
-    "after",
-    "config",
-    "design",
+from pdpsych.experiments.logs.identity import Changes, changes, moved
+from pdpsych.experiments.logs.notes import (
+    Consented,
+    Note,
+    Resumed,
+    SetAside,
+    Stopped,
+    sha256_of,
 )
-
+from pdpsych.experiments.logs.parsing import Entry, parse
+from pdpsych.experiments.logs.records import Header, Trial, as_written
 
 # More than a line of a trial takes, by about three times.
 _TRIAL_BYTES = 4096
@@ -50,13 +42,21 @@ class TrialLog:
     ----------
     trials
         The trials answered so far.
+    entries
+        Its lines after the first, those of each trial and of what else happened.
+    crashed
+        Whether the program that had it last ended, with a window open, without saying so: the
+        trial that was next may have been shown.
     """
 
     def __init__(self, file: AppendOnlyFile, header: Header) -> None:
         self.trials: list[Trial] = []
+        self.entries: list[Entry] = []
+        self.crashed = False
         self._file = file
         self._header = header
         self._digest = ""
+        self._changes: Changes | None = None
 
     @classmethod
     def open(cls, path: Path, header: Header) -> TrialLog:
@@ -93,9 +93,11 @@ class TrialLog:
 
     def _begin(self) -> None:
         contents = parse(self._file.contents, self.path)
-        # Without an answer there is nothing to go on with: the session begins anew.
-        if contents.header and contents.trials:
-            _check_same(self.path, contents.header, self._header)
+        there, last = contents.header, contents.entries[-1:]
+        # Without a trial there is nothing to go on with: the session begins anew.
+        if there and any(isinstance(entry, Trial | SetAside) for entry in contents.entries):
+            resumed = [entry for entry in contents.entries if isinstance(entry, Resumed)]
+            self._changes = changes(there, resumed, self._header, self.path)
             if contents.changed:
                 raise InputError(
                     f"{contents.change}; a session goes on only from the answers as given",
@@ -103,19 +105,60 @@ class TrialLog:
                     line=contents.changed[0],
                     remedy="restore the log from a copy, or use another session label",
                 )
-            self.trials, self._digest = contents.trials, contents.digest
+            self.trials, self.entries = contents.trials, contents.entries
+            self._header, self._digest = there, contents.digest
         if self.finished:
             return
         self._check_writable()
         self._file.set_aside(contents.end)
-        if not self.trials:
+        system = there.system if there and not self.entries else self.system
+        self.crashed = bool(system) and not any(isinstance(one, Stopped) for one in last)
+        if self._changes is None:
             self._write_header()
 
-    def describe(self, system: dict[str, str]) -> None:
-        """Say in the first line what shows the session, if no trial follows it yet."""
-        if not self.trials:
+    def sit(self, system: dict[str, str], versions: dict[str, str]) -> None:
+        """Say what shows the session from now on: in the first line, or in one of its own."""
+        if self._changes is None:
             self._header = self._header.model_copy(update={"system": system})
             self._write_header()
+            return
+        where = {**self._changes.where, **moved(self.system, system)}
+        self.note(
+            Resumed(
+                answered=len(self.trials),
+                where=where,
+                wording=self._changes.wording,
+                system=system,
+                versions=versions,
+                time=now(),
+            )
+        )
+
+    def agreed(self, text: str) -> bool:
+        """Return whether somebody agreed to a text in this session.
+
+        Before version 4 no log said so: whoever answered had agreed to what there was.
+        """
+        known = {entry.text_sha256 for entry in self.entries if isinstance(entry, Consented)}
+        before = bool(self.trials) and self._header.config.get("consent") == text
+        return before or sha256_of(text) in known
+
+    def note(self, note: Note) -> None:
+        """Write what happened beside the trials; when this returns, it is on disk.
+
+        Raises
+        ------
+        InputError
+            As :meth:`append`.
+        """
+        self._write(note, f"what happened ({note.record})")
+        self.entries.append(note)
+
+    @property
+    def system(self) -> dict[str, str]:
+        """What showed the session the last time; empty without a window."""
+        known = [entry.system for entry in self.entries if isinstance(entry, Resumed)]
+        return known[-1] if known else self._header.system
 
     @property
     def finished(self) -> bool:
@@ -141,6 +184,7 @@ class TrialLog:
             )
         self._write(trial, f"trial {trial.trial}")
         self.trials.append(trial)
+        self.entries.append(trial)
 
     def close(self) -> None:
         """Close the file, which lets go of the lock; a finished one becomes read-only."""
@@ -155,7 +199,7 @@ class TrialLog:
         self._digest = ""
         self._write(self._header, "the session's first line")
 
-    def _write(self, record: Header | Trial, what: str) -> None:
+    def _write(self, record: Header | Trial | Note, what: str) -> None:
         line, digest = hash_chain.seal(as_written(record), self._digest)
         self._file.append(line, what)
         self._digest = digest
@@ -177,25 +221,6 @@ class TrialLog:
             )
 
 
-def _check_same(path: Path, there: Header, wanted: Header) -> None:
-    for field in _IDENTITY:
-        found = _difference(getattr(there, field), getattr(wanted, field), field)
-        if found is not None:
-            key, was, now = found
-            raise InputError(
-                f"the log has {json.dumps(was)}; a session goes on only as it began",
-                file=path,
-                field=key,
-                value=now,
-                remedy="use another session label, or move this log away",
-            )
-
-
-def _difference(there: Any, wanted: Any, key: str) -> tuple[str, Any, Any] | None:
-    """Return where two values differ first, and both there; None where they are the same."""
-    if isinstance(there, dict) and isinstance(wanted, dict):
-        # The set is known by its SHA-256: a folder may move.
-        keys = [k for k in {**there, **wanted} if k != "stimulus_set"]
-        found = (_difference(there.get(k), wanted.get(k), f"{key}.{k}") for k in keys)
-        return next((one for one in found if one), None)
-    return None if there == wanted else (key, there, wanted)
+def now() -> str:
+    """Return date and time, as logs have them."""
+    return datetime.now(timezone.utc).isoformat(timespec="milliseconds")

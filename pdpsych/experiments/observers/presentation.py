@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from pdpsych.displays.rendering import Shown
 from pdpsych.experiments.design import PlannedTrial
+from pdpsych.experiments.logs.notes import Reason
 from pdpsych.experiments.logs.records import Belief
 from pdpsych.experiments.logs.timing import TrialTiming
 from pdpsych.experiments.tasks.phases import PlannedPhase
@@ -60,9 +61,22 @@ class Presentation:
 
 
 @dataclass(frozen=True)
+class Interruption:
+    """Why a trial ended without an answer after its first image was shown, and in which phase."""
+
+    reason: Reason
+    phase: str
+
+
+@dataclass(frozen=True)
 class Response:
-    """The position chosen, the seconds it took and the flips, None where nobody timed them."""
+    """The position chosen, the seconds it took, the flips, the key, and when events were told.
+
+    None where nobody has them.
+    """
 
     position: Position
     seconds: float | None = None
     timing: TrialTiming | None = None
+    key: str | None = None
+    events: dict[str, float] | None = None

@@ -15,11 +15,12 @@ class PausePressed(Exception):
 
 
 class Answer(NamedTuple):
-    """When the question came, the position chosen, and after how long; in s."""
+    """When the question came, the position chosen, and after how long; in s; and by which key."""
 
     asked: float
     position: Position
     seconds: float | None
+    key: str | None = None
 
 
 class Answerer(Protocol):

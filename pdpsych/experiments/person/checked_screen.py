@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from pdpsych.displays.lab.buttons import open_buttons
 from pdpsych.displays.lab.keys import check_keys
 from pdpsych.displays.lab.screen import Screen
-from pdpsych.displays.lab.screen_check import check_depth, check_size, frame_rate
+from pdpsych.displays.lab.screen_check import check_depth, check_ramp, check_size, frame_rate
+from pdpsych.experiments.person.signals import open_signals
 from pdpsych.experiments.sessions.preparation import Preparation
 
 
@@ -16,7 +18,7 @@ class CheckedScreen:
     background
         Level around the images, 0 to 1.
     windowed
-        Leave the rest of the screen free, for trying out: neither size nor rate are checked.
+        Leave the rest of the screen free, for trying out: neither size, ramp nor rate are checked.
 
     Attributes
     ----------
@@ -26,25 +28,31 @@ class CheckedScreen:
         Refresh rate, as measured.
     rate
         Refresh rate in Hz by which durations become frames.
+    signals
+        What other apparatus is told by.
 
     Raises
     ------
     InputError
-        If the screen is not the display described, a key is not on the keyboard, or no window
-        can be opened.
+        If the screen is not the display described, a key is not on the keyboard, a device does
+        not answer, or no window can be opened.
     """
 
     def __init__(self, prepared: Preparation, background: float, windowed: bool) -> None:
         experiment, display = prepared.experiment, prepared.display
-        check_keys(experiment.keys.model_dump(), experiment.label)
-        self.windowed = windowed
+        check_keys(experiment.keys.all_written, experiment.label)
+        self.windowed, self._buttons = windowed, experiment.buttons
         self.screen = Screen(display, background, windowed, experiment.label)
         try:
             self.measured_hz = self.screen.measured_rate()
             check_depth(display, self.screen.depth(), experiment.label)
             if not windowed:
                 check_size(display, self.screen.size, experiment.label)
+                check_ramp(display, self.screen.ramp.state, experiment.label)
             self.rate = frame_rate(display, self.measured_hz, windowed, experiment.label)
+            if experiment.buttons is not None:
+                self.screen.buttons = open_buttons(experiment.buttons, experiment.label)
+            self.signals = open_signals(experiment.events, experiment.label)
         except BaseException:
             self.screen.close()
             raise
@@ -52,8 +60,10 @@ class CheckedScreen:
     @property
     def system(self) -> dict[str, str]:
         """What the session runs on, for its log; no host or user name."""
+        buttons = {"buttons": self._buttons} if self._buttons else {}
         return {
             **self.screen.system(),
+            **buttons,
             "window": "windowed" if self.windowed else "full screen",
             "size_px": "{}×{}".format(*self.screen.size),
             "measured_hz": f"{self.measured_hz:.4g}",

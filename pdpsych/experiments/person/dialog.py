@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from pdpsych.common.errors import InputError
-from pdpsych.experiments.design import group_of
+from pdpsych.experiments.design import group_of, keys_of
 from pdpsych.experiments.experiment import Experiment
-from pdpsych.experiments.logs.labels import Labels, log_path
+from pdpsych.experiments.logs.labels import Labels, check_spelling, log_path
 from pdpsych.experiments.observers.observer import SessionStopped
 
 _FIELDS = {"participant": "Participant", "session": "Session", "run": "Run, if several"}
@@ -34,7 +34,9 @@ def ask(experiment: Experiment, session: str = "01", run: str | None = None) -> 
         labels = _once(experiment, labels, problem)
         try:
             log_path(experiment.logs, labels)
+            check_spelling(experiment.logs, labels)
             group_of(experiment, labels.participant)
+            keys_of(experiment, labels.participant)
         except InputError as error:
             problem = str(error)
         else:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 from pdpsych.common.errors import InputError
@@ -12,6 +13,7 @@ from pdpsych.displays.dither import Levels
 from pdpsych.displays.lab.psychopy import visual
 from pdpsych.displays.lab.screen import Screen, centre, texture
 from pdpsych.experiments.logs.timing import LATE, Phase, TrialTiming, dropped_frames
+from pdpsych.experiments.person.signals import Signals
 from pdpsych.experiments.tasks.phases import Place
 
 
@@ -80,21 +82,33 @@ class Phases:
         Rate at which flips should come.
     check
         Called after every flip; what it raises ends the trial.
+    signals
+        Told of each phase when its first frame came.
     """
 
-    def __init__(self, screen: Screen, refresh_hz: float, check: Callable[[], None]) -> None:
+    def __init__(
+        self, screen: Screen, refresh_hz: float, check: Callable[[], None], signals: Signals
+    ) -> None:
         self._screen, self._rate, self._check = screen, refresh_hz, check
+        self._signals = signals
         self._flips: list[float] = []
         self._shown: dict[str, tuple[float, int | None]] = {}
 
     def show(self, name: str, draw: Callable[[], object], milliseconds: float) -> None:
         """Show something for a time, rounded to whole frames, at least one unless it is 0."""
         count = max(round(milliseconds / 1000 * self._rate), int(milliseconds > 0))
-        for _ in range(count):
+        for frame in range(count):
             draw()
+            tell = partial(self._signals.announce, name) if frame == 0 else self._signals.clear
+            self._screen.win.callOnFlip(tell)
             self._flips.append(self._screen.flip())
             self._shown.setdefault(name, (self._flips[-1], count))
             self._check()
+
+    def told(self) -> dict[str, float] | None:
+        """Return when events were told, in s from the first flip; None where none is."""
+        sent = self._signals.sent
+        return {name: at - self._flips[0] for name, at in sent.items()} if sent else None
 
     def ended(self, name: str, onset: float, offset: float) -> TrialTiming:
         """Return the timing of the trial, whose last phase an answer ended."""

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Literal
 
 from pdpsych.displays.display import Display
 from pdpsych.displays.lab.screen import Screen
+from pdpsych.displays.measuring.spot_check import last_checked
 from pdpsych.experiments.experiment import Experiment
 from pdpsych.experiments.observers.observer import SessionStopped
 from pdpsych.experiments.observers.presentation import Progress
+from pdpsych.experiments.person.checked_screen import CheckedScreen
 
 Text = Literal["welcome", "practice_end", "rest", "pause", "stop", "end"]
 
@@ -19,8 +22,15 @@ For the experimenter
 {how_far}
 
 Screen {screen}: {width} × {height} pixels of {bits} bits, {rate:.4g} Hz
+{ramp}
+{checked}
 {size}
 {go_on}: so it is        {pause}: stop"""
+_RAMP = {
+    "linear": "Gamma ramp: linear",
+    "other": "Gamma ramp: not linear",
+    "unknown": "Gamma ramp: cannot be read; no colour profile, no night light!",
+}
 _SIZE = """
 It should be {width_cm:g} cm wide, and {distance_cm:g} cm from the eyes
 ({per_degree:.1f} pixels a degree): measure both.
@@ -41,7 +51,8 @@ class Pages:
 
     def __init__(self, screen: Screen, experiment: Experiment, display: Display) -> None:
         self._screen, self._experiment, self._display = screen, experiment, display
-        self._texts, self._keys = experiment.texts, experiment.keys.model_dump()
+        self._texts, self._keys = experiment.texts, experiment.keys.shown
+        self._go_on, self._pause = experiment.keys.names("go_on"), experiment.keys.names("pause")
         self.turned = 0.0
 
     @property
@@ -68,7 +79,7 @@ class Pages:
         if self._experiment.consent:
             self._show(self._experiment.consent + _AGREE.format(**self._keys), progress)
 
-    def set_up(self, who: str, progress: Progress, refresh_hz: float) -> None:
+    def set_up(self, who: str, progress: Progress, checked: CheckedScreen) -> None:
         """Have the experimenter see to what the program cannot: who sits there, and sizes."""
         display, done = self._display, progress.done
         width, height = self._screen.size
@@ -79,7 +90,9 @@ class Pages:
             width=width,
             height=height,
             bits=display.bit_depth,
-            rate=refresh_hz,
+            rate=checked.measured_hz,
+            ramp=_RAMP[self._screen.ramp.state],
+            checked=last_checked(display, datetime.now().astimezone()),
             size=self._size(),
             **self._keys,
         )
@@ -94,13 +107,13 @@ class Pages:
         )
 
     def _show(self, text: str, progress: Progress) -> None:
-        while self._press(text) == self._keys["pause"]:
-            if self._press(self._filled("stop", progress)) == self._keys["pause"]:
+        while self._press(text) in self._pause:
+            if self._press(self._filled("stop", progress)) in self._pause:
                 raise SessionStopped(f"stopped after {progress.done} of {progress.total} trials")
 
     def _press(self, text: str) -> str:
         self._screen.text.text = text
-        _, key = self._screen.wait(self._screen.text, (self._keys["go_on"], self._keys["pause"]))
+        _, key = self._screen.wait(self._screen.text, (*self._go_on, *self._pause))
         self.turned = key.tDown
         return str(key.name)
 

@@ -5,16 +5,26 @@ from __future__ import annotations
 from functools import partial
 
 from pdpsych.displays.lab.psychopy import visual
+from pdpsych.displays.lab.ramp import Ramp, read_ramp
 from pdpsych.displays.lab.screen import WindowClosed
+from pdpsych.experiments.logs.trial_log import TrialLog
 from pdpsych.experiments.observers.observer import Observer, SessionStopped
-from pdpsych.experiments.observers.presentation import Presentation, Progress, Response
+from pdpsych.experiments.observers.presentation import (
+    Interruption,
+    Presentation,
+    Progress,
+    Response,
+)
 from pdpsych.experiments.person.answers import Answerer, PausePressed, StandIn
 from pdpsych.experiments.person.checked_screen import CheckedScreen
 from pdpsych.experiments.person.frames import Phases, Texture, offset, undisturbed
 from pdpsych.experiments.person.pages import Pages
 from pdpsych.experiments.person.person import Person
+from pdpsych.experiments.person.square import Asked, Square
 from pdpsych.experiments.sessions.preparation import Preparation
+from pdpsych.experiments.tasks.events import ANSWER
 from pdpsych.experiments.tasks.phases import Place, PlannedPhase
+from pdpsych.experiments.tasks.task import NO_IMAGES
 
 _FIXATION_PX = 12
 
@@ -24,7 +34,8 @@ class Window:
 
     Frames are shown pixel for pixel: they hold display levels already. Durations are whole
     numbers of frames at the measured refresh rate. A trial that was interrupted by the pause key
-    starts again from its fixation mark. What a trial needs is put on the graphics card in the gap
+    before its first image starts again from its fixation mark; one that was interrupted later is
+    given back. What a trial needs is put on the graphics card in the gap
     before it, which lasts longer than it should where that takes longer.
 
     Parameters
@@ -52,24 +63,49 @@ class Window:
             fillColor=self._screen.ink,
             autoLog=False,
         )
-        self._question = self._screen.message(pages.question)
+        events, self._signals = prepared.experiment.events, checked.signals
+        self._square = Square(
+            self._screen,
+            events.photodiode if events else None,
+            _largest(prepared),
+            prepared.experiment.label,
+        )
+        question = self._screen.message(pages.question)
+        self._question = Asked(question, self._square, self._signals.tells("question"))
         self._textures: dict[tuple[str, Place], Texture] = {}
         self._blank_since = float("-inf")
+        self._seen = ""
 
     @property
     def system(self) -> dict[str, str]:
         """What the session runs on, for its log; no host or user name."""
         return self._checked.system
 
-    def respond(self, presentation: Presentation) -> Response:
-        """Show a trial until it is answered, and the pages that come before it."""
+    @property
+    def ramp(self) -> Ramp:
+        """The gamma ramp, read back now."""
+        return read_ramp(self._screen.win)
+
+    def respond(self, presentation: Presentation) -> Response | Interruption:
+        """Show a trial until it is answered or interrupted, and the pages that come before it."""
         progress = presentation.progress
+        self._seen = ""
         try:
             return self._respond(presentation, progress)
         except WindowClosed:
-            raise SessionStopped(
-                f"the window was closed after {progress.done} of {progress.total} trials"
-            ) from None
+            if not self._seen:
+                raise _closed(progress) from None
+            return Interruption("closed", self._seen)
+
+    def go_on(self, presentation: Presentation, interruption: Interruption) -> None:
+        """Show what comes after an interrupted trial that was set aside, until somebody goes on."""
+        progress = presentation.progress
+        if interruption.reason == "closed":
+            raise _closed(progress)
+        try:
+            self._pause(progress)
+        except WindowClosed:
+            raise _closed(progress) from None
 
     def answered(self, presentation: Presentation, response: Response) -> None:
         """Show what comes after an answer that is saved, and begin the gap."""
@@ -82,9 +118,10 @@ class Window:
 
     def close(self) -> None:
         """Close the window."""
+        self._signals.close()
         self._screen.close()
 
-    def _respond(self, presentation: Presentation, progress: Progress) -> Response:
+    def _respond(self, presentation: Presentation, progress: Progress) -> Response | Interruption:
         if self._answerer.before(progress):
             self._blank_since = self._screen.flip()
         self._load(presentation.phases)
@@ -93,8 +130,13 @@ class Window:
                 with undisturbed():
                     return self._trial(presentation)
             except PausePressed:
-                self._pages.show("pause", progress)
-                self._blank_since = self._screen.flip()
+                if self._seen:
+                    return Interruption("pause", self._seen)
+                self._pause(progress)
+
+    def _pause(self, progress: Progress) -> None:
+        self._pages.show("pause", progress)
+        self._blank_since = self._screen.flip()
 
     def _load(self, phases: tuple[PlannedPhase, ...]) -> None:
         """Put the frames on the graphics card; the same textures serve all trials."""
@@ -119,32 +161,62 @@ class Window:
             self._texture(phase.name, place).draw()
         if phase.mark:
             self._mark.draw()
+        self._square.draw(self._signals.tells(phase.name))
 
     def _trial(self, presentation: Presentation) -> Response:
         gap, *planned = presentation.phases
         self._wait(gap.milliseconds)
-        phases = Phases(self._screen, self._checked.rate, self._check_pause)
+        self._signals.begin()
+        phases = Phases(self._screen, self._checked.rate, self._check_pause, self._signals)
         for phase in planned:
+            self._seen = phase.name if phase.images or self._seen else ""
             phases.show(phase.name, partial(self._draw, phase), phase.milliseconds)
+        self._seen = "question"
+        self._screen.win.callOnFlip(self._signals.announce, "question")
         answer = self._answerer.answer(self._question, presentation)
+        self._signals.clear()
+        self._signals.announce(ANSWER)
         gone = self._screen.flip()
         timing = phases.ended("question", answer.asked, gone)
-        return Response(answer.position, answer.seconds, timing)
+        return Response(answer.position, answer.seconds, timing, answer.key, phases.told())
 
     def _wait(self, milliseconds: float) -> None:
         """Keep the background until the gap is over, which began before the trial was made."""
         gap = milliseconds / 1000 - 0.5 / self._checked.rate
-        while self._screen.flip() - self._blank_since < gap:
+        while self._blank() - self._blank_since < gap:
             self._check_pause()
 
+    def _blank(self) -> float:
+        """Show a frame with nothing in it but the square, and return when it came."""
+        self._square.draw(False)
+        return self._screen.flip()
+
     def _check_pause(self) -> None:
-        if keys := self._screen.pressed((self._experiment.keys.pause,), self._pages.turned):
+        if keys := self._screen.pressed(self._experiment.keys.names("pause"), self._pages.turned):
             self._pages.turned = keys[0].tDown
             raise PausePressed
 
 
+def _largest(prepared: Preparation) -> tuple[int, int]:
+    """Return the width and height, in pixels, within which the images are shown."""
+    experiment, opened = prepared.experiment, prepared.stimulus_set
+    shapes = [opened[name].shape for name in {c.image for c in prepared.measured}]
+    height, width = max(shape[1] for shape in shapes), max(shape[2] for shape in shapes)
+    beside = experiment.trial_type.show(experiment.timing, NO_IMAGES.distorted, NO_IMAGES.reference)
+    two = any(len(phase.images) > 1 for phase in beside)
+    return (2 * width + experiment.separation_px if two else width), height
+
+
+def _closed(progress: Progress) -> SessionStopped:
+    return SessionStopped(f"the window was closed after {progress.done} of {progress.total} trials")
+
+
 def open_window(
-    prepared: Preparation, background: float, windowed: bool, observer: Observer | None
+    prepared: Preparation,
+    background: float,
+    windowed: bool,
+    observer: Observer | None,
+    log: TrialLog,
 ) -> Window:
     """Open the window of a session.
 
@@ -156,6 +228,8 @@ def open_window(
         Leave the rest of the screen free, for trying out: neither size nor rate are checked.
     observer
         Who answers in the place of a person, None for a person.
+    log
+        Of the session; a person's consent is noted there.
 
     Raises
     ------
@@ -166,6 +240,8 @@ def open_window(
     checked = CheckedScreen(prepared, background, windowed)
     pages = Pages(checked.screen, prepared.experiment, prepared.display)
     answerer: Answerer = (
-        Person(prepared, checked, pages) if observer is None else StandIn(checked.screen, observer)
+        Person(prepared, checked, pages, log)
+        if observer is None
+        else StandIn(checked.screen, observer)
     )
     return Window(prepared, checked, pages, answerer)

@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Literal
+from typing import Literal, cast
 
 import numpy as np
 
 from pdpsych.experiments.design import Condition, PlannedTrial, trials_in
 from pdpsych.experiments.experiment import Experiment
+from pdpsych.experiments.logs.notes import Reason
 from pdpsych.experiments.placement.models.method import Models
 from pdpsych.experiments.placement.placement import EASY
 from pdpsych.experiments.placement.placements import Placed, Placements
+from pdpsych.experiments.tasks.task import Position
 
 # The last trial of the practice shows so many thresholds: d′ = 1.5 is seen in 86 % of trials.
 _HARDER = 1.5
@@ -86,11 +88,27 @@ class Course:
         if not planned.practice:
             self._placements.update(condition, realised, correct, planned.easy)
 
+    def set_aside(self, condition: Condition, reason: Reason, rng: np.random.Generator) -> None:
+        """Have the trial of a condition that may be next come again, later and of a new draw.
+
+        It comes after one or more others of its part of the session, practice or not, and of its
+        condition where conditions are chosen; at once where it is the last. Its position is drawn
+        again, and its amplitude is placed when its turn comes.
+        """
+        planned = self._candidates()[condition]
+        trials = self._fixed or self._open[condition]
+        trials.popleft()
+        others = sum(trial.practice == planned.practice for trial in trials)
+        place = int(rng.integers(1, others + 1)) if others else 0
+        position = cast(Position, int(rng.integers(1, 3)))
+        again = (*planned.again, reason)
+        trials.insert(place, replace(planned, position=position, again=again))
+
     def _candidates(self) -> dict[Condition, PlannedTrial]:
         """Return the trials that may be next: one of the design, or the next of each condition."""
-        if self._fixed:
-            return {self._fixed[0].condition: self._fixed[0]}
         number = self._done + 1
+        if self._fixed:
+            return {self._fixed[0].condition: replace(self._fixed[0], number=number)}
         return {c: replace(own[0], number=number) for c, own in self._open.items() if own}
 
 

@@ -5,22 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from pdpsych.common.results import Result
-from pdpsych.displays.rendering import Shown
 from pdpsych.experiments.design import PlannedTrial
 from pdpsych.experiments.experiment import Experiment
 from pdpsych.experiments.logs.labels import Labels
 from pdpsych.experiments.sessions.predictions import alike
 from pdpsych.experiments.sessions.preparation import prepare
 from pdpsych.experiments.sessions.stage import Stage
+from pdpsych.experiments.tasks.task import NO_IMAGES
 
 # Assumed: nobody knows beforehand how long a person takes.
 ANSWER_S = 1.0
 BREAK_S = 60.0
-# How long a trial takes does not depend on what it shows.
-_NO_IMAGES = Shown(np.zeros((1, 1, 1), np.uint16), np.zeros((1, 1, 1), np.uint16), 0, 0, 0)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -196,8 +192,8 @@ def outline(
 
 def _seconds(experiment: Experiment, planned: PlannedTrial) -> float:
     """Return how long a trial takes."""
-    timing, reference = experiment.timing, _NO_IMAGES.reference if experiment.reference else None
-    phases = experiment.trial_type.phases(timing, planned.position, _NO_IMAGES, reference)
+    timing, reference = experiment.timing, NO_IMAGES.reference if experiment.reference else None
+    phases = experiment.trial_type.phases(timing, planned.position, NO_IMAGES, reference)
     shown = sum(phase.milliseconds for phase in phases)
     if experiment.gives_feedback(planned.practice):
         shown += timing.feedback

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timezone
 from functools import cached_property
 from pathlib import Path
 
@@ -19,13 +18,15 @@ from pdpsych.experiments.design import (
     conditions,
     design_sha256,
     group_of,
+    keys_of,
     trials_in,
     trials_of,
 )
 from pdpsych.experiments.experiment import Experiment
-from pdpsych.experiments.logs.labels import Labels, log_path
+from pdpsych.experiments.logs.labels import Labels, check_spelling, log_path
 from pdpsych.experiments.logs.parsing import parse
 from pdpsych.experiments.logs.records import SCHEMA, Header
+from pdpsych.experiments.logs.trial_log import now
 from pdpsych.experiments.sessions.earlier import Earlier, earlier_logs
 from pdpsych.experiments.sessions.predictions import Responses, known_responses, responses_sha256
 from pdpsych.stimuli.calibration.calibration import Calibration
@@ -147,7 +148,7 @@ class Preparation:
             config=self.experiment.resolved(self.display),
             stimulus_set=self.stimulus_set.name,
             stimulus_set_sha256=self._recorded_as(),
-            calibration=self.calibration.sha256 if self.calibration else None,
+            calibration=self._calibrated_as(),
             predictions=self.predictions,
             after={one.written: one.sha256 for one in self.earlier} or None,
             design=self.design,
@@ -169,6 +170,13 @@ class Preparation:
         """Return the version of the log: a session goes on in that which it began with."""
         begun = self.begun
         return max(begun.schema_version, _CHAINED) if begun is not None else SCHEMA.version
+
+    def _calibrated_as(self) -> str | None:
+        """Return the identity of the calibration, as the log has it where it began with that."""
+        found, begun = self.calibration, self.begun
+        if found is None or begun is None or begun.calibration is None:
+            return found.sha256 if found else None
+        return begun.calibration if found.is_known_as(begun.calibration) else found.sha256
 
     def _recorded_as(self) -> str:
         """Return the identity of the set, as the log has it where it began with an earlier one."""
@@ -205,6 +213,9 @@ def prepare(
     """
     experiment = load(experiment, Experiment)
     log_path(experiment.logs, labels)
+    check_spelling(experiment.logs, labels)
+    keys = keys_of(experiment, labels.participant)
+    experiment = experiment.model_copy(update={"keys": keys})
     stimulus_set, display = experiment.open_set(), experiment.screen()
     if uncalibrated:
         return Preparation(experiment, stimulus_set, display, None, labels)
@@ -212,11 +223,6 @@ def prepare(
     if for_person and calibration is None:
         calibration = _needed_calibration(experiment, stimulus_set, display)
     return Preparation(experiment, stimulus_set, display, calibration, labels)
-
-
-def now() -> str:
-    """Return date and time, as logs have them."""
-    return datetime.now(timezone.utc).isoformat(timespec="milliseconds")
 
 
 def _needed_calibration(

@@ -2,25 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING, Literal, cast
 
 from pdpsych.common.errors import InputError
 from pdpsych.common.terminal import progress_bar
+from pdpsych.common.versions import versions
+from pdpsych.displays.measuring.readings import MeasurementStopped
+from pdpsych.displays.measuring.spot_check import spot_check
 from pdpsych.experiments.experiment import Experiment
 from pdpsych.experiments.logs.labels import Labels
+from pdpsych.experiments.logs.notes import Checked, RampRead, SetAside, Stopped
 from pdpsych.experiments.logs.records import Trial
 from pdpsych.experiments.logs.session_log import SessionLog, read_log
-from pdpsych.experiments.logs.trial_log import TrialLog
+from pdpsych.experiments.logs.trial_log import TrialLog, now
 from pdpsych.experiments.observers.model_observer import ModelObserver
 from pdpsych.experiments.observers.observer import Observer, SessionStopped
-from pdpsych.experiments.observers.presentation import Presentation, Response
+from pdpsych.experiments.observers.presentation import Interruption, Presentation, Response
 from pdpsych.experiments.observers.simulated import SimulatedObserver
 from pdpsych.experiments.observers.spec import ObserverSpec, observer_from, spec_from
-from pdpsych.experiments.sessions.preparation import Preparation, now, prepare
+from pdpsych.experiments.sessions.preparation import Preparation, prepare
 from pdpsych.experiments.sessions.stage import Stage
+
+if TYPE_CHECKING:
+    from pdpsych.experiments.person.window import Window
 
 _FINISHED = "finished before: nothing was run; another day of this participant is another `session`"
 
@@ -104,10 +112,10 @@ def run(
     log = TrialLog.open(prepared.log, header)
     try:
         with closing(log):
-            _replay(prepared, stage, log)
+            _replay(stage, log)
             finished = log.finished
             if observer is not None and not show:
-                _answer(prepared, stage, log, observer.respond, progress=progress)
+                _without_window(prepared, stage, log, observer, progress)
             elif not finished:
                 _in_window(prepared, stage, log, observer, windowed, progress)
     except SessionStopped as stopped:
@@ -133,19 +141,34 @@ def _simulated(
     )
 
 
-def _replay(prepared: Preparation, stage: Stage, log: TrialLog) -> None:
+def _replay(stage: Stage, log: TrialLog) -> None:
     """Bring the stage to where the log ends."""
-    for trial in log.trials:
-        planned = stage.planned(trial)
-        shown = trial.sign, trial.position
+    for line, entry in enumerate(log.entries, start=2):
+        if not isinstance(entry, Trial | SetAside):
+            continue
+        planned = stage.planned(entry)
+        shown = entry.sign, entry.position
         if planned is None or shown != (planned.sign, planned.position):
             raise InputError(
-                f"is not trial {trial.trial} of the design that line 1 names",
+                f"is not trial {entry.trial} of the design that line 1 names",
                 file=log.path,
-                line=trial.trial + 1,
+                line=line,
                 remedy="restore the log from a copy",
             )
-        stage.learn(trial)
+        if isinstance(entry, Trial):
+            stage.learn(entry)
+        else:
+            stage.set_aside(entry)
+
+
+def _without_window(
+    prepared: Preparation, stage: Stage, log: TrialLog, observer: Observer, progress: bool
+) -> None:
+    """Have an observer answer the trials that are left, shown nowhere."""
+    if not log.finished:
+        log.sit({}, _versions())
+    with _stops(log):
+        _answer(prepared, stage, log, observer.respond, progress=progress)
 
 
 def _in_window(
@@ -159,34 +182,115 @@ def _in_window(
     """Show the trials that are left in a window, to a person where no observer answers."""
     from pdpsych.experiments.person.window import open_window
 
-    with closing(open_window(prepared, stage.background(), windowed, observer)) as window:
-        log.describe(window.system)
-        _answer(prepared, stage, log, window.respond, window.answered, progress)
+    checked = _spot_check(prepared, windowed) if observer is None else None
+    with closing(open_window(prepared, stage.background(), windowed, observer, log)) as window:
+        log.sit(window.system, _versions())
+        if checked is not None:
+            log.note(checked)
+        with _stops(log), _ramp_read(log, window):
+            _answer(prepared, stage, log, window.respond, window.answered, window.go_on, progress)
         window.finish(stage.progress)
 
 
-def _nothing(presentation: Presentation, response: Response) -> None:
-    """Give no feedback."""
+def _spot_check(prepared: Preparation, windowed: bool) -> Checked | None:
+    """Check the display before a person sees it, where the experiment asks for that."""
+    check = prepared.experiment.spot_check
+    if check is None:
+        return None
+    try:
+        found = spot_check(prepared.display, check, windowed)
+    except MeasurementStopped as stopped:
+        raise SessionStopped(f"{stopped}, in the spot check of the display") from None
+    return Checked(
+        instrument=found.instrument,
+        limit=found.limit,
+        largest=found.largest,
+        luminances={str(one.level): one.luminance for one in found.readings},
+        time=found.time,
+    )
+
+
+@contextmanager
+def _ramp_read(log: TrialLog, window: Window) -> Iterator[None]:
+    """Say in the log what the gamma ramp is at the start and at the end of a sitting."""
+    _note_ramp(log, window, "start")
+    try:
+        yield
+    except SessionStopped:
+        _note_ramp(log, window, "end")
+        raise
+    _note_ramp(log, window, "end")
+
+
+def _note_ramp(log: TrialLog, window: Window, moment: Literal["start", "end"]) -> None:
+    state, off, sha256 = window.ramp
+    note = RampRead(moment=moment, state=state, off=off, entries_sha256=sha256, time=now())
+    log.note(note)
+
+
+@contextmanager
+def _stops(log: TrialLog) -> Iterator[None]:
+    """Say in the log where a session is stopped by whom it belongs to."""
+    try:
+        yield
+    except SessionStopped as stopped:
+        log.note(Stopped(answered=len(log.trials), why=str(stopped), time=now()))
+        raise
+
+
+def _nothing(presentation: Presentation, what: Response | Interruption) -> None:
+    """Show nothing."""
 
 
 def _answer(
     prepared: Preparation,
     stage: Stage,
     log: TrialLog,
-    respond: Callable[[Presentation], Response],
+    respond: Callable[[Presentation], Response | Interruption],
     saved: Callable[[Presentation, Response], None] = _nothing,
+    interrupted: Callable[[Presentation, Interruption], None] = _nothing,
     progress: bool = False,
 ) -> None:
-    """Ask for the trials that are left; ``saved`` is told of each that is on disk."""
+    """Ask for the trials that are left; what follows is told of each when it is on disk."""
+    if log.crashed and (lost := stage.next()) is not None:
+        _set_aside(stage, log, stage.present(lost), Interruption("crash", ""))
     with progress_bar(prepared.planned, "trial", progress, initial=len(log.trials)) as bar:
         while (planned := stage.next()) is not None:
             presentation = stage.present(planned)
             response = respond(presentation)
+            if isinstance(response, Interruption):
+                _set_aside(stage, log, presentation, response)
+                interrupted(presentation, response)
+                continue
             trial = _record(presentation, response)
             stage.learn(trial)
             log.append(trial.model_copy(update={"ended": stage.ended}))
             saved(presentation, response)
             bar.update()
+
+
+def _set_aside(stage: Stage, log: TrialLog, presentation: Presentation, why: Interruption) -> None:
+    planned = presentation.planned
+    note = SetAside(
+        trial=planned.number,
+        image=planned.condition.image,
+        pair=planned.condition.pair,
+        distortion=cast(Literal[1, 2], planned.condition.distortion),
+        sign=planned.sign,
+        position=planned.position,
+        amplitude=presentation.requested,
+        dither_seed=presentation.dither_seed,
+        presented=len(planned.again) + 1,
+        reason=why.reason,
+        phase=why.phase,
+        time=now(),
+    )
+    stage.set_aside(note)
+    log.note(note)
+
+
+def _versions() -> dict[str, str]:
+    return versions("numpy", "scipy", "psychopy")
 
 
 def _record(presentation: Presentation, response: Response) -> Trial:
@@ -211,4 +315,8 @@ def _record(presentation: Presentation, response: Response) -> Trial:
         timing=response.timing,
         time=now(),
         belief=presentation.belief,
+        presented=len(planned.again) + 1,
+        again=planned.again or None,
+        key=response.key,
+        events=response.events,
     )

@@ -9,6 +9,7 @@ import numpy as np
 from pdpsych.common.files.digests import seed_of
 from pdpsych.displays.rendering import quantize, show
 from pdpsych.experiments.design import Condition, PlannedTrial
+from pdpsych.experiments.logs.notes import SetAside
 from pdpsych.experiments.logs.records import Belief, Trial
 from pdpsych.experiments.observers.presentation import Presentation, Progress
 from pdpsych.experiments.placement.placements import Placed
@@ -24,7 +25,8 @@ _DIGITS = 5
 class Stage:
     """The placements of a session's conditions, and the presentation of its trials.
 
-    Its state is the trials it learned from, so that a session goes on where its log ends.
+    Its state is the trials it learned from and those set aside, so that a session goes on where its
+    log ends.
 
     Attributes
     ----------
@@ -40,7 +42,7 @@ class Stage:
     """
 
     def __init__(self, prepared: Preparation) -> None:
-        self._prepared = prepared
+        self._prepared, self._set_aside = prepared, 0
         self.progress = Progress(0, prepared.planned, prepared.practice, 0)
         self.placements = begin_placements(prepared, prepared.measured)
         self._course = Course(prepared.trials, self.placements, prepared.experiment)
@@ -49,7 +51,7 @@ class Stage:
         """Return the next trial; None where the session is over."""
         return self._course.next()
 
-    def planned(self, trial: Trial) -> PlannedTrial | None:
+    def planned(self, trial: Trial | SetAside) -> PlannedTrial | None:
         """Return the trial that may be next where one was answered, None if none may."""
         return self._course.may_be(Condition(trial.image, trial.pair, trial.distortion))
 
@@ -66,7 +68,9 @@ class Stage:
         amplitude = placed.amplitude
         image = opened[c.image]
         base, encoding = image.base, image.encoding
-        seed = seed_of(experiment.seed, who.participant, who.occasion, "dither", planned.number)
+        # As before there were any where none was set aside.
+        draw = (planned.number, self._set_aside) if self._set_aside else (planned.number,)
+        seed = seed_of(experiment.seed, who.participant, who.occasion, "dither", *draw)
         rng = np.random.default_rng(seed)
         signed = planned.sign * amplitude
         distortion = image[c.pair].distortion(c.distortion)
@@ -87,6 +91,14 @@ class Stage:
         self.progress = Progress(done + 1, total, practice, right)
         condition = Condition(trial.image, trial.pair, trial.distortion)
         self._course.learn(condition, trial.realised, trial.correct)
+
+    def set_aside(self, trial: SetAside) -> None:
+        """Have a trial that was interrupted come again later, with a new draw."""
+        self._set_aside += 1
+        seed, who = self._prepared.experiment.seed, self._prepared.labels
+        draw = seed_of(seed, who.participant, who.occasion, "again", self._set_aside)
+        condition = Condition(trial.image, trial.pair, trial.distortion)
+        self._course.set_aside(condition, trial.reason, np.random.default_rng(draw))
 
     def background(self) -> float:
         """Return the level, 0 to 1, that shows the mean luminance of the base images."""

@@ -5,12 +5,16 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import Literal
 
+import numpy as np
+
 from pdpsych.displays.dither import Levels
 from pdpsych.displays.rendering import Shown
 from pdpsych.experiments.tasks.phases import PlannedPhase, Timing
 
 Position = Literal[1, 2]
 """Where an image is: in the first or second interval, left or right."""
+NO_IMAGES = Shown(np.zeros((1, 1, 1), np.uint16), np.zeros((1, 1, 1), np.uint16), 0, 0, 0)
+"""For what does not depend on what is shown."""
 
 
 class Task(ABC):
@@ -40,6 +44,11 @@ class Task(ABC):
     def chosen(self, key: Literal["first", "second"]) -> Position:
         """Return the position that a person means by one of the two keys."""
         return 1 if key == "first" else 2
+
+    def names(self, timing: Timing, reference: bool) -> tuple[str, ...]:
+        """Return the names of a trial's phases from its fixation to its question."""
+        shown = self.phases(timing, 1, NO_IMAGES, NO_IMAGES.reference if reference else None)
+        return tuple(phase.name for phase in shown[1:])
 
     def phases(
         self, timing: Timing, position: Position, shown: Shown, reference: Levels | None

@@ -19,7 +19,7 @@ from pdpsych.displays.encoding import Array, Encoding, linear_from_srgb
 from pdpsych.displays.expectation import Expected, agreement, expected
 from pdpsych.displays.measurements import CHANNELS
 from pdpsych.displays.rendering import largest_amplitude
-from pdpsych.stimuli.calibration.calibration import SCHEMA, Calibration, write
+from pdpsych.stimuli.calibration.calibration import ALGORITHM, SCHEMA, Calibration, write
 from pdpsych.stimuli.calibration.condition import (
     TOLERANCE,
     ConditionCalibration,
@@ -126,6 +126,8 @@ def calibrate(
         stimulus_set_sha256=opened.sha256,
         display=screen.stem,
         display_sha256=screen.sha256,
+        levels_sha256=screen.levels_sha256,
+        algorithm=ALGORITHM,
         created=datetime.now(timezone.utc).isoformat(timespec="seconds"),
         versions=versions("numpy", "torch") if models else versions("numpy"),
         max_clipped=max_clipped,

@@ -21,6 +21,7 @@ from pdpsych.common import tables
 from pdpsych.common.documents import Schema
 from pdpsych.common.errors import InputError
 from pdpsych.common.files.atomic import write_text
+from pdpsych.common.files.digests import digest
 from pdpsych.common.files.locks import locked
 from pdpsych.common.results import Result
 from pdpsych.common.section import Section, validate
@@ -30,6 +31,7 @@ from pdpsych.stimuli.calibration.condition import (
     ConditionCalibration,
     TriedAmplitude,
 )
+from pdpsych.stimuli.calibration.missing import missing
 from pdpsych.stimuli.log_ratios import log_ratio_table
 from pdpsych.stimuli.responses.finite_response import FiniteResponse
 from pdpsych.stimuli.responses.response_file import FOLDER as RESPONSES
@@ -41,6 +43,9 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 SCHEMA = Schema("calibration", 1, "calibrate again: pdpsych calibrate SET --display DISPLAY.yaml")
+# Raised where the same set and display would be given other amplitudes.
+ALGORITHM = 1
+_NEWER = ("model_warnings", "algorithm", "levels_sha256")
 FOLDER = "calibrations"
 FILE = "calibration.json"
 # What others are told meanwhile.
@@ -58,6 +63,8 @@ class Calibration(Result, Section):
         Of the file.
     stimulus_set_sha256, display_sha256
         Of the set and the display.
+    algorithm, levels_sha256
+        Version of how it was found, and identity of what the display makes of images.
     display
         Name of the display.
     created, versions
@@ -103,12 +110,14 @@ class Calibration(Result, Section):
     conditions: tuple[ConditionCalibration, ...]
     warnings: tuple[str, ...] = ()
     model_warnings: tuple[str, ...] = ()
+    algorithm: int | None = None
+    levels_sha256: str | None = None
 
     @model_serializer(mode="wrap")
     def _plain(self, plain: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        # Without such warnings nothing is new to pdpsych 0.1.0.
+        # Without what is newer it is as of pdpsych 0.1.0.
         found: dict[str, Any] = plain(self)
-        return {key: v for key, v in found.items() if key != "model_warnings" or v}
+        return {key: v for key, v in found.items() if key not in _NEWER or v}
 
     @classmethod
     def all_of(cls, stimulus_set: StimulusSet) -> list[Calibration]:
@@ -118,9 +127,9 @@ class Calibration(Result, Section):
     @classmethod
     def of(cls, stimulus_set: StimulusSet, display: Display) -> Calibration | None:
         """Return what ``display`` shows of ``stimulus_set``, None where that is not calibrated."""
-        sha256 = display.sha256
+        same = {display.sha256, display.levels_sha256}
         for found in cls.all_of(stimulus_set):
-            if found.is_of(stimulus_set) and found.display_sha256 == sha256:
+            if found.is_of(stimulus_set) and {found.display_sha256, found.levels_sha256} & same:
                 return found
         return None
 
@@ -135,18 +144,30 @@ class Calibration(Result, Section):
         """
         found = cls.of(stimulus_set, display)
         if found is None:
-            raise _missing(stimulus_set, display)
+            others = {c.display: c.is_of(stimulus_set) for c in cls.all_of(stimulus_set)}
+            raise missing(stimulus_set, display, others)
         return found
 
     @classmethod
     def with_sha256(cls, stimulus_set: StimulusSet, sha256: str) -> Calibration | None:
         """Return the one of ``stimulus_set`` whose :attr:`sha256` is given, None if it is gone."""
-        return next((c for c in cls.all_of(stimulus_set) if c.sha256 == sha256), None)
+        return next((c for c in cls.all_of(stimulus_set) if c.is_known_as(sha256)), None)
 
     @property
     def sha256(self) -> str:
-        """Identity of what can be shown: not of when it was found, nor of what models see."""
-        found = self.model_dump(mode="json", exclude={"created", "versions", "model_warnings"})
+        """Identity of what can be shown, by what it was found from; of 0.1.0 by its numbers."""
+        if self.algorithm is None:
+            return self._of_numbers
+        names = ("stimulus_set_sha256", "levels_sha256", "algorithm", "max_clipped")
+        return digest({name: getattr(self, name) for name in names})
+
+    def is_known_as(self, sha256: str) -> bool:
+        """Return whether an identity is this one's, or that which earlier versions gave it."""
+        return sha256 in (self.sha256, self._of_numbers)
+
+    @property
+    def _of_numbers(self) -> str:
+        found = self.model_dump(mode="json", exclude={"created", "versions", *_NEWER})
         for condition in found["conditions"]:
             del condition["sensitivities"]
         return hashlib.sha256(json.dumps(found, sort_keys=True).encode()).hexdigest()
@@ -344,29 +365,6 @@ def _span(c: ConditionCalibration) -> str:
     low, high = c.range or (float("nan"), float("nan"))
     span = f"{low / root:.2g} to {high / root:.2g}" if c.range else "cannot be shown"
     return f"{span}  ({c.inside_gamut / root:.2g}; {c.most / root:.2g})"
-
-
-def _missing(stimulus_set: StimulusSet, display: Display) -> InputError:
-    """Say why a set has no calibration for a display, and what to do."""
-    others = Calibration.all_of(stimulus_set)
-    named = [c for c in others if c.display == display.stem]
-    if any(not c.is_of(stimulus_set) for c in named):
-        why = "the set has changed since it was calibrated"
-    elif named:
-        why = f"the display {display.stem} has changed since the set was calibrated for it"
-    elif others:
-        why = (
-            f"calibrated for {', '.join(sorted(c.display for c in others))}, not for {display.stem}"
-        )
-    else:
-        why = f"not calibrated for the display {display.stem}"
-    return InputError(
-        why,
-        file=stimulus_set.path,
-        field="display",
-        value=display.stem,
-        remedy=f"run: pdpsych calibrate {stimulus_set.path} --display {display.label}",
-    )
 
 
 def read(path: Path) -> Calibration:

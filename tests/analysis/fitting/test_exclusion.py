@@ -44,6 +44,18 @@ def test_every_rule_leaves_out_its_trials_and_says_so():
     assert "1 clipped share above 0.1" in describe_excluded(excluded)
 
 
+def test_trials_shown_before_go_only_where_that_is_asked_for():
+    rows = trials(presented=[1.0, 2.0, None])
+    assert len(exclude(rows, Analysis(experiment="x"))[0]) == 3
+    kept, excluded = exclude(rows, Analysis(experiment="x", exclude_again=True))
+    assert kept["trial"].tolist() == [1, 3]
+    assert counts(excluded) == {("01", "shown before, when it was interrupted"): 1}
+    unknown = rows.drop(columns="presented")
+    assert len(exclude(unknown, Analysis(experiment="x", exclude_again=True))[0]) == 3
+    assert "exclude_again" not in Analysis(experiment="x").settings
+    assert Analysis(experiment="x", exclude_again=True).settings["exclude_again"]
+
+
 def test_untimed_answers_and_frames_stay():
     rows = trials(response_time=[None, 0.5]).drop(columns="off").astype({"response_time": float})
     kept, _ = exclude(rows, Analysis(experiment="x", **RULES))

@@ -4,7 +4,7 @@ import pytest
 from refusals import refused
 
 from pdpsych.displays import Display
-from pdpsych.displays.lab.screen_check import check_depth, check_size, frame_rate
+from pdpsych.displays.lab.screen_check import check_depth, check_ramp, check_size, frame_rate
 
 LAB = Display(width_px=1920, height_px=1080, refresh_hz=60, bit_depth=8)
 
@@ -28,6 +28,37 @@ def test_another_resolution_is_refused():
 def test_another_depth_is_refused():
     with refused(file="lab.yaml", field="display.bit_depth", value=8, remedy="of the desktop"):
         check_depth(LAB, 10, "lab.yaml")
+
+
+def measured(ramp):
+    return Display(curve={"measurements": "lab.csv", "model": "pchip", "ramp": ramp})
+
+
+@pytest.mark.parametrize(
+    ("display", "state", "problem"),
+    [
+        (LAB, "other", "is not linear"),
+        (measured("linear"), "other", "is not linear"),
+        (measured("linear"), "unknown", "cannot be read back"),
+    ],
+)
+def test_another_ramp_than_the_measurements_is_refused(display, state, problem):
+    with refused(file="lab.yaml", field="display.curve", allowed="a linear ramp") as told:
+        check_ramp(display, state, "lab.yaml")
+    assert problem in told.value.problem
+
+
+@pytest.mark.parametrize(
+    ("display", "state"),
+    [
+        (LAB, "linear"),
+        (LAB, "unknown"),
+        (measured("linear"), "linear"),
+        (measured(None), "unknown"),
+    ],
+)
+def test_a_linear_ramp_passes_and_one_that_never_could_be_read(display, state):
+    check_ramp(display, state, "lab.yaml")
 
 
 @pytest.mark.parametrize("measured", [58.7, 75.0, 30.0])

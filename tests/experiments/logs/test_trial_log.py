@@ -16,10 +16,12 @@ from logged import TIMING, header, trial, write
 from refusals import refused
 
 from pdpsych.common.files.append_only import torn_path
-from pdpsych.experiments.logs.labels import Labels, log_path
+from pdpsych.experiments.logs.labels import Labels, check_spelling, log_path, spelled_twice
 from pdpsych.experiments.logs.records import Trial
 from pdpsych.experiments.logs.session_log import read_log
 from pdpsych.experiments.logs.trial_log import _TRIAL_BYTES, TrialLog
+
+NO_COLUMNS = {"record", "timing", "belief", "ended", "presented", "again", "key"}
 
 
 @pytest.fixture
@@ -34,7 +36,8 @@ def test_what_is_written_is_read(path):
     assert not log.complete
     assert log.notes == ()
     assert list(log.trials["trial"]) == [1, 2, 3]
-    expected = trial(2).model_dump(exclude={"record", "timing", "belief", "ended"}) | {
+    expected = trial(2).model_dump(exclude=NO_COLUMNS) | {
+        "presented": 1,
         "off": False,
         "dropped": 0,
         "first_onset": 0.5,
@@ -48,15 +51,17 @@ def test_what_is_written_is_read(path):
 def test_each_line_is_plain_json(path):
     lines = [json.loads(line) for line in write(path, 2).splitlines()]
     assert [line["record"] for line in lines] == ["session", "trial", "trial"]
-    assert lines[0]["schema_version"] == 3
-    assert not {"predictions", "belief", "ended"} & {key for line in lines for key in line}
+    assert lines[0]["schema_version"] == 4
+    assert not {"predictions", "belief", "ended", "again", "key"} & {
+        key for line in lines for key in line
+    }
     assert lines[2]["amplitude"] == 0.2
 
 
 def test_a_log_without_trials_has_the_columns(path):
     write(path, 0)
     assert list(read_log(path).trials.columns) == [
-        name for name in Trial.model_fields if name not in ("record", "timing", "belief", "ended")
+        name for name in Trial.model_fields if name not in NO_COLUMNS
     ]
 
 
@@ -143,13 +148,15 @@ def test_a_tail_of_zeros_after_power_loss_is_left_out(path):
         (2, b"", {}),
         (3, b"[1]", {}),
         (3, b'{"record": "trial"}', {"field": "trial"}),
+        (3, b'{"record": "resumed", "answered": 1}', {"field": "versions"}),
+        (3, b'{"record": "set-asid"}', {"field": "record"}),
         (2, b'{"trial": 1, "trial": 1}', {"field": "trial"}),
         (3, b'{"image": "a\\u0000"}', {}),
         (3, b'{"image": "\\ud800"}', {}),
         (4, b'{"image": "\xff"}', {}),
         (2, b"[" * 100 + b"]" * 100, {}),
         (1, b'{"record": "session"}', {"field": "schema_version"}),
-        (1, b'{"schema_version": 4}', {"field": "schema_version", "value": 4}),
+        (1, b'{"schema_version": 5}', {"field": "schema_version", "value": 5}),
     ],
 )
 def test_other_damage_is_named_and_left_alone(path, line, damage, told):
@@ -252,7 +259,7 @@ def test_a_log_of_schema_1_is_read_but_not_gone_on_with(path):
     assert log.header.schema_version == 1
     assert list(log.trials["position"]) == [2, 2]
     assert "interval" not in log.trials
-    with refused(file=path, field="schema_version", value=3):
+    with refused(file=path, field="schema_version", value=4):
         TrialLog.open(path, header())
 
 
@@ -412,6 +419,33 @@ def test_labels_fit_into_the_name_of_a_file(tmp_path, labels):
         log_path(tmp_path, labels)
     longest = log_path(tmp_path, Labels(*(label and label[:50] for label in labels)))
     assert len(longest.name) < 200
+
+
+@pytest.mark.parametrize(
+    ("labels", "field", "known"),
+    [
+        (Labels("1"), "participant", "01"),
+        (Labels("001"), "participant", "01"),
+        (Labels("P07"), "participant", "p7"),
+        (Labels("01", "1"), "session", "01"),
+        (Labels("01", "02", "01"), "run", "1"),
+    ],
+)
+def test_one_person_has_one_spelling(tmp_path, labels, field, known):
+    for there in (Labels("01"), Labels("p7"), Labels("01", "02", "1"), Labels("21", "3")):
+        check_spelling(tmp_path, there)
+        log_path(tmp_path, there).write_text("")
+        check_spelling(tmp_path, there)
+    with refused(field=field, remedy=f'write "{known}"') as told:
+        check_spelling(tmp_path, labels)
+    assert told.value.problem == f'is there as "{known}"'
+    for other in (Labels("10"), Labels("p70"), Labels("02", "1"), Labels("01", "03", "01")):
+        check_spelling(tmp_path, other)
+
+
+def test_people_who_are_there_twice_are_named_once():
+    labels = [Labels(who) for who in ("1", "01", "2", "01", "P3", "p03", "p3")]
+    assert spelled_twice(labels) == [("1", "01"), ("P3", "p03", "p3")]
 
 
 def test_log_path_is_named_as_in_bids(tmp_path):

@@ -3,14 +3,19 @@
 The person is this process, the program another; see person.py and watched.py.
 """
 
+import hashlib
 import json
+import os
+import pty
 import subprocess
 import sys
 import threading
 import time
+import tty
 
 import numpy as np
 import pytest
+import yaml
 
 from pdpsych.common.section import dump
 from pdpsych.displays import Display, show
@@ -68,8 +73,16 @@ def log_of(path):
     return path.parent / "data" / path.stem / "sub-01_ses-01.jsonl"
 
 
-def records(path):
+def lines(path):
     return [json.loads(line) for line in log_of(path).read_text().splitlines()[1:]]
+
+
+def records(path):
+    return [line for line in lines(path) if line["record"] == "trial"]
+
+
+def notes(path):
+    return [line for line in lines(path) if line["record"] != "trial"]
 
 
 def command(path):
@@ -214,7 +227,7 @@ def test_an_observer_answers_in_the_window_as_without_one(person, short):
     path, unseen = short(**fields), short("unseen", **fields)
 
     def pause(moment):
-        if (moment.trial, moment.phase) == (4, "blank") and not paused:
+        if (moment.trial, moment.phase) == (4, "fixation") and not paused:
             paused.append(moment)
             person.press_in_time("escape")
         elif moment.text.startswith("Interrupted"):
@@ -260,10 +273,16 @@ def test_stop_in_the_middle_of_a_trial_and_go_on(person, short):
     assert log_of(path).read_bytes().startswith(before)
     assert [trial["trial"] for trial in records(path)] == list(range(1, 9))
     assert {moment.trial for moment in sitting.moments} - {0} == set(range(3, 9))
+    aside, stopped, resumed = (one for one in notes(path) if one["record"] != "ramp")
+    assert (aside["trial"], aside["reason"], aside["phase"]) == (3, "pause", "first")
+    assert stopped["why"] == "stopped after 2 of 8 trials"
+    assert (resumed["answered"], resumed["where"]) == (2, {})
+    again = [trial for trial in records(path) if trial["presented"] > 1]
+    assert [trial["again"] for trial in again] == [["pause"]]
 
 
-def test_a_trial_begins_again_after_a_pause_in_any_phase(person, short):
-    path = short()
+def test_a_trial_whose_image_was_shown_comes_again_later(person, short):
+    path = short(break_every=1)
     todo = {(2, "fixation"), (3, "first"), (4, "second"), (5, QUESTION)}
 
     def pause(moment):
@@ -282,7 +301,8 @@ def test_a_trial_begins_again_after_a_pause_in_any_phase(person, short):
     asked = []
     sitting = person.sit(*command(path), react=answering(person, also=pause))
     assert sitting.status == 0, sitting.said
-    assert [trial["trial"] for trial in records(path)] == list(range(1, 9))
+    trials = records(path)
+    assert [trial["trial"] for trial in trials] == list(range(1, 9))
     phases = {n: [m.phase for m in sitting.moments if m.trial == n and m.phase] for n in range(9)}
     whole = ["fixation", "first", "blank", "second"]
     assert phases[1] == phases[6] == phases[7] == phases[8] == whole
@@ -290,7 +310,28 @@ def test_a_trial_begins_again_after_a_pause_in_any_phase(person, short):
     assert phases[3] == ["fixation", "first", *whole]
     assert phases[4] == [*whole, *whole]
     assert phases[5] == [*whole, *whole]
-    assert sum(m.text.startswith("Stop for now?") for m in sitting.moments) == 1
+    texts = [m.text for m in sitting.moments]
+    assert sum(text.startswith("Stop for now?") for text in texts) == 1
+    # No break is shown twice, and every pause is one.
+    assert sum("Have a break" in text for text in texts) == 7
+    asides = [one for one in notes(path) if one["record"] == "set-aside"]
+    assert [(one["trial"], one["phase"]) for one in asides] == [
+        (3, "first"),
+        (4, "second"),
+        (5, "question"),
+    ]
+    # Each comes again once, later where others are left, with dither of its own.
+    shown = [(t["image"], t["pair"], t["distortion"], t["sign"]) for t in trials]
+    assert sum(trial["presented"] - 1 for trial in trials) == 3
+    assert all(len(t.get("again", [])) == t["presented"] - 1 for t in trials)
+    for one in asides:
+        was = one["image"], one["pair"], one["distortion"], one["sign"]
+        assert was in shown[one["trial"] :]
+    assert len(seeds(trials) | seeds(asides)) == 11
+
+
+def seeds(lines):
+    return {line["dither_seed"] for line in lines}
 
 
 def test_only_a_fresh_press_of_an_answer_key_answers(person, short):
@@ -327,6 +368,152 @@ def test_only_a_fresh_press_of_an_answer_key_answers(person, short):
     assert waited[3] == pytest.approx(0.3, abs=0.1)
 
 
+def test_lists_of_keys_the_numeric_pad_and_a_button_box_answer(person, short):
+    """The box is a serial line, whose other end is here."""
+    box, computer = pty.openpty()
+    tty.setraw(computer)
+    path = short(
+        trials_per_condition=1,
+        buttons=f"serial:{os.ttyname(computer)}",
+        keys={"first": ["1", "button:a"], "second": ["2", "k", "button:b"]},
+    )
+    ways = {1: "KP_1", 2: b"b", 3: "k", 4: b"xa"}
+
+    def answer(moment):
+        if moment.phase == "first":
+            # Not asked for yet.
+            os.write(box, b"b")
+        if moment.text != QUESTION:
+            return False
+        way = ways[moment.trial]
+        person.press(way) if isinstance(way, str) else os.write(box, way)
+        return True
+
+    sitting = person.sit(*command(path), react=answering(person, also=answer))
+    os.close(box)
+    os.close(computer)
+    assert sitting.status == 0, sitting.said
+    trials = records(path)
+    assert [trial["key"] for trial in trials] == ["num_1", "button:b", "k", "button:a"]
+    assert [trial["response"] for trial in trials] == [1, 2, 2, 1]
+    assert all(0 < trial["response_time"] < 1 for trial in trials)
+    assert read_log(log_of(path)).header.system["buttons"].startswith("serial:")
+
+
+def test_balanced_keys_are_told_to_the_person_and_logged(person, short):
+    path = short(trials_per_condition=1, keys={"balance": True}, pairs=["principal"])
+    welcomes, responses = [], []
+    for who in ("01", "02"):
+        arguments = [who if one == "01" else one for one in command(path)]
+        also = lambda moment: moment.text.endswith(" or 1?") and not person.press("1")  # noqa: E731
+        sitting = person.sit(*arguments, react=answering(person, also=also))
+        assert sitting.status == 0, sitting.said
+        welcomes.append(next(m.text for m in sitting.moments if m.text))
+        log = read_log(log_of(path).with_name(f"sub-{who}_ses-01.jsonl"))
+        responses.append(set(log.trials["response"]))
+        keys = log.header.config["keys"]
+        assert (keys["first"], keys["balance"]) == ("1" if responses[-1] == {1} else "2", True)
+    assert sorted(map(list, responses)) == [[1], [2]]
+    assert ["1: the first" in text for text in welcomes] == [r == {1} for r in responses]
+
+
+@pytest.mark.parametrize("corner", ["lower left", "upper right"])
+def test_events_are_told_by_a_square_and_a_serial_line(person, short, tmp_path, corner):
+    recorder, computer = pty.openpty()
+    tty.setraw(computer)
+    os.set_blocking(recorder, False)
+    codes = {"first": 1, "blank": 3, "question": 9, "answer": 255}
+    trigger = f"serial:{os.ttyname(computer)}"
+    photodiode = {"corner": corner, "size_px": 21}
+    events = {"codes": codes, "photodiode": photodiode, "trigger": trigger}
+    path = short(trials_per_condition=1, events=events)
+    pixels, phases = tmp_path / "pixels.npz", ["fixation", "first", "blank", "second"]
+    sitting = person.sit(*command(path), react=answering(person), pixels=str(pixels), phases=phases)
+    sent = os.read(recorder, 1000)
+    os.close(recorder)
+    os.close(computer)
+    assert sitting.status == 0, sitting.said
+    trials = records(path)
+    assert sent == bytes(codes.values()) * len(trials)
+    with np.load(pixels) as arrays:
+        seen, shown = arrays["seen"], arrays["shown"][:, 1]
+    rows, columns = slice(-21, None), slice(None, 21)
+    if corner == "upper right":
+        rows, columns = slice(None, 21), slice(-21, None)
+    for phase in phases:
+        frames = seen[shown == phase]
+        assert len(frames) == 3 * len(trials)
+        assert (frames[:, rows, columns] == (255 if phase in codes else 0)).all()
+        # Not a pixel more.
+        around = frames.copy().astype(int)
+        around[:, rows, columns] = frames[:, 120:121, 2:3]
+        assert (around[:, :, :23] == around[:, 120:121, :1]).all()
+        assert (around[:, :, -23:] == around[:, 120:121, :1]).all()
+    for trial in trials:
+        told, timed = trial["events"], trial["timing"]["phases"]
+        assert list(told) == list(codes)
+        for name in ("first", "blank", "question"):
+            assert 0 <= told[name] - timed[name]["onset"] < 0.02
+        answered = timed["question"]["onset"] + trial["response_time"]
+        assert answered - 0.001 < told["answer"] < answered + 0.1
+    assert {"first_sent", "answer_sent"} <= set(read_log(log_of(path)).trials)
+
+
+def linear(path, gamma=1.0):
+    """Write a display that was measured as the buffer of the window says, or with another gamma."""
+    level = np.linspace(0, 255, 9).round().astype(int)
+    table = path.with_suffix(".csv")
+    rows = (f"grey,{n},{100 * (n / 255) ** gamma + 0.0001:.6f}" for n in level)
+    table.write_text("\n".join(["channel,level,luminance", *rows, ""]))
+    curve = {"measurements": table.name, "model": "pchip"}
+    path.write_text(yaml.safe_dump({**SIZE, "curve": curve}))
+    return str(path)
+
+
+@pytest.mark.parametrize(("gamma", "status"), [(1.0, 0), (2.2, 2)])
+def test_a_photometer_checks_the_display_before_a_session(person, short, tmp_path, gamma, status):
+    display = linear(tmp_path / "lab.yaml", gamma)
+    check = {"instrument": "buffer"}
+    path = short(trials_per_condition=1, display=display, spot_check=check)
+    sitting = person.sit(*command(path), react=answering(person))
+    assert sitting.status == status, sitting.said
+    if status:
+        assert "lab.yaml: curve: grey not as measured, by up to 2" in sitting.said
+        assert not log_of(path).exists() or records(path) == []
+        return
+    (checked,) = (one for one in notes(path) if one["record"] == "spot-check")
+    assert checked["instrument"] == "buffer"
+    assert list(checked["luminances"]) == ["255", "127", "0"]
+    assert checked["largest"] < 0.01
+    assert notes(path)[0] == checked
+
+
+@pytest.mark.parametrize(("key", "status"), [("space", 0), ("Return", 2), ("escape", 0)])
+def test_the_eye_checks_the_display_before_a_session(person, short, key, status):
+    path = short(trials_per_condition=1, spot_check={})
+
+    def look(moment):
+        grey = moment.text.startswith("From where the lines run together")
+        if grey:
+            person.press(key)
+        return grey
+
+    sitting = person.sit(*command(path), react=answering(person, also=look))
+    assert sitting.status == status, sitting.said
+    asked = [moment.text for moment in sitting.moments if "is there" in moment.text.lower()]
+    assert len(asked) == 2
+    if key == "Return":
+        assert "grey not as measured (eye)" in sitting.said
+    elif key == "escape":
+        assert "stopped while the display was looked at, in the spot check" in sitting.said
+        assert records(path) == []
+    else:
+        assert [one["instrument"] for one in notes(path) if one["record"] == "spot-check"] == [
+            "eye"
+        ]
+        assert len(records(path)) == 4
+
+
 def test_a_closed_window_is_a_stop(person, short):
     path = short()
 
@@ -340,6 +527,9 @@ def test_a_closed_window_is_a_stop(person, short):
     assert sitting.status == 0
     assert "the window was closed after 2 of 8 trials; the same command" in sitting.said
     assert [trial["trial"] for trial in records(path)] == [1, 2]
+    aside, stopped = (one for one in notes(path) if one["record"] != "ramp")
+    assert (aside["trial"], aside["reason"], aside["phase"]) == (3, "closed", "blank")
+    assert stopped["why"].startswith("the window was closed")
 
 
 def test_a_full_disk_ends_the_session_with_all_trials_before(person, short):
@@ -364,6 +554,11 @@ def test_a_killed_program_loses_no_answered_trial(person, short):
         assert log_of(path).read_bytes().startswith(before[: before.rfind(b"\n") + 1])
     assert person.sit(*command(path), react=answering(person)).status == 0
     assert [trial["trial"] for trial in records(path)] == list(range(1, 25))
+    # Every time the trial that was next may have been seen, so it came again later.
+    asides = [one for one in notes(path) if one["record"] == "set-aside"]
+    assert {one["reason"] for one in asides} == {"crash"}
+    assert 1 <= len(asides) <= 5
+    assert sum(trial["presented"] - 1 for trial in records(path)) == len(asides)
 
 
 def kill_at(person, path, count, delay):
@@ -379,7 +574,8 @@ def kill_at(person, path, count, delay):
 
     sitting = person.sit(*command(path), react=answering(person, also=die))
     assert sitting.status == -9
-    kept = read_log(log_of(path)).trials["trial"].tolist()
+    log = read_log(log_of(path))
+    kept = log.trials["trial"].tolist()
     assert kept == list(range(1, len(kept) + 1))
     # a trial begins when the one before is saved
     assert len(kept) in (moments[-1].trial - 1, moments[-1].trial)
@@ -415,6 +611,82 @@ def test_late_frames_are_recorded(person, short):
     assert starts == sorted(starts)
 
 
+SCREEN = {"width_px": 640, "height_px": 480}
+
+
+def ramps(path):
+    return [(one["moment"], one["state"]) for one in notes(path) if one["record"] == "ramp"]
+
+
+def test_the_gamma_ramp_is_read_back_at_the_start_and_the_end(person, short):
+    path = short(trials_per_condition=1, display=SCREEN)
+    sitting = person.sit(*command(path)[:-1], react=answering(person), vsync=60, ramp={})
+    assert sitting.status == 0, sitting.said
+    first_page = next(moment.text for moment in sitting.moments if moment.text)
+    assert "\nGamma ramp: linear\n" in first_page
+    assert ramps(path) == [("start", "linear"), ("end", "linear")]
+    start, end = (one for one in notes(path) if one["record"] == "ramp")
+    line = np.round(65535 * np.tile(np.linspace(0, 1, 256), (3, 1))).astype("<u2")
+    assert (
+        start["entries_sha256"]
+        == end["entries_sha256"]
+        == hashlib.sha256(line.tobytes()).hexdigest()
+    )
+    assert read_log(log_of(path)).notes == ()
+
+
+def test_a_ramp_that_is_not_linear_is_refused_but_in_a_window_for_trying_out(person, short):
+    path = short(trials_per_condition=1, display=SCREEN)
+    stuck = {"stuck": True, "gamma": 0.9}
+    sitting = person.sit(*command(path)[:-1], react=answering(person), vsync=60, ramp=stuck)
+    assert sitting.status == 2
+    assert "the gamma ramp of the graphics card is not linear" in sitting.said
+    assert person.sit(*command(path), react=answering(person), ramp=stuck).status == 0
+    assert ramps(path) == [("start", "other"), ("end", "other")]
+
+
+def test_a_night_light_during_a_session_is_told(person, short):
+    path = short(trials_per_condition=1)
+    sitting = person.sit(*command(path), react=answering(person), ramp={"night": 3})
+    assert sitting.status == 0, sitting.said
+    assert ramps(path) == [("start", "linear"), ("end", "other")]
+    assert "gamma ramp of the graphics card was another at the end of a sitting" in sitting.said
+    # Without the extension nothing is known.
+    path = short("unknown", trials_per_condition=1)
+    assert person.sit(*command(path), react=answering(person)).status == 0
+    assert ramps(path) == [("start", "unknown"), ("end", "unknown")]
+
+
+def test_consent_is_logged_with_its_text_and_asked_again_for_another(person, short):
+    def stop_at(trial):
+        def stop(moment):
+            stops = moment.text.startswith(("Interrupted", "Stop for now?"))
+            if stops or (moment.trial, moment.phase) == (trial, "fixation"):
+                person.press_in_time("escape")
+                return True
+            return False
+
+        return stop
+
+    def consents(path):
+        return [one["text_sha256"] for one in notes(path) if one["record"] == "consent"]
+
+    def sit(text, at):
+        path = short(consent=text)
+        sitting = person.sit(*command(path), react=answering(person, also=stop_at(at)))
+        assert sitting.status == 0, sitting.said
+        return path, any(text in moment.text for moment in sitting.moments)
+
+    digest = [hashlib.sha256(text.encode()).hexdigest() for text in ("I agree.", "Ja, gërn.")]
+    path, asked = sit("I agree.", 2)
+    assert (asked, consents(path)) == (True, digest[:1])
+    path, asked = sit("I agree.", 3)
+    assert (asked, consents(path)) == (False, digest[:1])
+    path, asked = sit("Ja, gërn.", 9)
+    assert (asked, consents(path)) == (True, digest)
+    assert read_log(log_of(path)).complete
+
+
 @pytest.mark.parametrize(
     ("fields", "windowed", "message"),
     [
@@ -432,6 +704,21 @@ def test_late_frames_are_recorded(person, short):
         ),
         ({"display": SIZE}, False, "display.width_px: screen 0 has 640×480 pixels, got 321"),
         ({"display": {"refresh_hz": 144}}, False, "display.refresh_hz: the screen has "),
+        (
+            {"events": {"codes": {"first": 1}, "trigger": "serial:/dev/nowhere"}},
+            True,
+            "events.trigger: cannot be opened ([Errno 2] could not open port /dev/nowhere",
+        ),
+        (
+            {"events": {"codes": {"first": 1}, "photodiode": {"size_px": 145}}},
+            True,
+            "events.photodiode.size_px: covers images of 32×32 pixels in a window of 321×240",
+        ),
+        (
+            {"buttons": "serial:/dev/nowhere", "keys": {"first": ["1", "button:1"]}},
+            True,
+            "buttons: cannot be opened ([Errno 2] could not open port /dev/nowhere",
+        ),
         (
             {"keys": {"first": "lefft"}},
             True,

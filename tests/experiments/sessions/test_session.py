@@ -14,10 +14,12 @@ from hypothesis import strategies as st
 from observers import LGN, LN
 from refusals import refused
 
+from pdpsych.common.section import load
 from pdpsych.displays import Display, show
 from pdpsych.displays.rendering import quantize
-from pdpsych.experiments import SessionStopped, observer_from, read_log, run
+from pdpsych.experiments import Experiment, SessionStopped, observer_from, read_log, run
 from pdpsych.experiments.design import Condition
+from pdpsych.experiments.logs.collected import collect
 from pdpsych.experiments.observers import spec
 from pdpsych.experiments.sessions.preparation import Preparation
 from pdpsych.stimuli import SetImage, SetPair, calibrate
@@ -386,6 +388,22 @@ def test_practice_goes_from_easy_to_harder_and_is_counted(write_experiment, smal
     assert looks.presented[13].progress == (13, *seventh[1:])
 
 
+def test_a_person_of_another_spelling_is_refused_and_two_are_told_once(early, small_set):
+    run(early, "01", observer=LGN)
+    with refused(field="participant", value="1", remedy='write "01"'):
+        run(early, "1", observer=LGN)
+    assert sorted(path.name for path in log_file(early).parent.iterdir()) == [log_file(early).name]
+    # Of earlier versions, which took them.
+    second = log_file(early).with_name("sub-1_ses-01.jsonl")
+    second.write_text(
+        log_file(early).read_text().replace('"participant": "01"', '"participant": "1"')
+    )
+    notes = collect(load(early, Experiment)).notes
+    assert [("participants 01, 1 are taken for different people" in note) for note in notes] == [
+        True
+    ]
+
+
 def test_runs_of_a_session_differ(early):
     runs = [run(early, run=label, observer=LGN) for label in (None, "1", "2")]
     assert [log.path.name for log in runs] == [
@@ -417,6 +435,28 @@ def test_amplitudes_are_those_that_the_calibration_shows(calibrated):
         least, most = calibration.condition(row.image, row.pair, row.distortion).range
         assert least * (1 - 1e-9) <= row.amplitude <= most * (1 + 1e-9)
     assert run(path, "02", observer=LGN, uncalibrated=True).header.calibration is None
+
+
+def test_a_session_goes_on_where_its_display_stands_now(calibrated, small_set):
+    calibration, path = calibrated
+    display = path.parent / "displays" / "lab.yaml"
+    observer = observer_from(LGN, small_set)
+    with pytest.raises(SessionStopped):
+        run(path, observer=Leaves(observer, 9, SessionStopped()))
+    display.write_text("curve: 2.2\ndither: none\n")
+    with refused(field="calibration", value=None):
+        run(path, observer=observer)
+    display.write_text("curve: 2.2\ndistance_cm: 60\nscreen: 1\n")
+    path.write_text(path.read_text() + "break_every: 10\nconsent: Agreed?\n")
+    log = run(path, observer=observer)
+    assert log.complete
+    assert log.header.calibration == calibration.sha256
+    stopped, resumed = (one for one in log.entries if one.record != "trial")
+    assert (stopped.record, stopped.answered) == ("stopped", 8)
+    display = "config.display"
+    assert resumed.where == {f"{display}.screen": (0, 1), f"{display}.distance_cm": (None, 60)}
+    assert resumed.wording == {"config.consent": (None, "Agreed?"), "config.break_every": (100, 10)}
+    assert "config.display.screen 0 → 1" in log.describe()
 
 
 def test_what_cannot_be_shown_is_refused_by_name_unless_left_out(calibrated):

@@ -282,6 +282,7 @@ def test_a_calibration_of_version_0_1_0_is_still_that_of_its_set(write_set):
     manifest = (opened.path / "manifest.json").read_bytes()
     data["stimulus_set_sha256"] = hashlib.sha256(manifest).hexdigest()
     data["conditions"][0]["steps"][0]["gain"] = 0.12345678901234567
+    del data["algorithm"], data["levels_sha256"]
     path.write_text(json.dumps(data))
     found = Calibration.of(opened, Display())
     assert found.conditions[0].steps[0].gain == 0.12345678901234567
@@ -291,6 +292,14 @@ def test_a_calibration_of_version_0_1_0_is_still_that_of_its_set(write_set):
     as_then = hashlib.sha256(json.dumps(known, sort_keys=True).encode()).hexdigest()
     assert found.sha256 == as_then
     assert Calibration.with_sha256(opened, as_then) == found
+    # Found again by this version, it is known as it was then, where the numbers are the same.
+    found = calibrate(opened, Display())
+    plain = json.loads(path.read_text())
+    unnamed = {k: v for k, v in plain.items() if k not in ("algorithm", "levels_sha256")}
+    path.write_text(json.dumps(unnamed))
+    before = Calibration.of(opened, Display())
+    assert found.sha256 != before.sha256
+    assert found.is_known_as(before.sha256)
 
 
 THREADS = """
@@ -330,8 +339,22 @@ def test_its_identity_is_what_can_be_shown(write_set):
     first = calibrate(opened, Display())
     assert calibrate(opened, Display()).sha256 == first.sha256
     assert calibrate(opened, Display(), max_clipped=0.01).sha256 != first.sha256
+    # Of another machine, whose last digits differ.
+    shifted = first.conditions[0].model_copy(update={"most": first.conditions[0].most * (1 + 1e-6)})
+    elsewhere = first.model_copy(update={"conditions": (shifted, *first.conditions[1:])})
+    assert elsewhere.sha256 == first.sha256
+    assert first.model_copy(update={"algorithm": 2}).sha256 != first.sha256
     asked = [c.model_copy(update={"sensitivities": {"A": 1.0}}) for c in first.conditions]
     assert first.model_copy(update={"conditions": tuple(asked)}).sha256 == first.sha256
+
+
+def test_it_is_that_of_the_display_wherever_that_stands(write_set):
+    opened = write_set()
+    made = calibrate(opened, Display(distance_cm=57, width_px=1920, width_cm=50, refresh_hz=60))
+    for place in ({"distance_cm": 60, "screen": 1}, {"width_cm": 51, "width_px": 1920}, {}):
+        assert Calibration.of(opened, Display(**place)) == made
+    for levels in ({"dither": "none"}, {"bit_depth": 10}, {"curve": 2.2}):
+        assert Calibration.of(opened, Display(**levels)) is None
 
 
 def test_the_table_has_all_amplitudes_in_all_units(write_set):
