@@ -7,18 +7,19 @@ from typing import Annotated
 import typer
 
 from pdpsych.cli.app import models as app
-from pdpsych.common.terminal import say
+from pdpsych.cli.command import command, tell
 
 
-@app.command("list")
+@command(app, "list")
 def list_models() -> None:
     """List the built-in models and checkpoints, and which are on this machine."""
     from pdpsych import models
 
-    say(models.known().describe())
+    known = models.known()
+    tell(known.describe(), known)
 
 
-@app.command()
+@command(app)
 def show(
     network: Annotated[str, typer.Argument(help="source:model[@weights]; random without.")],
     shape: Annotated[
@@ -29,10 +30,11 @@ def show(
     """List the layers of a network, in order of execution, with the shapes of their output."""
     from pdpsych import models
 
-    say(models.layers(network, shape=shape).describe())
+    layers = models.layers(network, shape=shape)
+    tell(layers.describe(), layers)
 
 
-@app.command()
+@command(app)
 def fetch(
     networks: Annotated[list[str], typer.Argument(help="source:model[@weights] …")],
 ) -> None:
@@ -40,4 +42,5 @@ def fetch(
     from pdpsych import models
 
     for network in networks:
-        say(models.fetch([network]).describe())
+        fetched = models.fetch([network])
+        tell(fetched.describe(), fetched)

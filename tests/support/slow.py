@@ -12,6 +12,7 @@ SLOW = {
         "test_a_display_from_readings",
         "test_a_command_that_needs_torch",
         "test_control_c",
+        "test_models_are_listed",
     ),
     "geometry/solvers/test_principal.py": (
         "test_no_worse_than_the_best_of_1000",

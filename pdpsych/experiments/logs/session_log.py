@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
-
-import pandas as pd
+from typing import TYPE_CHECKING, Any
 
 from pdpsych.common.errors import InputError
 from pdpsych.common.files.append_only import torn_path
@@ -17,6 +15,7 @@ from pdpsych.experiments.logs.records import Header, Trial
 from pdpsych.experiments.logs.timing import TimingSummary, summarize
 
 if TYPE_CHECKING:
+    import pandas as pd
     from matplotlib.axes import Axes
 
 
@@ -91,6 +90,10 @@ class SessionLog(Result):
         from pdpsych.experiments.logs.figures import plot_session
 
         return plot_session(self.trials, ax)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return what it holds as plain data, and whether it is complete."""
+        return super().to_dict() | {"complete": self.complete}
 
     def describe(self) -> str:
         """Say how far the session is, what it tells, how it was timed, and what is to be noted."""
@@ -173,6 +176,8 @@ _NO_COLUMNS = {"record", "timing", "belief", "ended"}
 
 
 def _table(trials: list[Trial]) -> pd.DataFrame:
+    import pandas as pd
+
     rows = [
         trial.model_dump(exclude=_NO_COLUMNS) | _believed(trial) | _timed(trial) for trial in trials
     ]
