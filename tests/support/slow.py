@@ -6,6 +6,7 @@ What opens a window is slow too.
 """
 
 SLOW = {
+    "test_portable.py": ("study",),
     "test_cli.py": (
         "study",
         "test_an_image_that_fails",
