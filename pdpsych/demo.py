@@ -8,7 +8,7 @@ from pathlib import Path
 from pdpsych import analysis, experiments, stimuli
 from pdpsych.common.errors import InputError
 from pdpsych.common.section import Section, dump, load
-from pdpsych.common.terminal import say
+from pdpsych.common.terminal import quoted, say
 from pdpsych.displays import Display
 from pdpsych.stimuli.distortions import Principal, Random
 from pdpsych.stimuli.recipe import Preprocess, Recipe, Source, Space
@@ -60,15 +60,15 @@ def run(out: str | Path, *, quick: bool = False, observer: str = "LGN") -> analy
     generate = stimuli.generate
     folder, size = Path(out), QUICK if quick else FULL
     files = _write_study(folder, size, observer)
-    _say(f"pdpsych generate {files['recipe']}")
+    _say(f"pdpsych generate {quoted(files['recipe'])}")
     opened = generate(files["recipe"], progress=True)
     say(opened.summary())
     for number in range(1, size.participants + 1):
         participant = f"{number:02d}"
-        simulate = f"--simulate {files['observer']}"
-        _say(f"pdpsych run {files['experiment']} --participant {participant} {simulate}")
+        simulate = f"--simulate {quoted(files['observer'])}"
+        _say(f"pdpsych run {quoted(files['experiment'])} --participant {participant} {simulate}")
         experiments.run(files["experiment"], participant, observer=files["observer"], progress=True)
-    _say(f"pdpsych score {files['analysis']}")
+    _say(f"pdpsych score {quoted(files['analysis'])}")
     fitted = analysis.fit(files["analysis"], progress=True)
     scores = analysis.score(files["analysis"], fit=fitted)
     page = analysis.report(files["analysis"], fit=fitted, scores=scores)

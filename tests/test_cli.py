@@ -5,6 +5,8 @@ import io
 import json
 import os
 import re
+import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -13,7 +15,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import typer
 
+import pdpsych
 from pdpsych.cli import main as cli
 
 RECIPE = """
@@ -96,7 +100,7 @@ def test_a_study_from_set_to_report(study):
     assert json.loads((results / "fit.json").read_text())["schema_version"] == 4
 
 
-def test_version_of_python_module_and_script_are_one_program():
+def test_the_module_is_the_program():
     done = _started("--help")
     assert done.returncode == 0
     for command in ("demo", "generate", "inspect", "calibrate", "run", "fit", "score", "display"):
@@ -247,7 +251,7 @@ def test_what_the_file_system_refuses_is_said(monkeypatch, capsys):
 
 
 @pytest.mark.parametrize(
-    "command", [["generate", "r.yaml"], ["demo", "--out", "study"], ["models", "list"]]
+    "command", [["generate", "r.yaml"], ["demo", "--out", "study"], ["models", "show", "file:a"]]
 )
 def test_a_command_that_needs_torch_says_so_and_writes_nothing(tmp_path, command):
     (tmp_path / "r.yaml").write_text(RECIPE)
@@ -259,6 +263,149 @@ def test_a_command_that_needs_torch_says_so_and_writes_nothing(tmp_path, command
     told = "pdpsych: this needs torch, which is not installed; pip install 'pdpsych[models]'\n"
     assert done.stderr == told
     assert [path.name for path in tmp_path.iterdir()] == ["r.yaml"]
+
+
+def test_models_are_listed_without_torch():
+    code = "import sys; sys.modules['torch'] = None; from pdpsych.cli.main import main; main()"
+    done = subprocess.run(
+        [sys.executable, "-c", code, "models", "list"], capture_output=True, encoding="utf-8"
+    )
+    assert done.returncode == 0, done.stderr
+    assert "torchvision:resnet50@SIN" in done.stdout
+
+
+def _commands(tree, path=()):
+    for name, one in getattr(tree, "commands", {}).items():
+        yield (*path, name), one
+        yield from _commands(one, (*path, name))
+
+
+COMMANDS = dict(_commands(typer.main.get_command(cli.app)))
+
+
+@pytest.mark.parametrize("path", COMMANDS, ids=" ".join)
+def test_help_is_whole_and_every_command_has_the_options_of_all(path, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    shown = _pdpsych(*path, "-h")
+    assert shown.returncode == 0
+    assert shown.stdout == _pdpsych(*path, "--help").stdout
+    above = " ".join(_pdpsych(*path[:-1], "-h").stdout.split())
+    summary = " ".join((COMMANDS[path].help or "").partition("\n")[0].split())
+    assert re.sub(r"(?<=-) ", "", above).count(re.sub(r"(?<=-) ", "", summary)) >= 1
+    assert "..." not in above.replace("[ARGS]...", "").replace("{networks}...", "")
+    leaf = not hasattr(COMMANDS[path], "commands")
+    for option in ("--quiet", "--json", "--log"):
+        assert (option in shown.stdout) == leaf
+
+
+def test_what_stands_in_brackets_is_shown():
+    shown = " ".join(_pdpsych("models", "show", "-h").stdout.split())
+    assert "source:model[@weights]; random without." in shown
+    assert "source:model[@weights]/layer" in " ".join(_pdpsych("score", "-h").stdout.split())
+
+
+def test_the_version_is_said():
+    assert _pdpsych("--version").stdout == f"pdpsych {pdpsych.__version__}\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"), [("pdpsych st", "status"), ("pdpsych score --le", "--leaderboard")]
+)
+def test_a_shell_can_complete_commands_and_options(words, expected):
+    asked = {"_PDPSYCH_COMPLETE": "complete_bash", "COMP_WORDS": words}
+    asked["COMP_CWORD"] = str(len(words.split()) - 1)
+    code = "import sys; sys.argv[0] = 'pdpsych'; from pdpsych.cli.main import main; main()"
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=os.environ | asked, capture_output=True, text=True
+    )
+    assert done.stdout.split() == [expected]
+
+
+def test_json_is_all_that_is_printed_and_says_what_was_found(study):
+    done = _pdpsych("status", study, "--json")
+    found = json.loads(done.stdout)
+    assert (found["command"], found["status"], found["error"]) == ("status", 0, None)
+    (status,) = found["found"]
+    assert status["kind"] == "Status"
+    assert status["result"]["sets"][0] | {"state": ""} == {
+        "set": "tiny", "images": "1", "models": "3", "state": "",
+    }  # fmt: skip
+    shown = json.loads(_pdpsych("inspect", study / "stimuli/sets/tiny", "--json").stdout)
+    manifest = shown["found"][0]["result"]["manifest"]
+    assert manifest["images"][0]["pairs"][0]["sensitivities"]["LN"]
+    sizes = ["--participants", "1", "--images", "2", "--trials", "5", "--studies", "1"]
+    planned = json.loads(_pdpsych("plan", study, *sizes, "--jobs", "1", "--json").stdout)
+    assert planned["found"][0]["result"]["cells"][0]["trials"] == 5
+    assert Path(planned["found"][0]["files"]["table"]).is_file()
+
+
+def test_json_says_what_is_wrong(study):
+    done = _pdpsych("generate", study / "stimuli" / "tny.yaml", "--json")
+    found = json.loads(done.stdout)
+    assert (done.returncode, found["status"]) == (2, 2)
+    assert found["error"]["file"] == str(study / "stimuli" / "tny.yaml")
+    assert done.stderr == f"pdpsych: {found['error']['message']}\n"
+    assert found["found"] == []
+
+
+def test_quiet_says_only_what_is_wrong(study):
+    done = _pdpsych("check", study, "--quiet")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    _failed(_pdpsych("check", study / "none", "-q"), "none")
+
+
+def test_a_log_keeps_what_was_said(study, tmp_path):
+    log = tmp_path / "log.txt"
+    shown = _pdpsych("check", study, "--log", log)
+    _pdpsych("check", study / "none", "-q", "--log", log)
+    kept = [line.partition(" ")[2] for line in log.read_text(encoding="utf-8").splitlines()]
+    assert kept[0].startswith("pdpsych check (")
+    assert kept[1 : kept.index(kept[0], 1)] == [x for x in shown.stdout.splitlines() if x.strip()]
+    assert kept[-1].startswith("pdpsych: ")
+    _failed(_pdpsych("check", study, "--log", tmp_path), str(tmp_path), "cannot be written")
+
+
+def test_commands_that_are_printed_can_be_pasted(study, tmp_path):
+    copy = tmp_path / "my study; 'one'"
+    for kind in ("stimuli", "experiments", "analysis"):
+        (copy / kind).mkdir(parents=True)
+        source = study / kind / "tiny.yaml"
+        (copy / kind / "tiny.yaml").write_text(source.read_text(encoding="utf-8"))
+    step = json.loads(_pdpsych("check", copy, "--json").stdout)["found"][0]["result"]["steps"][0]
+    assert shlex.split(step["command"]) == ["pdpsych", "generate", str(copy / "stimuli/tiny.yaml")]
+
+
+def test_control_c_ends_a_plan_at_once_and_keeps_the_studies_that_are_done(study, tmp_path):
+    shutil.copytree(study, tmp_path / "study")
+    sizes = ["--participants", "1", "--images", "2", "--trials", "5", "--studies", "100000"]
+    log = tmp_path / "log.txt"
+    command = [sys.executable, "-c", EACH_LOGGED, "plan", tmp_path / "study", *sizes]
+    command += ["--jobs", "2", "--log", log]
+    run = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    try:
+        while not (log.exists() and "study 1 " in log.read_text()) and run.poll() is None:
+            time.sleep(0.05)
+        os.killpg(run.pid, signal.SIGINT)
+        _, errors = run.communicate(timeout=60)
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(run.pid, signal.SIGKILL)
+        run.communicate()
+    assert run.returncode == 130
+    assert "Traceback" not in errors
+    table = tmp_path / "study/analysis/results/tiny/plan.csv"
+    done = int(re.search(r"interrupted; (.*) is of the (\d+) studies", errors)[2])
+    assert done >= 1
+    assert f",{done}," in table.read_text()
+
+
+EACH_LOGGED = """
+if __name__ == "__main__":
+    from pdpsych.common import terminal
+    terminal._SECONDS_BETWEEN_LINES = 0.0
+    from pdpsych.cli.main import main
+    main()
+"""
 
 
 def test_half_a_character_is_written_as_its_code(monkeypatch, capsys):

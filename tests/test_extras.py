@@ -31,7 +31,7 @@ def _names(extra: str) -> set[str]:
     return {name.partition("[")[0] for name in _installs(Requirement(f"pdpsych[{extra}]"), set())}
 
 
-def test_a_lab_machine_never_gets_torch():
+def test_a_lab_machine_never_gets_torch(with_psychopy):
     names = _names("lab")
     assert {"psychopy", "numpy", "pyglet"} <= names
     assert not names & TORCH

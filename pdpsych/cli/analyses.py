@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pdpsych.cli.app import AnalysisFile, AnalysisFiles, app
+from pdpsych.cli.command import command, tell
 from pdpsych.common.errors import InputError
 from pdpsych.common.terminal import say
 
@@ -18,17 +19,17 @@ if TYPE_CHECKING:
 _NUMBERS = "N,N,…"
 
 
-@app.command()
+@command(app)
 def fit(analysis: AnalysisFiles) -> None:
     """Fit thresholds to all sessions of an analysis."""
     from pdpsych import analysis as analyses
 
     for opened in _with_sessions(analysis):
         fitted = analyses.fit(opened, progress=True)
-        say(f"{fitted.describe()}\ntables: {opened.results}")
+        tell(f"{fitted.describe()}\ntables: {opened.results}", fitted, tables=opened.results)
 
 
-@app.command()
+@command(app)
 def score(
     analysis: AnalysisFiles,
     add_model: Annotated[
@@ -55,9 +56,12 @@ def score(
         fitted = analyses.fit(opened, progress=True)
         scores = analyses.score(opened, fit=fitted, added=added)
         page = analyses.report(opened, fit=fitted, scores=scores)
-        say(f"{fitted.describe()}\n\n{scores.describe()}\n\nreport: {page}")
+        text = f"{fitted.describe()}\n\n{scores.describe()}\n\nreport: {page}"
+        files = {"tables": opened.results, "report": page}
         if leaderboard is not None:
-            say(f"leaderboard: {analyses.add_to_leaderboard(opened, scores, leaderboard)}")
+            files["leaderboard"] = analyses.add_to_leaderboard(opened, scores, leaderboard)
+            text += f"\nleaderboard: {files['leaderboard']}"
+        tell(text, scores, **files)
 
 
 def _with_sessions(source: Path) -> Iterator[Analysis]:
@@ -82,7 +86,7 @@ def _with_sessions(source: Path) -> Iterator[Analysis]:
             yield analysis
 
 
-@app.command()
+@command(app)
 def plan(
     analysis: AnalysisFile,
     truth: Annotated[
@@ -122,7 +126,9 @@ def plan(
         jobs=jobs,
         progress=True,
     )
-    say(f"{planned.describe()}\ntable: {opened.results / 'plan.csv'}, figure: plan.pdf beside it")
+    table, figure = opened.results / "plan.csv", opened.results / "plan.pdf"
+    text = f"{planned.describe()}\ntable: {table}, figure: plan.pdf beside it"
+    tell(text, planned, table=table, figure=figure)
 
 
 def _numbers(field: str, text: str) -> list[int]:

@@ -10,26 +10,36 @@ import typer
 from pdpsych import __version__
 from pdpsych.common.terminal import say
 
+# As a summary it is not cut, as help is, to what fits a line.
+_MODELS = "List, show and fetch models."
+_DISPLAY = "Describe a display: its size, and its luminance at each level."
+
 app = typer.Typer(
     name="pdpsych",
     help="Find the image distortions on which models of vision disagree most, measure how "
     "visible they are to a person, and score the models.",
     no_args_is_help=True,
-    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_enable=False,
     # Markup would take [@weights] for a style.
     rich_markup_mode=None,
 )
 models = typer.Typer(
-    help="List, show and fetch models.", no_args_is_help=True, rich_markup_mode=None
-)
-displays = typer.Typer(
-    help="Describe a display: its size, and its luminance at each level.",
+    name="models",
+    help=_MODELS,
+    short_help=_MODELS,
     no_args_is_help=True,
     rich_markup_mode=None,
 )
-app.add_typer(models, name="models")
-app.add_typer(displays, name="display")
+displays = typer.Typer(
+    name="display",
+    help=_DISPLAY,
+    short_help=_DISPLAY,
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+app.add_typer(models)
+app.add_typer(displays)
 
 
 def _version(wanted: bool) -> None:

@@ -10,6 +10,7 @@ import typer
 
 from pdpsych.cli.app import DisplayFile, Windowed
 from pdpsych.cli.app import displays as app
+from pdpsych.cli.command import command, tell
 from pdpsych.common.errors import InputError
 from pdpsych.common.terminal import say
 
@@ -29,7 +30,7 @@ Settle = Annotated[
 ]
 
 
-@app.command()
+@command(app)
 def show(
     display: DisplayFile,
     figure: Annotated[
@@ -40,15 +41,16 @@ def show(
     from pdpsych.displays import inspect
 
     found = inspect(display)
-    say(found.describe())
-    if found.comparison is not None:
-        from pdpsych.common.drawing import save
+    if found.comparison is None:
+        tell(found.describe(), found)
+        return
+    from pdpsych.common.drawing import save
 
-        (path,) = save(found.plot(), figure or display.with_suffix(".png"), dpi=150)
-        say(f"figure: {path}")
+    (path,) = save(found.plot(), figure or display.with_suffix(".png"), dpi=150)
+    tell(f"{found.describe()}\nfigure: {path}", found, figure=path)
 
 
-@app.command("import")
+@command(app, "import")
 def import_(
     out: Annotated[Path, typer.Option(help="The display's file, NAME.yaml.")],
     table: Annotated[
@@ -80,10 +82,10 @@ def import_(
         described = import_csv(
             str(table), out, bit_depth=bit_depth, instrument=instrument, date=day
         )
-    say(f"{described.describe()}\nwritten: {out}; add the screen's size to it")
+    tell(f"{described.describe()}\nwritten: {out}; add the screen's size to it", display=out)
 
 
-@app.command()
+@command(app)
 def export(
     display: DisplayFile,
     monitor: Annotated[
@@ -93,19 +95,19 @@ def export(
     """Add a display to PsychoPy's monitor centre, as a new calibration."""
     from pdpsych.displays import export_monitor
 
-    say(export_monitor(display, monitor=monitor))
+    tell(export_monitor(display, monitor=monitor))
 
 
-@app.command()
+@command(app)
 def fit(display: DisplayFile) -> None:
     """Compare the models of a measured display's curve and write the best into its file."""
     from pdpsych.displays import choose_model
 
     found = choose_model(display)
-    say(f"{found.describe()}\n{display}: curve.model: {found.chosen}")
+    tell(f"{found.describe()}\n{display}: curve.model: {found.chosen}", found, display=display)
 
 
-@app.command()
+@command(app)
 def measure(
     display: DisplayFile,
     instrument: Meter = "typed",
@@ -138,10 +140,11 @@ def measure(
     from pdpsych.common.drawing import save
 
     (figure,) = save(done.plot(), display.with_suffix(".png"), dpi=150)
-    say(f"{done.describe()}\nwritten: the curve into {display}, its figure into {figure}")
+    text = f"{done.describe()}\nwritten: the curve into {display}, its figure into {figure}"
+    tell(text, done, display=display, figure=figure)
 
 
-@app.command()
+@command(app)
 def verify(
     display: DisplayFile,
     instrument: Meter = "typed",
@@ -168,6 +171,6 @@ def verify(
     except displays.MeasurementStopped as stopped:
         say(f"{stopped}; nothing was verified")
         raise typer.Exit(1) from None
-    say(found.describe(load(display, displays.Display)))
+    tell(found.describe(load(display, displays.Display)))
     if not found.passed:
         raise typer.Exit(1)

@@ -8,18 +8,19 @@ from typing import Annotated, Literal
 import typer
 
 from pdpsych.cli.app import models as app
-from pdpsych.common.terminal import say
+from pdpsych.cli.command import command, tell
 
 
-@app.command("list")
+@command(app, "list")
 def list_models() -> None:
     """List the built-in models and checkpoints, and which are on this machine."""
     from pdpsych import models
 
-    say(models.known().describe())
+    known = models.known()
+    tell(known.describe(), known)
 
 
-@app.command()
+@command(app)
 def show(
     network: Annotated[str, typer.Argument(help="source:model[@weights]; random without.")],
     shape: Annotated[
@@ -42,17 +43,18 @@ def show(
 
     found = models.layers(network, taps=tap or (), shape=shape)
     if image is None:
-        say(found.describe())
+        tell(found.describe(), found)
         return
     from pdpsych import stimuli
 
     colour: Literal["grey", "rgb"] = "grey" if found.shape[0] == 1 else "rgb"
     preprocess = stimuli.Preprocess(size=found.shape[1:], colour=colour)
     pixels = stimuli.load_image(image, preprocess)
-    say(models.look(network, pixels, taps=tap or ()).describe())
+    looked = models.look(network, pixels, taps=tap or ())
+    tell(looked.describe(), looked)
 
 
-@app.command()
+@command(app)
 def fetch(
     networks: Annotated[list[str], typer.Argument(help="source:model[@weights] …")],
 ) -> None:
@@ -60,4 +62,5 @@ def fetch(
     from pdpsych import models
 
     for network in networks:
-        say(models.fetch([network]).describe())
+        fetched = models.fetch([network])
+        tell(fetched.describe(), fetched)

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from pdpsych.cli.app import ExperimentFile, Windowed, app
+from pdpsych.cli.command import command, tell
 from pdpsych.common.errors import InputError
 from pdpsych.common.terminal import say
 
@@ -33,7 +34,7 @@ class Frames(str, Enum):
     npy = "npy"
 
 
-@app.command()
+@command(app, interrupted="answers are kept, the same command goes on from there")
 def run(
     experiment: ExperimentFile,
     participant: Participant = None,
@@ -69,7 +70,7 @@ def run(
             planned = experiments.outline(
                 loaded, who, session=session, run=run, uncalibrated=uncalibrated
             )
-            say(planned.describe())
+            tell(planned.describe(), planned)
             return
         log = experiments.run(
             loaded,
@@ -85,10 +86,10 @@ def run(
     except experiments.SessionStopped as stopped:
         say(f"{stopped}; the same command goes on from there")
         return
-    say(log.describe())
+    tell(log.describe(), log, log=log.path)
 
 
-@app.command()
+@command(app)
 def export(
     source: Annotated[
         Path,
@@ -131,7 +132,7 @@ def export(
             uncalibrated=uncalibrated,
             progress=True,
         )
-        say(f"frames: {made}; how to show them: {made / 'README.md'}")
+        tell(f"frames: {made}; how to show them: {made / 'README.md'}", frames=made)
         return
     experiment = source
     if bids is None and psych_ds is None:
@@ -139,9 +140,11 @@ def export(
             "nothing to export to", remedy="give --bids OUT, --psych-ds OUT or --frames"
         )
     if bids is not None:
-        say(f"BIDS: {experiments.export(experiment, bids, layout='bids')}")
+        made = experiments.export(experiment, bids, layout="bids")
+        tell(f"BIDS: {made}", bids=made)
     if psych_ds is not None:
-        say(f"Psych-DS: {experiments.export(experiment, psych_ds, layout='psych-ds')}")
+        made = experiments.export(experiment, psych_ds, layout="psych-ds")
+        tell(f"Psych-DS: {made}", psych_ds=made)
 
 
 def _numbers(text: str) -> list[float]:

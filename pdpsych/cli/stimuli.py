@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 
 from pdpsych.cli.app import RecipeFile, SetFolder, app
-from pdpsych.common.terminal import say
+from pdpsych.cli.command import command, tell
+from pdpsych.common.terminal import quoted, say
 
 TrustCode = Annotated[
     bool,
@@ -16,7 +17,7 @@ TrustCode = Annotated[
 ]
 
 
-@app.command()
+@command(app, interrupted="finished images are kept, the same command goes on")
 def generate(
     recipe: RecipeFile,
     out: Annotated[
@@ -62,16 +63,13 @@ def generate(
     except stimuli.SetUnfinished as unfinished:
         say(str(unfinished), error=bool(unfinished.failed))
         raise typer.Exit(1 if unfinished.failed else 0) from None
-    except KeyboardInterrupt:
-        say("\ninterrupted; finished images are kept, the same command goes on", error=True)
-        raise typer.Exit(130) from None
-    say(made.summary())
+    tell(made.summary(), made, set=made.path)
     if display is not None:
         # The code that the recipe names was run to make the set.
         calibrate(made.path, display, models=True, trust_code=True)
 
 
-@app.command()
+@command(app)
 def calibrate(
     stimulus_set: SetFolder,
     display: Annotated[Path, typer.Option(help="Display, experiments/displays/NAME.yaml.")],
@@ -102,10 +100,11 @@ def calibrate(
         progress=True,
     )
     drawn = found.draw()
-    say(f"{found.describe()}\nwritten: {found.label}, {', '.join(map(str, drawn))}")
+    text = f"{found.describe()}\nwritten: {found.label}, {', '.join(map(str, drawn))}"
+    tell(text, found, calibration=found.label, figures=drawn)
 
 
-@app.command()
+@command(app)
 def respond(stimulus_set: SetFolder, trust_code: TrustCode = False) -> None:
     """Add what the models of a set respond to its distortions at visible amplitudes.
 
@@ -115,21 +114,26 @@ def respond(stimulus_set: SetFolder, trust_code: TrustCode = False) -> None:
 
     made = stimuli.add_finite_responses(stimulus_set, trust_code=trust_code, progress=True)
     count = len(made)
-    say(f"{made.path}: responses to the distortions of {count} image{'s' * (count > 1)}")
+    text = f"{made.path}: responses to the distortions of {count} image{'s' * (count > 1)}"
+    tell(text, made, set=made.path)
 
 
-@app.command()
+@command(app)
 def inspect(stimulus_set: SetFolder) -> None:
     """Verify a stimulus set and show what is in it; draw what its models respond by amplitude."""
     from pdpsych.stimuli import Calibration, StimulusSet
 
     opened = StimulusSet.open(stimulus_set)
     known = [calibration.display for calibration in Calibration.all_of(opened)]
-    say(f"{opened.describe()}\ncalibrated for: {', '.join(known) or 'no display'}")
+    text = f"{opened.describe()}\ncalibrated for: {', '.join(known) or 'no display'}"
+    drawn: list[Path] = []
     if opened.has_finite_responses:
         from pdpsych.stimuli.responses.figures import draw_responses
 
         drawn = draw_responses(opened)
-        say(f"responses by amplitude: {', '.join(map(str, drawn[:3]))}{', …' * (len(drawn) > 3)}")
+        some = f"{', '.join(map(str, drawn[:3]))}{', …' * (len(drawn) > 3)}"
+        text += f"\nresponses by amplitude: {some}"
     elif opened.models:
-        say(f"responses by amplitude: not known; to add them, run: pdpsych respond {opened.path}")
+        text += "\nresponses by amplitude: not known; to add them, run: "
+        text += f"pdpsych respond {quoted(opened.path)}"
+    tell(text, opened, responses=drawn)

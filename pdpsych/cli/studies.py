@@ -8,10 +8,11 @@ from typing import Annotated
 import typer
 
 from pdpsych.cli.app import app
-from pdpsych.common.terminal import say
+from pdpsych.cli.command import command, tell
+from pdpsych.common.terminal import quoted
 
 
-@app.command()
+@command(app, interrupted="what is done is kept, the same command goes on")
 def demo(
     out: Annotated[Path, typer.Option(help="Folder of the study it makes.")] = Path("pdpsych-demo"),
     quick: Annotated[bool, typer.Option("--quick", help="Fewer, smaller images.")] = False,
@@ -22,10 +23,10 @@ def demo(
     """Run the whole pipeline on real photographs, with simulated participants."""
     from pdpsych import demo
 
-    demo.run(out, quick=quick, observer=observer)
+    tell("", demo.run(out, quick=quick, observer=observer), study=out)
 
 
-@app.command()
+@command(app)
 def init(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="Missing or empty.")],
     template: Annotated[
@@ -35,10 +36,11 @@ def init(
     """Make a new study, with a README that says what to run."""
     from pdpsych import studies
 
-    say(f"new study; read {studies.init(folder, template=template)}")
+    readme = studies.init(folder, template=template)
+    tell(f"new study; read {readme}", readme=readme)
 
 
-@app.command()
+@command(app)
 def check(
     path: Annotated[
         Path, typer.Argument(metavar="DIR|FILE", help="A study, or one of its files.")
@@ -52,22 +54,23 @@ def check(
     from pdpsych import studies
 
     found = studies.check(path, contact_sheet=contact_sheet)
-    say(found.describe())
+    tell(found.describe(), found)
     if found.problems:
         raise typer.Exit(2)
 
 
-@app.command()
+@command(app)
 def status(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="A study.")] = Path("."),
 ) -> None:
     """Show what of a study is generated, run, fitted and scored, and what is out of date."""
     from pdpsych import studies
 
-    say(studies.status(folder).describe())
+    found = studies.status(folder)
+    tell(found.describe(), found)
 
 
-@app.command()
+@command(app)
 def verify(
     study: Annotated[
         Path, typer.Argument(metavar="STUDY", help="A study, or one of its analyses.")
@@ -77,12 +80,12 @@ def verify(
     from pdpsych import studies
 
     found = studies.verify(study, progress=True)
-    say(found.describe())
+    tell(found.describe(), found)
     if not found.proved:
         raise typer.Exit(2)
 
 
-@app.command()
+@command(app)
 def pack(
     study: Annotated[Path, typer.Argument(metavar="STUDY", help="Folder of a study.")],
     out: Annotated[
@@ -99,10 +102,11 @@ def pack(
     from pdpsych import studies
 
     made = studies.pack(study, out, incomplete=incomplete, progress=True)
-    say(f"{made}; others check and unpack it by: pdpsych unpack {made.name}")
+    how = f"pdpsych unpack {quoted(made.name)}"
+    tell(f"{made}; others check and unpack it by: {how}", archive=made)
 
 
-@app.command()
+@command(app)
 def unpack(
     archive: Annotated[Path, typer.Argument(metavar="ZIP", help="What pdpsych pack wrote.")],
     out: Annotated[
@@ -112,4 +116,5 @@ def unpack(
     """Verify an archive of a study and unpack it."""
     from pdpsych import studies
 
-    say(f"verified; {studies.unpack(archive, out, progress=True)}")
+    made = studies.unpack(archive, out, progress=True)
+    tell(f"verified; {made}", study=made)

@@ -9,9 +9,10 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
-from multiprocessing.connection import wait
+from multiprocessing import resource_tracker
+from multiprocessing.connection import Connection, wait
 from multiprocessing.reduction import ForkingPickler
-from typing import TypeVar
+from typing import Any, TypeVar
 
 Item = TypeVar("Item")
 Found = TypeVar("Found")
@@ -21,6 +22,8 @@ def spread(
     function: Callable[[Item], Found], items: Sequence[Item], jobs: int | None = None
 ) -> Iterator[Found]:
     """Yield what a function makes of each item, in their order.
+
+    Where it is left early, by Ctrl-C too, the processes end at once, with what they were doing.
 
     Parameters
     ----------
@@ -41,37 +44,63 @@ def spread(
         return
     # What cannot travel is said before there are processes, which would wait for it for ever.
     ForkingPickler.dumps(function)
-    with (
-        _one_thread_each(),
-        ProcessPoolExecutor(count, multiprocessing.get_context("spawn"), _begin) as pool,
-    ):
-        futures = [pool.submit(function, item) for item in items]
+    context = multiprocessing.get_context("spawn")
+    leash, hold = context.Pipe(duplex=False)
+    with _one_thread_each(), ProcessPoolExecutor(count, context, _begin, (leash,)) as pool:
         try:
+            with interrupts_blocked():
+                futures = [pool.submit(function, item) for item in items]
             for future in futures:
                 yield future.result()
+        except BaseException:
+            hold.close()
+            raise
         finally:
             pool.shutdown(cancel_futures=True)
+            hold.close()
+            leash.close()
 
 
-def end_with_parent() -> None:
+def end_with_parent(leash: Connection | None = None) -> None:
     """End this worker process when the one that started it is gone, even by SIGKILL.
 
     Returns at once; does nothing in a process that ``multiprocessing`` did not start.
+
+    Parameters
+    ----------
+    leash
+        The process also ends when the other end of this pipe is closed.
     """
     parent = multiprocessing.parent_process()
     if parent is not None:
-        threading.Thread(target=_end_after, args=(parent.sentinel,), daemon=True).start()
+        ends = [parent.sentinel, *([] if leash is None else [leash])]
+        threading.Thread(target=_end_after, args=(ends,), daemon=True).start()
 
 
-def _end_after(sentinel: int) -> None:
-    wait([sentinel])
+def _begin(leash: Connection) -> None:
+    # Windows cannot block Ctrl-C while a process begins.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    end_with_parent(leash)
+
+
+def _end_after(ends: list[Any]) -> None:
+    wait(ends)
     os._exit(1)
 
 
-def _begin() -> None:
-    # Ctrl-C reaches every process of the terminal; the asking one ends the others.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    end_with_parent()
+@contextmanager
+def interrupts_blocked() -> Iterator[None]:
+    """Start processes that Ctrl-C does not reach: the one that asks ends them, without a word."""
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        yield
+        return
+    # The first process would start it within, and that lets interrupts through again.
+    resource_tracker.ensure_running()
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 @contextmanager

@@ -6,10 +6,14 @@ import dataclasses
 import hashlib
 import html
 import json
+import math
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
+
+from pdpsych.common.errors import InputError
 
 
 class Result:
@@ -20,6 +24,9 @@ class Result:
     ``compare=False`` are passed over. A subclass has :meth:`describe` and ``_line``.
     """
 
+    # Fields that are too much to print.
+    _left_out: ClassVar[tuple[str, ...]] = ()
+
     def describe(self) -> str:
         """Say the result in prose, some lines."""
         raise TypeError(f"{type(self).__name__} describes itself")
@@ -27,6 +34,15 @@ class Result:
     def _line(self) -> str:
         """Say the result in some words."""
         raise TypeError(f"{type(self).__name__} has a line")
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return what it holds as plain data, which JSON can hold: what ``--json`` prints.
+
+        Tables are lists of rows; a number that is not finite is None.
+        """
+        assert dataclasses.is_dataclass(self)
+        names = [f.name for f in dataclasses.fields(self) if f.name not in self._left_out]
+        return {name: plain(getattr(self, name)) for name in names}
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__}: {self._line()}>"
@@ -44,6 +60,38 @@ class Result:
 
     def __hash__(self) -> int:
         return int(content_sha256(self)[:15], 16)
+
+
+def plain(value: Any) -> Any:
+    """Return results, tables, arrays, settings and errors as data that JSON can hold.
+
+    Examples
+    --------
+    >>> plain({"at": Path("a"), "of": (1, float("nan"))})
+    {'at': 'a', 'of': [1, None]}
+    """
+    if isinstance(value, Result):
+        return value.to_dict()
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {f.name: plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
+    if isinstance(value, InputError):
+        told = ("problem", "file", "line", "field", "value", "allowed", "remedy")
+        return {"message": str(value)} | {name: plain(getattr(value, name)) for name in told}
+    if hasattr(value, "model_dump"):
+        return plain(value.model_dump(mode="json"))
+    if hasattr(value, "_asdict"):
+        return plain(value._asdict())
+    if isinstance(value, Mapping):
+        return {str(key): plain(inner) for key, inner in value.items()}
+    if hasattr(value, "to_dict"):
+        return plain(value.to_dict("records"))
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return [plain(inner) for inner in value]
+    if hasattr(value, "tolist"):
+        return plain(value.tolist())
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    return value if isinstance(value, (str, bool, int, type(None))) else str(value)
 
 
 def content_sha256(value: Any) -> str:

@@ -7,12 +7,14 @@ import json
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-import pandas as pd
-from pandas.api.types import is_bool, is_numeric_dtype
+import numpy as np
 
 from pdpsych.common.files.atomic import write_text
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 # A spreadsheet takes a cell that begins so, or so after blanks, for a formula and computes it.
 _FORMULA = re.compile(r"\s*[=+\-@]|[\0\t\r\n]")
@@ -66,6 +68,7 @@ def write_table(folder: Path, name: str, frame: pd.DataFrame, columns: Columns) 
     Examples
     --------
     >>> import tempfile
+    >>> import pandas as pd
     >>> table = pd.DataFrame({"model": ["=LN"], "score": [0.5]})
     >>> described = {"model": Column("model"), "score": Column("distance", "nat")}
     >>> with tempfile.TemporaryDirectory() as folder:
@@ -106,11 +109,14 @@ def write_delimited(table: pd.DataFrame, path: Path, separator: str, missing: st
     Examples
     --------
     >>> import tempfile
+    >>> import pandas as pd
     >>> table = pd.DataFrame({"seen": [True, None]})
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     write_delimited(table, Path(folder, "a.tsv"), "\t", "n/a").read_text()
     'seen\ntrue\nn/a\n'
     """
+    import pandas as pd
+
     columns = {harmless(str(name)): [_delimited(v) for v in table[name]] for name in table}
     quoting = csv.QUOTE_NONE if separator == "\t" else csv.QUOTE_MINIMAL
     text = pd.DataFrame(columns, dtype=object).to_csv(
@@ -121,6 +127,8 @@ def write_delimited(table: pd.DataFrame, path: Path, separator: str, missing: st
 
 def to_csv(table: pd.DataFrame) -> str:
     """Return a table as CSV; text in it, and in its header, is :func:`harmless`."""
+    from pandas.api.types import is_numeric_dtype
+
     shown = table.rename(columns=_harmless)
     shown = shown.apply(
         lambda column: column if is_numeric_dtype(column) else column.map(_harmless)
@@ -150,6 +158,7 @@ def to_plain(frame: pd.DataFrame) -> dict[str, list[Any]]:
 
     Examples
     --------
+    >>> import pandas as pd
     >>> to_plain(pd.DataFrame({"a": [1.5, float("nan")]}))
     {'a': [1.5, None]}
     """
@@ -165,6 +174,8 @@ def from_plain(lists: dict[str, list[Any]]) -> pd.DataFrame:
     >>> from_plain({"a": [1.5, None]})["a"].tolist()
     [1.5, nan]
     """
+    import pandas as pd
+
     frame = pd.DataFrame(lists)
     missing = frame.columns[frame.isna().all()] if len(frame) else []
     return frame.astype(dict.fromkeys(missing, float))
@@ -175,4 +186,4 @@ def _harmless(value: Any) -> Any:
 
 
 def _delimited(value: Any) -> Any:
-    return str(value).lower() if is_bool(value) else _harmless(value)
+    return str(value).lower() if isinstance(value, bool | np.bool_) else _harmless(value)

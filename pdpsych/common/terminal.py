@@ -1,21 +1,85 @@
-"""What is said to whoever sits before a terminal: text and progress, without control characters."""
+"""What is said to whoever sits before a terminal, and kept in a log: no control codes."""
 
 from __future__ import annotations
 
 import errno
 import os
 import re
+import shlex
+import subprocess
 import sys
-from typing import NoReturn, TextIO
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any, TextIO
 
-from tqdm import tqdm
+from pdpsych.common.errors import InputError
 
 # Control characters but tab and line end, what turns the direction of text, and halves of
 # characters: a name from a stranger's file may hold any of them.
 _UNSEEN = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
 )
+# Where nobody watches a bar, lines are to tell that it goes on, and how fast.
+_SECONDS_BETWEEN_LINES = 30.0
 _CLOSED = {errno.EPIPE, errno.EINVAL, errno.EBADF}
+
+
+@dataclass(frozen=True)
+class _Manner:
+    """What is said, but for errors, and what it is written into too."""
+
+    text: bool = True
+    progress: bool = True
+    log: TextIO | None = None
+
+
+_manner = _Manner()
+
+
+@contextmanager
+def speaking(
+    *, text: bool = True, progress: bool = True, log: str | Path | None = None
+) -> Iterator[None]:
+    """Speak in another manner within.
+
+    Parameters
+    ----------
+    text
+        Whether to say what is no error.
+    progress
+        Whether to show any.
+    log
+        A file to which all that is said, or would be, is added, each line with its time.
+
+    Raises
+    ------
+    InputError
+        If the log cannot be written.
+
+    Examples
+    --------
+    >>> with speaking(text=False):
+    ...     say("nobody reads this")
+    """
+    global _manner
+    before = _manner
+    try:
+        file = None if log is None else open(log, "a", encoding="utf-8")  # noqa: SIM115
+    except OSError as error:
+        raise InputError(
+            f"the log cannot be written: {error.strerror}", file=log, field="log"
+        ) from None
+    _manner = _Manner(text, progress, file)
+    try:
+        yield
+    finally:
+        _manner = before
+        if file is not None:
+            file.close()
 
 
 def escaped(text: str) -> str:
@@ -34,6 +98,18 @@ def escaped(text: str) -> str:
     return _UNSEEN.sub(_written_out, text)
 
 
+def quoted(path: str | Path) -> str:
+    """Return a path as it stands in a command that is pasted into the shell of this system.
+
+    Examples
+    --------
+    >>> print("pdpsych score", quoted("my study"))
+    pdpsych score 'my study'
+    """
+    text = str(path)
+    return subprocess.list2cmdline([text]) if os.name == "nt" else shlex.quote(text)
+
+
 def say(text: str, error: bool = False) -> None:
     """Print a text, :func:`escaped`, and a line end: the one way in which commands speak.
 
@@ -45,14 +121,20 @@ def say(text: str, error: bool = False) -> None:
     text
         What to print.
     error
-        Whether to print to standard error.
+        Whether to print to standard error, and in every manner of :func:`speaking`.
 
     Examples
     --------
     >>> say("done")
     done
     """
-    stream = sys.stderr if error else sys.stdout
+    note(text)
+    if error or _manner.text:
+        put(text, sys.stderr if error else sys.stdout)
+
+
+def put(text: str, stream: TextIO | None) -> None:
+    """Write a text, :func:`escaped`, and a line end to a stream, whatever the manner."""
     if stream is None:  # as in programs without a console on Windows
         return
     line = escaped(text) + "\n"
@@ -69,10 +151,77 @@ def say(text: str, error: bool = False) -> None:
         _silence(stream)
 
 
+def note(text: str) -> None:
+    """Write a text into the log alone, if there is one."""
+    if _manner.log is None:
+        return
+    now = datetime.now().astimezone().isoformat(timespec="seconds")
+    for line in escaped(text).splitlines():
+        if line.strip():
+            _manner.log.write(f"{now} {line}\n")
+    _manner.log.flush()
+
+
+class Progress:
+    """How much of something is done, see :func:`progress_bar`; ``n`` is how many are done."""
+
+    def __init__(
+        self, total: int, unit: str, shown: bool, initial: int = 0, description: str = ""
+    ) -> None:
+        self.n, self._first, self._total, self._unit = initial, initial, total, unit
+        self._description = description
+        self._began = self._said = time.monotonic()
+        self._bar: Any = None
+        self._lines = shown and _manner.progress
+        if self._lines and sys.stderr is not None and sys.stderr.isatty():
+            from tqdm import tqdm
+
+            title = escaped(description) or None
+            self._bar = tqdm(desc=title, total=total, initial=initial, unit=unit, leave=False)
+
+    def update(self, count: int = 1) -> None:
+        """Say that so many more are done."""
+        self.n += count
+        if self._bar is not None:
+            self._bar.update(count)
+        elif time.monotonic() - self._said >= _SECONDS_BETWEEN_LINES:
+            self._say_line()
+
+    def set_description(self, text: str) -> None:
+        """Say what is done now."""
+        self._description = text
+        if self._bar is not None:
+            self._bar.set_description(escaped(text))
+
+    def __enter__(self) -> Progress:
+        return self
+
+    def __exit__(self, *of_error: object) -> None:
+        if self._bar is not None:
+            self._bar.close()
+        elif self._said > self._began:
+            self._say_line()
+
+    def _say_line(self) -> None:
+        self._said = time.monotonic()
+        spent = self._said - self._began
+        done, left = self.n - self._first, max(self._total - self.n, 0)
+        of = f" of {self._total}" if self._total else ""
+        parts = [f"{self._unit} {self.n}{of}", *filter(None, [self._description])]
+        parts.append(f"{timedelta(seconds=round(spent))} so far")
+        if done > 0 and left > 0:
+            parts.append(f"about {timedelta(seconds=round(spent / done * left))} left")
+        note(", ".join(parts))
+        if self._lines:
+            put(", ".join(parts), sys.stderr)
+
+
 def progress_bar(
     total: int, unit: str, shown: bool, initial: int = 0, description: str = ""
-) -> tqdm[NoReturn]:
-    """Return a bar on standard error, live on a terminal, a line now and then in a log.
+) -> Progress:
+    """Return what shows progress on standard error until its context ends.
+
+    It is a bar on a terminal, and a line now and then where nobody watches.
 
     Parameters
     ----------
@@ -86,24 +235,11 @@ def progress_bar(
     Examples
     --------
     >>> with progress_bar(3, "image", shown=False) as bar:
-    ...     _ = bar.update()
+    ...     bar.update()
+    >>> bar.n
+    1
     """
-    live = sys.stderr is not None and sys.stderr.isatty()
-    return _Bar(
-        desc=escaped(description) or None,
-        total=total,
-        initial=initial,
-        unit=unit,
-        disable=not shown,
-        leave=not live,
-        mininterval=0.1 if live else 30,
-        miniters=None if live else 1,
-    )
-
-
-class _Bar(tqdm):  # type: ignore[type-arg]
-    def set_description(self, desc: str | None = None, refresh: bool | None = True) -> None:
-        super().set_description(escaped(desc or ""), refresh)
+    return Progress(total, unit, shown, initial, description)
 
 
 def _written_out(found: re.Match[str]) -> str:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 
 from pdpsych.common.errors import InputError
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _PAIR = ["image", "pair", "kind", "model"]
 

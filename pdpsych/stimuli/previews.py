@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from pdpsych.displays.display import Display
 from pdpsych.displays.encoding import Encoding
@@ -71,6 +70,8 @@ def _beside(rows: list[NDArray[np.float32]]) -> NDArray[np.float32]:
 
 
 def _write_png(path: str, image: NDArray[np.floating], encoding: Encoding) -> None:
+    from PIL import Image
+
     levels = quantize(image, Display(dither="none"), encoding, np.random.default_rng(0))
     pixels = levels.astype(np.uint8)
     Image.fromarray(pixels[0] if len(pixels) == 1 else np.moveaxis(pixels, 0, 2)).save(path)

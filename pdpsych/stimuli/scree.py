@@ -6,13 +6,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-import pandas as pd
-
 from pdpsych.common.files.digests import file_sha256
 from pdpsych.stimuli.manifest import SCREE, ImageEntry
 from pdpsych.stimuli.question import told
 
 if TYPE_CHECKING:
+    import pandas as pd
     from matplotlib.figure import Figure
 
 # Every pair may be what the first may, so none has a larger objective than the best first one.
@@ -28,6 +27,8 @@ def scree_table(entries: Sequence[ImageEntry]) -> pd.DataFrame:
         for pair in entry.without_rivals
         if (asked := pair.asked)
     ]
+    import pandas as pd
+
     columns = ["image", "question", "pair", "number", "objective"]
     return pd.DataFrame(rows, columns=columns).astype({"objective": float})
 

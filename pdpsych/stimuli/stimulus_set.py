@@ -24,11 +24,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import pandas as pd
-
 from pdpsych.common.errors import InputError
 from pdpsych.common.files.digests import file_sha256
 from pdpsych.common.results import Result
+from pdpsych.common.terminal import quoted
 from pdpsych.stimuli import set_description
 from pdpsych.stimuli.creation import NewImage, write_set
 from pdpsych.stimuli.declared import check_declared
@@ -58,6 +57,7 @@ from pdpsych.stimuli.scree import scree_table
 from pdpsych.stimuli.set_image import COPY_AGAIN, SetImage, read_arrays
 
 if TYPE_CHECKING:
+    import pandas as pd
     from matplotlib.axes import Axes
 
     from pdpsych.stimuli.generation.of_arrays import Wanted
@@ -231,6 +231,8 @@ class StimulusSet(Result):
         rivals
             Whether rivals have rows too.
         """
+        import pandas as pd
+
         rows = [
             (entry.name, pair.name, pair.pooled_as, number, model, values[number - 1])
             for entry in self.manifest.images
@@ -305,7 +307,7 @@ class StimulusSet(Result):
 
     @property
     def _respond(self) -> str:
-        return f"run: pdpsych respond {self.path}"
+        return f"run: pdpsych respond {quoted(self.path)}"
 
     def plot(self, image: str, pair: str, *, rms: float = 0.05, ax: Axes | None = None) -> Axes:
         """Draw a pair: base image, both distortions, and both distorted images at a contrast.
@@ -347,11 +349,8 @@ class StimulusSet(Result):
             "rival": sum(len(image.entry.pairs) - len(image) for image in self),
             "model": len(self.models),
         }
-        told = (
-            f"{n} {what}{'' if n == 1 else 's'}"
-            for what, n in counts.items()
-            if n or what != "rival"
-        )
+        shown = {what: n for what, n in counts.items() if n or what != "rival"}
+        told = (f"{n} {what}{'' if n == 1 else 's'}" for what, n in shown.items())
         return ", ".join([self.name, *told])
 
     def _repr_html_(self) -> str:

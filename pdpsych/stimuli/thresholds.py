@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TypeVar
 
 import numpy as np
-from scipy.optimize import brentq
+import scipy
 
 from pdpsych.stimuli.responses.finite_response import FiniteResponse
 from pdpsych.stimuli.stimulus_set import StimulusSet
@@ -70,7 +70,7 @@ def efficiency_for(responses: Sequence[FiniteResponse], thresholds: Sequence[flo
         low -= 1
     while above(high) > 0:
         high += 1
-    return float(np.exp(brentq(above, low, high, xtol=1e-10)))
+    return float(np.exp(scipy.optimize.brentq(above, low, high, xtol=1e-10)))
 
 
 def _reached(response: FiniteResponse, level: float) -> float:

@@ -5,23 +5,23 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import ConfigDict, Field
 
 from pdpsych.analysis.definition import Analysis
-from pdpsych.analysis.fitting.fit import SCHEMA as FIT
-from pdpsych.analysis.fitting.trials import Trials, read_trials
-from pdpsych.analysis.prediction.seen import calibration_shown, known_sha256
-from pdpsych.analysis.scoring.scores import SCHEMA as SCORE
 from pdpsych.analysis.written import FILE as RECORD
 from pdpsych.analysis.written import edited
 from pdpsych.common.errors import InputError
 from pdpsych.common.section import Part, validate
+from pdpsych.common.terminal import quoted
 from pdpsych.experiments.logs.records import Header
 from pdpsych.studies.experiment_state import ExperimentState
 from pdpsych.studies.next_step import NextStep, some
 from pdpsych.studies.study_files import StudyFiles
+
+if TYPE_CHECKING:
+    from pdpsych.analysis.fitting.trials import Trials
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ class AnalysisState:
             why = "results are out of date"
         else:
             why = "trials are not fitted" if self.fit is None else "models are not scored"
-        return (NextStep(f"pdpsych score {self.analysis.label}", why),)
+        return (NextStep(f"pdpsych score {quoted(self.analysis.label)}", why),)
 
 
 def analysis_state(
@@ -125,11 +125,15 @@ class _Scores(_Recorded):
 
 
 def _read_fit(path: Path) -> _Fit:
-    return validate(FIT.read(path), _Fit, str(path))
+    from pdpsych.analysis.fitting.fit import SCHEMA
+
+    return validate(SCHEMA.read(path), _Fit, str(path))
 
 
 def _read_scores(path: Path) -> _Scores:
-    return validate(SCORE.read(path), _Scores, str(path))
+    from pdpsych.analysis.scoring.scores import SCHEMA
+
+    return validate(SCHEMA.read(path), _Scores, str(path))
 
 
 def _reasons(result: Path, compare: Callable[[], Iterator[str]]) -> tuple[str, ...] | None:
@@ -150,6 +154,8 @@ def _trials(
             return None
         if not any(len(log.trials) for one in experiments for log in one.logs):
             return None
+    from pdpsych.analysis.fitting.trials import read_trials
+
     found = None
     with study.collecting():
         found = read_trials(analysis)
@@ -203,6 +209,8 @@ def _since_scores(scores: _Scores, fit_file: Path, trials: Trials | None) -> Ite
     opened = trials.stimulus_set if trials else None
     if opened is None or source.models_sha256 is None:
         return
+    from pdpsych.analysis.prediction.seen import calibration_shown, known_sha256
+
     # Added models are scored with those of the set by the distortions as they were made.
     added = source.models.keys() - set(opened.models)
     sessions = [header.model_dump(mode="json") for header in source.sessions]

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pdpsych.common.errors import InputError
+from pdpsych.common.terminal import quoted
 from pdpsych.displays.display import Display
 from pdpsych.experiments.experiment import Experiment
 from pdpsych.experiments.logs.collected import check_place
@@ -182,10 +183,11 @@ def _steps(
     going: Sequence[SessionLog] | None,
 ) -> tuple[NextStep, ...]:
     """Say what is next; ``going`` are sessions that can go on, None where there is none at all."""
-    run, path = f"pdpsych run {experiment.label}", experiment.resolve(experiment.stimulus_set)
+    run = f"pdpsych run {quoted(experiment.label)}"
+    path = experiment.resolve(experiment.stimulus_set)
     if opened is None:
         missing = not path.is_dir() and _recipe_of(path.resolve()).is_file()
-        generate = f"pdpsych generate {_recipe_of(path.resolve())}"
+        generate = f"pdpsych generate {quoted(_recipe_of(path.resolve()))}"
         return (NextStep(generate, f"the set {path.name} is not made"),) if missing else ()
     steps = []
     if calibration is None and display is not None:
@@ -199,12 +201,12 @@ def _steps(
 
 
 def _to_calibrate(experiment: Experiment, opened: StimulusSet, display: Display) -> NextStep:
-    calibrate = f"pdpsych calibrate {opened.path} --display"
+    calibrate = f"pdpsych calibrate {quoted(opened.path)} --display"
     why = "a person's session needs it (a simulated observer's does not)"
     if isinstance(experiment.display, Path):
-        return NextStep(f"{calibrate} {display.label}", why)
+        return NextStep(f"{calibrate} {quoted(display.label)}", why)
     return NextStep(
-        f"{calibrate} {experiment.resolve('displays/NAME.yaml')}",
+        f"{calibrate} {quoted(experiment.resolve('displays/NAME.yaml'))}",
         f"{why}; write the display of {experiment.label} into that file before",
     )
 

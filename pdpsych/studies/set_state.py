@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pdpsych.common.errors import InputError
+from pdpsych.common.terminal import quoted
 from pdpsych.stimuli.photographs.images import BaseImage, base_images, sample_names
 from pdpsych.stimuli.recipe import Recipe
 from pdpsych.stimuli.space_files import read_space, space_digests
@@ -59,7 +60,7 @@ def set_state(study: StudyFiles, recipe: Recipe) -> SetState:
                 reason,
                 file=path,
                 remedy="take that back, or move the set away and run: "
-                f"pdpsych generate {recipe.label}",
+                f"pdpsych generate {quoted(recipe.label)}",
             )
         )
     return SetState(recipe, opened, outdated=outdated)
@@ -82,7 +83,7 @@ def _check_samples(study: StudyFiles, recipe: Recipe) -> None:
 
 def _to_generate(study: StudyFiles, recipe: Recipe, kept: int) -> SetState:
     why = f"interrupted; {kept} images are made" if kept else f"the set {recipe.stem} is not made"
-    generate = NextStep(f"pdpsych generate {recipe.label}", why)
+    generate = NextStep(f"pdpsych generate {quoted(recipe.label)}", why)
     try:
         images = _own_images(recipe)
     except InputError as error:

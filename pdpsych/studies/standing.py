@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from pdpsych.analysis.fitting.columns import FIT
-from pdpsych.common.results import Result
+from pdpsych.common.results import Result, plain
 from pdpsych.common.versions import unlike
 from pdpsych.studies.analysis_state import AnalysisState
 from pdpsych.studies.experiment_state import ExperimentState
@@ -16,6 +17,9 @@ from pdpsych.studies.set_state import SetState
 from pdpsych.studies.study_state import StudyState, study_state
 
 _NONE = "–"
+_SETS = ("set", "images", "models", "state")
+_EXPERIMENTS = ("experiment", "participants", "sessions", "trials", "state")
+_ANALYSES = ("analysis", "participants", "trials", "fit", "scores")
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -58,19 +62,26 @@ class Status(Result):
         listed = ", ".join(f"{what}: {count}" for what, count in counts.items())
         return f"{state.study.root.name}, {listed}"
 
+    def to_dict(self) -> dict[str, Any]:
+        """Return the tables of :meth:`describe`, what is out of date, wrong and next."""
+        state = self.state
+        return {
+            "study": str(state.study.root),
+            "sets": _rows(_SETS, [_set(s) for s in state.sets]),
+            "experiments": _rows(_EXPERIMENTS, [_experiment(e) for e in state.experiments]),
+            "analyses": _rows(_ANALYSES, [_analysis(a) for a in state.analyses]),
+            "outdated": list(state.outdated),
+            "problems": plain(state.study.problems),
+            "steps": plain(state.steps),
+        }
+
     def describe(self) -> str:
         """Say how far sets, experiments and analyses are, a table each."""
         state = self.state
         tables = [
-            _table(("set", "images", "models", "state"), [_set(s) for s in state.sets]),
-            _table(
-                ("experiment", "participants", "sessions", "trials", "state"),
-                [_experiment(e) for e in state.experiments],
-            ),
-            _table(
-                ("analysis", "participants", "trials", "fit", "scores"),
-                [_analysis(a) for a in state.analyses],
-            ),
+            _table(_SETS, [_set(s) for s in state.sets]),
+            _table(_EXPERIMENTS, [_experiment(e) for e in state.experiments]),
+            _table(_ANALYSES, [_analysis(a) for a in state.analyses]),
         ]
         parts = [str(state.study.root), *(table for table in tables if table)]
         known = [log for one in state.experiments for log in one.logs if log.belief]
@@ -178,6 +189,11 @@ def _result(reasons: tuple[str, ...] | None, made: str, edited: bool) -> str:
     if reasons is None:
         return f"not {made}"
     return f"{made}, out of date" if reasons else f"{made}, edited" if edited else made
+
+
+def _rows(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> list[dict[str, str | None]]:
+    named = (zip(head, row, strict=True) for row in rows)
+    return [{name: None if text == _NONE else text for name, text in row} for row in named]
 
 
 def _table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:

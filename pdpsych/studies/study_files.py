@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 from pdpsych.analysis.definition import Analysis
 from pdpsych.common.errors import InputError
 from pdpsych.common.section import Section, load
+from pdpsych.common.terminal import quoted
 from pdpsych.displays.display import Display
 from pdpsych.experiments.experiment import Experiment
 from pdpsych.experiments.observers.spec import ObserverSpec
@@ -59,7 +60,7 @@ class StudyFiles:
                     "no study here: no YAML file of one",
                     file=path,
                     allowed=f"files in {', '.join(KINDS)}",
-                    remedy=f"make a study: pdpsych init {path}",
+                    remedy=f"make a study: pdpsych init {quoted(path)}",
                 )
         else:
             self.root, self.files = _file_of_a_study(given)

@@ -6,16 +6,9 @@ import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pdpsych.analysis.definition import Analysis
-from pdpsych.analysis.fitting.fit import Fit, fit
-from pdpsych.analysis.reporting.markup import Gallery
-from pdpsych.analysis.reporting.methods import MARKDOWN
-from pdpsych.analysis.reporting.report import report_texts
-from pdpsych.analysis.scoring.added_models import kept_models
-from pdpsych.analysis.scoring.score import score
-from pdpsych.analysis.scoring.scores import SCHEMA as SCORE
 from pdpsych.analysis.words import counted
 from pdpsych.analysis.written import FILE as RECORD
 from pdpsych.common.errors import InputError
@@ -25,6 +18,9 @@ from pdpsych.common.terminal import progress_bar
 from pdpsych.studies.analysis_state import AnalysisState
 from pdpsych.studies.comparing import ABSOLUTE, RELATIVE, Difference, compare
 from pdpsych.studies.study_state import study_state
+
+if TYPE_CHECKING:
+    from pdpsych.analysis.fitting.fit import Fit
 
 _MOST_LINES = 12
 # Of the results folder: not computed from logs and sets alone, or pictures of what is compared.
@@ -188,17 +184,26 @@ def _verified(state: AnalysisState, root: Path, progress: bool) -> VerifiedAnaly
 
 def compute(analysis: Analysis, folder: Path, progress: bool) -> tuple[str, ...]:
     """Write into a folder what the results folder should hold; return what is to be said of it."""
+    from pdpsych.analysis.fitting.fit import fit
+    from pdpsych.analysis.scoring.scores import SCHEMA
+
     fitted = fit(analysis, write=False, progress=progress)
     fitted.put_into(folder)
     recorded = analysis.results / "score.json"
     if not recorded.exists():
         return ("not scored yet",)
-    return _score(analysis, fitted, SCORE.read(recorded), folder)
+    return _score(analysis, fitted, SCHEMA.read(recorded), folder)
 
 
 def _score(
     analysis: Analysis, fitted: Fit, recorded: dict[str, Any], folder: Path
 ) -> tuple[str, ...]:
+    from pdpsych.analysis.reporting.markup import Gallery
+    from pdpsych.analysis.reporting.methods import MARKDOWN
+    from pdpsych.analysis.reporting.report import report_texts
+    from pdpsych.analysis.scoring.added_models import kept_models
+    from pdpsych.analysis.scoring.score import score
+
     models = recorded.get("source", {}).get("models", {})
     opened = analysis.open_set()
     names = [name for name in models if opened is not None and name not in opened.models]
@@ -267,8 +272,10 @@ def _told(differences: tuple[Difference, ...]) -> list[str]:
 def _without_place(analysis: Analysis, root: Path) -> Callable[[str], str]:
     """Return a function that takes out of a text where the study lies, and lay."""
     places = {str(root)}
+    from pdpsych.analysis.scoring.scores import SCHEMA
+
     try:
-        recorded = str(SCORE.read(analysis.results / "score.json")["source"]["set"]["path"])
+        recorded = str(SCHEMA.read(analysis.results / "score.json")["source"]["set"]["path"])
         opened = analysis.open_set()
         shown = str(opened.path) if opened else str(analysis.resolve(analysis.ratios or ""))
         inside = shown.removeprefix(str(root))

@@ -2,6 +2,7 @@ import os
 import pickle
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -66,3 +67,19 @@ def test_workers_end_when_the_process_that_asked_is_killed(tmp_path):
 def test_what_cannot_travel_is_said_before_there_are_processes():
     with pytest.raises((AttributeError, pickle.PicklingError)):
         list(spread(lambda number: number, range(4), 2))
+
+
+def _wait(number):
+    time.sleep(60 if number else 0)
+    return os.getpid()
+
+
+def test_whoever_leaves_early_waits_for_nothing():
+    begun = time.monotonic()
+    found = spread(_wait, [0, 1, 2, 3], 2)
+    worker = next(found)
+    with pytest.raises(KeyboardInterrupt):
+        found.throw(KeyboardInterrupt)
+    assert time.monotonic() - begun < 30
+    with pytest.raises(ProcessLookupError):
+        os.kill(worker, 0)

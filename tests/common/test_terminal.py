@@ -1,15 +1,18 @@
 from __future__ import annotations
 
 import io
+import shlex
 import subprocess
 import sys
+from datetime import datetime
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from pdpsych.common import terminal
-from pdpsych.common.terminal import escaped, progress_bar, say
+from pdpsych.common.errors import InputError
+from pdpsych.common.terminal import escaped, progress_bar, quoted, say, speaking
 
 
 @given(st.text())
@@ -77,13 +80,66 @@ def test_a_disk_that_is_full_is_told(monkeypatch):
         terminal._silence(full)
 
 
-def test_descriptions_of_bars_are_escaped(capsys):
+class _Screen(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_descriptions_of_bars_are_escaped(monkeypatch):
+    monkeypatch.setattr(sys, "stderr", _Screen())
     with progress_bar(2, "image", shown=True, description="a\x1b") as bar:
         bar.set_description("b\x1b")
         bar.update()
-    err = capsys.readouterr().err
-    assert "\x1b[31m" not in err
-    assert "b\\x1b" in err
-    with progress_bar(2, "image", shown=False) as bar:
+    assert "b\\x1b: " in sys.stderr.getvalue()
+    assert "b\x1b" not in sys.stderr.getvalue()
+
+
+def test_without_a_terminal_a_line_comes_now_and_then(monkeypatch, capsys):
+    clock = iter(range(0, 1000, 20))
+    monkeypatch.setattr(terminal.time, "monotonic", lambda: float(next(clock)))
+    with progress_bar(9, "image", shown=True, initial=1) as bar:
+        bar.set_description("cat\x1b")
+        for _ in range(4):
+            bar.update()
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[0] == "image 3 of 9, cat\\x1b, 0:01:00 so far, about 0:03:00 left"
+    assert len(lines) == 3
+    assert not any("\r" in line for line in lines)
+
+
+@pytest.mark.parametrize(("shown", "progress"), [(False, True), (True, False)])
+def test_progress_that_nobody_wants_is_not_shown(monkeypatch, capsys, shown, progress):
+    monkeypatch.setattr(terminal, "_SECONDS_BETWEEN_LINES", 0.0)
+    with speaking(progress=progress), progress_bar(2, "image", shown=shown) as bar:
         bar.update()
     assert capsys.readouterr() == ("", "")
+
+
+def test_what_is_said_is_in_the_log_also_when_quiet(tmp_path, capsys):
+    log = tmp_path / "log.txt"
+    for _ in range(2):
+        with speaking(text=False, log=log):
+            say("one\n\ntwo\x1b")
+            say("wrong", error=True)
+    say("three")
+    assert capsys.readouterr() == ("three\n", "wrong\nwrong\n")
+    lines = log.read_text(encoding="utf-8").splitlines()
+    assert [line.partition(" ")[2] for line in lines] == ["one", "two\\x1b", "wrong"] * 2
+    assert all(datetime.fromisoformat(line.partition(" ")[0]).tzinfo for line in lines)
+
+
+def test_a_log_that_cannot_be_written_is_refused(tmp_path):
+    with pytest.raises(InputError) as told, speaking(log=tmp_path):
+        pass
+    assert (told.value.file, told.value.field) == (str(tmp_path), "log")
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1))
+def test_a_quoted_path_is_one_word_of_a_shell(path):
+    assert shlex.split(f"pdpsych check {quoted(path)}") == ["pdpsych", "check", path]
+
+
+def test_windows_has_its_own_quotes(monkeypatch):
+    monkeypatch.setattr(terminal.os, "name", "nt")
+    assert quoted(r"C:\my study\a.yaml") == r'"C:\my study\a.yaml"'
+    assert quoted(r"C:\study") == r"C:\study"

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -32,7 +34,16 @@ def virtual_screen(*options: str) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def x_display() -> Iterator[str]:
+def with_psychopy() -> None:
+    """Skip what needs PsychoPy where there is none: from Python 3.13 on it cannot be installed."""
+    if importlib.util.find_spec("psychopy") is None:
+        if sys.version_info < (3, 13) and "CI" in os.environ:
+            pytest.fail("no PsychoPy: install the extra lab")
+        pytest.skip("waits for PsychoPy, which runs on Python 3.10 to 3.12")
+
+
+@pytest.fixture(scope="session")
+def x_display(with_psychopy: None) -> Iterator[str]:
     """Return a virtual X display."""
     if shutil.which("Xvfb") is None:
         reason = "no Xvfb to show windows on: install xvfb"

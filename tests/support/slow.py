@@ -6,12 +6,14 @@ What opens a window is slow too.
 """
 
 SLOW = {
+    "test_portable.py": ("study",),
     "test_cli.py": (
         "study",
         "test_an_image_that_fails",
         "test_a_display_from_readings",
         "test_a_command_that_needs_torch",
         "test_control_c",
+        "test_models_are_listed",
     ),
     "geometry/solvers/test_principal.py": (
         "test_no_worse_than_the_best_of_1000",

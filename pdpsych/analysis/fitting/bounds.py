@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.special import ndtri
+import scipy
 
 from pdpsych.analysis.fitting import places
 from pdpsych.analysis.fitting.posterior import Posterior
@@ -20,7 +20,7 @@ def trial_bounds(posterior: Posterior, level: float) -> dict[str, Floats | list[
     small or large the threshold is.
     """
     height = posterior.log_likelihood
-    level_of = height.max(axis=1) - ndtri((1 + level) / 2) ** 2 / 2
+    level_of = height.max(axis=1) - scipy.special.ndtri((1 + level) / 2) ** 2 / 2
     low, high, below, above = places.crossings(posterior.places, height, level_of)
     kinds = np.select([below & above, below, above], BOUNDS[:3], BOUNDS[3])
     return {

@@ -102,6 +102,7 @@ class Fit(Result):
     bins: pd.DataFrame
     excluded: pd.DataFrame
     posteriors: Mapping[str, Posterior | GivenThresholds]
+    _left_out = ("posteriors",)
 
     @property
     def of_trials(self) -> bool:

@@ -14,7 +14,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import gammaincinv
+import scipy
 
 from pdpsych.analysis.fitting import places
 from pdpsych.analysis.fitting.hierarchy import Mode, find_mode
@@ -66,7 +66,7 @@ class Proposal:
         whitening = np.linalg.cholesky(half.T @ half / len(half))
         half = np.linalg.solve(whitening, half.T).T
         share = (rng.permutation(len(half)) + 0.5) / len(half)
-        half *= np.sqrt(_FREEDOM / (2 * gammaincinv(_FREEDOM / 2, share)))[:, None]
+        half *= np.sqrt(_FREEDOM / (2 * scipy.special.gammaincinv(_FREEDOM / 2, share)))[:, None]
         return np.asarray(self.middle + np.concatenate([half, -half]) @ self.root.T)
 
     def log_density(self, nodes: Floats) -> Floats:

@@ -13,8 +13,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.special import ndtr
 
 from pdpsych.analysis.fitting.observations import Observations
 from pdpsych.analysis.fitting.shared import Shared
@@ -65,7 +65,7 @@ def correct_at(link: Link, log_signal: Floats, pull: Floats, shared: Shared) -> 
     """Return P(correct) at values of log d′ and of what moves answers to the correct position."""
     if link is not TWO:
         return link.answered(log_signal, float(shared.guess))[0]
-    chosen = ndtr(np.exp(log_signal) / np.sqrt(2) + pull)
+    chosen = scipy.special.ndtr(np.exp(log_signal) / np.sqrt(2) + pull)
     return np.asarray(shared.lapse + (1 - shared.guess) * chosen)
 
 
@@ -102,7 +102,7 @@ def log_likelihood(observations: Observations, log_threshold: Floats, shared: Sh
     for _, _, trials, runs in _blocks(observations, width):
         towards = shown[..., trials, None] * seen[..., observations.condition[trials], :]
         towards += pull[..., trials, None]
-        chance = ndtr(towards, out=towards)
+        chance = scipy.special.ndtr(towards, out=towards)
         chance *= certain
         chance += lapse
         firsts = observations.runs[runs] - trials.start
@@ -198,7 +198,7 @@ class _Trials:
     def at(cls, z: Floats, pull: Floats, sign: Floats, guess: float, covariates: Floats) -> _Trials:
         seen = np.exp(np.minimum(z, _MOST_SIGNAL)) / np.sqrt(2)
         towards = seen + pull
-        chosen = ndtr(sign * towards)
+        chosen = scipy.special.ndtr(sign * towards)
         chance = np.maximum(guess / 2, _LEAST_LAPSE) + (1 - guess) * chosen
         slope = np.exp(-(towards**2) / 2) * (sign * ((1 - guess) / np.sqrt(2 * np.pi))) / chance
         bend = -slope * (towards + slope)

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
-from scipy.special import chdtrc, expit, ndtr, ndtri
+import scipy
 
 from pdpsych.analysis.definition import Analysis
 from pdpsych.analysis.fitting.bootstrap import bootstrap, bootstrap_interval
@@ -160,7 +160,9 @@ def _row(
     return {
         "participant": str(rows["participant"].iloc[0]),
         **_interval(posterior, "exponent", nodes.log_exponent, level, np.exp),
-        **_interval(posterior, "lapse", nodes.guess_logit, level, lambda y: expit(y) / 2),
+        **_interval(
+            posterior, "lapse", nodes.guess_logit, level, lambda y: scipy.special.expit(y) / 2
+        ),
         "trials": len(rows),
         "proportion_correct": float(rows["correct"].mean()),
         "converged": posterior.mode.converged,
@@ -184,7 +186,7 @@ def _interval(
 ) -> dict[str, float]:
     """Return mean and interval of a number at the nodes, (S,), on the scale that people read."""
     mean, sd = posterior.moments(values)
-    reach = ndtri((1 + level) / 2) * sd
+    reach = scipy.special.ndtri((1 + level) / 2) * sd
     ends = {name: mean, f"{name}_low": mean - reach, f"{name}_high": mean + reach}
     return {key: float(readable(value)) for key, value in ends.items()}
 
@@ -192,7 +194,7 @@ def _interval(
 def _p_of_none(posterior: Posterior, values: Floats) -> float:
     """Return the p value of 0 for a number given at the nodes, (S,)."""
     mean, sd = posterior.moments(values)
-    return float(2 * ndtr(-abs(mean) / sd))
+    return float(2 * scipy.special.ndtr(-abs(mean) / sd))
 
 
 def _exponents_p(posterior: Posterior, rows: pd.DataFrame) -> float:
@@ -208,7 +210,7 @@ def _exponents_p(posterior: Posterior, rows: pd.DataFrame) -> float:
     mean = posterior.weight @ apart
     off = apart - mean
     covariance = (off * posterior.weight[:, None]).T @ off
-    return float(chdtrc(both.size, mean @ np.linalg.solve(covariance, mean)))
+    return float(scipy.special.chdtrc(both.size, mean @ np.linalg.solve(covariance, mean)))
 
 
 def participant_lines(people: pd.DataFrame) -> list[str]:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, NamedTuple
 
 import numpy as np
-from scipy.special import betaln
+import scipy
 
 from pdpsych.analysis.fitting.shared import COMMON, GUESS_LOGIT, LEARNING, Shared
 from pdpsych.analysis.names import Floats
@@ -33,7 +34,10 @@ SPREAD_SD = 0.7
 GROUP_SD = 1.0
 MEAN_SD = 2.0
 
-_LOG_GUESS_NORMS = np.array([np.log(share) - betaln(a, b) for share, a, b in GUESS_BETAS])
+
+@cache
+def _log_guess_norms() -> Floats:
+    return np.array([np.log(share) - scipy.special.betaln(a, b) for share, a, b in GUESS_BETAS])
 
 
 class LogPrior(NamedTuple):
@@ -138,7 +142,7 @@ def _of_guess(shared: Shared) -> LogPrior:
     guess, logit = shared.guess[..., None], shared.guess_logit[..., None]
     # log g = −log(1 + e⁻ʸ) also where g is 0 or 1 to the last bit.
     log_guess, log_rest = -np.logaddexp(0, -logit), -np.logaddexp(0, logit)
-    each = _LOG_GUESS_NORMS + one * log_guess + other * log_rest
+    each = _log_guess_norms() + one * log_guess + other * log_rest
     value = np.logaddexp.reduce(each, axis=-1)
     weight = np.exp(each - value[..., None])
     slopes = one - (one + other) * guess

@@ -9,8 +9,8 @@ bounds of one side alone it does not, and μ has a bound.
 from __future__ import annotations
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.special import log_ndtr, ndtr, ndtri
 
 from pdpsych.analysis.names import Floats
 
@@ -53,7 +53,7 @@ def _lower_end(bounds: Floats, sd: float) -> float:
     low, high = bounds.min() - _REACH * sd, bounds.max() + _REACH * sd
     for _ in range(_HALVINGS):
         middle = (low + high) / 2
-        if log_ndtr((middle - bounds) / sd).sum() < -_FALL:
+        if scipy.special.log_ndtr((middle - bounds) / sd).sum() < -_FALL:
             low = middle
         else:
             high = middle
@@ -106,9 +106,9 @@ def _imputed(
     size = len(own)
     weight = 1 / (own.var(axis=0) + sd**2)
     middle = _mean_given(weight, own.mean(axis=0), bounds, sides, sd, rng.random(size))[:, None]
-    beyond = ndtr(sides * (middle - bounds) / sd)
+    beyond = scipy.special.ndtr(sides * (middle - bounds) / sd)
     share = np.maximum(beyond * rng.random((size, len(bounds))), np.finfo(float).tiny)
-    return np.asarray(middle - sides * sd * ndtri(share))
+    return np.asarray(middle - sides * sd * scipy.special.ndtri(share))
 
 
 def _mean_given(
@@ -123,7 +123,7 @@ def _mean_given(
     ends = np.append(bounds + sides * _REACH * sd, centre)
     mu = np.linspace(ends.min() - reach, ends.max() + reach, _PLACES)
     log_density = -weight.sum() * (mu - centre) ** 2 / 2
-    log_density += log_ndtr(sides * (mu[:, None] - bounds) / sd).sum(axis=1)
+    log_density += scipy.special.log_ndtr(sides * (mu[:, None] - bounds) / sd).sum(axis=1)
     density = np.exp(log_density - log_density.max())
     cumulated = np.append(0.0, np.cumsum((density[1:] + density[:-1]) / 2))
     return np.asarray(np.interp(share * cumulated[-1], cumulated, mu))

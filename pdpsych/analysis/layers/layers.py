@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
-from scipy.special import stdtrit
+import scipy
 
 from pdpsych.analysis.names import Floats
 from pdpsych.analysis.words import counted
@@ -240,7 +240,7 @@ def students_interval(values: Floats, level: float) -> tuple[Floats, Floats]:
         return unknown, unknown
     mean = values.mean(axis=-1)
     error = values.std(axis=-1, ddof=1) / np.sqrt(number)
-    reach = stdtrit(number - 1, (1 + level) / 2) * error
+    reach = scipy.special.stdtrit(number - 1, (1 + level) / 2) * error
     return mean - reach, mean + reach
 
 

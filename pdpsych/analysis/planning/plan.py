@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -15,17 +14,15 @@ import pandas as pd
 from pdpsych.analysis.binomial import wilson
 from pdpsych.analysis.definition import Analysis, open_analysis
 from pdpsych.analysis.planning.columns import CELL_COLUMNS, PLAN, SIZE, STUDY_COLUMNS, WANTED
-from pdpsych.analysis.planning.simulated_study import Outcome, Size, simulate_study
-from pdpsych.analysis.planning.world import World, build_world
+from pdpsych.analysis.planning.simulated_study import Outcome, Size, simulate_studies
+from pdpsych.analysis.planning.world import build_world
 from pdpsych.analysis.words import counted
 from pdpsych.common import tables
 from pdpsych.common.documents import Schema
 from pdpsych.common.errors import InputError
 from pdpsych.common.files.locks import locked
-from pdpsych.common.parallel import spread
 from pdpsych.common.results import Result
 from pdpsych.common.section import load
-from pdpsych.common.terminal import progress_bar
 from pdpsych.experiments.observers.spec import ObserverSpec
 from pdpsych.stimuli.stimulus_set import StimulusSet
 
@@ -251,6 +248,8 @@ def plan(
     ------
     InputError
         If something given cannot be used, or the set has fewer than two models.
+    KeyboardInterrupt
+        At Ctrl-C, when the plan of the studies that are simulated is written.
 
     Examples
     --------
@@ -270,7 +269,15 @@ def plan(
     truths, spec = _participants(truth, stimulus_set)
     world = build_world(opened, stimulus_set, spec)
     todo = [(truths[number % len(truths)], number) for number in range(studies)]
-    outcomes = simulate_studies(world, todo, sizes, jobs, progress)
+    outcomes: list[Outcome] = []
+    done = 0
+    try:
+        for simulated in simulate_studies(world, todo, sizes, jobs, progress):
+            outcomes += simulated
+            done += 1
+    except KeyboardInterrupt:
+        if not (outcomes and write):
+            raise
     found = pd.DataFrame(outcomes, columns=Outcome._fields)
     observer = spec.model_dump(exclude_none=True) | {"model": ", ".join(truths)}
     observer["local"] = not world.responses
@@ -281,27 +288,10 @@ def plan(
     if write:
         with locked(opened.results, doing="the plan is written"):
             planned.put_into(opened.results)
+    if done < studies:
+        kept = opened.results / "plan.csv"
+        raise KeyboardInterrupt(f"{kept} is of the {done} studies that were simulated")
     return planned
-
-
-def simulate_studies(
-    world: World,
-    todo: Sequence[tuple[str, int]],
-    sizes: Sequence[Size],
-    jobs: int | None = None,
-    progress: bool = False,
-) -> list[Outcome]:
-    """Simulate studies, (truth, number) each, at all sizes; outcomes in the order of studies."""
-    outcomes: list[Outcome] = []
-    with progress_bar(len(todo), "study", progress) as bar:
-        for found in spread(partial(_simulate_one, world, sizes), todo, jobs):
-            outcomes += found
-            bar.update()
-    return outcomes
-
-
-def _simulate_one(world: World, sizes: Sequence[Size], study: tuple[str, int]) -> list[Outcome]:
-    return simulate_study(world, *study, sizes)
 
 
 def size_table(studies: pd.DataFrame, pairs_per_image: float, beside: bool = False) -> pd.DataFrame:

@@ -6,8 +6,9 @@ Nobody takes part: amplitudes are placed and answers simulated, without frames.
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from itertools import groupby
 from typing import NamedTuple, Protocol
 
@@ -24,6 +25,8 @@ from pdpsych.analysis.prediction.evidence import Evidence
 from pdpsych.analysis.scoring.score import score_ratios
 from pdpsych.common.errors import InputError
 from pdpsych.common.files.digests import seed_of
+from pdpsych.common.parallel import spread
+from pdpsych.common.terminal import progress_bar
 from pdpsych.experiments.design import Condition, PlannedTrial, arrange
 from pdpsych.experiments.experiment import Experiment
 from pdpsych.experiments.placement.models.method import Models
@@ -65,6 +68,24 @@ class Answers(Protocol):
 
     def answer(self, planned: PlannedTrial, realised: float) -> Position:
         """Say where the distorted image was."""
+
+
+def simulate_studies(
+    world: World,
+    todo: Sequence[tuple[str, int]],
+    sizes: Sequence[Size],
+    jobs: int | None = None,
+    progress: bool = False,
+) -> Iterator[list[Outcome]]:
+    """Simulate studies, (truth, number) each, at all sizes; yield the outcomes of each in order."""
+    with progress_bar(len(todo), "study", progress) as bar:
+        for found in spread(partial(_simulate_one, world, sizes), todo, jobs):
+            yield found
+            bar.update()
+
+
+def _simulate_one(world: World, sizes: Sequence[Size], study: tuple[str, int]) -> list[Outcome]:
+    return simulate_study(world, *study, sizes)
 
 
 def simulate_study(world: World, truth: str, number: int, sizes: Sequence[Size]) -> list[Outcome]:

@@ -11,9 +11,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import scipy
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
-from scipy.special import ndtr
 
 from pdpsych.analysis.names import Floats
 from pdpsych.analysis.tasks.links import TWO, Link
@@ -130,7 +130,7 @@ class EfficiencyTables:
         """
         edges = np.concatenate([[-np.inf], STEP * (np.arange(1, self.size) - 0.5), [np.inf]])
         reach = edges - STEP * np.arange(self.size)[:, None]
-        weights = [np.diff(ndtr(reach / spread), axis=1).T for spread in spreads]
+        weights = [np.diff(scipy.special.ndtr(reach / spread), axis=1).T for spread in spreads]
         top = log_values.max(axis=-1, keepdims=True)
         values = np.exp(log_values - top)
         mean = np.stack([values @ weight for weight in weights], axis=1)

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from scipy.special import logsumexp
+import scipy
 
 from pdpsych.analysis.fitting.prior import EXPONENT_SD
 from pdpsych.analysis.names import Floats
@@ -52,7 +52,9 @@ def _of_model(log_response: Floats, answers: Answers) -> Floats:
     before = _log_prior(nodes) + np.log(_WEIGHTS) + _HERMITE**2
     joint = of_images.sum(axis=2) + before[:, None, None]
     others = joint[:, :, None] - of_images
-    return np.asarray(logsumexp(joint) - logsumexp(others, axis=(0, 1, 3)))
+    return np.asarray(
+        scipy.special.logsumexp(joint) - scipy.special.logsumexp(others, axis=(0, 1, 3))
+    )
 
 
 def _by_image(
@@ -81,7 +83,7 @@ def likeliest_exponent(tables: EfficiencyTables, answers: Answers) -> tuple[floa
 def _log_posterior(tables: EfficiencyTables, log_exponents: Floats, answers: Answers) -> Floats:
     of_images = _by_image(tables, log_exponents, _COARSE_SPREADS, _COARSE_SDS, answers)
     whole = of_images.sum(axis=2)
-    return np.asarray(logsumexp(whole, axis=(1, 2)) + _log_prior(log_exponents))
+    return np.asarray(scipy.special.logsumexp(whole, axis=(1, 2)) + _log_prior(log_exponents))
 
 
 def _log_prior(log_exponents: Floats) -> Floats:

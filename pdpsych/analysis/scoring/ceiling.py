@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+import scipy
 from numpy.typing import NDArray
-from scipy.special import stdtrit
 
 from pdpsych.analysis.names import Floats
 from pdpsych.analysis.scoring.columns import CEILING
@@ -91,7 +91,7 @@ def _intervals(
         drawn = _bounds(ratios.samples[:, :, shared]) @ average_by_image(images).T
         variance, freedom = drawn.mean(axis=-1).var(axis=1), np.full(2, np.inf)
     scale = np.where(middle > 0, middle, 1.0)
-    reach = np.exp(stdtrit(freedom, (1 + level) / 2) * np.sqrt(variance) / scale)
+    reach = np.exp(scipy.special.stdtrit(freedom, (1 + level) / 2) * np.sqrt(variance) / scale)
     return middle / reach, middle * reach
 
 

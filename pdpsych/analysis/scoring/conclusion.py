@@ -9,6 +9,7 @@ import pandas as pd
 from pdpsych.analysis.scoring.sides import LEAST_IMAGES, declared
 from pdpsych.analysis.turned import against
 from pdpsych.analysis.words import counted
+from pdpsych.common.terminal import quoted
 from pdpsych.stimuli.manifest import KINDS
 from pdpsych.stimuli.stimulus_set import StimulusSet
 
@@ -206,7 +207,7 @@ def not_predicted(ranking: pd.DataFrame, predictive: pd.DataFrame, set_: Stimulu
         return ""
     return (
         " These scores are local: they take models to be linear up to thresholds. What models see "
-        f"at visible amplitudes is added by: pdpsych respond {set_.path}"
+        f"at visible amplitudes is added by: pdpsych respond {quoted(set_.path)}"
     )
 
 

@@ -46,8 +46,8 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
+import scipy
 from numpy.typing import NDArray
-from scipy.special import erf, ndtr, stdtr, stdtrit
 
 from pdpsych.analysis.names import Floats
 from pdpsych.analysis.scoring.columns import SIDES
@@ -220,7 +220,7 @@ def distance(difference: Floats, sd: Floats) -> Floats:
     """Return |difference|, corrected for normal noise: its mean is nearly that without noise."""
     noise = np.maximum(sd, _LEAST_SD)
     density = np.exp(-((difference / noise) ** 2) / 2) / np.sqrt(2 * np.pi)
-    smoothed = difference * (1 - 2 * ndtr(-difference / noise)) + 2 * noise * density
+    smoothed = difference * (1 - 2 * scipy.special.ndtr(-difference / noise)) + 2 * noise * density
     return np.asarray(2 * np.abs(difference) - smoothed)
 
 
@@ -266,7 +266,8 @@ def compare(
     names, member = np.unique(images.astype(str), return_inverse=True)
     total = (member[:, None] == np.arange(len(names))).astype(float)
     left = np.minimum(_LEFT * sd[0], gap[0])
-    slope = np.where(gap[0] > 0, np.abs(erf((y - b)[0] / sd[0]) - erf((y - a)[0] / sd[0])), 0.0)
+    to_b, to_a = (scipy.special.erf((y - x)[0] / sd[0]) for x in (b, a))
+    slope = np.where(gap[0] > 0, np.abs(to_b - to_a), 0.0)
     steepest = np.minimum(2.0, gap[0] / sd[0]) * np.sign(a - b)[0]
     of_side = people.noise / max(gap[0].sum(), np.finfo(float).tiny)
     own, whole = (of_side * slope) @ total, of_side @ steepest
@@ -289,9 +290,11 @@ def side_of(compared: Compared, level: float) -> Side:
     parts = over_images**2 / (1 / (weight**2).sum() - 1), over_people**2 / max(len(gap) - 1, 1)
     freedom = variance**2 / max(sum(parts), _LEAST_SD**4)
     allowed = _LEFT_ON * float(left_over.sum()) / total
-    reach = float(stdtrit(freedom, (1 + level) / 2) * np.sqrt(variance)) + allowed
+    reach = float(scipy.special.stdtrit(freedom, (1 + level) / 2) * np.sqrt(variance)) + allowed
     beyond = max(abs(side) - allowed, 0.0) / np.sqrt(variance)
-    return Side(side, side - reach, side + reach, float(2 * stdtr(freedom, -beyond)), images)
+    return Side(
+        side, side - reach, side + reach, float(2 * scipy.special.stdtr(freedom, -beyond)), images
+    )
 
 
 def _over_people(moved: Floats, weight: Floats, side: float) -> float:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy.special import ndtri
+import scipy
 
 from pdpsych.analysis.fitting.posterior import Posterior
 from pdpsych.analysis.names import CONDITION, Floats
@@ -56,7 +56,7 @@ def given_thresholds(given: pd.DataFrame, level: float) -> pd.DataFrame:
     level
         Probability of the intervals.
     """
-    reach = ndtri((1 + level) / 2) * given["sd"]
+    reach = scipy.special.ndtri((1 + level) / 2) * given["sd"]
     exact = given["bound"] == "exact"
     ends = {"low": given["log_threshold"] - reach, "high": given["log_threshold"] + reach}
     for name, bound in (("low", "at least"), ("high", "at most")):

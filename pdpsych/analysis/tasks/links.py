@@ -19,15 +19,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-from scipy.special import log_ndtr, ndtr, ndtri
+import scipy
 
 from pdpsych.analysis.names import Floats
-
-if TYPE_CHECKING:
-    from scipy.interpolate import CubicSpline
 
 # Of log d′ in the table. Beyond it log d″ is linear; above, wrong answers are rarer than 10⁻²³.
 _LOWEST, _HIGHEST, _STEP = -7.0, 3.25, 0.01
@@ -87,12 +84,12 @@ class Link:
         w = np.exp(height) / _SQRT2
         first, second = w * rise, w * (rise**2 + bend)
         density = self.scale * np.exp(-(w**2) / 2) / np.sqrt(2 * np.pi)
-        wrong = self.scale * ndtr(-w)
+        wrong = self.scale * scipy.special.ndtr(-w)
         return Slopes(1 - wrong, wrong, density * first, density * (second - w * first**2))
 
     def answered(self, log_signal: Floats, guess: float | Floats) -> tuple[Floats, Floats]:
         """Return P of a right and of a wrong answer where a share ``guess`` is guessed."""
-        wrong = self.scale * ndtr(-np.exp(self._equivalent(log_signal)[0]) / _SQRT2)
+        wrong = self.scale * scipy.special.ndtr(-np.exp(self._equivalent(log_signal)[0]) / _SQRT2)
         by_guess = guess * self.chance, guess * (1 - self.chance)
         return by_guess[0] + (1 - guess) * (1 - wrong), by_guess[1] + (1 - guess) * wrong
 
@@ -100,7 +97,8 @@ class Link:
         """Return F(d′), where d′ is 0 or more; of any shape."""
         with np.errstate(divide="ignore"):
             log_signal = np.log(signal)
-        return np.asarray(1 - self.scale * ndtr(-np.exp(self._equivalent(log_signal)[0]) / _SQRT2))
+        equivalent = np.exp(self._equivalent(log_signal)[0])
+        return np.asarray(1 - self.scale * scipy.special.ndtr(-equivalent / _SQRT2))
 
     def _equivalent(self, log_signal: Floats) -> tuple[Floats, Floats, Floats]:
         """Return log d″ and its first and second derivative in log d′."""
@@ -118,16 +116,16 @@ class Link:
         )
 
     @cached_property
-    def _table(self) -> CubicSpline:
+    def _table(self) -> scipy.interpolate.CubicSpline:
         """Log d″ by log d′."""
-        from scipy.interpolate import CubicSpline
-
         places = np.arange(_LOWEST, _HIGHEST + _STEP / 2, _STEP)
-        return CubicSpline(places, np.log(-_SQRT2 * self._quantiles(np.exp(places))))
+        return scipy.interpolate.CubicSpline(
+            places, np.log(-_SQRT2 * self._quantiles(np.exp(places)))
+        )
 
     def _quantiles(self, signal: Floats) -> Floats:
         """Return Φ⁻¹((1 − F)/s)."""
-        return np.asarray(ndtri(self.missed(signal) / self.scale))
+        return np.asarray(scipy.special.ndtri(self.missed(signal) / self.scale))
 
 
 def _named(name: str) -> Link:
@@ -141,7 +139,8 @@ def _of_alternatives(number: int) -> Callable[[Floats], Floats]:
         # φ(x − d′) and the bracket, which is 1 below 0, overlap between 0 and d′.
         x, step = np.linspace(-_REACH, _REACH, _NODES, retstep=True)
         x = x[:, None] + signal / 2
-        values = np.exp(-((x - signal) ** 2) / 2) * -np.expm1((number - 1) * log_ndtr(x))
+        bracket = -np.expm1((number - 1) * scipy.special.log_ndtr(x))
+        values = np.exp(-((x - signal) ** 2) / 2) * bracket
         return np.asarray(values.sum(axis=0) * step / np.sqrt(2 * np.pi))
 
     return missed
@@ -152,7 +151,7 @@ def _of_oddity(signal: Floats) -> Floats:
     places, weight = np.polynomial.legendre.leggauss(_HALF_NODES)
     z = _HALF_REACH * (places[:, None] + 1) / 2
     shift = signal * np.sqrt(2 / 3)
-    both = ndtr(_SQRT3 * z - shift) - ndtr(-_SQRT3 * z - shift)
+    both = scipy.special.ndtr(_SQRT3 * z - shift) - scipy.special.ndtr(-_SQRT3 * z - shift)
     found = weight @ (np.exp(-(z**2) / 2) * both)
     return np.asarray(found * _HALF_REACH / np.sqrt(2 * np.pi))
 

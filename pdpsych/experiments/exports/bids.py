@@ -6,9 +6,7 @@ import json
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
-
-import pandas as pd
+from typing import TYPE_CHECKING, Any
 
 from pdpsych.common.errors import InputError
 from pdpsych.common.files.atomic import write_bytes, write_text
@@ -21,6 +19,9 @@ from pdpsych.experiments.logs.records import Header
 from pdpsych.experiments.logs.session_log import SessionLog
 from pdpsych.experiments.tasks.instructions import Instructions
 from pdpsych.experiments.tasks.keys import Keys
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 BIDS_VERSION = "1.10.0"
 _README = """\
@@ -62,6 +63,8 @@ def write_bids(folder: Path, name: str, logs: Sequence[SessionLog]) -> None:
 
 
 def _write_participants(folder: Path, logs: Sequence[SessionLog]) -> None:
+    import pandas as pd
+
     rows = [log.header.model_dump(include={"participant", "observer", "group"}) for log in logs]
     grouped = pd.DataFrame(rows).groupby("participant", sort=True)
     table = grouped.agg(

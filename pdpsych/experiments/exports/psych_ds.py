@@ -8,8 +8,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-
 from pdpsych.common.files.atomic import write_text
 from pdpsych.common.tables import write_delimited
 from pdpsych.common.versions import versions
@@ -19,6 +17,8 @@ from pdpsych.experiments.logs.session_log import SessionLog
 
 def write_psych_ds(folder: Path, name: str, logs: Sequence[SessionLog]) -> None:
     """Write a dataset of the sessions of the experiment ``name`` into a new folder."""
+    import pandas as pd
+
     study = re.sub("[^A-Za-z0-9]", "", name) or "study"
     columns: dict[str, None] = {}
     for log in logs:

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from pdpsych.common.errors import InputError
 from pdpsych.common.section import load
+from pdpsych.common.terminal import quoted
 from pdpsych.experiments.experiment import Experiment
 from pdpsych.experiments.logs.labels import log_path, spelled_twice
 from pdpsych.experiments.logs.session_log import NotStarted, SessionLog, read_log
@@ -69,7 +70,7 @@ def collect(experiment: Experiment) -> Collected:
         raise InputError(
             "no trial log here",
             file=experiment.logs,
-            remedy=f"run a session first: pdpsych run {experiment.label} --participant 01",
+            remedy=f"run a session first: pdpsych run {quoted(experiment.label)} --participant 01",
         )
     for names in spelled_twice(log.header.labels for log in logs):
         notes.append(

@@ -8,8 +8,6 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import pandas as pd
-
 from pdpsych.common.errors import InputError, shown
 from pdpsych.common.files.append_only import torn_path
 from pdpsych.common.files.reading import LOG, read_bytes
@@ -20,6 +18,7 @@ from pdpsych.experiments.logs.records import Header, Trial
 from pdpsych.experiments.logs.timing import TimingSummary, summarize
 
 if TYPE_CHECKING:
+    import pandas as pd
     from matplotlib.axes import Axes
 
 
@@ -104,6 +103,10 @@ class SessionLog(Result):
         from pdpsych.experiments.logs.figures import plot_session
 
         return plot_session(self.trials, ax)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return what it holds as plain data, and whether it is complete."""
+        return super().to_dict() | {"complete": self.complete}
 
     def describe(self) -> str:
         """Say how far the session is, what it tells, how it was timed, and what is to be noted."""
@@ -214,6 +217,8 @@ _NO_COLUMNS = {"record", "timing", "belief", "ended", "presented", "again", "key
 
 
 def _table(trials: list[Trial]) -> pd.DataFrame:
+    import pandas as pd
+
     rows = [
         trial.model_dump(exclude=_NO_COLUMNS) | _shown(trial) | _believed(trial) | _timed(trial)
         for trial in trials

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
+import scipy
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import erf, erfinv
 
 Floats = NDArray[np.float64]
 
@@ -34,7 +34,7 @@ def proportion_correct(
     """
     ratio = np.maximum(np.asarray(amplitude, dtype=float), 0.0) / threshold
     # 2Φ(d′/√2) − 1 = erf(d′/2)
-    certain = erf(ratio ** np.asarray(exponent, dtype=float) / 2)
+    certain = scipy.special.erf(ratio ** np.asarray(exponent, dtype=float) / 2)
     return np.asarray(0.5 + (0.5 - np.asarray(lapse, dtype=float)) * certain, dtype=np.float64)
 
 
@@ -57,4 +57,5 @@ def amplitude_at(
     0.1
     """
     certain = (np.asarray(proportion, dtype=float) - 0.5) / (0.5 - np.asarray(lapse, dtype=float))
-    return np.asarray(threshold * (2 * erfinv(certain)) ** (1 / np.asarray(exponent, dtype=float)))
+    signal = 2 * scipy.special.erfinv(certain)
+    return np.asarray(threshold * signal ** (1 / np.asarray(exponent, dtype=float)))

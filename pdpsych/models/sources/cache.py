@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 import tarfile
 from pathlib import Path, PurePosixPath
 from typing import IO
 
-import torch
 from platformdirs import user_cache_path
 
 from pdpsych.common.errors import InputError
@@ -77,7 +77,7 @@ def verify(path: Path, checkpoint: Checkpoint) -> None:
 
 def on_disk(file: str) -> Path | None:
     """Return where a file of that name is, in :func:`folder` or that of torch hub, if it is."""
-    places = (folder(), Path(torch.hub.get_dir()) / "checkpoints")
+    places = (folder(), _hub() / "checkpoints")
     return next((place / file for place in places if (place / file).is_file()), None)
 
 
@@ -124,3 +124,16 @@ def _member(tar: tarfile.TarFile, bundle: Path, name: str) -> IO[bytes]:
     opened = tar.extractfile(found[0])
     assert opened is not None  # only links and folders give None
     return opened
+
+
+def _hub() -> Path:
+    """Return the folder of torch hub, by the rules of ``torch.hub.get_dir`` where none is loaded.
+
+    What is on this machine is then said without the seconds that PyTorch takes to load.
+    """
+    torch = sys.modules.get("torch")
+    if torch is not None:
+        return Path(torch.hub.get_dir())
+    caches = os.environ.get("XDG_CACHE_HOME", "~/.cache")
+    home = os.environ.get("TORCH_HOME", os.path.join(caches, "torch"))
+    return Path(home).expanduser() / "hub"

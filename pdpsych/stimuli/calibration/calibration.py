@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 from pydantic import SerializerFunctionWrapHandler, model_serializer
 
 from pdpsych.common import tables
@@ -25,6 +24,7 @@ from pdpsych.common.files.digests import digest
 from pdpsych.common.files.locks import locked
 from pdpsych.common.results import Result
 from pdpsych.common.section import Section, validate
+from pdpsych.common.terminal import quoted
 from pdpsych.displays.display import Display
 from pdpsych.stimuli.calibration.condition import (
     TOLERANCE,
@@ -40,6 +40,7 @@ from pdpsych.stimuli.responses.set_responses import open_responses
 from pdpsych.stimuli.stimulus_set import StimulusSet
 
 if TYPE_CHECKING:
+    import pandas as pd
     from matplotlib.figure import Figure
 
 SCHEMA = Schema("calibration", 1, "calibrate again: pdpsych calibrate SET --display DISPLAY.yaml")
@@ -255,7 +256,7 @@ class Calibration(Result, Section):
             If the models were not asked; with the command that does. If a file is damaged or of
             another calibration, when it is read.
         """
-        remedy = f"run: pdpsych calibrate {stimulus_set.path} --display FILE --models"
+        remedy = f"run: pdpsych calibrate {quoted(stimulus_set.path)} --display FILE --models"
         return open_responses(self.folder, stimulus_set, remedy, self.sha256)
 
     @property
@@ -269,6 +270,8 @@ class Calibration(Result, Section):
         Amplitudes are in model units, as RMS contrast α/√D, and as RMS of luminance in cd/m².
         Those of ``rivals`` have rows on request.
         """
+        import pandas as pd
+
         rows = []
         for c in self.conditions if rivals else self.without_rivals:
             fixed = {"image": c.image, "pair": c.pair, "distortion": c.distortion}
@@ -289,6 +292,8 @@ class Calibration(Result, Section):
         Without rivals. Columns are ``condition``, ``tried`` (the smallest amplitude that was),
         ``smallest`` and ``largest`` shown faithfully, ``inside_gamut`` and ``most``.
         """
+        import pandas as pd
+
         rows = []
         for c in self.without_rivals:
             low, high = c.range or (np.nan, np.nan)
@@ -303,6 +308,8 @@ class Calibration(Result, Section):
 
         Without rivals. Columns are ``condition``, ``model`` and ``threshold``, in RMS contrast.
         """
+        import pandas as pd
+
         rows = [
             (c.name, model, threshold / c.dimension**0.5)
             for c in self.without_rivals

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from pdpsych.common.errors import InputError
+from pdpsych.common.terminal import quoted
 from pdpsych.displays.display import Display
 from pdpsych.stimuli.stimulus_set import StimulusSet
 
@@ -30,5 +31,6 @@ def missing(stimulus_set: StimulusSet, display: Display, others: Mapping[str, bo
         file=stimulus_set.path,
         field="display",
         value=display.stem,
-        remedy=f"run: pdpsych calibrate {stimulus_set.path} --display {display.label}",
+        remedy=f"run: pdpsych calibrate {quoted(stimulus_set.path)} --display "
+        f"{quoted(display.label)}",
     )

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+import scipy
 import torch
 from numpy.typing import NDArray
-from scipy.interpolate import PchipInterpolator
 
 from pdpsych import geometry
 from pdpsych.common.versions import versions
@@ -118,7 +118,7 @@ def _at(alphas: Floats, realised: Floats, values: Floats) -> Floats:
         gains = np.log(np.maximum(row[:end] / own[:end], np.finfo(float).tiny))
         inside = np.clip(alphas[:end], own[0], own[end - 1])
         target[:end] = alphas[:end] * np.exp(
-            PchipInterpolator(np.log(own[:end]), gains)(np.log(inside))
+            scipy.interpolate.PchipInterpolator(np.log(own[:end]), gains)(np.log(inside))
         )
     found[:, np.isnan(found).any(axis=0)] = np.nan
     return found

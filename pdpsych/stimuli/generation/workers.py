@@ -6,11 +6,9 @@ Each kind of workers has one method, ``results``, which yields the outcome of ea
 from __future__ import annotations
 
 import multiprocessing
-import signal
-from collections.abc import Generator, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Generator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any, Protocol
@@ -18,7 +16,7 @@ from typing import Any, Protocol
 import torch
 
 from pdpsych.common.errors import InputError
-from pdpsych.common.parallel import end_with_parent
+from pdpsych.common.parallel import end_with_parent, interrupts_blocked
 from pdpsych.stimuli.generation.unit import Maker, OnStep, Outcome, Unit
 from pdpsych.stimuli.recipe import Recipe
 
@@ -141,7 +139,7 @@ class _Process:
         self._connection, theirs = context.Pipe()
         here = Maker(make.recipe, make.folder, device)
         self._process = context.Process(target=_serve, args=(theirs, here, threads), daemon=True)
-        with _interrupts_blocked():
+        with interrupts_blocked():
             self._process.start()
         theirs.close()
 
@@ -171,21 +169,6 @@ class _Process:
         self._process.kill()
         self._process.join()
         self._connection.close()
-
-
-@contextmanager
-def _interrupts_blocked() -> Iterator[None]:
-    """Start processes that Ctrl-C does not reach: the one that asks ends them, without a word."""
-    if not hasattr(signal, "pthread_sigmask"):  # Windows
-        yield
-        return
-    # The first process would start it within, and that lets interrupts through again.
-    resource_tracker.ensure_running()
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _serve(connection: Connection, make: Maker, threads: int) -> None:

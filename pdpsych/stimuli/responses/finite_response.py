@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+import scipy
 from numpy.typing import ArrayLike, NDArray
-from scipy.interpolate import PchipInterpolator
 
 Floats = NDArray[np.float64]
 
@@ -83,14 +83,15 @@ class FiniteResponse:
         return float(np.exp(ends[0] + share * (ends[1] - ends[0])))
 
     @cached_property
-    def _gains(self) -> dict[int, PchipInterpolator | float]:
+    def _gains(self) -> dict[int, scipy.interpolate.PchipInterpolator | float]:
         """log(D/α) of each sign as a function of log α; a number where there is one amplitude."""
         tiny = np.finfo(float).tiny
         gains = [np.log(np.maximum(row / self.amplitudes, tiny)) for row in self.values]
         if len(self.amplitudes) < 2:
             return {s: float(g[0]) if len(g) else np.nan for s, g in zip(SIGNS, gains, strict=True)}
         x = np.log(self.amplitudes)
-        return {s: PchipInterpolator(x, g) for s, g in zip(SIGNS, gains, strict=True)}
+        curve = scipy.interpolate.PchipInterpolator
+        return {s: curve(x, g) for s, g in zip(SIGNS, gains, strict=True)}
 
     @cached_property
     def _fine(self) -> Floats:
@@ -99,7 +100,9 @@ class FiniteResponse:
         between = (logs[:-1, None] + np.diff(logs)[:, None] * steps).ravel()
         return np.exp(np.concatenate([logs[:1], between]))
 
-    def _interpolated(self, amplitudes: Floats, gain: PchipInterpolator | float) -> Floats:
+    def _interpolated(
+        self, amplitudes: Floats, gain: scipy.interpolate.PchipInterpolator | float
+    ) -> Floats:
         if not len(self.amplitudes):
             return np.full(amplitudes.shape, np.nan)
         inside = np.maximum(amplitudes, self.amplitudes[0])

@@ -13,9 +13,8 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.optimize import brentq
-from scipy.special import ndtr, ndtri
 
 from pdpsych.stimuli.responses.finite_response import SIGNS, FiniteResponse
 
@@ -66,7 +65,9 @@ class SignalCurve:
         if not self.response.largest:
             return np.full(len(log_efficiencies), np.inf)
         places, seen = self._grid
-        reached = _share(log_efficiencies[:, None], seen[:, None]) >= ndtr(np.sqrt(0.5))
+        reached = _share(log_efficiencies[:, None], seen[:, None]) >= scipy.special.ndtr(
+            np.sqrt(0.5)
+        )
         above = np.where(reached.any(axis=1), np.argmax(reached, axis=1), len(places) - 1)
         below = np.maximum(above - 1, 0)
         low, top = (_log_signal(log_efficiencies, seen[:, at]) for at in (below, above))
@@ -88,7 +89,9 @@ class SignalCurve:
         low, high = float(ends.min() - _REACH), float(ends.min() + _REACH)
         if not np.isfinite(low) or _log_signal(high, seen)[1] < 0:
             return np.nan, np.nan
-        log_k = float(brentq(lambda k: _log_signal(k, seen)[1], low, high, xtol=1e-9))
+        log_k = float(
+            scipy.optimize.brentq(lambda k: _log_signal(k, seen)[1], low, high, xtol=1e-9)
+        )
         below, there = _log_signal(log_k, seen)
         return log_k, float(there - below) / _STEP
 
@@ -110,9 +113,9 @@ def _log_signal(log_efficiency: float | Floats, seen: Floats) -> Floats:
     """Return log e where D of both signs is ``seen``, (2, …)."""
     share = _share(log_efficiency, seen)
     with np.errstate(divide="ignore"):
-        return np.asarray(np.log(np.sqrt(2) * ndtri(np.minimum(share, _MOST_SURE))))
+        return np.asarray(np.log(np.sqrt(2) * scipy.special.ndtri(np.minimum(share, _MOST_SURE))))
 
 
 def _share(log_efficiency: float | Floats, seen: Floats) -> Floats:
     """Return Φ(e/√2), the mean over both signs."""
-    return np.asarray(ndtr(np.exp(log_efficiency) * seen / np.sqrt(2)).mean(axis=0))
+    return np.asarray(scipy.special.ndtr(np.exp(log_efficiency) * seen / np.sqrt(2)).mean(axis=0))

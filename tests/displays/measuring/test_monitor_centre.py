@@ -18,7 +18,7 @@ GAMMAS = dict(zip(CHANNELS, (2.2, 2.0, 2.2, 2.4), strict=True))
 
 
 @pytest.fixture
-def centre(tmp_path, monkeypatch):
+def centre(with_psychopy, tmp_path, monkeypatch):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         from psychopy.monitors import calibTools

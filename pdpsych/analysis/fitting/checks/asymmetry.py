@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.special import chdtrc
+import scipy
 
 from pdpsych.analysis.fitting.likelihood import expected_correct, growth
 from pdpsych.analysis.fitting.posterior import Posterior
@@ -43,5 +43,5 @@ def asymmetry(posterior: Posterior, sign: Floats) -> dict[str, float]:
     variance = np.sum(found**2 - information) / np.sum(information**2)
     return {
         "asymmetry": 2 * float(np.sqrt(max(variance, 0.0))),
-        "asymmetry_p": float(chdtrc(tells.sum(), np.sum(found**2 / information))),
+        "asymmetry_p": float(scipy.special.chdtrc(tells.sum(), np.sum(found**2 / information))),
     }

@@ -11,8 +11,8 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.special import chdtrc
 
 from pdpsych.analysis.fitting.likelihood import correct_at, criterion
 from pdpsych.analysis.fitting.observations import Observations
@@ -94,7 +94,7 @@ def curve_p(posterior: Posterior, chance: Floats, level: NDArray[np.intp]) -> fl
     share, axes = np.linalg.eigh(covariance)
     told = share > _LEAST_SHARE
     squared = (axes.T @ (residual / scale))[told] ** 2 / share[told]
-    return float(chdtrc(told.sum(), squared.sum())) if told.any() else 1.0
+    return float(scipy.special.chdtrc(told.sum(), squared.sum())) if told.any() else 1.0
 
 
 def _slopes(observations: Observations, shared: Shared, chance: Floats) -> Floats:

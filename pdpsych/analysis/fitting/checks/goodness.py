@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from scipy.special import ndtr, ndtri
+import scipy
 
 from pdpsych.analysis.binomial import wilson
 from pdpsych.analysis.fitting.checks.asymmetry import asymmetry
@@ -76,7 +76,7 @@ def goodness(
         place = rng.permutation(place)
     block = place // _BLOCK
     found = discrepancy(posterior, block, rng)
-    z = float(ndtri((1 + level) / 2))
+    z = float(scipy.special.ndtri((1 + level) / 2))
     expected = expected_correct(posterior.observations, posterior.mode.mean, posterior.mode.shared)
     before = predicted(posterior.observations, posterior.mode.shared)
     bins = np.searchsorted(EDGES, before.signal, side="right")
@@ -150,5 +150,5 @@ def _first_share(rows: pd.DataFrame, z: float) -> dict[str, float]:
         "first_share": middle,
         "first_low": max(middle - z * sd, 0.0),
         "first_high": min(middle + z * sd, 1.0),
-        "first_p": float(2 * ndtr(-abs(middle - 0.5) / sd)),
+        "first_p": float(2 * scipy.special.ndtr(-abs(middle - 0.5) / sd)),
     }

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.special import entr
 
 from pdpsych.experiments.placement.adaptive import AdaptivePlacement
 from pdpsych.experiments.placement.models.classes import SideClasses
@@ -182,4 +182,4 @@ def _told(chance: Floats, joint: NDArray[np.float32]) -> Floats:
 
 
 def _entropy(chance: Floats) -> Floats:
-    return np.asarray(entr(chance) + entr(1 - chance))
+    return np.asarray(scipy.special.entr(chance) + scipy.special.entr(1 - chance))
