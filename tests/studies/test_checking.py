@@ -51,7 +51,7 @@ def test_what_nothing_uses_yet_is_named(done):
     assert not studies.check(done / "stimuli" / f"{NAME}.yaml").steps
 
 
-def test_an_interrupted_session_can_go_on_only_where_nothing_changed(done, edit):
+def test_an_interrupted_session_can_go_on_only_where_nothing_shown_changed(done, edit):
     log = done / "experiments" / "data" / NAME / "sub-01_ses-01.jsonl"
     log.chmod(0o644)
     lines = log.read_bytes().splitlines(keepends=True)
@@ -61,9 +61,14 @@ def test_an_interrupted_session_can_go_on_only_where_nothing_changed(done, edit)
     experiment = done / "experiments" / f"{NAME}.yaml"
     assert steps[f"pdpsych run {experiment} {wanted}"] == "30 of 90 trials are answered"
     edit(experiment, ("break_every: 100", "break_every: 50"))
+    # Of the wording.
+    found = studies.check(done)
+    assert any("pdpsych run" in step.command for step in found.steps)
+    assert not any(NAME in line for line in found.outdated if "experiment" in line)
+    edit(experiment, ("feedback: practice", "feedback: all"))
     found = studies.check(done)
     assert not any("pdpsych run" in step.command for step in found.steps)
-    assert f"experiment {NAME}: run before break_every changed: sub-01 ses-01" in found.outdated
+    assert f"experiment {NAME}: run before feedback changed: sub-01 ses-01" in found.outdated
     # Without an answer it begins anew.
     log.write_bytes(lines[0])
     found = studies.check(done)
