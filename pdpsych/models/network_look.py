@@ -45,7 +45,7 @@ class LayerResponse(NamedTuple):
     size
         Mean of the absolute responses.
     peak
-        The largest of them.
+        The largest response.
     zeros
         Share of responses that are exactly 0.
     linear_to
