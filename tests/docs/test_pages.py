@@ -78,7 +78,9 @@ def test_files_that_a_page_links_to_are_there(page):
 def site(tmp_path_factory):
     """Build the site of a copy of docs/, tutorials not run: that is done beside."""
     folder = tmp_path_factory.mktemp("site")
-    made = shutil.ignore_patterns("_build", "_api", "_tutorials", "first-study", "__pycache__")
+    made = shutil.ignore_patterns(
+        "_build", "_api", "_tutorials", "_gallery", "first-study", "__pycache__"
+    )
     shutil.copytree(ROOT / "docs", folder / "docs", ignore=made)
     command = [sys.executable, "-m", "sphinx", "-W", "--keep-going", "-q", "-D", "plot_gallery=0"]
     done = subprocess.run([*command, "docs", "site"], cwd=folder, capture_output=True, text=True)
