@@ -156,6 +156,7 @@ SLOW = {
     "models/sources/test_source.py": ("test_timm_says",),
     "fuzz/test_places.py": ("bench",),
     "docs/test_examples.py": ("test_examples_give",),
+    "docs/test_gallery.py": ("told",),
     "test_imports.py": ("test_the_lab_machine",),
     "experiments/exports/test_exporting.py": (
         "test_exports_at_once",

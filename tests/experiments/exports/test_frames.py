@@ -8,7 +8,7 @@ import pytest
 import stimulus_sets
 import tifffile
 from PIL import Image
-from refusals import refused
+from refusals import problem_of, refused
 from typer.testing import CliRunner
 
 from pdpsych.cli.main import app
@@ -154,7 +154,7 @@ def test_the_command(opened, tmp_path):
     assert done.exit_code == 0
     assert len(pd.read_csv(tmp_path / "out" / "trials.csv")) == 32
     missing = runner.invoke(app, command)
-    assert isinstance(missing.exception, InputError)
-    assert "--contrasts" in str(missing.exception)
+    assert isinstance(problem_of(missing), InputError)
+    assert "--contrasts" in str(problem_of(missing))
     wrong = runner.invoke(app, [*command, "--contrasts", "much"])
-    assert "numbers with commas" in str(wrong.exception)
+    assert "numbers with commas" in str(problem_of(wrong))
