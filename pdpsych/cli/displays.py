@@ -62,7 +62,7 @@ def import_(
     monitor: Annotated[
         str | None, typer.Option(help="Instead of a CSV: a monitor in PsychoPy's monitor centre.")
     ] = None,
-    bit_depth: Annotated[int, typer.Option(help="Of the CSV's levels: 8, 10 or 16.")] = 8,
+    bit_depth: Annotated[int, typer.Option(help="Of the CSV's levels: 8, 10, 14 or 16.")] = 8,
     instrument: Annotated[str | None, typer.Option(help="What measured it.")] = None,
     date: Annotated[
         datetime | None, typer.Option(formats=["%Y-%m-%d"], help="When it was measured.")

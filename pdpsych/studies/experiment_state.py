@@ -111,6 +111,7 @@ def _display(study: StudyFiles, experiment: Experiment) -> Display | None:
         # Reads the measurements and fits the curve.
         screen.resolved()
         display = screen
+        screen.check_depth()
     return display
 
 

@@ -68,7 +68,7 @@ class Assistant:
             return now
 
         text.draw, win.flip = draw, see
-        target._stimulus.contrast = self.sitting.get("contrast", 1.0)
+        target._picture._stimulus.contrast = self.sitting.get("contrast", 1.0)
 
     def luminance(self, levels: np.ndarray) -> float:
         light = BLACK + (WHITE - BLACK) * float(SHARES @ lcd(levels))

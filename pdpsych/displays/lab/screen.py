@@ -12,8 +12,10 @@ from numpy.typing import NDArray
 from pdpsych.common.errors import InputError
 from pdpsych.displays.display import Display
 from pdpsych.displays.dither import Levels
+from pdpsych.displays.lab.devices import Device, open_device
 from pdpsych.displays.lab.keys import Keyboard
 from pdpsych.displays.lab.psychopy import canvas, gl, visual
+from pdpsych.displays.outputs.registry import WINDOW
 
 _TEXT_PX = 26
 # Text is white on backgrounds below this level.
@@ -27,7 +29,7 @@ class WindowClosed(Exception):
 
 
 class Screen:
-    """A window of a display, in which levels reach the graphics card's output unchanged.
+    """A window of a display, in which its output's values reach the graphics card's unchanged.
 
     Its hardware gamma ramp is linear as long as the window is open, where the system lets it be
     set. Sessions and measurements share this window, so that what was measured is shown.
@@ -39,29 +41,45 @@ class Screen:
     background
         Level around what is shown, 0 to 1.
     windowed
-        Leave the rest of the screen free, for trying out.
+        Leave the rest of the screen free, for trying out; a device that decodes is not looked for.
 
     Attributes
     ----------
+    ink
+        Colour of text and marks, as PsychoPy takes it.
+    device
+        What decodes the frame buffer, None where nothing does.
     ramp_is_linear
         Whether the ramp could be set; where not, it stays as the system has it.
 
     Raises
     ------
     InputError
-        If no such window can be opened.
+        If no such window can be opened, or the device is missing.
     """
 
     def __init__(self, display: Display, background: float, windowed: bool, label: str) -> None:
-        self.win = _open(display, background, windowed, label)
+        self.label, self._display = label, display
+        self._buffer_top = 2 ** display.encoder.buffer_bits(display.bit_depth) - 1
+        display.check_depth(label)
+        self.device: Device | None = None
+        if display.output != WINDOW and not windowed:
+            self.device = open_device(display.output, display.device_table, label)
+        try:
+            self.win = self._open(background, windowed)
+        except BaseException:
+            self._release()
+            raise
+        self._backdrop = self._uniform(background) if display.encoder.columns > 1 else None
         self.ramp_is_linear = True
         try:
             self.win.gamma = 1
         except OSError:
             self.ramp_is_linear = False
         self.keyboard = Keyboard()
-        self.ink = -1 if background > _DARK else 1
+        self.ink = self._colour(0.0 if background > _DARK else 1.0)
         self.text = self.message("")
+        self._lay()
 
     def message(self, text: str) -> Any:
         """Return text to draw in the middle of the screen."""
@@ -76,8 +94,9 @@ class Screen:
         )
 
     def close(self) -> None:
-        """Close the window; the ramp is as it was before."""
+        """Close the window; ramp and device are as they were before."""
         self.win.close()
+        self._release()
 
     @property
     def size(self) -> tuple[int, int]:
@@ -86,7 +105,39 @@ class Screen:
 
     def flip(self) -> float:
         """Show what was drawn; return when it came, in s."""
-        return float(self.win.flip())
+        moment = float(self.win.flip())
+        self._lay()
+        return moment
+
+    def clear(self) -> None:
+        """Forget what was drawn."""
+        self.win.clearBuffer()
+        self._lay()
+
+    def encoded(self, levels: Levels, scale: int = 1) -> Levels:
+        """Return what the frame buffer holds of levels (C, H, W): (H · scale, W · scale, 3)."""
+        encoder = self._display.encoder
+        wide = np.repeat(np.repeat(levels, scale, axis=1), scale // encoder.columns, axis=2)
+        return encoder.encode(wide, self._display.bit_depth)
+
+    def texture(self, values: Levels) -> NDArray[np.float32]:
+        """Return values of the frame buffer as PsychoPy takes them: 0 to 1, upside down.
+
+        Arrays of three dimensions range from 0 to 1 in PsychoPy, those of two from −1 to 1; its
+        first row is the lowest.
+        """
+        return np.ascontiguousarray(values[::-1], dtype=np.float32) / np.float32(self._buffer_top)
+
+    def centre(self, size: tuple[int, int], aside: int = 0) -> tuple[float, float]:
+        """Return where the middle of something is that is nearest the window's, on whole pixels.
+
+        Its left edge is so many pixels further to the right, and where a level takes two pixels,
+        on the first of a pair.
+        """
+        (width, height), window = size, self.size
+        left = -((width - window[0]) // 2) + aside
+        left -= left % self._display.encoder.columns
+        return left + (width - window[0]) / 2, (window[1] - height) % 2 / 2
 
     def pressed(self, names: tuple[str, ...], since: float) -> list[Any]:
         """Return those of the keys that went down after a time, in order; forget all others.
@@ -125,7 +176,9 @@ class Screen:
 
     def system(self) -> dict[str, str]:
         """Return what the computer is, with neither its name nor its user's."""
+        device = {"device": self.device.name} if self.device else {}
         return {
+            **device,
             "os": f"{platform.system()} {platform.release()} {platform.machine()}",
             "python": platform.python_version(),
             "gl_vendor": gl.gl_info.get_vendor(),
@@ -135,54 +188,61 @@ class Screen:
             "clock": self.keyboard.clock,
         }
 
+    def _open(self, background: float, windowed: bool) -> Any:
+        display = self._display
+        depth = display.encoder.buffer_bits(display.bit_depth)
+        _check_screen(display, self.label)
+        try:
+            return visual.Window(
+                size=(display.width_px or 1024, display.height_px or 768),
+                fullscr=not windowed,
+                screen=display.screen,
+                units="pix",
+                color=self._colour(background),
+                colorSpace="rgb",
+                bpc=(depth, depth, depth),
+                gammaErrorPolicy="ignore",
+                checkTiming=False,
+                allowGUI=windowed,
+            )
+        except Exception as error:
+            raise InputError(
+                f"PsychoPy cannot open a window of {depth} bits on screen {display.screen}: "
+                f"{error}",
+                file=self.label,
+                field="display",
+                remedy="is the desktop's depth another?",
+            ) from error
 
-def texture(frame: Levels, top: int) -> NDArray[np.float32]:
-    """Return display levels (C, H, W) as PsychoPy takes them: (H, W, 3), 0 to 1, upside down.
+    def _colour(self, share: float) -> list[float]:
+        """Return a share of white as PsychoPy's colour, −1 to 1, of a pixel with high bytes."""
+        level = np.full((1, 1, 1), round(share * self._display.top), np.uint16)
+        value = self._display.encoder.encode(level, self._display.bit_depth)[0, 0]
+        return [float(2 * part / self._buffer_top - 1) for part in value]
 
-    Arrays of three dimensions range from 0 to 1 in PsychoPy, those of two from −1 to 1; its
-    first row is the lowest.
-    """
-    channels = np.broadcast_to(frame, (3, *frame.shape[1:])).transpose(1, 2, 0)
-    return np.ascontiguousarray(channels[::-1], dtype=np.float32) / np.float32(top)
-
-
-def centre(size: tuple[int, int], window: tuple[int, int]) -> tuple[float, float]:
-    """Return the position nearest the middle at which an image falls on whole pixels."""
-    across, up = ((outer - inner) % 2 / 2 for inner, outer in zip(size, window, strict=True))
-    return across, up
-
-
-def _open(display: Display, background: float, windowed: bool, label: str) -> Any:
-    depth = display.bit_depth
-    if depth > 10:
-        raise InputError(
-            "not a depth that a window shows",
-            file=label,
-            field="display.bit_depth",
-            value=depth,
-            allowed="8, 10",
-        )
-    _check_screen(display, label)
-    try:
-        return visual.Window(
-            size=(display.width_px or 1024, display.height_px or 768),
-            fullscr=not windowed,
-            screen=display.screen,
+    def _uniform(self, share: float) -> Any:
+        """Return what covers the window with a share of white, where one colour cannot."""
+        width, height = self.size
+        across = -(-width // self._display.encoder.columns)
+        level = np.full((1, height, across), round(share * self._display.top), np.uint16)
+        values = self._display.encoder.encode(level, self._display.bit_depth)[:, :width]
+        return visual.ImageStim(
+            self.win,
+            image=self.texture(values),
             units="pix",
-            color=[2 * background - 1] * 3,
-            colorSpace="rgb",
-            bpc=(depth, depth, depth),
-            gammaErrorPolicy="ignore",
-            checkTiming=False,
-            allowGUI=windowed,
+            size=(width, height),
+            interpolate=False,
+            autoLog=False,
         )
-    except Exception as error:
-        raise InputError(
-            f"PsychoPy cannot open a window of {depth} bits on screen {display.screen}: {error}",
-            file=label,
-            field="display",
-            remedy="is the desktop's depth another?",
-        ) from error
+
+    def _lay(self) -> None:
+        """Begin a frame with the background."""
+        if self._backdrop is not None:
+            self._backdrop.draw()
+
+    def _release(self) -> None:
+        if self.device is not None:
+            self.device.close()
 
 
 def _check_screen(display: Display, label: str) -> None:

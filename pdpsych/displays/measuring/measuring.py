@@ -177,7 +177,8 @@ def measure(
     repeats
         How often each is read.
     grey_only
-        Leave out red, green and blue: the display can then show no colour images.
+        Leave out red, green and blue: the display can then show no colour images. Outputs of grey
+        alone have none.
     patch
         Side of the patch in pixels; by default half the screen's height.
     settle
@@ -251,6 +252,7 @@ def _planned(
                 allowed=f"{least} to {most}",
             )
     spaced = np.round(np.linspace(0, display.top, levels)).astype(int).tolist()
+    grey_only = grey_only or display.encoder.channels == (1,)
     channels = CHANNELS[:1] if grey_only else CHANNELS
     # Another instrument has another order, so that one does not go on with the other's series.
     seed = seed_of("measure", display.stem, instrument)

@@ -6,8 +6,8 @@ import numpy as np
 
 from pdpsych.common.errors import InputError
 from pdpsych.displays.display import Display
-from pdpsych.displays.lab.psychopy import visual
-from pdpsych.displays.lab.screen import Screen, centre, texture
+from pdpsych.displays.lab.picture import Picture
+from pdpsych.displays.lab.screen import Screen
 from pdpsych.displays.measuring.readings import (
     CHANNEL_PLANES,
     MeasurementStopped,
@@ -53,7 +53,7 @@ class Patch:
     ) -> None:
         if side is not None and side < 1:
             raise InputError("at least 1 pixel", field="patch", value=side)
-        self._display = display
+        self._display, self.output = display, display.output
         surround = float(np.round(_SURROUND * display.top)) / display.top
         self._screen = Screen(display, surround, windowed, display.label)
         self.win = self._screen.win
@@ -61,14 +61,9 @@ class Patch:
         side = height // 2 if side is None else side
         self.size = min(side, width), min(side, height - 4 * _TEXT_FROM_EDGE_PX)
         self._screen.text.pos = (0, _TEXT_FROM_EDGE_PX - height / 2)
-        self._stimulus = visual.ImageStim(
-            self.win,
-            image=self._texture(PlannedReading("grey", display.top)),
-            units="pix",
-            size=self.size,
-            pos=centre(self.size, (width, height)),
-            interpolate=False,
-        )
+        self._columns = display.encoder.columns
+        self._picture = Picture(self._screen, self._columns)
+        self._load(PlannedReading("grey", display.top))
         self._since = 0.0
         self.caption = ""
 
@@ -79,32 +74,36 @@ class Patch:
 
     def show(self, step: PlannedReading) -> None:
         """Show a level of a channel, once it is certain that the window leaves it as it is."""
-        self._stimulus.image = self._texture(step)
+        self._load(step)
         self.draw()
         frame = np.asarray(self.win.getMovieFrame(buffer="back"))
         self.win.movieFrames.clear()
-        seen = frame[frame.shape[0] // 2, frame.shape[1] // 2]
-        wanted = np.zeros(3)
-        wanted[CHANNEL_PLANES[step.channel]] = step.level * 255 / self._display.top
+        middle = frame.shape[0] // 2, frame.shape[1] // 2
+        row = (len(self._picture.values) - 1) // 2
         # The frame is read back with 8 bits.
-        if (np.abs(seen - wanted) > (0 if self._display.bit_depth == 8 else 1)).any():
+        bits = self._display.encoder.buffer_bits(self._display.bit_depth)
+        wanted = self._picture.values[row, : self._columns] * (255 / (2**bits - 1))
+        first = middle[1] - middle[1] % self._columns
+        seen = frame[middle[0], first : first + self._columns].astype(float)
+        if (np.abs(seen - wanted) > (0 if bits == 8 else 1)).any():
             raise InputError(
-                f"the window shows {seen.tolist()} where {wanted.tolist()} of 255 was asked for",
+                f"the window shows {seen.ravel().astype(int).tolist()} where "
+                f"{wanted.ravel().tolist()} of 255 was asked for",
                 file=self._display.label,
                 remedy="switch off whatever changes colours between PsychoPy and the screen",
             )
-        self.win.flip()
+        self._screen.flip()
 
     def draw(self) -> None:
         """Draw the patch into the next frame."""
-        self._stimulus.draw()
+        self._picture.draw()
 
     def hold(self, seconds: float) -> None:
         """Keep the patch for a time; the escape key raises :class:`Paused`."""
         onset: float | None = None
         while True:
             self._write(self.caption)
-            now = self.win.flip()
+            now = self._screen.flip()
             onset = now if onset is None else onset
             self._check_escape()
             if now - onset >= seconds:
@@ -116,7 +115,7 @@ class Patch:
         typed, note = "", _TYPING
         while True:
             self._write(f"{self.caption}: {typed}_ cd/m²   {note}")
-            self.win.flip()
+            self._screen.flip()
             for key in self._screen.keyboard.pressed(names, self._since):
                 self._since = key.tDown
                 if key.name == _ESCAPE:
@@ -142,7 +141,7 @@ class Patch:
     def _choose(self, text: str, stopped: str) -> None:
         while True:
             self._write(text)
-            self.win.flip()
+            self._screen.flip()
             for key in self._screen.keyboard.pressed((_GO_ON, _ESCAPE), self._since):
                 self._since = key.tDown
                 if key.name == _ESCAPE:
@@ -160,10 +159,13 @@ class Patch:
         self._screen.text.text = text
         self._screen.text.draw()
 
-    def _texture(self, step: PlannedReading) -> np.ndarray:
-        frame = np.zeros((3, 2, 2), dtype=np.uint16)
-        frame[CHANNEL_PLANES[step.channel]] = step.level
-        return texture(frame, self._display.top)
+    def _load(self, step: PlannedReading) -> None:
+        width, height = (length // self._columns for length in self.size)
+        channels = 1 if self._display.encoder.channels == (1,) else 3
+        frame = np.zeros((channels, height, width), dtype=np.uint16)
+        planes = CHANNEL_PLANES[step.channel] if channels == 3 else [0]
+        frame[planes] = step.level
+        self._picture.load(frame)
 
 
 def edited(typed: str, key: str) -> str:

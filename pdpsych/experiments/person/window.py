@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from functools import partial
 
+from pdpsych.displays.lab.picture import Picture
 from pdpsych.displays.lab.psychopy import visual
 from pdpsych.displays.lab.screen import WindowClosed
 from pdpsych.experiments.observers.observer import Observer, SessionStopped
 from pdpsych.experiments.observers.presentation import Presentation, Progress, Response
 from pdpsych.experiments.person.answers import Answerer, PausePressed, StandIn
 from pdpsych.experiments.person.checked_screen import CheckedScreen
-from pdpsych.experiments.person.frames import Phases, Texture, offset, undisturbed
+from pdpsych.experiments.person.frames import Phases, offset, undisturbed
 from pdpsych.experiments.person.pages import Pages
 from pdpsych.experiments.person.person import Person
 from pdpsych.experiments.sessions.preparation import Preparation
@@ -40,7 +41,7 @@ class Window:
     def __init__(
         self, prepared: Preparation, checked: CheckedScreen, pages: Pages, answerer: Answerer
     ) -> None:
-        self._experiment, self._top = prepared.experiment, prepared.display.top
+        self._experiment, self._scale = prepared.experiment, prepared.display.scale
         self._checked, self._screen = checked, checked.screen
         self._pages, self._answerer = pages, answerer
         self._mark = visual.ShapeStim(
@@ -53,7 +54,7 @@ class Window:
             autoLog=False,
         )
         self._question = self._screen.message(pages.question)
-        self._textures: dict[tuple[str, Place], Texture] = {}
+        self._pictures: dict[tuple[str, Place], Picture] = {}
         self._blank_since = float("-inf")
 
     @property
@@ -97,26 +98,26 @@ class Window:
                 self._blank_since = self._screen.flip()
 
     def _load(self, phases: tuple[PlannedPhase, ...]) -> None:
-        """Put the frames on the graphics card; the same textures serve all trials."""
+        """Put the frames on the graphics card; the same pictures serve all trials."""
         for phase in phases:
             for place, frame in phase.images.items():
-                aside = offset(place, frame.shape[-1], self._experiment.separation_px)
-                self._texture(phase.name, place).load(frame, aside)
+                width = frame.shape[-1] * self._scale
+                aside = offset(place, width, self._experiment.separation_px)
+                self._picture(phase.name, place).load(frame, aside)
         # What is drawn for the first time takes longer: the card takes a texture only then.
         for phase in phases:
             self._draw(phase)
         self._question.draw()
-        self._screen.win.clearBuffer()
+        self._screen.clear()
 
-    def _texture(self, phase: str, place: Place) -> Texture:
-        if (phase, place) not in self._textures:
-            texture = Texture(self._screen, self._top, self._experiment.label)
-            self._textures[phase, place] = texture
-        return self._textures[phase, place]
+    def _picture(self, phase: str, place: Place) -> Picture:
+        if (phase, place) not in self._pictures:
+            self._pictures[phase, place] = Picture(self._screen, self._scale)
+        return self._pictures[phase, place]
 
     def _draw(self, phase: PlannedPhase) -> None:
         for place in phase.images:
-            self._texture(phase.name, place).draw()
+            self._picture(phase.name, place).draw()
         if phase.mark:
             self._mark.draw()
 

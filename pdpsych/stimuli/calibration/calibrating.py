@@ -120,7 +120,7 @@ def calibrate(
 
         seen = seen_by_models(opened, screen, conditions, trust_code)
         conditions, responses, losses = list(seen.conditions), seen.responses, seen.warnings
-    ppd = screen.pixels_per_degree
+    ppd = screen.image_pixels_per_degree
     made = Calibration(
         schema_version=SCHEMA.version,
         stimulus_set_sha256=opened.sha256,
@@ -141,6 +141,7 @@ def calibrate(
 def _check_size(opened: StimulusSet, display: Display) -> None:
     for image in opened:
         channels, height, width = image.shape
+        height, width = height * display.scale, width * display.scale
         display.curves(channels)
         if (display.width_px or width) < width or (display.height_px or height) < height:
             raise InputError(
@@ -233,7 +234,7 @@ def _condition(
     steps = _steps(scene.step, lowest, most)
     ends = _faithful(steps)
     small = scene.candela(most / 100) if most else None
-    ppd = scene.display.pixels_per_degree
+    ppd = scene.display.image_pixels_per_degree
     measures = {
         "inside_gamut": rounded_down(min(largest_amplitude(base, ε, 0.0), most)),
         "most": most,

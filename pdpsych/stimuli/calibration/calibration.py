@@ -67,7 +67,7 @@ class Calibration(Result, Section):
     threshold_rms
         Geometric mean over the set of the thresholds expected under each model, in RMS contrast.
     pixels_per_degree
-        Of the display, None where its size or distance is not known.
+        Of images on the display, None where its size or distance is not known.
     conditions
         One for each distortion, those of rivals too; figures and descriptions leave these out.
     warnings

@@ -112,7 +112,7 @@ def _named(found: ConditionCalibration, outside: Callable[[float], bool]) -> str
 
 def set_warnings(opened: StimulusSet, display: Display) -> tuple[str, ...]:
     """Say what is not as it should be with all images of a set on a display."""
-    ppd = display.pixels_per_degree
+    ppd = display.image_pixels_per_degree
     if ppd is None:
         return (
             f"{display.label}: width_px, width_cm and distance_cm are not all given, so that it is "

@@ -159,6 +159,31 @@ def test_every_pixel_is_the_pipelines_level(person, short, request, tmp_path, co
                 np.testing.assert_array_equal(screen, screens[name])
 
 
+def test_pairs_of_bytes_hold_the_pipelines_levels(person, short, colour_set, tmp_path):
+    fields = {"width_px": 322, "output": "c48", "bit_depth": 16, "scale": 2}
+    path = short(stimulus_set=str(colour_set.path), pairs=["principal"], display={**SIZE, **fields})
+    pixels = tmp_path / "pixels.npz"
+    sitting = person.sit(*command(path), react=answering(person), pixels=str(pixels))
+    assert sitting.status == 0, sitting.said
+    with np.load(pixels) as arrays:
+        seen, shown = arrays["seen"].astype(int), arrays["shown"]
+    words = 256 * seen[:, :, 0::2] + seen[:, :, 1::2]
+    for trial in records(path):
+        display = Display(**SIZE | fields)
+        image = colour_set[trial["image"]]
+        distortion = image[trial["pair"]].distortion(trial["distortion"])
+        amplitude = trial["sign"] * trial["amplitude"]
+        rng = np.random.default_rng(trial["dither_seed"])
+        frame = show(image.base, distortion, amplitude, display, "srgb", rng).distorted
+        # A level is two pixels high, and its pair of pixels two wide; the background is around.
+        wanted = np.repeat(frame, 2, axis=1).transpose(1, 2, 0)
+        phase = ("first", "second")[trial["position"] - 1]
+        for screen in words[(shown == (str(trial["trial"]), phase)).all(axis=1)]:
+            np.testing.assert_array_equal(screen[88:152, 64:96], wanted)
+            around = np.concatenate([screen[:88].ravel(), screen[:, :64].ravel()])
+            assert len(np.unique(around)) == 1
+
+
 def test_a_whole_session_with_practice_and_feedback(person, short):
     path = short(practice_trials=3, pairs=["principal"], break_every=2, trials_per_condition=3)
     sitting = person.sit(
@@ -421,7 +446,12 @@ def test_late_frames_are_recorded(person, short):
         (
             {"display": {**SIZE, "bit_depth": 16}},
             True,
-            "not a depth that a window shows, got 16; allowed: 8, 10",
+            "bit_depth: not a depth that a window shows, got 16; allowed: 8, 10; with a device",
+        ),
+        (
+            {"display": {**SIZE, "bit_depth": 16, "output": "m16"}},
+            False,
+            "display.output: its device needs pypixxlib",
         ),
         ({"display": {**SIZE, "bit_depth": 10}}, True, "cannot open a window of 10 bits"),
         ({"display": {**SIZE, "width_px": 30}}, True, "32×32 pixels does not fit the window of 30"),
