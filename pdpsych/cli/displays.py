@@ -69,7 +69,7 @@ def import_(
     ] = None,
 ) -> None:
     """Make a display of measured luminances; chooses the curve by cross-validation."""
-    from pdpsych.displays import import_csv, import_monitor
+    from pdpsych.displays import import_csv, import_monitor, inspect
 
     if (table is None) == (monitor is None):
         raise InputError("nothing to import", remedy="give either a CSV file or --monitor NAME")
@@ -80,7 +80,7 @@ def import_(
         described = import_csv(
             str(table), out, bit_depth=bit_depth, instrument=instrument, date=day
         )
-    say(f"{described.describe()}\nwritten: {out}; add the screen's size to it")
+    say(f"{inspect(described).describe()}\nwritten: {out}; add the screen's size to it")
 
 
 @app.command()
@@ -100,9 +100,11 @@ def export(
 def fit(display: DisplayFile) -> None:
     """Compare the models of a measured display's curve and write the best into its file."""
     from pdpsych.displays import choose_model
+    from pdpsych.displays.accuracy.doubts import comparison_doubts
 
     found = choose_model(display)
-    say(f"{found.describe()}\n{display}: curve.model: {found.chosen}")
+    told = [found.describe(), *comparison_doubts(found)]
+    say("\n".join([*told, f"{display}: curve.model: {found.chosen}"]))
 
 
 @app.command()

@@ -10,11 +10,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 import numpy as np
-from pydantic import Discriminator, Field, Tag, field_validator, model_validator
+from pydantic import (
+    Discriminator,
+    Field,
+    SerializerFunctionWrapHandler,
+    Tag,
+    field_validator,
+    model_serializer,
+    model_validator,
+)
 
 from pdpsych.common.errors import InputError
 from pdpsych.common.results import Result
 from pdpsych.common.section import Section
+from pdpsych.displays.accuracy.slope_error import SlopeError
 from pdpsych.displays.curve import Curve, Power, Srgb
 from pdpsych.displays.curve_fit import CurveFit, Model, fit_curve
 from pdpsych.displays.curve_words import doubts, fit_words, measured_words
@@ -22,15 +31,8 @@ from pdpsych.displays.dither import Dither
 from pdpsych.displays.encoding import Array
 from pdpsych.displays.measurement_file import read_measurements
 from pdpsych.displays.measurements import CHANNELS, Channel, Measurements, check_measurements
+from pdpsych.displays.outputs import registry
 from pdpsych.displays.outputs.output import Output
-from pdpsych.displays.outputs.registry import (
-    LINEAR,
-    OUTPUTS,
-    WINDOW,
-    OutputName,
-    check_depth_of,
-    check_output,
-)
 from pdpsych.displays.validation import ModelComparison, compare
 
 if TYPE_CHECKING:
@@ -126,8 +128,8 @@ class Display(Result, Section):
         Discriminator(_curve_kind),
     ] = "srgb"
     bit_depth: Literal[8, 10, 14, 16] = 8
-    output: OutputName = WINDOW
-    device_table: str = Field(LINEAR, pattern=r"^[\w.-]+$")
+    output: registry.OutputName = registry.WINDOW
+    device_table: str = Field(registry.LINEAR, pattern=r"^[\w.-]+$")
     scale: int = Field(1, ge=1, le=64)
     dither: Dither = "uniform"
     width_px: int | None = Field(None, gt=0, le=1_000_000)
@@ -165,13 +167,19 @@ class Display(Result, Section):
 
     @model_validator(mode="after")
     def _carried(self) -> Display:
-        check_output(self.output, self.bit_depth, self.scale, self.device_table)
+        registry.check_output(self.output, self.bit_depth, self.scale, self.device_table)
         return self
+
+    @model_serializer(mode="wrap")
+    def _plain(self, plain: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        # So that displays of a time before there were these keep their identity.
+        later = {"output": registry.WINDOW, "device_table": registry.LINEAR, "scale": 1}
+        return {k: v for k, v in plain(self).items() if later.get(k) != v}
 
     @property
     def encoder(self) -> Output:
         """What writes its levels into the frame buffer."""
-        return OUTPUTS[self.output]
+        return registry.OUTPUTS[self.output]
 
     def check_depth(self, label: str = "") -> None:
         """Refuse a display whose levels have more bits than its output carries.
@@ -186,7 +194,7 @@ class Display(Result, Section):
         InputError
             With the outputs that do.
         """
-        check_depth_of(self.output, self.bit_depth, label or self.label)
+        registry.check_depth_of(self.output, self.bit_depth, label or self.label)
 
     @property
     def top(self) -> int:
@@ -222,6 +230,14 @@ class Display(Result, Section):
             return {}
         measured, model = self.measurements, self.curve.model
         return {channel: fit_curve(measured.means(channel), model) for channel in measured.channels}
+
+    @cached_property
+    def slope_errors(self) -> dict[Channel, SlopeError]:
+        """What is not known of the fitted curve of each channel that was measured."""
+        if not isinstance(self.curve, MeasuredCurve) or self.measurements is None:
+            return {}
+        measured, model = self.measurements, self.curve.model
+        return {name: SlopeError.of(measured.means(name), model) for name in measured.channels}
 
     def curves(self, channels: int) -> tuple[Curve, ...]:
         """Return the curve of each of the channels of an image: grey, or red, green and blue.
@@ -340,16 +356,12 @@ class Display(Result, Section):
 
     def _description(self) -> dict[str, Any]:
         data = self.model_dump(mode="json")
-        # Displays of a time before there were these keep their identity.
-        for name, default in {"output": WINDOW, "device_table": LINEAR, "scale": 1}.items():
-            if data[name] == default:
-                del data[name]
         if self.measurements is not None:
             data["curve"]["measurements"] = self.measurements.sha256
         return data
 
     def _line(self) -> str:
-        by = "" if self.output == WINDOW else f" by {self.output}"
+        by = "" if self.output == registry.WINDOW else f" by {self.output}"
         return f"{self.stem}, {self._stated()}, {self.bit_depth} bits{by}"
 
     def _stated(self) -> str:
@@ -359,7 +371,7 @@ class Display(Result, Section):
 
     def _geometry(self) -> str:
         parts = [f"{self.bit_depth} bits a channel", f"dither {self.dither}"]
-        if self.output != WINDOW:
+        if self.output != registry.WINDOW:
             parts.append(f"output {self.output} (device table {self.device_table})")
         if self.scale > 1:
             parts.append(f"a pixel of an image is {self.scale}×{self.scale}")

@@ -19,6 +19,7 @@ from pdpsych.common.files.locks import locked
 from pdpsych.common.files.reading import text_of
 from pdpsych.common.results import Result
 from pdpsych.common.section import load
+from pdpsych.displays.accuracy.doubts import comparison_doubts
 from pdpsych.displays.display import Display, MeasuredCurve
 from pdpsych.displays.display_file import replace_curve
 from pdpsych.displays.measurement_file import measurements_in
@@ -83,7 +84,8 @@ class Measured(Result):
     def describe(self) -> str:
         """Say what the display is, how well its curve is known, and how much it drifted."""
         drifted = f"drift of white: {100 * self.drift:.2f} % (limit {100 * DRIFT_LIMIT:g} %)"
-        told = [self.display.describe(), "", self.comparison.describe(), "", drifted]
+        doubts = comparison_doubts(self.comparison)
+        told = [self.display.describe(), "", self.comparison.describe(), *doubts, "", drifted]
         return "\n".join([*told, *self.notes])
 
     def plot(self) -> Figure:

@@ -145,10 +145,10 @@ class Calibration(Result, Section):
 
     @property
     def sha256(self) -> str:
-        """Identity of what can be shown: not of when it was found, nor of what models see."""
-        found = self.model_dump(mode="json", exclude={"created", "versions", "model_warnings"})
-        for condition in found["conditions"]:
-            del condition["sensitivities"]
+        """Identity of what can be shown: not of when it was found, nor of how well it is known."""
+        apart = dict.fromkeys(("sensitivities", "curve_sd", "curve_ratio_sd"), True)
+        without: dict[str, Any] = dict.fromkeys(("created", "versions", "model_warnings"), True)
+        found = self.model_dump(mode="json", exclude=without | {"conditions": {"__all__": apart}})
         return hashlib.sha256(json.dumps(found, sort_keys=True).encode()).hexdigest()
 
     @property
