@@ -174,7 +174,7 @@ class Display(Result, Section):
     def _plain(self, plain: SerializerFunctionWrapHandler) -> dict[str, Any]:
         # So that displays of a time before there were these keep their identity.
         later = {"output": registry.WINDOW, "device_table": registry.LINEAR, "scale": 1}
-        return {k: v for k, v in plain(self).items() if later.get(k) != v}
+        return {k: v for k, v in plain(self).items() if k not in later or v != later[k]}
 
     @property
     def encoder(self) -> Output:

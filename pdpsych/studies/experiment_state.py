@@ -48,6 +48,8 @@ class ExperimentState:
 def experiment_state(study: StudyFiles, experiment: Experiment) -> ExperimentState:
     """Check an experiment against its set, display and logs, and see what was run."""
     opened, display = _set(study, experiment), _display(study, experiment)
+    with study.collecting():
+        experiment.lettering()
     calibration = None
     if opened is not None and display is not None:
         with study.collecting():

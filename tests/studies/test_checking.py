@@ -149,6 +149,17 @@ def test_more_bits_than_a_window_shows_need_an_output(new):
     assert studies.check(new).problems == ()
 
 
+def test_letters_that_a_font_lacks_are_named_before_a_session(new):
+    experiment = new / "experiments" / f"{NAME}.yaml"
+    text = experiment.read_text()
+    experiment.write_text(f"{text}\ninstructions: {{language: zh}}\n")
+    [problem] = studies.check(new).problems
+    assert tells(problem, file=experiment, field="instructions.font", value="DejaVu Sans")
+    assert "has no " in problem.problem
+    experiment.write_text(f"{text}\ninstructions: {{language: ar}}\n")
+    assert studies.check(new).problems == ()
+
+
 def test_a_file_is_checked_with_those_it_names(done):
     (done / "stimuli" / "broken.yaml").write_text("images: [")
     display = done / "experiments" / "displays" / "srgb-8bit.yaml"

@@ -49,7 +49,7 @@ class Assistant:
         self.light = 0.0
 
     def sit_down(self, target: patch.Patch) -> None:
-        win, text = target.win, target._screen.text
+        win, text = target.win, target.text
         flip, draw_text = win.flip, text.draw
         self.said = ""
 

@@ -38,7 +38,7 @@ sys.meta_path.insert(0, NoTorch())
 from psychopy import logging  # noqa: E402
 
 from pdpsych.cli import main as cli  # noqa: E402
-from pdpsych.displays.lab import screen  # noqa: E402
+from pdpsych.displays.lab import screen, text  # noqa: E402
 from pdpsych.displays.lab.psychopy import visual  # noqa: E402
 from pdpsych.experiments.person import frames, window  # noqa: E402
 
@@ -56,7 +56,7 @@ def tell(told: dict) -> None:
 
 def watch(keep_pixels: bool) -> None:
     """Note trial, phase and text, and tell after each flip what is new."""
-    respond, show, draw = window.Window.respond, frames.Phases.show, visual.TextStim.draw
+    respond, show, draw = window.Window.respond, frames.Phases.show, text.Text.draw
     flip, clear = screen.Screen.flip, visual.Window.clearBuffer
 
     def responding(self, presentation):
@@ -70,9 +70,9 @@ def watch(keep_pixels: bool) -> None:
         finally:
             now["phase"] = ""
 
-    def drawing(self, *arguments, **fields):
+    def drawing(self):
         drawn.append(self.text)
-        return draw(self, *arguments, **fields)
+        return draw(self)
 
     def flipping(self):
         if keep_pixels and now["phase"] in IMAGES:
@@ -93,7 +93,7 @@ def watch(keep_pixels: bool) -> None:
 
     watch.last = None
     window.Window.respond, frames.Phases.show = responding, showing
-    visual.TextStim.draw, screen.Screen.flip = drawing, flipping
+    text.Text.draw, screen.Screen.flip = drawing, flipping
     visual.Window.clearBuffer = clearing
 
 

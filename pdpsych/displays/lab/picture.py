@@ -29,8 +29,8 @@ class Picture:
         self._stimulus: Any = None
         self.values: Levels = np.zeros((0, 0, 3), np.uint16)
 
-    def load(self, levels: Levels, aside: int = 0) -> None:
-        """Take in levels (C, H, W), to be drawn in the middle or so many pixels to its right.
+    def load(self, levels: Levels, aside: int = 0, up: int = 0) -> None:
+        """Take in levels (C, H, W), to be drawn in the middle or so many pixels right and up.
 
         ``values`` is what the frame buffer then holds of them, (H, W, 3) from the top.
 
@@ -56,7 +56,8 @@ class Picture:
                 self._screen.win, image=array, units="pix", interpolate=False, autoLog=False
             )
         self._stimulus.size = width, height
-        self._stimulus.pos = self._screen.centre((width, height), aside)
+        across, upwards = self._screen.centre((width, height), aside)
+        self._stimulus.pos = across, upwards + up
         self._stimulus.image = array
 
     def draw(self) -> None:

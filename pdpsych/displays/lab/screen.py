@@ -1,4 +1,4 @@
-"""A display's PsychoPy window, keyboard and text. Importing it imports PsychoPy."""
+"""A display's PsychoPy window and keyboard. Importing it imports PsychoPy."""
 
 from __future__ import annotations
 
@@ -17,7 +17,9 @@ from pdpsych.displays.lab.keys import Keyboard
 from pdpsych.displays.lab.psychopy import canvas, gl, visual
 from pdpsych.displays.outputs.registry import WINDOW
 
-_TEXT_PX = 26
+# Where the size of a degree is not known, text is so large a share of the screen's height as a
+# degree is of one with 1080 pixels seen from about 57 cm, and never smaller than can be read.
+_DEGREE_SHARE, _LEAST_PX = 0.0344, 12
 # Text is white on backgrounds below this level.
 _DARK = 0.4
 # Flips before and while the refresh rate is measured: a second at 60 Hz.
@@ -45,8 +47,8 @@ class Screen:
 
     Attributes
     ----------
-    ink
-        Colour of text and marks, as PsychoPy takes it.
+    paper, ink
+        Levels of the background, and of text and marks on it.
     device
         What decodes the frame buffer, None where nothing does.
     ramp_is_linear
@@ -77,21 +79,9 @@ class Screen:
         except OSError:
             self.ramp_is_linear = False
         self.keyboard = Keyboard()
-        self.ink = self._colour(0.0 if background > _DARK else 1.0)
-        self.text = self.message("")
+        self.paper = round(background * display.top)
+        self.ink = 0 if background > _DARK else display.top
         self._lay()
-
-    def message(self, text: str) -> Any:
-        """Return text to draw in the middle of the screen."""
-        return visual.TextStim(
-            self.win,
-            text=text,
-            height=_TEXT_PX,
-            units="pix",
-            color=self.ink,
-            wrapWidth=0.9 * self.win.size[0],
-            autoLog=False,
-        )
 
     def close(self) -> None:
         """Close the window; ramp and device are as they were before."""
@@ -102,6 +92,21 @@ class Screen:
     def size(self) -> tuple[int, int]:
         """Width and height in pixels."""
         return int(self.win.size[0]), int(self.win.size[1])
+
+    @property
+    def columns(self) -> int:
+        """Pixels that a level takes across."""
+        return self._display.encoder.columns
+
+    @property
+    def ink_colour(self) -> list[float]:
+        """Colour of marks, as PsychoPy takes it."""
+        return self._colour(self.ink / self._display.top)
+
+    def pixels(self, degrees: float) -> int:
+        """Return a size in degrees of visual angle in pixels."""
+        degree = self._display.pixels_per_degree or _DEGREE_SHARE * self.size[1]
+        return max(round(degrees * degree), _LEAST_PX)
 
     def flip(self) -> float:
         """Show what was drawn; return when it came, in s."""
@@ -136,7 +141,7 @@ class Screen:
         """
         (width, height), window = size, self.size
         left = -((width - window[0]) // 2) + aside
-        left -= left % self._display.encoder.columns
+        left -= left % self.columns
         return left + (width - window[0]) / 2, (window[1] - height) % 2 / 2
 
     def pressed(self, names: tuple[str, ...], since: float) -> list[Any]:

@@ -8,6 +8,7 @@ from pdpsych.common.errors import InputError
 from pdpsych.displays.display import Display
 from pdpsych.displays.lab.picture import Picture
 from pdpsych.displays.lab.screen import Screen
+from pdpsych.displays.lab.text import Text
 from pdpsych.displays.measuring.readings import (
     CHANNEL_PLANES,
     MeasurementStopped,
@@ -60,7 +61,7 @@ class Patch:
         width, height = (int(length) for length in self.win.size)
         side = height // 2 if side is None else side
         self.size = min(side, width), min(side, height - 4 * _TEXT_FROM_EDGE_PX)
-        self._screen.text.pos = (0, _TEXT_FROM_EDGE_PX - height / 2)
+        self.text = Text(self._screen, up=_TEXT_FROM_EDGE_PX - height // 2)
         self._columns = display.encoder.columns
         self._picture = Picture(self._screen, self._columns)
         self._load(PlannedReading("grey", display.top))
@@ -156,8 +157,8 @@ class Patch:
     def _write(self, text: str) -> None:
         """Draw the patch with a line of text near the lower edge, off the meter's field."""
         self.draw()
-        self._screen.text.text = text
-        self._screen.text.draw()
+        self.text.text = text
+        self.text.draw()
 
     def _load(self, step: PlannedReading) -> None:
         width, height = (length // self._columns for length in self.size)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pdpsych.displays.lab.keys import check_keys
 from pdpsych.displays.lab.screen import Screen
 from pdpsych.displays.lab.screen_check import check_depth, check_size, frame_rate
+from pdpsych.displays.lab.text import Text
 from pdpsych.experiments.sessions.preparation import Preparation
 
 
@@ -22,6 +23,8 @@ class CheckedScreen:
     ----------
     screen
         The window.
+    lettering, text
+        Font and size of text on it, and a text to be set and drawn.
     measured_hz
         Refresh rate, as measured.
     rate
@@ -40,6 +43,8 @@ class CheckedScreen:
         self.windowed = windowed
         self.screen = Screen(display, background, windowed, experiment.label)
         try:
+            self.lettering = experiment.lettering()
+            self.text = Text(self.screen, self.lettering)
             self.measured_hz = self.screen.measured_rate()
             check_depth(display, self.screen.depth(), experiment.label)
             if not windowed:

@@ -7,6 +7,7 @@ from functools import partial
 from pdpsych.displays.lab.picture import Picture
 from pdpsych.displays.lab.psychopy import visual
 from pdpsych.displays.lab.screen import WindowClosed
+from pdpsych.displays.lab.text import Text
 from pdpsych.experiments.observers.observer import Observer, SessionStopped
 from pdpsych.experiments.observers.presentation import Presentation, Progress, Response
 from pdpsych.experiments.person.answers import Answerer, PausePressed, StandIn
@@ -17,7 +18,7 @@ from pdpsych.experiments.person.person import Person
 from pdpsych.experiments.sessions.preparation import Preparation
 from pdpsych.experiments.tasks.phases import Place, PlannedPhase
 
-_FIXATION_PX = 12
+_MARK_DEG = 0.33
 
 
 class Window:
@@ -47,13 +48,13 @@ class Window:
         self._mark = visual.ShapeStim(
             self._screen.win,
             vertices="cross",
-            size=_FIXATION_PX,
+            size=self._screen.pixels(_MARK_DEG),
             units="pix",
             lineWidth=0,
-            fillColor=self._screen.ink,
+            fillColor=self._screen.ink_colour,
             autoLog=False,
         )
-        self._question = self._screen.message(pages.question)
+        self._question = Text(self._screen, checked.lettering, pages.question)
         self._pictures: dict[tuple[str, Place], Picture] = {}
         self._blank_since = float("-inf")
 
@@ -165,7 +166,7 @@ def open_window(
         can be opened.
     """
     checked = CheckedScreen(prepared, background, windowed)
-    pages = Pages(checked.screen, prepared.experiment, prepared.display)
+    pages = Pages(checked, prepared.experiment, prepared.display)
     answerer: Answerer = (
         Person(prepared, checked, pages) if observer is None else StandIn(checked.screen, observer)
     )

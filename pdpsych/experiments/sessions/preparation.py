@@ -206,6 +206,9 @@ def prepare(
     experiment = load(experiment, Experiment)
     log_path(experiment.logs, labels)
     stimulus_set, display = experiment.open_set(), experiment.screen()
+    if for_person:
+        display.check_depth()
+        experiment.lettering()
     if uncalibrated:
         return Preparation(experiment, stimulus_set, display, None, labels)
     calibration = Calibration.of(stimulus_set, display)

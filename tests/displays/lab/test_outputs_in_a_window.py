@@ -63,3 +63,45 @@ def test_ten_bits_on_a_deep_screen(x_environment, tmp_path):
         environment = {**x_environment, "DISPLAY": display}
         arrays = shown(environment, tmp_path / "frames.npz", "window:10:1")
     check(arrays, "window:10:1")
+
+
+SIZED = """
+import numpy as np, sys
+from pdpsych.displays import Display
+from pdpsych.displays.lab.screen import Screen
+from pdpsych.displays.lab.text import Text
+for width, height, output in ((640, 360, "window"), (1280, 720, "window"), (640, 360, "c48")):
+    bits, scale = (8, 1) if output == "window" else (16, 2)
+    display = Display(width_px=width, height_px=height, width_cm=20, distance_cm=57,
+                      output=output, bit_depth=bits, scale=scale)
+    screen = Screen(display, 0.5, True, "lab")
+    text = Text(screen, text="Hx שלום")
+    screen.flip()
+    text.draw()
+    frame = np.asarray(screen.win.getMovieFrame(buffer="back"))[:, ::2, 0].astype(int)
+    rows = np.flatnonzero((frame < 64).any(axis=1))
+    print(screen.pixels(1.0), rows[0] + rows[-1] + 1, rows[-1] - rows[0] + 1, frame.min())
+    screen.close()
+"""
+
+
+def test_text_has_the_same_size_in_degrees_on_every_screen_and_output(x_environment):
+    with virtual_screen("-screen", "0", "1280x720x24") as display:
+        done = subprocess.run(
+            [sys.executable, "-c", SIZED],
+            env={**x_environment, "DISPLAY": display},
+            capture_output=True,
+            text=True,
+            timeout=150,
+        )
+    assert done.returncode == 0, done.stderr[-3000:]
+    lines = [tuple(map(int, line.split())) for line in done.stdout.splitlines()[-3:]]
+    (degree, middle, height, black), (twice, _, double, _), (same, _, deep, deep_black) = lines
+    assert degree == same == pytest.approx(31.8, abs=0.6)
+    assert twice == pytest.approx(2 * degree, abs=1)
+    assert middle == pytest.approx(360, abs=0.3 * degree)
+    # Letters of 0.7 degrees; capital and descender take most of that.
+    assert height == pytest.approx(0.7 * degree, abs=0.2 * degree)
+    assert double == pytest.approx(2 * height, abs=2)
+    assert deep == pytest.approx(height, abs=3)
+    assert black == deep_black == 0

@@ -109,6 +109,10 @@ def test_a_depth_that_no_window_shows_is_named_with_what_does(bits):
 
 def test_a_display_of_before_keeps_its_identity():
     plain = Display(curve=2.2)
+    # As of version 0.1.0.
+    assert plain.sha256 == "4d1076d8f622d2fa0de69917062eed06c79134efd0fdeab21e2517bd8406e7d8"
+    sized = Display(bit_depth=16, width_px=1920, height_px=1080, width_cm=53)
+    assert sized.sha256 == "cc6ce5542a91b7a04e5e5585adc3d9dbe522db6dfde6241958962712115a8dc1"
     assert not {"output", "scale", "device_table"} & plain.resolved().keys()
     others = [
         Display(curve=2.2, scale=2),

@@ -184,6 +184,33 @@ def test_pairs_of_bytes_hold_the_pipelines_levels(person, short, colour_set, tmp
             assert len(np.unique(around)) == 1
 
 
+def test_a_long_consent_is_read_to_its_end_in_any_script(person, short):
+    sentences = [f"משפט {number} של ההסכמה שיש לקרוא עד סופה." for number in range(25)]
+    path = short(consent="\n\n".join(sentences), instructions={"language": "he"})
+    seen = []
+
+    def react(moment):
+        if moment.text == "1 או 2?":
+            person.press("1")
+        elif moment.text:
+            seen.append(moment.text)
+            person.press("space")
+
+    sitting = person.sit(*command(path), react=react)
+    assert sitting.status == 0, sitting.said
+    count = int(seen[0].split("/")[1].split()[0])
+    pages = seen[:count]
+    assert count > 3
+    read = " ".join(" ".join(pages).replace("\u200f", "").split())
+    places = [read.index(sentence) for sentence in sentences]
+    assert places == sorted(places)
+    assert all(f"{n}/{count}" in page for n, page in enumerate(pages, 1))
+    # Only the last page has the keys by which one agrees.
+    assert [": OK" in page for page in pages] == [False] * (count - 1) + [True]
+    assert seen[count].startswith("בכל ניסיון")
+    assert read_log(log_of(path)).header.config["instructions"]["language"] == "he"
+
+
 def test_a_whole_session_with_practice_and_feedback(person, short):
     path = short(practice_trials=3, pairs=["principal"], break_every=2, trials_per_condition=3)
     sitting = person.sit(
@@ -468,6 +495,12 @@ def test_late_frames_are_recorded(person, short):
             'keys.first: no such key on this keyboard layout, got "lefft"',
         ),
         ({"keys": {"pause": "Escape"}}, True, 'did you mean "escape"?'),
+        (
+            {"instructions": {"font": "STIXGeneral", "language": "he"}},
+            True,
+            "instructions.font: has no א ב ג ד ה",
+        ),
+        ({"instructions": {"font": "Dejavu Sans"}}, True, 'did you mean "DejaVu Sans"?'),
     ],
 )
 def test_what_cannot_be_shown_is_refused(person, short, fields, windowed, message):
