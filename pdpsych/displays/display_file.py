@@ -44,7 +44,7 @@ def import_csv(
     out
         The display's file, NAME.yaml; the measurements are copied to NAME.csv beside it.
     bit_depth
-        Of the levels: 8, 10 or 16.
+        Of the levels: 8, 10, 14 or 16.
     instrument, date
         What measured it, and when.
 
@@ -65,9 +65,12 @@ def import_csv(
     ...     made
     <Display: lab, measured, power-1, 8 bits>
     """
-    if bit_depth not in (8, 10, 16):
+    if bit_depth not in (8, 10, 14, 16):
         raise InputError(
-            "no depth of a display", field="bit_depth", value=bit_depth, allowed="8, 10, 16"
+            "no depth of a display",
+            field="bit_depth",
+            value=bit_depth,
+            allowed="8, 10, 14, 16",
         )
     measurements = read_measurements(csv, 2**bit_depth - 1)
     return write_display(out, measurements, instrument=instrument, date=date, bit_depth=bit_depth)

@@ -36,7 +36,7 @@ def test_levels_are_read_by_bit_depth(tmp_path, measure, lcd_curve):
     assert import_csv(table, tmp_path / "displays" / "ten.yaml", bit_depth=10).top == 1023
     with refused(file="ten.csv", field="level", allowed="0 to 255"):
         import_csv(table, tmp_path / "eight.yaml")
-    with refused(field="bit_depth", value=9, allowed="8, 10, 16"):
+    with refused(field="bit_depth", value=9, allowed="8, 10, 14, 16"):
         import_csv(table, tmp_path / "nine.yaml", bit_depth=9)
 
 

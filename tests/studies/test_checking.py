@@ -134,6 +134,32 @@ def test_all_problems_of_all_files_are_listed(done, edit):
         assert any(tells(problem, **expected) for problem in problems), expected
 
 
+def test_more_bits_than_a_window_shows_need_an_output(new):
+    experiment = new / "experiments" / f"{NAME}.yaml"
+    display = new / "experiments" / "displays" / "deep.yaml"
+    display.parent.mkdir(exist_ok=True)
+    display.write_text("bit_depth: 16\n")
+    lines = experiment.read_text().splitlines()
+    kept = [line for line in lines if not line.startswith(("display:", " "))]
+    experiment.write_text("\n".join([*kept, "display: displays/deep.yaml"]) + "\n")
+    [problem] = studies.check(new).problems
+    told = {"field": "bit_depth", "value": 16, "allowed": "8, 10", "remedy": "output: mono++"}
+    assert tells(problem, file=display, **told)
+    display.write_text("bit_depth: 16\noutput: m16\n")
+    assert studies.check(new).problems == ()
+
+
+def test_letters_that_a_font_lacks_are_named_before_a_session(new):
+    experiment = new / "experiments" / f"{NAME}.yaml"
+    text = experiment.read_text()
+    experiment.write_text(f"{text}\ninstructions: {{language: zh}}\n")
+    [problem] = studies.check(new).problems
+    assert tells(problem, file=experiment, field="instructions.font", value="DejaVu Sans")
+    assert "has no " in problem.problem
+    experiment.write_text(f"{text}\ninstructions: {{language: ar}}\n")
+    assert studies.check(new).problems == ()
+
+
 def test_a_file_is_checked_with_those_it_names(done):
     (done / "stimuli" / "broken.yaml").write_text("images: [")
     display = done / "experiments" / "displays" / "srgb-8bit.yaml"

@@ -34,8 +34,8 @@ def check_size(display: Display, size: tuple[int, int], label: str) -> None:
 
 
 def check_depth(display: Display, bits: int, label: str) -> None:
-    """Refuse a frame buffer of other bits a channel than the display's."""
-    if bits != display.bit_depth:
+    """Refuse a frame buffer of other bits a channel than the display's output needs."""
+    if bits != display.encoder.buffer_bits(display.bit_depth):
         raise InputError(
             f"the window has {bits} bits a channel",
             file=label,

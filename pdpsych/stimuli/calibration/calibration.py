@@ -75,7 +75,7 @@ class Calibration(Result, Section):
     threshold_rms
         Geometric mean over the set of the thresholds expected under each model, in RMS contrast.
     pixels_per_degree
-        Of the display, None where its size or distance is not known.
+        Of images on the display, None where its size or distance is not known.
     conditions
         One for each distortion, those of rivals too; figures and descriptions leave these out.
     warnings
@@ -168,9 +168,9 @@ class Calibration(Result, Section):
 
     @property
     def _of_numbers(self) -> str:
-        found = self.model_dump(mode="json", exclude={"created", "versions", *_NEWER})
-        for condition in found["conditions"]:
-            del condition["sensitivities"]
+        apart = dict.fromkeys(("sensitivities", "curve_sd", "curve_ratio_sd"), True)
+        without: dict[str, Any] = dict.fromkeys(("created", "versions", *_NEWER), True)
+        found = self.model_dump(mode="json", exclude=without | {"conditions": {"__all__": apart}})
         return hashlib.sha256(json.dumps(found, sort_keys=True).encode()).hexdigest()
 
     @property
