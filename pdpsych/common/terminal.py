@@ -69,6 +69,17 @@ def say(text: str, error: bool = False) -> None:
         _silence(stream)
 
 
+def is_watched() -> bool:
+    """Return whether standard error is a terminal.
+
+    Examples
+    --------
+    >>> isinstance(is_watched(), bool)
+    True
+    """
+    return sys.stderr is not None and sys.stderr.isatty()
+
+
 def progress_bar(
     total: int, unit: str, shown: bool, initial: int = 0, description: str = ""
 ) -> tqdm[NoReturn]:
@@ -88,7 +99,7 @@ def progress_bar(
     >>> with progress_bar(3, "image", shown=False) as bar:
     ...     _ = bar.update()
     """
-    live = sys.stderr is not None and sys.stderr.isatty()
+    live = is_watched()
     return _Bar(
         desc=escaped(description) or None,
         total=total,

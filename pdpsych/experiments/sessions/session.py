@@ -21,6 +21,7 @@ from pdpsych.experiments.observers.simulated import SimulatedObserver
 from pdpsych.experiments.observers.spec import ObserverSpec, observer_from, spec_from
 from pdpsych.experiments.sessions.preparation import Preparation, now, prepare
 from pdpsych.experiments.sessions.stage import Stage
+from pdpsych.experiments.sessions.summary import summary
 
 _FINISHED = "finished before: nothing was run; another day of this participant is another `session`"
 
@@ -60,7 +61,7 @@ def run(
         Whether a person may see a set that is not calibrated for the display; no calibration is
         used then.
     progress
-        Whether to show a progress bar.
+        Whether to show a progress bar, with how the last answers were.
 
     Returns
     -------
@@ -186,6 +187,8 @@ def _answer(
             stage.learn(trial)
             log.append(trial.model_copy(update={"ended": stage.ended}))
             saved(presentation, response)
+            if progress:
+                bar.set_postfix_str(summary(log.trials), refresh=False)
             bar.update()
 
 
