@@ -1,7 +1,8 @@
 """Shows levels by each output in real windows and writes what their frame buffers hold.
 
 Run as ``python framed.py OUT.npz NAME:BITS:SCALE …``. Written by each name are the levels ``of``
-it, and its ``frame``, read back with 16 bits a channel.
+it, and its ``frame``, read back with 16 bits a channel: with a photodiode's square, black in the
+upper left corner and white in the lower right.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import numpy as np
 
 from pdpsych.displays import Display
 
-WIDTH, HEIGHT, ASIDE, BACKGROUND = 200, 101, 31, 0.25
+WIDTH, HEIGHT, ASIDE, BACKGROUND, SQUARE = 200, 101, 31, 0.25, 9
 
 
 def read_back() -> np.ndarray:
@@ -28,6 +29,8 @@ def read_back() -> np.ndarray:
 def framed(name: str, bits: int, scale: int) -> tuple[np.ndarray, np.ndarray]:
     from pdpsych.displays.lab.picture import Picture
     from pdpsych.displays.lab.screen import Screen
+    from pdpsych.experiments.person.square import Square
+    from pdpsych.experiments.tasks.events import Photodiode
 
     display = Display(output=name, bit_depth=bits, scale=scale, width_px=WIDTH, height_px=HEIGHT)
     screen = Screen(display, BACKGROUND, True, "framed")
@@ -39,6 +42,9 @@ def framed(name: str, bits: int, scale: int) -> tuple[np.ndarray, np.ndarray]:
     # The second frame, so that the background was laid by a flip.
     screen.flip()
     picture.draw()
+    for corner, white in (("upper left", False), ("lower right", True)):
+        photodiode = Photodiode(corner=corner, size_px=SQUARE)
+        Square(screen, photodiode, (0, 0), "framed").draw(white)
     frame = read_back()
     screen.close()
     return levels, frame

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from framed import ASIDE, BACKGROUND, HEIGHT, WIDTH
+from framed import ASIDE, BACKGROUND, HEIGHT, SQUARE, WIDTH
 from screens import virtual_screen
 
 from pdpsych.displays.outputs.registry import OUTPUTS
@@ -38,6 +38,9 @@ def expected(name, bits, scale, levels):
     left //= output.columns
     top = (HEIGHT - height) // 2
     screen[:, top : top + height, left : left + width] = grown
+    side = -(-SQUARE // output.columns)
+    screen[:, : side * output.columns, :side] = 0
+    screen[:, -side * output.columns :, -side:] = 2**bits - 1
     return output.encode(screen[: max(output.channels)], bits)
 
 
