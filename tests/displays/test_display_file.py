@@ -7,8 +7,9 @@ import pytest
 from refusals import refused
 
 from pdpsych.common.section import load
-from pdpsych.displays.display import Display, MeasuredCurve
+from pdpsych.displays.display import Display
 from pdpsych.displays.display_file import choose_model, import_csv, replace_curve
+from pdpsych.displays.measured_curve import MeasuredCurve
 from pdpsych.displays.measurements import csv_text
 
 

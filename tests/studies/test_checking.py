@@ -60,10 +60,10 @@ def test_an_interrupted_session_can_go_on_only_where_nothing_changed(done, edit)
     steps = {step.command: step.why for step in studies.check(done).steps}
     experiment = done / "experiments" / f"{NAME}.yaml"
     assert steps[f"pdpsych run {experiment} {wanted}"] == "30 of 90 trials are answered"
-    edit(experiment, ("break_every: 100", "break_every: 50"))
+    edit(experiment, ("seed: 0", "seed: 1"))
     found = studies.check(done)
     assert not any("pdpsych run" in step.command for step in found.steps)
-    assert f"experiment {NAME}: run before break_every changed: sub-01 ses-01" in found.outdated
+    assert f"experiment {NAME}: run before seed changed: sub-01 ses-01" in found.outdated
     # Without an answer it begins anew.
     log.write_bytes(lines[0])
     found = studies.check(done)

@@ -3,6 +3,7 @@ from __future__ import annotations
 import contextlib
 import re
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -30,6 +31,7 @@ class Lab:
         self.stop_at = 0
         self.factor = lambda reads: 1.0
         self.noise = lambda: 0.0
+        self.ramp = SimpleNamespace(state="unknown")
 
     @contextlib.contextmanager
     def opened(self, display, instrument, patch, settle, windowed):

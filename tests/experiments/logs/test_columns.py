@@ -5,7 +5,7 @@ from pdpsych.experiments.logs.records import Trial
 
 
 def test_every_field_of_a_trial_has_a_meaning():
-    fields = set(Trial.model_fields) - {"record", "timing", "belief", "ended"}
+    fields = set(Trial.model_fields) - {"record", "timing", "belief", "ended", "events"}
     assert fields <= set(TRIAL_COLUMNS)
     assert all(trial_column(name).description for name in fields)
 
@@ -15,6 +15,7 @@ def test_times_of_phases_have_a_meaning():
         "onset of the phase reference_blank"
     )
     assert trial_column("first_offset").units == "s"
+    assert trial_column("first_sent").description.startswith("when other apparatus was told")
 
 
 @pytest.mark.parametrize("name", ["onset", "first_duration", "_offset", "colour"])

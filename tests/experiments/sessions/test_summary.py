@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-import pty
+import struct
 import sys
 
 import pytest
@@ -41,7 +41,13 @@ def _trials(path):
 
 
 def test_it_is_beside_the_bar_on_a_terminal(write_experiment, monkeypatch):
+    import fcntl
+    import pty
+    import termios
+
     ours, theirs = pty.openpty()
+    # In a terminal without a size, no bar is drawn.
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 120, 0, 0))
     with os.fdopen(theirs, "w") as terminal:
         monkeypatch.setattr(sys, "stderr", terminal)
         run(write_experiment("short", trials_per_condition=4), "01", observer=LGN, progress=True)
