@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import datetime
 import hashlib
 import json
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 import numpy as np
@@ -26,10 +24,11 @@ from pdpsych.common.results import Result
 from pdpsych.common.section import Section
 from pdpsych.displays.accuracy.slope_error import SlopeError
 from pdpsych.displays.curve import Curve, Power, Srgb
-from pdpsych.displays.curve_fit import CurveFit, Model, fit_curve
+from pdpsych.displays.curve_fit import CurveFit, fit_curve
 from pdpsych.displays.curve_words import doubts, fit_words, measured_words
 from pdpsych.displays.dither import Dither
 from pdpsych.displays.encoding import Array
+from pdpsych.displays.measured_curve import MeasuredCurve
 from pdpsych.displays.measurement_file import read_measurements
 from pdpsych.displays.measurements import CHANNELS, Channel, Measurements, check_measurements
 from pdpsych.displays.outputs import registry
@@ -45,36 +44,6 @@ _SQUARE = 0.1
 _PLACE = ("screen", "refresh_hz", "distance_cm", "width_px", "height_px", "width_cm", "height_cm")
 _PROVENANCE = ("instrument", "date", "ramp")
 _HOW_TO_MEASURE = "measure it: pdpsych display measure, or display import"
-
-
-class MeasuredCurve(Section):
-    """The curve of a display that was measured.
-
-    Attributes
-    ----------
-    measurements
-        A CSV file beside the display's, see :func:`pdpsych.displays.read_measurements`.
-    model
-        What is fitted to it on reading: ``power-1``, ``power-2`` or ``power-4``, a power law as
-        in that equation of PsychoPy's, or ``pchip``, an interpolation.
-    instrument, date
-        What measured it, and when; for people.
-    ramp
-        ``linear`` where the gamma ramp of the graphics card was read back as linear while it was
-        measured, which it then has to be in sessions.
-
-    Examples
-    --------
-    >>> from pdpsych.displays import MeasuredCurve
-    >>> MeasuredCurve(measurements="lab.csv", model="pchip").model
-    'pchip'
-    """
-
-    measurements: Path
-    model: Model
-    instrument: str | None = None
-    date: datetime.date | None = None
-    ramp: Literal["linear"] | None = None
 
 
 def _curve_kind(value: Any) -> str:

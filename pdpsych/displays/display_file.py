@@ -16,7 +16,8 @@ from pdpsych.common.files.parsing import parse_yaml, to_yaml
 from pdpsych.common.files.reading import STUDY_FILE, TABLE, read_bytes, read_text
 from pdpsych.common.files.yaml_nodes import compose
 from pdpsych.common.section import dump, load, validate
-from pdpsych.displays.display import Display, MeasuredCurve, not_measured
+from pdpsych.displays.display import Display, not_measured
+from pdpsych.displays.measured_curve import MeasuredCurve
 from pdpsych.displays.measurement_file import read_measurements
 from pdpsych.displays.measurements import Measurements, check_measurements, csv_text
 from pdpsych.displays.validation import ModelComparison, compare

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pdpsych.common.errors import InputError
-from pdpsych.displays.display import Display, MeasuredCurve
+from pdpsych.displays.display import Display
+from pdpsych.displays.measured_curve import MeasuredCurve
 
 if TYPE_CHECKING:
     from pdpsych.displays.lab.ramp import RampState

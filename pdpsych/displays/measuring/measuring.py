@@ -20,8 +20,9 @@ from pdpsych.common.files.reading import text_of
 from pdpsych.common.results import Result
 from pdpsych.common.section import load
 from pdpsych.displays.accuracy.doubts import comparison_doubts
-from pdpsych.displays.display import Display, MeasuredCurve
+from pdpsych.displays.display import Display
 from pdpsych.displays.display_file import replace_curve
+from pdpsych.displays.measured_curve import MeasuredCurve
 from pdpsych.displays.measurement_file import measurements_in
 from pdpsych.displays.measurements import (
     CHANNELS,

@@ -328,7 +328,7 @@ class Calibration(Result, Section):
         own = self.without_rivals
         listed, more = own[:_MOST], len(own) - _MOST
         width = max(len(c.name) for c in listed)
-        lines += [f"  {c.name:<{width}}  {_span(c)}" for c in listed]
+        lines += [f"  {c.name:<{width}}  {c.span}" for c in listed]
         lines += [f"  and {more} more, in conditions.csv"] if more > 0 else []
         notes: dict[str, list[str]] = {}
         for c in own:
@@ -365,13 +365,6 @@ class Calibration(Result, Section):
         own = self.without_rivals
         shown = sum(c.range is not None for c in own)
         return f"{self.display}, {shown} of {len(own)} conditions can be shown"
-
-
-def _span(c: ConditionCalibration) -> str:
-    root = c.dimension**0.5
-    low, high = c.range or (float("nan"), float("nan"))
-    span = f"{low / root:.2g} to {high / root:.2g}" if c.range else "cannot be shown"
-    return f"{span}  ({c.inside_gamut / root:.2g}; {c.most / root:.2g})"
 
 
 def read(path: Path) -> Calibration:

@@ -134,6 +134,14 @@ class ConditionCalibration(Section):
         return self.smallest, self.largest
 
     @property
+    def span(self) -> str:
+        """The range in words, in RMS contrast, and how far the gamut and clipping would let it."""
+        root = self.dimension**0.5
+        low, high = self.range or (float("nan"), float("nan"))
+        span = f"{low / root:.2g} to {high / root:.2g}" if self.range else "cannot be shown"
+        return f"{span}  ({self.inside_gamut / root:.2g}; {self.most / root:.2g})"
+
+    @property
     def grid(self) -> tuple[float, ...]:
         """Amplitudes from ``smallest`` to ``largest`` that were tried, ascending."""
         low, high = self.range or (float("inf"), 0.0)

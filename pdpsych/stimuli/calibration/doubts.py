@@ -7,8 +7,9 @@ from collections.abc import Callable
 import numpy as np
 
 from pdpsych.displays.accuracy.doubts import curve_doubts
-from pdpsych.displays.display import Display, MeasuredCurve
+from pdpsych.displays.display import Display
 from pdpsych.displays.encoding import Array
+from pdpsych.displays.measured_curve import MeasuredCurve
 from pdpsych.stimuli.calibration.condition import TOLERANCE, ConditionCalibration
 from pdpsych.stimuli.stimulus_set import StimulusSet
 
