@@ -2,7 +2,8 @@
 
 Run as ``python framed.py OUT.npz NAME:BITS:SCALE …``. Written by each name are the levels ``of``
 it, and its ``frame``, read back with 16 bits a channel: with a photodiode's square, black in the
-upper left corner and white in the lower right.
+upper left corner and white in the lower right. ``patch:NAME:BITS:SCALE`` shows levels as a
+display's measurement does, which reads each back itself.
 """
 
 from __future__ import annotations
@@ -50,10 +51,24 @@ def framed(name: str, bits: int, scale: int) -> tuple[np.ndarray, np.ndarray]:
     return levels, frame
 
 
+def measured(name: str, bits: int, scale: int) -> None:
+    from pdpsych.displays.measuring.patch import Patch
+    from pdpsych.displays.measuring.readings import PlannedReading
+
+    display = Display(output=name, bit_depth=bits, scale=scale, width_px=321, height_px=241)
+    patch = Patch(display, side=101, windowed=True)
+    for level in (0, 2**bits // 3, display.top):
+        patch.show(PlannedReading("grey", level))
+    patch.close()
+
+
 def main(out: str, *wanted: str) -> None:
     arrays = {}
     for text in wanted:
-        name, bits, scale = text.split(":")
+        *patch, name, bits, scale = text.split(":")
+        if patch:
+            measured(name, int(bits), int(scale))
+            continue
         levels, frame = framed(name, int(bits), int(scale))
         arrays |= {f"{text}/of": levels, f"{text}/frame": frame}
     np.savez(out, **arrays)

@@ -56,7 +56,8 @@ def check(arrays, text):
 
 
 def test_eight_bits_and_bytes(x_environment, tmp_path):
-    arrays = shown(x_environment, tmp_path / "frames.npz", *EIGHT)
+    patches = "patch:m16:16:1", "patch:c48:14:2"
+    arrays = shown(x_environment, tmp_path / "frames.npz", *EIGHT, *patches)
     for text in EIGHT:
         check(arrays, text)
 
