@@ -112,7 +112,8 @@ class Screen:
     def colour(self, level: int) -> list[float]:
         """Return a level as PsychoPy's colour, −1 to 1; where it takes two pixels, its high bytes.
 
-        Black and white are so too: their low bytes are the same.
+        Black and white are right so too: their low bytes are the same, but for bits that a
+        converter of 14 bits ignores.
         """
         levels = np.full((1, 1, 1), level, np.uint16)
         value = self._display.encoder.encode(levels, self._display.bit_depth)[0, 0]

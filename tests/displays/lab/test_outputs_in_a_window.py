@@ -49,9 +49,12 @@ def check(arrays, text):
     levels, frame = arrays[f"{text}/of"], arrays[f"{text}/frame"]
     wanted = expected(name, int(bits), int(scale), levels)
     buffer_top = 2 ** OUTPUTS[name].buffer_bits(int(bits)) - 1
-    found = np.round(frame / 65535 * buffer_top)
+    found = np.round(frame / 65535 * buffer_top).astype(int)
     # Each value is that of the buffer's own depth, read with more bits.
     assert np.abs(frame / 65535 * buffer_top - found).max() < 0.02
+    if OUTPUTS[name].columns == 2:
+        # In white squares these are set, which a converter of 14 bits ignores.
+        found[:, 1::2] &= 256 - 2 ** (16 - int(bits))
     np.testing.assert_array_equal(found, wanted)
 
 
