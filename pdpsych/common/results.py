@@ -40,7 +40,8 @@ class Result:
 
         Tables are lists of rows; a number that is not finite is None.
         """
-        assert dataclasses.is_dataclass(self)
+        if not dataclasses.is_dataclass(self):
+            return dict(plain(self.model_dump(mode="json")))  # type: ignore[attr-defined]
         names = [f.name for f in dataclasses.fields(self) if f.name not in self._left_out]
         return {name: plain(getattr(self, name)) for name in names}
 

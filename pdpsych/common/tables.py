@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -151,6 +151,19 @@ def harmless(text: str) -> str:
     """
     flat = _HALF_CHARACTER.sub("\ufffd", _BREAKS.sub(" ", text))
     return f"'{flat}" if _FORMULA.match(text) or _FORMULA.match(flat) else flat
+
+
+def made_of(rows: Sequence[Any], columns: Sequence[str]) -> pd.DataFrame:
+    """Return a table of rows; pandas is loaded when the first is made.
+
+    Examples
+    --------
+    >>> made_of([("LN", 0.5)], ["model", "score"])["score"].tolist()
+    [0.5]
+    """
+    import pandas as pd
+
+    return pd.DataFrame(rows, columns=list(columns))
 
 
 def to_plain(frame: pd.DataFrame) -> dict[str, list[Any]]:

@@ -29,8 +29,9 @@ def check_kind(module: object, name: str) -> None:
     InputError
         Naming the model, and what to give in its place.
     """
+    # What a program gives as a module has a way of its own to refuse evaluation mode.
     if isinstance(module, ExportedProgram) or (
-        isinstance(module, GraphModule) and "_guards_fn" in dict(module.named_children())
+        isinstance(module, GraphModule) and "eval" in vars(module)
     ):
         raise InputError(
             "is a program of torch.export, which has no layers",

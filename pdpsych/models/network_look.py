@@ -44,8 +44,8 @@ class LayerResponse(NamedTuple):
         Of the response.
     size
         Mean of the absolute responses.
-    largest
-        The largest of them.
+    peak
+        The largest response.
     zeros
         Share of responses that are exactly 0.
     linear_to
@@ -67,7 +67,7 @@ class LayerResponse(NamedTuple):
     kind: str
     shape: tuple[int, ...]
     size: float
-    largest: float
+    peak: float
     zeros: float
     linear_to: float
     change: float
@@ -253,7 +253,7 @@ def _row(layer: LayerResponse) -> tuple[str, ...]:
         layer.kind,
         f"({', '.join(map(str, layer.shape))})",
         f"{layer.size:.3g}",
-        f"{layer.largest:.3g}",
+        f"{layer.peak:.3g}",
         f"{100 * layer.zeros:.0f} %",
         f"{layer.linear_to:g}" if layer.linear_to else f"<{CONTRASTS[0]:g}",
         f"{100 * layer.change:.0f} %",

@@ -12,6 +12,8 @@ from typing import Any
 SOURCES: dict[str, str] = {
     "torchvision": "pdpsych.models.sources.from_torchvision:build",
     "timm": "pdpsych.models.sources.from_timm:build",
+    "transformers": "pdpsych.models.sources.from_transformers:build",
+    "open_clip": "pdpsych.models.sources.from_open_clip:build",
     "file": "pdpsych.models.sources.from_file:build",
     "python": "pdpsych.models.sources.from_python:build",
 }

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from pdpsych.common.files.digests import file_sha256
+from pdpsych.common.tables import made_of
 from pdpsych.stimuli.manifest import SCREE, ImageEntry
 from pdpsych.stimuli.question import told
 
@@ -27,10 +28,8 @@ def scree_table(entries: Sequence[ImageEntry]) -> pd.DataFrame:
         for pair in entry.without_rivals
         if (asked := pair.asked)
     ]
-    import pandas as pd
-
     columns = ["image", "question", "pair", "number", "objective"]
-    return pd.DataFrame(rows, columns=columns).astype({"objective": float})
+    return made_of(rows, columns).astype({"objective": float})
 
 
 def scree_lines(entries: Sequence[ImageEntry]) -> list[str]:

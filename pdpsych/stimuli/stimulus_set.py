@@ -27,6 +27,7 @@ from typing import TYPE_CHECKING, Any
 from pdpsych.common.errors import InputError
 from pdpsych.common.files.digests import file_sha256
 from pdpsych.common.results import Result
+from pdpsych.common.tables import made_of
 from pdpsych.common.terminal import quoted
 from pdpsych.stimuli import set_description
 from pdpsych.stimuli.creation import NewImage, write_set
@@ -231,8 +232,6 @@ class StimulusSet(Result):
         rivals
             Whether rivals have rows too.
         """
-        import pandas as pd
-
         rows = [
             (entry.name, pair.name, pair.pooled_as, number, model, values[number - 1])
             for entry in self.manifest.images
@@ -241,7 +240,7 @@ class StimulusSet(Result):
             for number in (1, 2)
         ]
         columns = ["image", "pair", "kind", "distortion", "model", "sensitivity"]
-        return pd.DataFrame(rows, columns=columns)
+        return made_of(rows, columns)
 
     def log_ratios(self, *, rivals: bool = False) -> pd.DataFrame:
         """Return log d(u)/d(v) of every model, one row per image, pair and model.

@@ -161,7 +161,8 @@ def _changes(
         return []
     if display is not None:
         found = differences(header.config, experiment.resolved(display))
-        parts = [key.split(".")[1] for key in found if part_of(key) == "shown"]
+        shown = (key for key in found if part_of(key) == "shown")
+        parts = (key.removeprefix("config.").partition(".")[0] for key in shown)
         changed += dict.fromkeys(parts)
     if opened is not None:
         if not opened.is_known_as(header.stimulus_set_sha256):

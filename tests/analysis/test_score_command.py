@@ -4,6 +4,7 @@ import csv
 import io
 
 import pytest
+from refusals import problem_of
 from typer.testing import CliRunner
 
 from pdpsych.analysis.scoring import leaderboard
@@ -50,7 +51,7 @@ def rows(path):
 
 def refused(*arguments):
     """Return the error of a command that ends with one of a user: status 2 and no traceback."""
-    found = RUNNER.invoke(app, [str(a) for a in arguments]).exception
+    found = problem_of(RUNNER.invoke(app, [str(a) for a in arguments]))
     assert isinstance(found, InputError)
     return found
 

@@ -1,5 +1,6 @@
 """What the pages say exists: commands with their options, links, the site itself."""
 
+import json
 import re
 import shlex
 import shutil
@@ -77,7 +78,9 @@ def test_files_that_a_page_links_to_are_there(page):
 def site(tmp_path_factory):
     """Build the site of a copy of docs/, tutorials not run: that is done beside."""
     folder = tmp_path_factory.mktemp("site")
-    made = shutil.ignore_patterns("_build", "_api", "_tutorials", "first-study", "__pycache__")
+    made = shutil.ignore_patterns(
+        "_build", "_api", "_tutorials", "_gallery", "first-study", "__pycache__"
+    )
     shutil.copytree(ROOT / "docs", folder / "docs", ignore=made)
     command = [sys.executable, "-m", "sphinx", "-W", "--keep-going", "-q", "-D", "plot_gallery=0"]
     done = subprocess.run([*command, "docs", "site"], cwd=folder, capture_output=True, text=True)
@@ -97,6 +100,37 @@ def test_every_key_of_a_recipe_is_described(site):
 
     page = (site / "files.html").read_text(encoding="utf-8")
     assert all(f">{name}</span>" in page for name in Recipe.model_fields)
+
+
+@pytest.mark.parametrize(
+    ("word", "page"),
+    [
+        ("jpeg", "choosing"),
+        ("hdf5", "choosing"),
+        ("matlab", "lab"),
+        ("bid", "lab"),  # The stem of BIDS.
+        ("psychtoolbox", "lab"),
+        ("padding", "errors"),
+    ],
+)
+def test_the_search_finds_words_that_newcomers_look_for(site, word, page):
+    text = (site / "searchindex.js").read_text(encoding="utf-8")
+    index = json.loads(text.removeprefix("Search.setIndex(").removesuffix(")"))
+    stem = "pad" if word == "padding" else word
+    found = index["terms"].get(stem, index["titleterms"].get(stem))
+    assert page in [index["docnames"][n] for n in (found if isinstance(found, list) else [found])]
+
+
+def test_tables_of_keys_have_meanings_and_units(site):
+    page = (site / "files.html").read_text(encoding="utf-8")
+    assert "Durations of the phases of a trial" in page or "durations of the phases" in page
+    assert "RMS contrast α/√D" in page
+
+
+def test_summaries_of_commands_are_whole(site):
+    page = (site / "_command-line.html").read_text(encoding="utf-8")
+    assert "how many participants, images and trials are enough" in page
+    assert "…</p>" not in page
 
 
 def test_every_source_and_noise_model_is_on_the_page_about_choosing():

@@ -1,7 +1,7 @@
 """The command ``pdpsych run``: its options, and what it says."""
 
 import pytest
-from refusals import refused
+from refusals import problem_of, refused
 from typer.testing import CliRunner
 
 from pdpsych.cli.main import app
@@ -20,8 +20,8 @@ def pdpsych_run(write_experiment):
     def call(*options: str):
         options = tuple(str(local) if option == "LOCAL" else option for option in options)
         done = CliRunner().invoke(app, ["run", str(path), *options])
-        if isinstance(done.exception, InputError):
-            raise done.exception
+        if isinstance(problem := problem_of(done), InputError):
+            raise problem
         assert done.exit_code == 0, done.output
         return done.output, path.parent / "data" / "small"
 

@@ -50,7 +50,7 @@ def test_what_is_seen(folder):
     assert [layer.shape for layer in found.layers] == [tuple(o.shape[1:]) for o in outputs[1:]]
     for layer, output in zip(found.layers, outputs[1:], strict=True):
         assert layer.size == pytest.approx(float(output.abs().mean()))
-        assert layer.largest == pytest.approx(float(output.max()))
+        assert layer.peak == pytest.approx(float(output.max()))
         assert layer.zeros == pytest.approx(float((output == 0).double().mean()))
     p = outputs[-1].softmax(1)[0]
     assert dict(found.classes) == pytest.approx({str(i): float(p[i]) for i in range(3)})

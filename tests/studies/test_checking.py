@@ -51,7 +51,7 @@ def test_what_nothing_uses_yet_is_named(done):
     assert not studies.check(done / "stimuli" / f"{NAME}.yaml").steps
 
 
-def test_an_interrupted_session_can_go_on_only_where_nothing_changed(done, edit):
+def test_an_interrupted_session_can_go_on_only_where_nothing_shown_changed(done, edit):
     log = done / "experiments" / "data" / NAME / "sub-01_ses-01.jsonl"
     log.chmod(0o644)
     lines = log.read_bytes().splitlines(keepends=True)
@@ -60,10 +60,15 @@ def test_an_interrupted_session_can_go_on_only_where_nothing_changed(done, edit)
     steps = {step.command: step.why for step in studies.check(done).steps}
     experiment = done / "experiments" / f"{NAME}.yaml"
     assert steps[f"pdpsych run {experiment} {wanted}"] == "30 of 90 trials are answered"
-    edit(experiment, ("seed: 0", "seed: 1"))
+    edit(experiment, ("break_every: 100", "break_every: 50"))
+    # Of the wording.
+    found = studies.check(done)
+    assert any("pdpsych run" in step.command for step in found.steps)
+    assert not any(NAME in line for line in found.outdated if "experiment" in line)
+    edit(experiment, ("feedback: practice", "feedback: all"))
     found = studies.check(done)
     assert not any("pdpsych run" in step.command for step in found.steps)
-    assert f"experiment {NAME}: run before seed changed: sub-01 ses-01" in found.outdated
+    assert f"experiment {NAME}: run before feedback changed: sub-01 ses-01" in found.outdated
     # Without an answer it begins anew.
     log.write_bytes(lines[0])
     found = studies.check(done)
@@ -132,32 +137,6 @@ def test_all_problems_of_all_files_are_listed(done, edit):
         {"file": "gone", "allowed": NAME},
     ):
         assert any(tells(problem, **expected) for problem in problems), expected
-
-
-def test_more_bits_than_a_window_shows_need_an_output(new):
-    experiment = new / "experiments" / f"{NAME}.yaml"
-    display = new / "experiments" / "displays" / "deep.yaml"
-    display.parent.mkdir(exist_ok=True)
-    display.write_text("bit_depth: 16\n")
-    lines = experiment.read_text().splitlines()
-    kept = [line for line in lines if not line.startswith(("display:", " "))]
-    experiment.write_text("\n".join([*kept, "display: displays/deep.yaml"]) + "\n")
-    [problem] = studies.check(new).problems
-    told = {"field": "bit_depth", "value": 16, "allowed": "8, 10", "remedy": "output: mono++"}
-    assert tells(problem, file=display, **told)
-    display.write_text("bit_depth: 16\noutput: m16\n")
-    assert studies.check(new).problems == ()
-
-
-def test_letters_that_a_font_lacks_are_named_before_a_session(new):
-    experiment = new / "experiments" / f"{NAME}.yaml"
-    text = experiment.read_text()
-    experiment.write_text(f"{text}\ninstructions: {{language: zh}}\n")
-    [problem] = studies.check(new).problems
-    assert tells(problem, file=experiment, field="instructions.font", value="DejaVu Sans")
-    assert "has no " in problem.problem
-    experiment.write_text(f"{text}\ninstructions: {{language: ar}}\n")
-    assert studies.check(new).problems == ()
 
 
 def test_a_file_is_checked_with_those_it_names(done):

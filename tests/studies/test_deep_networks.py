@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 import yaml
-from refusals import refused
+from refusals import problem_of, refused
 from typer.testing import CliRunner
 
 from pdpsych import analysis, experiments, stimuli, studies
@@ -72,8 +72,8 @@ def test_each_comparison_has_a_recipe_an_experiment_and_an_analysis_that_fit(stu
 def test_from_init_to_the_reports(study):
     assert _steps(study) == [f"pdpsych generate stimuli/{name}.yaml" for name in NAMES]
     ended = _run("score", study)
-    assert isinstance(ended.exception, InputError)
-    assert "nobody took part in any experiment of its analyses yet" in str(ended.exception)
+    assert isinstance(problem_of(ended), InputError)
+    assert "nobody took part in any experiment of its analyses yet" in str(problem_of(ended))
     with refused(file=study):
         analysis.fit(study)
 

@@ -25,6 +25,12 @@ def refused(**expected: Any) -> Iterator[pytest.ExceptionInfo[InputError]]:
         assert _is(told.value, name, value), (name, getattr(told.value, name), str(told.value))
 
 
+def problem_of(done: Any) -> BaseException | None:
+    """Return what ended a command that typer's runner has invoked, None if nothing did."""
+    ended = done.exception
+    return None if ended is None else ended.__context__.__cause__
+
+
 def tells(error: InputError, **expected: Any) -> bool:
     """Whether an error has these attributes, compared as ``refused`` does."""
     return all(_is(error, name, value) for name, value in expected.items())

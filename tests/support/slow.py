@@ -7,6 +7,7 @@ What opens a window is slow too.
 
 SLOW = {
     "test_portable.py": ("study",),
+    "analysis/test_trained.py": ("made", "test_the_networks"),
     "test_cli.py": (
         "study",
         "test_an_image_that_fails",
@@ -133,6 +134,7 @@ SLOW = {
     "models/sources/test_checkpoint.py": ("test_full_size", "test_a_network_is_found"),
     "models/test_network_look.py": ("test_preprocessing_and_names_of_imagenet",),
     "models/test_unusual.py": ("test_what_works[two paths to one module, the first",),
+    "models/sources/test_hubs.py": ("saved", "test_random_weights_and_those_of_a_file"),
     "models/sources/test_kinds.py": ("test_what_is_loaded[torch.compile",),
     "experiments/placement/test_adaptive.py": (
         "test_thresholds_are_recovered",
@@ -154,6 +156,7 @@ SLOW = {
     "models/sources/test_source.py": ("test_timm_says",),
     "fuzz/test_places.py": ("bench",),
     "docs/test_examples.py": ("test_examples_give",),
+    "docs/test_gallery.py": ("told",),
     "test_imports.py": ("test_the_lab_machine",),
     "experiments/exports/test_exporting.py": (
         "test_exports_at_once",

@@ -18,7 +18,8 @@ try:
 except ImportError as error:
     raise InputError(
         f"a window needs PsychoPy, which cannot be imported ({error})",
-        remedy="pip install 'pdpsych[lab]'; a simulated observer needs none",
+        remedy="pip install 'pdpsych[lab]', with Python 3.10 to 3.12; a simulated observer needs "
+        "none",
     ) from None
 except Exception as error:
     # What pyglet raises where it finds no display or no OpenGL; it has no class of its own.

@@ -130,7 +130,7 @@ def _monitors() -> Any:
     except ImportError as error:
         raise InputError(
             f"the monitor centre needs PsychoPy, which cannot be imported ({error})",
-            remedy="pip install 'pdpsych[lab]'",
+            remedy="pip install 'pdpsych[lab]', with Python 3.10 to 3.12",
         ) from None
     logging.console.setLevel(logging.ERROR)
     return monitors

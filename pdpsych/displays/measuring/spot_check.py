@@ -98,10 +98,9 @@ def last_checked(display: Display, at: datetime.datetime) -> str:
     found = []
     spot, verified = _last_spot_check(display), last_verification(display)
     if spot is not None and spot.passed:
-        found.append((datetime.datetime.fromisoformat(spot.time), "checked", spot.instrument))
+        found.append((_moment(spot.time), "checked", spot.instrument))
     if verified is not None and verified.passed:
-        moment = datetime.datetime.fromisoformat(verified.time)
-        found.append((moment, "verified", verified.instrument))
+        found.append((_moment(verified.time), "verified", verified.instrument))
     if found:
         moment, how, instrument = max(found)
         return f"Display {how} {_ago((at - moment).total_seconds())} ({instrument})"
@@ -163,6 +162,14 @@ def _last_spot_check(display: Display) -> SpotChecked | None:
     except MissingFile:
         return None
     return found if found.levels_sha256 == display.levels_sha256 else None
+
+
+def _moment(text: str) -> datetime.datetime:
+    """Return a moment as it was written; one without a time zone is of this place."""
+    try:
+        return datetime.datetime.fromisoformat(text).astimezone()
+    except ValueError:
+        raise InputError("is no date and time", field="time", value=text) from None
 
 
 def _ago(seconds: float) -> str:

@@ -10,7 +10,7 @@ from pdpsych.common.documents import Schema
 from pdpsych.common.section import Part, Section
 from pdpsych.experiments.logs.labels import Labels
 from pdpsych.experiments.logs.notes import Note, Reason
-from pdpsych.experiments.logs.timing import TrialTiming
+from pdpsych.experiments.logs.timing import PhaseName, TrialTiming
 
 
 def _with_position(record: dict[str, Any]) -> dict[str, Any]:
@@ -118,7 +118,7 @@ class Trial(Section):
     presented: int | None = Field(None, ge=1)
     again: tuple[Reason, ...] | None = None
     key: str | None = None
-    events: dict[str, float] | None = None
+    events: dict[PhaseName, float] | None = None
 
 
 def as_written(record: Header | Trial | Note) -> dict[str, Any]:

@@ -18,6 +18,9 @@ TOLERANCE = 1
 LATE = 1.5
 
 
+PhaseName = Annotated[str, Field(pattern=r"^\w{1,50}$")]
+
+
 class Phase(Part):
     """A phase of a trial: when it came and went, in s from the trial's first flip.
 
@@ -38,7 +41,7 @@ class TrialTiming(Part):
     """
 
     start: float
-    phases: dict[Annotated[str, Field(pattern=r"^\w{1,50}$")], Phase]
+    phases: dict[PhaseName, Phase]
     dropped: int = Field(ge=0)
     refresh_hz: float = Field(gt=0)
     late: float = Field(gt=0)

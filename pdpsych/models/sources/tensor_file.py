@@ -130,8 +130,8 @@ def _a_folder(path: Path) -> InputError:
         return InputError(
             "is a folder of torch.distributed.checkpoint",
             file=path,
-            remedy="make one file of it: torch.distributed.checkpoint.format_utils."
-            f"dcp_to_torch_save('{path.name}', 'NEW.pt')",
+            remedy="make one file of it: from torch.distributed.checkpoint.format_utils import "
+            f"dcp_to_torch_save; dcp_to_torch_save('{path.name}', 'NEW.pt')",
         )
     endings = (".safetensors", ".index.json", ".bin", ".pth", ".pt", ".ckpt", ".tar", ".npz")
     files = [name for name in names if name.endswith(endings)]

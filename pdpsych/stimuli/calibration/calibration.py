@@ -270,8 +270,6 @@ class Calibration(Result, Section):
         Amplitudes are in model units, as RMS contrast α/√D, and as RMS of luminance in cd/m².
         Those of ``rivals`` have rows on request.
         """
-        import pandas as pd
-
         rows = []
         for c in self.conditions if rivals else self.without_rivals:
             fixed = {"image": c.image, "pair": c.pair, "distortion": c.distortion}
@@ -284,7 +282,7 @@ class Calibration(Result, Section):
                 rows.append(fixed | {"in_range": False})
         columns = ["image", "pair", "distortion", "amplitude", "rms", "candela", "in_range"]
         columns += [name for name in TriedAmplitude.model_fields if name != "amplitude"]
-        return pd.DataFrame(rows, columns=columns)
+        return tables.made_of(rows, columns)
 
     def ranges(self) -> pd.DataFrame:
         """Return one row for each condition: what can be shown of it, in RMS contrast α/√D.
@@ -292,8 +290,6 @@ class Calibration(Result, Section):
         Without rivals. Columns are ``condition``, ``tried`` (the smallest amplitude that was),
         ``smallest`` and ``largest`` shown faithfully, ``inside_gamut`` and ``most``.
         """
-        import pandas as pd
-
         rows = []
         for c in self.without_rivals:
             low, high = c.range or (np.nan, np.nan)
@@ -301,22 +297,20 @@ class Calibration(Result, Section):
             amplitudes = np.array([tried, low, high, c.inside_gamut, c.most]) / c.dimension**0.5
             rows.append((c.name, *amplitudes.tolist()))
         columns = ["condition", "tried", "smallest", "largest", "inside_gamut", "most"]
-        return pd.DataFrame(rows, columns=columns)
+        return tables.made_of(rows, columns)
 
     def expected_thresholds(self) -> pd.DataFrame:
         """Return the thresholds expected: one row for each condition and model that sees it.
 
         Without rivals. Columns are ``condition``, ``model`` and ``threshold``, in RMS contrast.
         """
-        import pandas as pd
-
         rows = [
             (c.name, model, threshold / c.dimension**0.5)
             for c in self.without_rivals
             for model, threshold in c.thresholds.items()
             if threshold is not None
         ]
-        return pd.DataFrame(rows, columns=["condition", "model", "threshold"])
+        return tables.made_of(rows, ["condition", "model", "threshold"])
 
     def describe(self) -> str:
         """Say what can be shown: the range of the first conditions, and all that is wrong."""

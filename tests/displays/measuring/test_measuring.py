@@ -27,11 +27,11 @@ class Lab:
 
     def __init__(self) -> None:
         self.caption = ""
+        self.ramp = SimpleNamespace(state="unknown")
         self.reads = 0
         self.stop_at = 0
         self.factor = lambda reads: 1.0
         self.noise = lambda: 0.0
-        self.ramp = SimpleNamespace(state="unknown")
 
     @contextlib.contextmanager
     def opened(self, display, instrument, patch, settle, windowed):
@@ -91,6 +91,14 @@ def test_the_curve_is_recovered_and_written(lab, path):
     )
     assert text.endswith("bit_depth: 10\ndistance_cm: 57  # chin rest\n")
     assert files(path) == {"lab.yaml", table}
+
+
+@pytest.mark.parametrize("state", ["linear", "other", "unknown"])
+def test_a_ramp_that_was_read_as_linear_is_said_in_the_curve(lab, path, state):
+    lab.ramp.state = state
+    measure(path, levels=5, grey_only=True)
+    assert load(path, Display).curve.ramp == ("linear" if state == "linear" else None)
+    assert ("\n  ramp: linear\n" in path.read_text()) == (state == "linear")
 
 
 def test_measuring_again_keeps_the_older_readings(lab, path):

@@ -8,10 +8,11 @@ import pytest
 import stimulus_sets
 import tifffile
 from PIL import Image
-from refusals import refused
+from refusals import problem_of, refused
 from typer.testing import CliRunner
 
 from pdpsych.cli.main import app
+from pdpsych.common.errors import InputError
 from pdpsych.displays import Display, show
 from pdpsych.experiments import export_frames
 from pdpsych.experiments.exports.frames import COLUMNS
@@ -153,8 +154,7 @@ def test_the_command(opened, tmp_path):
     assert done.exit_code == 0
     assert len(pd.read_csv(tmp_path / "out" / "trials.csv")) == 32
     missing = runner.invoke(app, command)
-    assert missing.exit_code == 2
-    assert "--contrasts" in missing.output
+    assert isinstance(problem_of(missing), InputError)
+    assert "--contrasts" in str(problem_of(missing))
     wrong = runner.invoke(app, [*command, "--contrasts", "much"])
-    assert wrong.exit_code == 2
-    assert "numbers with commas" in wrong.output
+    assert "numbers with commas" in str(problem_of(wrong))

@@ -273,7 +273,10 @@ class TestWhatIsNotTensors:
         assert_same(other.state_dict(), network)
 
     @pytest.mark.filterwarnings("ignore")
-    @pytest.mark.parametrize("kind", ["TorchScript", "torch.export, `.pt2`"])
+    @pytest.mark.parametrize(
+        "kind",
+        ["TorchScript", "torch.export, `.pt2`", "torch.distributed.checkpoint, a folder"],
+    )
     def test_the_advice_for_programs_works(self, kind, tmp_path, monkeypatch):
         (made,) = (one for one in KINDS if one.name == kind)
         network, other = kinds_of_tiny(0), kinds_of_tiny(1)
