@@ -64,14 +64,14 @@ def import_(
     monitor: Annotated[
         str | None, typer.Option(help="Instead of a CSV: a monitor in PsychoPy's monitor centre.")
     ] = None,
-    bit_depth: Annotated[int, typer.Option(help="Of the CSV's levels: 8, 10 or 16.")] = 8,
+    bit_depth: Annotated[int, typer.Option(help="Of the CSV's levels: 8, 10, 14 or 16.")] = 8,
     instrument: Annotated[str | None, typer.Option(help="What measured it.")] = None,
     date: Annotated[
         datetime | None, typer.Option(formats=["%Y-%m-%d"], help="When it was measured.")
     ] = None,
 ) -> None:
     """Make a display of measured luminances; chooses the curve by cross-validation."""
-    from pdpsych.displays import import_csv, import_monitor
+    from pdpsych.displays import import_csv, import_monitor, inspect
 
     if (table is None) == (monitor is None):
         raise InputError("nothing to import", remedy="give either a CSV file or --monitor NAME")
@@ -82,7 +82,8 @@ def import_(
         described = import_csv(
             str(table), out, bit_depth=bit_depth, instrument=instrument, date=day
         )
-    tell(f"{described.describe()}\nwritten: {out}; add the screen's size to it", display=out)
+    text = f"{inspect(described).describe()}\nwritten: {out}; add the screen's size to it"
+    tell(text, display=out)
 
 
 @command(app)
@@ -102,9 +103,12 @@ def export(
 def fit(display: DisplayFile) -> None:
     """Compare the models of a measured display's curve and write the best into its file."""
     from pdpsych.displays import choose_model
+    from pdpsych.displays.accuracy.doubts import comparison_doubts
 
     found = choose_model(display)
-    tell(f"{found.describe()}\n{display}: curve.model: {found.chosen}", found, display=display)
+    told = [found.describe(), *comparison_doubts(found)]
+    told.append(f"{display}: curve.model: {found.chosen}")
+    tell("\n".join(told), found, display=display)
 
 
 @command(app)

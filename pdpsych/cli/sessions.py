@@ -11,7 +11,7 @@ import typer
 from pdpsych.cli.app import ExperimentFile, Windowed, app
 from pdpsych.cli.command import command, tell
 from pdpsych.common.errors import InputError
-from pdpsych.common.terminal import say
+from pdpsych.common.terminal import is_watched, say
 
 Participant = Annotated[
     str | None,
@@ -81,7 +81,7 @@ def run(
             show=show,
             windowed=windowed,
             uncalibrated=uncalibrated,
-            progress=bool(simulate) and not show,
+            progress=(bool(simulate) and not show) or is_watched(),
         )
     except experiments.SessionStopped as stopped:
         say(f"{stopped}; the same command goes on from there")

@@ -162,6 +162,17 @@ def note(text: str) -> None:
     _manner.log.flush()
 
 
+def is_watched() -> bool:
+    """Return whether standard error is a terminal.
+
+    Examples
+    --------
+    >>> isinstance(is_watched(), bool)
+    True
+    """
+    return sys.stderr is not None and sys.stderr.isatty()
+
+
 class Progress:
     """How much of something is done, see :func:`progress_bar`; ``n`` is how many are done."""
 
@@ -169,11 +180,11 @@ class Progress:
         self, total: int, unit: str, shown: bool, initial: int = 0, description: str = ""
     ) -> None:
         self.n, self._first, self._total, self._unit = initial, initial, total, unit
-        self._description = description
+        self._description, self._remark = description, ""
         self._began = self._said = time.monotonic()
         self._bar: Any = None
         self._lines = shown and _manner.progress
-        if self._lines and sys.stderr is not None and sys.stderr.isatty():
+        if self._lines and is_watched():
             from tqdm import tqdm
 
             title = escaped(description) or None
@@ -193,6 +204,12 @@ class Progress:
         if self._bar is not None:
             self._bar.set_description(escaped(text))
 
+    def remark(self, text: str) -> None:
+        """Say something of what was done, with the next update."""
+        self._remark = text
+        if self._bar is not None:
+            self._bar.set_postfix_str(escaped(text), refresh=False)
+
     def __enter__(self) -> Progress:
         return self
 
@@ -207,7 +224,7 @@ class Progress:
         spent = self._said - self._began
         done, left = self.n - self._first, max(self._total - self.n, 0)
         of = f" of {self._total}" if self._total else ""
-        parts = [f"{self._unit} {self.n}{of}", *filter(None, [self._description])]
+        parts = [f"{self._unit} {self.n}{of}", *filter(None, [self._description, self._remark])]
         parts.append(f"{timedelta(seconds=round(spent))} so far")
         if done > 0 and left > 0:
             parts.append(f"about {timedelta(seconds=round(spent / done * left))} left")

@@ -1,9 +1,9 @@
 from .display import Display as Display
-from .display import MeasuredCurve as MeasuredCurve
 from .display_file import choose_model as choose_model
 from .display_file import import_csv as import_csv
 from .inspection import Inspection as Inspection
 from .inspection import inspect as inspect
+from .measured_curve import MeasuredCurve as MeasuredCurve
 from .measurement_file import read_measurements as read_measurements
 from .measurements import Measurements as Measurements
 from .measurements import Reading as Reading

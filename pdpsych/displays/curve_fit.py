@@ -117,7 +117,7 @@ def _fit_power(means: LevelMeans, model: Model) -> CurveFit:
         return found, float(np.sum((residuals(found) / sd) ** 2))
 
     sd = means.sd / white
-    first = [max(means.luminance[0] / white, 1e-6) ** 0.5, 0.0, math.log(_log_slope(means))]
+    first = [max(means.luminance[0] / white, 1e-6) ** 0.5, 0.0, math.log(log_slope(means))]
     insides = [[math.asin(2 * q - 1)] for q in starts] if free else [[]]
     found, _ = min((solve(np.array([*first, *q]), sd) for q in insides), key=lambda x: x[1])
     misfit = 0.0
@@ -143,7 +143,7 @@ def _misfit(residual: Floats, sd: Floats, freedom: int) -> float:
     )
 
 
-def _log_slope(means: LevelMeans) -> float:
+def log_slope(means: LevelMeans) -> float:
     """Return the slope of log luminance above black over log level, through white."""
     share = (means.luminance - means.luminance[0]) / np.ptp(means.luminance)
     use = (share > 0.01) & (share < 1) & (means.level > 0) & (means.level < 1)
@@ -163,7 +163,7 @@ def _fit_pchip(means: LevelMeans) -> CurveFit:
     """
     level, luminance = _rising(means)
     black, white = float(luminance[0]), float(luminance[-1])
-    gamma = _log_slope(means)
+    gamma = log_slope(means)
     straight = ((luminance - black) / (white - black)) ** (1 / gamma)
     fine = np.union1d(np.linspace(0, 1, _FINE + 1), level)
     shares = np.clip(scipy.interpolate.PchipInterpolator(level, straight)(fine), 0, 1) ** gamma

@@ -2,26 +2,37 @@
 
 from __future__ import annotations
 
-import datetime
 import hashlib
 import json
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 import numpy as np
-from pydantic import Discriminator, Field, Tag, field_validator, model_validator
+from pydantic import (
+    Discriminator,
+    Field,
+    SerializerFunctionWrapHandler,
+    Tag,
+    field_validator,
+    model_serializer,
+    model_validator,
+)
 
 from pdpsych.common.errors import InputError
 from pdpsych.common.files.digests import digest
 from pdpsych.common.results import Result
 from pdpsych.common.section import Section
+from pdpsych.displays.accuracy.slope_error import SlopeError
 from pdpsych.displays.curve import Curve, Power, Srgb
-from pdpsych.displays.curve_fit import CurveFit, Model, fit_curve
+from pdpsych.displays.curve_fit import CurveFit, fit_curve
+from pdpsych.displays.curve_words import doubts, fit_words, measured_words
 from pdpsych.displays.dither import Dither
 from pdpsych.displays.encoding import Array
+from pdpsych.displays.measured_curve import MeasuredCurve
 from pdpsych.displays.measurement_file import read_measurements
 from pdpsych.displays.measurements import CHANNELS, Channel, Measurements, check_measurements
+from pdpsych.displays.outputs import registry
+from pdpsych.displays.outputs.output import Output
 from pdpsych.displays.validation import ModelComparison, compare
 
 if TYPE_CHECKING:
@@ -29,42 +40,10 @@ if TYPE_CHECKING:
 
 # Pixels further from square than this are a slip in the size of the screen.
 _SQUARE = 0.1
-# Channels that add up worse than this do not show colours as they are meant.
-_ADDITIVE = 0.02
 # Of a description, what may change while the same levels are shown.
 _PLACE = ("screen", "refresh_hz", "distance_cm", "width_px", "height_px", "width_cm", "height_cm")
 _PROVENANCE = ("instrument", "date", "ramp")
 _HOW_TO_MEASURE = "measure it: pdpsych display measure, or display import"
-
-
-class MeasuredCurve(Section):
-    """The curve of a display that was measured.
-
-    Attributes
-    ----------
-    measurements
-        A CSV file beside the display's, see :func:`pdpsych.displays.read_measurements`.
-    model
-        What is fitted to it on reading: ``power-1``, ``power-2`` or ``power-4``, a power law as
-        in that equation of PsychoPy's, or ``pchip``, an interpolation.
-    instrument, date
-        What measured it, and when; for people.
-    ramp
-        ``linear`` where the gamma ramp of the graphics card was read back as linear while it was
-        measured, which it then has to be in sessions.
-
-    Examples
-    --------
-    >>> from pdpsych.displays import MeasuredCurve
-    >>> MeasuredCurve(measurements="lab.csv", model="pchip").model
-    'pchip'
-    """
-
-    measurements: Path
-    model: Model
-    instrument: str | None = None
-    date: datetime.date | None = None
-    ramp: Literal["linear"] | None = None
 
 
 def _curve_kind(value: Any) -> str:
@@ -84,7 +63,16 @@ class Display(Result, Section):
         Its luminance as a function of level: ``srgb``, the exponent of a power law (1 for a
         display linearised in hardware), or a :class:`MeasuredCurve`.
     bit_depth
-        Bits of a channel: 8, 10 or 16.
+        Bits of a channel: 8, 10, 14 or 16.
+    output
+        How levels reach the frame buffer: ``window``, with 8 or 10 bits as they are; with 14 or
+        16 bits ``mono++`` (grey) and ``color++`` through a Bits# or Display++, ``m16`` (grey) and
+        ``c48`` through a DATAPixx or VIEWPixx.
+    device_table
+        The look-up table of a Bits# or Display++: ``linear``, or a file on the device.
+    scale
+        Pixels of the screen, each way, that a pixel of an image covers; even for ``color++`` and
+        ``c48``.
     dither
         How levels with fractions are rounded: ``uniform``, ``triangular``, ``error-diffusion``
         or ``none``; see :func:`pdpsych.displays.quantize`.
@@ -116,7 +104,10 @@ class Display(Result, Section):
         | Annotated[MeasuredCurve, Tag("MeasuredCurve")],
         Discriminator(_curve_kind),
     ] = "srgb"
-    bit_depth: Literal[8, 10, 16] = 8
+    bit_depth: Literal[8, 10, 14, 16] = 8
+    output: registry.OutputName = registry.WINDOW
+    device_table: str = Field(registry.LINEAR, pattern=r"^[\w.-]+$")
+    scale: int = Field(1, ge=1, le=64)
     dither: Dither = "uniform"
     width_px: int | None = Field(None, gt=0, le=1_000_000)
     height_px: int | None = Field(None, gt=0, le=1_000_000)
@@ -151,6 +142,37 @@ class Display(Result, Section):
                 )
         return self
 
+    @model_validator(mode="after")
+    def _carried(self) -> Display:
+        registry.check_output(self.output, self.bit_depth, self.scale, self.device_table)
+        return self
+
+    @model_serializer(mode="wrap")
+    def _plain(self, plain: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        # So that displays of a time before there were these keep their identity.
+        later = {"output": registry.WINDOW, "device_table": registry.LINEAR, "scale": 1}
+        return {k: v for k, v in plain(self).items() if k not in later or v != later[k]}
+
+    @property
+    def encoder(self) -> Output:
+        """What writes its levels into the frame buffer."""
+        return registry.OUTPUTS[self.output]
+
+    def check_depth(self, label: str = "") -> None:
+        """Refuse a display whose levels have more bits than its output carries.
+
+        Parameters
+        ----------
+        label
+            Where it is described, for messages; by default its own file.
+
+        Raises
+        ------
+        InputError
+            With the outputs that do.
+        """
+        registry.check_depth_of(self.output, self.bit_depth, label or self.label)
+
     @property
     def top(self) -> int:
         """The highest level."""
@@ -163,6 +185,11 @@ class Display(Result, Section):
             return None
         degree_cm = 2 * self.distance_cm * np.tan(np.radians(0.5))
         return float(degree_cm * self.width_px / self.width_cm)
+
+    @property
+    def image_pixels_per_degree(self) -> float | None:
+        """Pixels of an image in one degree, None where the size is unknown."""
+        return self.pixels_per_degree and self.pixels_per_degree / self.scale
 
     @cached_property
     def measurements(self) -> Measurements | None:
@@ -181,6 +208,14 @@ class Display(Result, Section):
         measured, model = self.measurements, self.curve.model
         return {channel: fit_curve(measured.means(channel), model) for channel in measured.channels}
 
+    @cached_property
+    def slope_errors(self) -> dict[Channel, SlopeError]:
+        """What is not known of the fitted curve of each channel that was measured."""
+        if not isinstance(self.curve, MeasuredCurve) or self.measurements is None:
+            return {}
+        measured, model = self.measurements, self.curve.model
+        return {name: SlopeError.of(measured.means(name), model) for name in measured.channels}
+
     def curves(self, channels: int) -> tuple[Curve, ...]:
         """Return the curve of each of the channels of an image: grey, or red, green and blue.
 
@@ -196,6 +231,14 @@ class Display(Result, Section):
                 field="channels",
                 value=channels,
                 allowed="1 (grey), 3 (red, green and blue)",
+            )
+        if channels not in self.encoder.channels:
+            raise InputError(
+                "shows grey images only",
+                file=self.label,
+                field="output",
+                value=self.output,
+                remedy="show images of one channel, or take color++ or c48",
             )
         if not isinstance(self.curve, MeasuredCurve):
             return (Srgb() if self.curve == "srgb" else Power(self.curve),) * channels
@@ -241,9 +284,11 @@ class Display(Result, Section):
         lines = [f"{self.stem}: {self._geometry()}"]
         if not isinstance(self.curve, MeasuredCurve) or self.measurements is None:
             return "\n".join([*lines, f"curve: {self._stated()}, as stated; not measured"])
-        lines.append(_source(self.curve, self.measurements))
-        lines += [f"{channel:>6}: {_fit_words(found)}" for channel, found in self.fits.items()]
-        return "\n".join([*lines, *_doubts(self.measurements)])
+        made = "".join(f", {x}" for x in (self.curve.instrument, self.curve.date) if x)
+        source = f"{self.curve.model} fitted to {self.curve.measurements}"
+        lines += measured_words(source, made, self.measurements)
+        lines += [f"{channel:>6}: {fit_words(found)}" for channel, found in self.fits.items()]
+        return "\n".join([*lines, *doubts(self.measurements)])
 
     def compare(self) -> ModelComparison:
         """Return how well each model describes the curve that was measured.
@@ -304,7 +349,8 @@ class Display(Result, Section):
         return data
 
     def _line(self) -> str:
-        return f"{self.stem}, {self._stated()}, {self.bit_depth} bits"
+        by = "" if self.output == registry.WINDOW else f" by {self.output}"
+        return f"{self.stem}, {self._stated()}, {self.bit_depth} bits{by}"
 
     def _stated(self) -> str:
         if isinstance(self.curve, MeasuredCurve):
@@ -313,6 +359,10 @@ class Display(Result, Section):
 
     def _geometry(self) -> str:
         parts = [f"{self.bit_depth} bits a channel", f"dither {self.dither}"]
+        if self.output != registry.WINDOW:
+            parts.append(f"output {self.output} (device table {self.device_table})")
+        if self.scale > 1:
+            parts.append(f"a pixel of an image is {self.scale}×{self.scale}")
         if self.width_px and self.height_px:
             parts.append(f"{self.width_px}×{self.height_px} pixels")
         if self.width_cm:
@@ -335,39 +385,3 @@ def not_measured(display: Display) -> InputError:
         field="curve",
         remedy=_HOW_TO_MEASURE,
     )
-
-
-def _source(curve: MeasuredCurve, measurements: Measurements) -> str:
-    noise = measurements.noise
-    origin = "from repeats" if noise.source == "repeats" else "assumed, too few repeats"
-    made = "".join(f", {x}" for x in (curve.instrument, curve.date) if x)
-    return (
-        f"curve: {curve.model} fitted to {curve.measurements} "
-        f"({len(measurements.readings)} readings{made})\n"
-        f"noise of a reading ({origin}): {100 * noise.relative:.2g} % and "
-        f"{noise.floor:.2g} cd/m²"
-    )
-
-
-def _fit_words(found: CurveFit) -> str:
-    numbers = "".join(f", {name} {value:.4g}" for name, value in found.parameters.items())
-    return f"black {found.black:.4g}, white {found.white:.5g} cd/m²{numbers}"
-
-
-def _doubts(measurements: Measurements) -> list[str]:
-    """Return what a measured display cannot be trusted with, a line each."""
-    found = []
-    missing = [channel for channel in CHANNELS if channel not in measurements.channels]
-    if missing:
-        kinds = ["grey"] * ("grey" in missing) + ["colour"] * (missing != ["grey"])
-        found.append(
-            f"warning: {', '.join(missing)} not measured: no {' or '.join(kinds)} images here"
-        )
-    additivity = measurements.additivity
-    if additivity is not None and abs(additivity) > _ADDITIVE:
-        found.append(
-            f"warning: red + green + blue is {100 * additivity:+.1f} % off white (limit "
-            f"{100 * _ADDITIVE:g} %): colours are not sums of channels. Switch off the display's "
-            "colour enhancement or white boost, or show grey images only"
-        )
-    return found

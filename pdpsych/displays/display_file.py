@@ -16,7 +16,8 @@ from pdpsych.common.files.parsing import parse_yaml, to_yaml
 from pdpsych.common.files.reading import STUDY_FILE, TABLE, read_bytes, read_text
 from pdpsych.common.files.yaml_nodes import compose
 from pdpsych.common.section import dump, load, validate
-from pdpsych.displays.display import Display, MeasuredCurve, not_measured
+from pdpsych.displays.display import Display, not_measured
+from pdpsych.displays.measured_curve import MeasuredCurve
 from pdpsych.displays.measurement_file import read_measurements
 from pdpsych.displays.measurements import Measurements, check_measurements, csv_text
 from pdpsych.displays.validation import ModelComparison, compare
@@ -44,7 +45,7 @@ def import_csv(
     out
         The display's file, NAME.yaml; the measurements are copied to NAME.csv beside it.
     bit_depth
-        Of the levels: 8, 10 or 16.
+        Of the levels: 8, 10, 14 or 16.
     instrument, date
         What measured it, and when.
 
@@ -65,9 +66,12 @@ def import_csv(
     ...     made
     <Display: lab, measured, power-1, 8 bits>
     """
-    if bit_depth not in (8, 10, 16):
+    if bit_depth not in (8, 10, 14, 16):
         raise InputError(
-            "no depth of a display", field="bit_depth", value=bit_depth, allowed="8, 10, 16"
+            "no depth of a display",
+            field="bit_depth",
+            value=bit_depth,
+            allowed="8, 10, 14, 16",
         )
     measurements = read_measurements(csv, 2**bit_depth - 1)
     return write_display(out, measurements, instrument=instrument, date=date, bit_depth=bit_depth)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from pdpsych.common.results import Result
 from pdpsych.common.section import load
+from pdpsych.displays.accuracy.doubts import comparison_doubts
 from pdpsych.displays.display import Display
 from pdpsych.displays.measuring.verification import Verification, last_verification
 from pdpsych.displays.validation import ModelComparison
@@ -45,7 +46,8 @@ class Inspection(Result):
         told = [self.display.describe()]
         if self.comparison is not None:
             last = self.verification.describe() if self.verification else None
-            told += ["", self.comparison.describe(), ""]
+            doubts = comparison_doubts(self.comparison)
+            told += ["", self.comparison.describe(), *doubts, ""]
             told.append(f"last verification: {last or 'none since it was measured'}")
         return "\n".join(told)
 

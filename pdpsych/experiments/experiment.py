@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import string
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
@@ -12,6 +13,7 @@ from pdpsych.common.errors import InputError
 from pdpsych.common.section import Section, load, one_of
 from pdpsych.displays.display import Display
 from pdpsych.displays.measuring.spot_check import SpotCheck
+from pdpsych.displays.text.fonts import Lettering, check_letters, font_file
 from pdpsych.experiments.placement.adaptive import Adaptive
 from pdpsych.experiments.placement.methods import Method
 from pdpsych.experiments.placement.models.method import Models
@@ -25,6 +27,8 @@ from pdpsych.experiments.tasks.task import Task
 from pdpsych.stimuli.set_image import SetImage, SetPair
 from pdpsych.stimuli.stimulus_set import StimulusSet
 
+# What pages show beside texts: numbers, and what the experimenter reads.
+_IN_ANY_LANGUAGE = string.digits + string.ascii_letters + "%.,:;!-/()×→"
 # Fields, also of methods, that sessions which began before there were these have not.
 _LATER = ("rivals", "stop", "buttons", "events", "spot_check")
 _LATER_METHOD = ("prior", "after")
@@ -183,6 +187,24 @@ class Experiment(Section):
     def texts(self) -> Instructions:
         """All instructions: the experiment's own, else those of its task in English."""
         return self.instructions.complete(self.trial_type, self.reference)
+
+    def lettering(self) -> Lettering:
+        """Return font and size of the texts.
+
+        Raises
+        ------
+        InputError
+            If there is no such font, or it lacks a letter of them.
+        """
+        texts = self.instructions
+        try:
+            file = font_file(texts.font, self.resolve(""))
+            keys = self.keys.shown.values()
+            written = [*self.texts.written, self.consent or "", *keys, _IN_ANY_LANGUAGE]
+            check_letters(file, texts.font, written)
+        except InputError as error:
+            raise error.within(file=self.label, field="instructions.font") from None
+        return Lettering(file, texts.letter_deg)
 
     @property
     def trial_type(self) -> Task:

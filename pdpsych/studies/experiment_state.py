@@ -50,6 +50,8 @@ class ExperimentState:
 def experiment_state(study: StudyFiles, experiment: Experiment) -> ExperimentState:
     """Check an experiment against its set, display and logs, and see what was run."""
     opened, display = _set(study, experiment), _display(study, experiment)
+    with study.collecting():
+        experiment.lettering()
     calibration = None
     if opened is not None and display is not None:
         with study.collecting():
@@ -113,6 +115,7 @@ def _display(study: StudyFiles, experiment: Experiment) -> Display | None:
         # Reads the measurements and fits the curve.
         screen.resolved()
         display = screen
+        screen.check_depth()
     return display
 
 

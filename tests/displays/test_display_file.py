@@ -7,8 +7,9 @@ import pytest
 from refusals import refused
 
 from pdpsych.common.section import load
-from pdpsych.displays.display import Display, MeasuredCurve
+from pdpsych.displays.display import Display
 from pdpsych.displays.display_file import choose_model, import_csv, replace_curve
+from pdpsych.displays.measured_curve import MeasuredCurve
 from pdpsych.displays.measurements import csv_text
 
 
@@ -36,7 +37,7 @@ def test_levels_are_read_by_bit_depth(tmp_path, measure, lcd_curve):
     assert import_csv(table, tmp_path / "displays" / "ten.yaml", bit_depth=10).top == 1023
     with refused(file="ten.csv", field="level", allowed="0 to 255"):
         import_csv(table, tmp_path / "eight.yaml")
-    with refused(field="bit_depth", value=9, allowed="8, 10, 16"):
+    with refused(field="bit_depth", value=9, allowed="8, 10, 14, 16"):
         import_csv(table, tmp_path / "nine.yaml", bit_depth=9)
 
 

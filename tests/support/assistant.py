@@ -49,7 +49,7 @@ class Assistant:
         self.light = 0.0
 
     def sit_down(self, target: patch.Patch) -> None:
-        win, text = target.win, target._screen.text
+        win, text = target.win, target.text
         flip, draw_text = win.flip, text.draw
         self.said = ""
 
@@ -68,7 +68,7 @@ class Assistant:
             return now
 
         text.draw, win.flip = draw, see
-        target._stimulus.contrast = self.sitting.get("contrast", 1.0)
+        target._picture._stimulus.contrast = self.sitting.get("contrast", 1.0)
 
     def luminance(self, levels: np.ndarray) -> float:
         light = BLACK + (WHITE - BLACK) * float(SHARES @ lcd(levels))

@@ -41,7 +41,7 @@ sys.meta_path.insert(0, NoTorch())
 from psychopy import logging  # noqa: E402
 
 from pdpsych.cli import main as cli  # noqa: E402
-from pdpsych.displays.lab import screen  # noqa: E402
+from pdpsych.displays.lab import screen, text  # noqa: E402
 from pdpsych.displays.lab.psychopy import gamma, visual  # noqa: E402
 from pdpsych.experiments.person import frames, window  # noqa: E402
 
@@ -59,7 +59,7 @@ def tell(told: dict) -> None:
 
 def watch(keep_pixels: tuple[str, ...]) -> None:
     """Note trial, phase and text, and tell after each flip what is new."""
-    respond, show, draw = window.Window.respond, frames.Phases.show, visual.TextStim.draw
+    respond, show, draw = window.Window.respond, frames.Phases.show, text.Text.draw
     flip, clear = screen.Screen.flip, visual.Window.clearBuffer
 
     def responding(self, presentation):
@@ -73,9 +73,9 @@ def watch(keep_pixels: tuple[str, ...]) -> None:
         finally:
             now["phase"] = ""
 
-    def drawing(self, *arguments, **fields):
+    def drawing(self):
         drawn.append(self.text)
-        return draw(self, *arguments, **fields)
+        return draw(self)
 
     def flipping(self):
         if keep_pixels and now["phase"] in keep_pixels:
@@ -96,7 +96,7 @@ def watch(keep_pixels: tuple[str, ...]) -> None:
 
     watch.last = None
     window.Window.respond, frames.Phases.show = responding, showing
-    visual.TextStim.draw, screen.Screen.flip = drawing, flipping
+    text.Text.draw, screen.Screen.flip = drawing, flipping
     visual.Window.clearBuffer = clearing
 
 

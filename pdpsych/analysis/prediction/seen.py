@@ -104,6 +104,25 @@ def calibration_shown(
     return found if found and found.has_sensitivities else None
 
 
+def curve_ratio_sd(
+    sessions: Iterable[Mapping[str, Any]], stimulus_set: StimulusSet, measured: pd.DataFrame
+) -> float:
+    """Return the largest standard error of a measured log ratio from the displays' curves.
+
+    0 where no curve was measured, or calibrations do not say.
+
+    Parameters
+    ----------
+    measured
+        Columns image, pair.
+    """
+    pairs = set(measured[["image", "pair"]].itertuples(index=False, name=None))
+    named = {session.get("calibration") for session in sessions} - {None}
+    found = [c for c in Calibration.all_of(stimulus_set) if c.sha256 in named]
+    known = [c for one in found for c in one.conditions if (c.image, c.pair) in pairs]
+    return max((c.curve_ratio_sd or 0.0 for c in known), default=0.0)
+
+
 def known_models(
     responses: Responses, conditions: Sequence[tuple[str, str, int]], models: Sequence[str]
 ) -> list[str]:

@@ -192,6 +192,7 @@ def display_sentence(recorded: dict[str, Any]) -> str:
         "width_cm": "{width_cm:g} cm wide",
         "refresh_hz": "{refresh_hz:g} Hz",
         "bit_depth": "{bit_depth} bits a channel",
+        "output": "by {output}",
     }
     parts = [text.format(**known) for name, text in words.items() if name in known]
     if isinstance(known.get("curve"), str):

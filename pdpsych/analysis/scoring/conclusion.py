@@ -17,6 +17,8 @@ _MOST_NAMES = 6
 # Share of the trials that have to be known to all models for their answers to decide, and of a
 # model's ratios that may be bounds where its score at threshold has a place in the order.
 LEAST_KNOWN, MOST_BOUNDS = 0.5, 0.5
+# Nats by which a display's curve may leave log ratios open unsaid.
+_CURVE_MATTERS = 0.02
 
 
 def conclude(
@@ -246,3 +248,13 @@ def basis(display: str | None) -> str:
     if display is None:
         return ""
     return f" Models are scored by their sensitivity to what the display {display} showed."
+
+
+def curve_doubt(sd: float) -> str:
+    """Say how far the display's curve leaves log ratios open, where that matters."""
+    if sd <= _CURVE_MATTERS:
+        return ""
+    return (
+        f" The display's curve leaves log ratios open by up to {sd:.2f} nat (a standard error), "
+        "which the intervals do not contain."
+    )

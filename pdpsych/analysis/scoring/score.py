@@ -19,12 +19,19 @@ from pdpsych.analysis.prediction import predictive_score, threshold_score
 from pdpsych.analysis.prediction.evidence import Evidence
 from pdpsych.analysis.prediction.seen import (
     calibration_shown,
+    curve_ratio_sd,
     known_responses,
     known_sha256,
 )
 from pdpsych.analysis.scoring.added_models import AddedModels, ModelName, add_to
 from pdpsych.analysis.scoring.ceiling import ceiling, individual_distance
-from pdpsych.analysis.scoring.conclusion import basis, caution, conclude, not_predicted
+from pdpsych.analysis.scoring.conclusion import (
+    basis,
+    caution,
+    conclude,
+    curve_doubt,
+    not_predicted,
+)
 from pdpsych.analysis.scoring.differences import differences
 from pdpsych.analysis.scoring.human import HumanRatios, human_ratios, ratio_table
 from pdpsych.analysis.scoring.mean_score import Distances, mean_scores
@@ -128,6 +135,7 @@ def _score_set(analysis: Analysis, fit: Fit, added: AddedModels | None) -> Score
         },
         conclusion=scored.conclusion
         + basis(shown.display if shown else None)
+        + curve_doubt(curve_ratio_sd(fit.source["sessions"], stimulus_set, fit.thresholds))
         + not_predicted(scored.ranking, scored.predictive_ranking, stimulus_set),
     )
 

@@ -1,4 +1,4 @@
-"""A display's PsychoPy window, keyboard and text. Importing it imports PsychoPy."""
+"""A display's PsychoPy window and keyboard. Importing it imports PsychoPy."""
 
 from __future__ import annotations
 
@@ -14,11 +14,15 @@ from pdpsych.common.errors import InputError
 from pdpsych.displays.display import Display
 from pdpsych.displays.dither import Levels
 from pdpsych.displays.lab.buttons import Buttons
+from pdpsych.displays.lab.devices import Device, open_device
 from pdpsych.displays.lab.keys import Keyboard
 from pdpsych.displays.lab.psychopy import canvas, gl, visual
 from pdpsych.displays.lab.ramp import read_ramp
+from pdpsych.displays.outputs.registry import WINDOW
 
-_TEXT_PX = 26
+# Where the size of a degree is not known, text is so large a share of the screen's height as a
+# degree is of one with 1080 pixels seen from about 57 cm, and never smaller than can be read.
+_DEGREE_SHARE, _LEAST_PX = 0.0344, 12
 # Text is white on backgrounds below this level.
 _DARK = 0.4
 # Flips before and while the refresh rate is measured: a second at 60 Hz.
@@ -30,7 +34,7 @@ class WindowClosed(Exception):
 
 
 class Screen:
-    """A window of a display, in which levels reach the graphics card's output unchanged.
+    """A window of a display, in which its output's values reach the graphics card's unchanged.
 
     Its hardware gamma ramp is linear as long as the window is open, where the system lets it be
     set. Sessions and measurements share this window, so that what was measured is shown.
@@ -42,7 +46,7 @@ class Screen:
     background
         Level around what is shown, 0 to 1.
     windowed
-        Leave the rest of the screen free, for trying out.
+        Leave the rest of the screen free, for trying out; a device that decodes is not looked for.
 
     Attributes
     ----------
@@ -50,49 +54,111 @@ class Screen:
         The ramp, as read back after it was set.
     buttons
         A device whose buttons are keys too, None where there is none.
+    paper, ink
+        Levels of the background, and of text and marks on it.
+    device
+        What decodes the frame buffer, None where nothing does.
 
     Raises
     ------
     InputError
-        If no such window can be opened.
+        If no such window can be opened, or the device is missing.
     """
 
     def __init__(self, display: Display, background: float, windowed: bool, label: str) -> None:
-        self.win = _open(display, background, windowed, label)
+        self.label, self._display = label, display
+        self._buffer_top = 2 ** display.encoder.buffer_bits(display.bit_depth) - 1
+        self.paper = round(background * display.top)
+        self.ink = 0 if background > _DARK else display.top
+        display.check_depth(label)
+        self.buttons: Buttons | None = None
+        self.device: Device | None = None
+        if display.output != WINDOW and not windowed:
+            self.device = open_device(display.output, display.device_table, label)
+        try:
+            self.win = self._open(windowed)
+        except BaseException:
+            self._release()
+            raise
+        self._backdrop = self._uniform() if display.encoder.columns > 1 else None
         with contextlib.suppress(OSError):
             self.win.gamma = 1
         self.ramp = read_ramp(self.win)
         self.keyboard = Keyboard()
-        self.buttons: Buttons | None = None
-        self.ink = -1 if background > _DARK else 1
-        self.text = self.message("")
-
-    def message(self, text: str) -> Any:
-        """Return text to draw in the middle of the screen."""
-        return visual.TextStim(
-            self.win,
-            text=text,
-            height=_TEXT_PX,
-            units="pix",
-            color=self.ink,
-            wrapWidth=0.9 * self.win.size[0],
-            autoLog=False,
-        )
+        self._lay()
 
     def close(self) -> None:
-        """Close the window; the ramp is as it was before."""
+        """Close the window; ramp and device are as they were before."""
         if self.buttons is not None:
             self.buttons.close()
         self.win.close()
+        self._release()
 
     @property
     def size(self) -> tuple[int, int]:
         """Width and height in pixels."""
         return int(self.win.size[0]), int(self.win.size[1])
 
+    @property
+    def top(self) -> int:
+        """The highest level."""
+        return self._display.top
+
+    @property
+    def columns(self) -> int:
+        """Pixels that a level takes across."""
+        return self._display.encoder.columns
+
+    def colour(self, level: int) -> list[float]:
+        """Return a level as PsychoPy's colour, −1 to 1; where it takes two pixels, its high bytes.
+
+        Black and white are right so too: their low bytes are the same, but for bits that a
+        converter of 14 bits ignores.
+        """
+        levels = np.full((1, 1, 1), level, np.uint16)
+        value = self._display.encoder.encode(levels, self._display.bit_depth)[0, 0]
+        return [float(2 * part / self._buffer_top - 1) for part in value]
+
+    def pixels(self, degrees: float) -> int:
+        """Return a size in degrees of visual angle in pixels."""
+        degree = self._display.pixels_per_degree or _DEGREE_SHARE * self.size[1]
+        return max(round(degrees * degree), _LEAST_PX)
+
     def flip(self) -> float:
         """Show what was drawn; return when it came, in s."""
-        return float(self.win.flip())
+        moment = float(self.win.flip())
+        self._lay()
+        return moment
+
+    def clear(self) -> None:
+        """Forget what was drawn."""
+        self.win.clearBuffer()
+        self._lay()
+
+    def encoded(self, levels: Levels, scale: int = 1) -> Levels:
+        """Return what the frame buffer holds of levels (C, H, W): (H · scale, W · scale, 3)."""
+        encoder = self._display.encoder
+        wide = np.repeat(np.repeat(levels, scale, axis=1), scale // encoder.columns, axis=2)
+        return encoder.encode(wide, self._display.bit_depth)
+
+    def texture(self, values: Levels) -> NDArray[np.float32]:
+        """Return values of the frame buffer as PsychoPy takes them: 0 to 1, upside down.
+
+        Arrays of three dimensions range from 0 to 1 in PsychoPy, those of two from −1 to 1; its
+        first row is the lowest.
+        """
+        return np.ascontiguousarray(values[::-1], dtype=np.float32) / np.float32(self._buffer_top)
+
+    def centre(self, size: tuple[int, int], aside: int = 0) -> tuple[float, float]:
+        """Return where the middle of something is that is nearest the window's, on whole pixels.
+
+        Its left edge is so many pixels further to the right, and where a level takes two pixels,
+        on the first of a pair.
+        """
+        (width, height), window = size, self.size
+        left = -((width - window[0]) // 2) + aside
+        left -= left % self.columns
+        return left + (width - window[0]) / 2, (window[1] - height) % 2 / 2
 
     def pressed(self, names: tuple[str, ...], since: float) -> list[Any]:
         """Return those of the keys that went down after a time, in order; forget all others.
@@ -135,7 +201,9 @@ class Screen:
 
     def system(self) -> dict[str, str]:
         """Return what the computer is, with neither its name nor its user's."""
+        device = {"device": self.device.name} if self.device else {}
         return {
+            **device,
             "os": f"{platform.system()} {platform.release()} {platform.machine()}",
             "python": platform.python_version(),
             "gl_vendor": gl.gl_info.get_vendor(),
@@ -145,58 +213,59 @@ class Screen:
             "clock": self.keyboard.clock,
         }
 
+    def _open(self, windowed: bool) -> Any:
+        display = self._display
+        depth = display.encoder.buffer_bits(display.bit_depth)
+        _check_screen(display, self.label)
+        try:
+            return visual.Window(
+                size=(display.width_px or 1024, display.height_px or 768),
+                fullscr=not windowed,
+                screen=display.screen,
+                units="pix",
+                color=self.colour(self.paper),
+                colorSpace="rgb",
+                bpc=(depth, depth, depth),
+                gammaErrorPolicy="ignore",
+                checkTiming=False,
+                allowGUI=windowed,
+            )
+        except Exception as error:
+            raise InputError(
+                f"PsychoPy cannot open a window of {depth} bits on screen {display.screen}: "
+                f"{error}",
+                file=self.label,
+                field="display",
+                remedy="is the desktop's depth another?",
+            ) from error
+
+    def _uniform(self) -> Any:
+        """Return what covers the window with the background, where one colour cannot."""
+        width, height = self.size
+        across = -(-width // self._display.encoder.columns)
+        level = np.full((1, height, across), self.paper, np.uint16)
+        values = self._display.encoder.encode(level, self._display.bit_depth)[:, :width]
+        return visual.ImageStim(
+            self.win,
+            image=self.texture(values),
+            units="pix",
+            size=(width, height),
+            interpolate=False,
+            autoLog=False,
+        )
+
+    def _lay(self) -> None:
+        """Begin a frame with the background."""
+        if self._backdrop is not None:
+            self._backdrop.draw()
+
+    def _release(self) -> None:
+        if self.device is not None:
+            self.device.close()
+
 
 def _when(press: Any) -> float:
     return float(press.tDown)
-
-
-def texture(frame: Levels, top: int) -> NDArray[np.float32]:
-    """Return display levels (C, H, W) as PsychoPy takes them: (H, W, 3), 0 to 1, upside down.
-
-    Arrays of three dimensions range from 0 to 1 in PsychoPy, those of two from −1 to 1; its
-    first row is the lowest.
-    """
-    channels = np.broadcast_to(frame, (3, *frame.shape[1:])).transpose(1, 2, 0)
-    return np.ascontiguousarray(channels[::-1], dtype=np.float32) / np.float32(top)
-
-
-def centre(size: tuple[int, int], window: tuple[int, int]) -> tuple[float, float]:
-    """Return the position nearest the middle at which an image falls on whole pixels."""
-    across, up = ((outer - inner) % 2 / 2 for inner, outer in zip(size, window, strict=True))
-    return across, up
-
-
-def _open(display: Display, background: float, windowed: bool, label: str) -> Any:
-    depth = display.bit_depth
-    if depth > 10:
-        raise InputError(
-            "not a depth that a window shows",
-            file=label,
-            field="display.bit_depth",
-            value=depth,
-            allowed="8, 10",
-        )
-    _check_screen(display, label)
-    try:
-        return visual.Window(
-            size=(display.width_px or 1024, display.height_px or 768),
-            fullscr=not windowed,
-            screen=display.screen,
-            units="pix",
-            color=[2 * background - 1] * 3,
-            colorSpace="rgb",
-            bpc=(depth, depth, depth),
-            gammaErrorPolicy="ignore",
-            checkTiming=False,
-            allowGUI=windowed,
-        )
-    except Exception as error:
-        raise InputError(
-            f"PsychoPy cannot open a window of {depth} bits on screen {display.screen}: {error}",
-            file=label,
-            field="display",
-            remedy="is the desktop's depth another?",
-        ) from error
 
 
 def _check_screen(display: Display, label: str) -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pdpsych.common.errors import InputError
-from pdpsych.displays.display import Display, MeasuredCurve
+from pdpsych.displays.display import Display
+from pdpsych.displays.measured_curve import MeasuredCurve
 
 if TYPE_CHECKING:
     from pdpsych.displays.lab.ramp import RampState
@@ -34,8 +35,8 @@ def check_size(display: Display, size: tuple[int, int], label: str) -> None:
 
 
 def check_depth(display: Display, bits: int, label: str) -> None:
-    """Refuse a frame buffer of other bits a channel than the display's."""
-    if bits != display.bit_depth:
+    """Refuse a frame buffer of other bits a channel than the display's output needs."""
+    if bits != display.encoder.buffer_bits(display.bit_depth):
         raise InputError(
             f"the window has {bits} bits a channel",
             file=label,

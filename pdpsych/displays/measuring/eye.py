@@ -30,7 +30,7 @@ class Look(NamedTuple):
 
 
 def looks(display: Display, side: int) -> tuple[Look, ...]:
-    """Return what is looked at: squares of a side in pixels, with one of a third in the middle.
+    """Return what is looked at: squares of a side in levels, with one of a third in the middle.
 
     The third's grey has half the luminance of white and black, as the curve has it; around it lines
     of black and white take turns, which have that together, seen from where they run together.
@@ -66,28 +66,22 @@ def look(display: Display, windowed: bool) -> tuple[str, ...]:
     InputError
         If no window can be opened.
     """
-    from pdpsych.displays.lab.psychopy import visual
-    from pdpsych.displays.lab.screen import Screen, centre, texture
+    from pdpsych.displays.lab.picture import Picture
+    from pdpsych.displays.lab.screen import Screen
+    from pdpsych.displays.lab.text import Text
 
     with contextlib.closing(Screen(display, 0.5, windowed, display.label)) as screen:
         width, height = screen.size
-        side = min(width, height - 4 * _TEXT_FROM_EDGE_PX)
-        screen.text.pos = (0, _TEXT_FROM_EDGE_PX - height / 2)
+        side = min(width, height - 4 * _TEXT_FROM_EDGE_PX) // screen.columns
+        picture = Picture(screen, screen.columns)
+        text = Text(screen, up=_TEXT_FROM_EDGE_PX - height // 2)
         wrong, since = [], 0.0
         for one in looks(display, side):
-            stimulus = visual.ImageStim(
-                screen.win,
-                image=texture(one.frame, display.top),
-                units="pix",
-                size=(side, side),
-                pos=centre((side, side), (width, height)),
-                interpolate=False,
-                autoLog=False,
-            )
-            screen.text.text = f"{one.question}\n{_KEYS}"
+            picture.load(one.frame)
+            text.text = f"{one.question}\n{_KEYS}"
             while True:
-                stimulus.draw()
-                screen.text.draw()
+                picture.draw()
+                text.draw()
                 screen.flip()
                 if keys := screen.pressed(("space", "return", "escape"), since):
                     break

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from pdpsych.common.errors import InputError
 from pdpsych.displays.measuring.readings import Instrument
+from pdpsych.displays.outputs.registry import WINDOW
 
 if TYPE_CHECKING:
     from pdpsych.displays.measuring.patch import Patch
@@ -135,6 +136,13 @@ def _device(name: str) -> Any:
 
 
 def _buffer_device(patch: Patch) -> Any:
+    if patch.output != WINDOW:
+        raise InputError(
+            f"the window's memory holds bytes of {patch.output}, which only its device turns into "
+            "light",
+            field="instrument",
+            value="buffer",
+        )
     from psychopy.hardware.photometer import ScreenBufferPhotometerDevice
 
     class Drawn:

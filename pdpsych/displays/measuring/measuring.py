@@ -19,8 +19,10 @@ from pdpsych.common.files.locks import locked
 from pdpsych.common.files.reading import text_of
 from pdpsych.common.results import Result
 from pdpsych.common.section import load
-from pdpsych.displays.display import Display, MeasuredCurve
+from pdpsych.displays.accuracy.doubts import comparison_doubts
+from pdpsych.displays.display import Display
 from pdpsych.displays.display_file import replace_curve
+from pdpsych.displays.measured_curve import MeasuredCurve
 from pdpsych.displays.measurement_file import measurements_in
 from pdpsych.displays.measurements import (
     CHANNELS,
@@ -83,7 +85,8 @@ class Measured(Result):
     def describe(self) -> str:
         """Say what the display is, how well its curve is known, and how much it drifted."""
         drifted = f"drift of white: {100 * self.drift:.2f} % (limit {100 * DRIFT_LIMIT:g} %)"
-        told = [self.display.describe(), "", self.comparison.describe(), "", drifted]
+        doubts = comparison_doubts(self.comparison)
+        told = [self.display.describe(), "", self.comparison.describe(), *doubts, "", drifted]
         return "\n".join([*told, *self.notes])
 
     def plot(self) -> Figure:
@@ -177,7 +180,8 @@ def measure(
     repeats
         How often each is read.
     grey_only
-        Leave out red, green and blue: the display can then show no colour images.
+        Leave out red, green and blue: the display can then show no colour images. Outputs of grey
+        alone have none.
     patch
         Side of the patch in pixels; by default half the screen's height.
     settle
@@ -253,6 +257,7 @@ def _planned(
                 allowed=f"{least} to {most}",
             )
     spaced = np.round(np.linspace(0, display.top, levels)).astype(int).tolist()
+    grey_only = grey_only or display.encoder.channels == (1,)
     channels = CHANNELS[:1] if grey_only else CHANNELS
     # Another instrument has another order, so that one does not go on with the other's series.
     seed = seed_of("measure", display.stem, instrument)

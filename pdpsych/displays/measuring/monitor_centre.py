@@ -12,8 +12,9 @@ import numpy as np
 from pdpsych.common.errors import InputError
 from pdpsych.common.section import load
 from pdpsych.displays.curve_fit import CurveFit, Model, fit_curve
-from pdpsych.displays.display import Display, MeasuredCurve
+from pdpsych.displays.display import Display
 from pdpsych.displays.display_file import write_display
+from pdpsych.displays.measured_curve import MeasuredCurve
 from pdpsych.displays.measurements import CHANNELS, Measurements, Reading
 
 # The monitor centre's levels are those of 8 bits.

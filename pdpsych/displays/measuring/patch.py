@@ -6,9 +6,10 @@ import numpy as np
 
 from pdpsych.common.errors import InputError
 from pdpsych.displays.display import Display
-from pdpsych.displays.lab.psychopy import visual
+from pdpsych.displays.lab.picture import Picture
 from pdpsych.displays.lab.ramp import Ramp
-from pdpsych.displays.lab.screen import Screen, centre, texture
+from pdpsych.displays.lab.screen import Screen
+from pdpsych.displays.lab.text import Text
 from pdpsych.displays.measuring.readings import (
     CHANNEL_PLANES,
     MeasurementStopped,
@@ -58,22 +59,17 @@ class Patch:
     ) -> None:
         if side is not None and side < 1:
             raise InputError("at least 1 pixel", field="patch", value=side)
-        self._display = display
+        self._display, self.output = display, display.output
         surround = float(np.round(_SURROUND * display.top)) / display.top
         self._screen = Screen(display, surround, windowed, display.label)
         self.win = self._screen.win
         width, height = (int(length) for length in self.win.size)
         side = height // 2 if side is None else side
         self.size = min(side, width), min(side, height - 4 * _TEXT_FROM_EDGE_PX)
-        self._screen.text.pos = (0, _TEXT_FROM_EDGE_PX - height / 2)
-        self._stimulus = visual.ImageStim(
-            self.win,
-            image=self._texture(PlannedReading("grey", display.top)),
-            units="pix",
-            size=self.size,
-            pos=centre(self.size, (width, height)),
-            interpolate=False,
-        )
+        self.text = Text(self._screen, up=_TEXT_FROM_EDGE_PX - height // 2)
+        self._columns = display.encoder.columns
+        self._picture = Picture(self._screen, self._columns)
+        self._load(PlannedReading("grey", display.top))
         self._since = 0.0
         self.caption = ""
 
@@ -88,17 +84,21 @@ class Patch:
 
     def show(self, step: PlannedReading) -> None:
         """Show a level of a channel, once it is certain that the window leaves it as it is."""
-        self._stimulus.image = self._texture(step)
+        self._load(step)
         self.draw()
         frame = np.asarray(self.win.getMovieFrame(buffer="back"))
         self.win.movieFrames.clear()
-        seen = frame[frame.shape[0] // 2, frame.shape[1] // 2]
-        wanted = np.zeros(3)
-        wanted[CHANNEL_PLANES[step.channel]] = step.level * 255 / self._display.top
+        middle = frame.shape[0] // 2, frame.shape[1] // 2
+        row = (len(self._picture.values) - 1) // 2
         # The frame is read back with 8 bits.
-        if (np.abs(seen - wanted) > (0 if self._display.bit_depth == 8 else 1)).any():
+        bits = self._display.encoder.buffer_bits(self._display.bit_depth)
+        wanted = self._picture.values[row, : self._columns] * (255 / (2**bits - 1))
+        first = middle[1] - middle[1] % self._columns
+        seen = frame[middle[0], first : first + self._columns].astype(float)
+        if (np.abs(seen - wanted) > (0 if bits == 8 else 1)).any():
             raise InputError(
-                f"the window shows {seen.tolist()} where {wanted.tolist()} of 255 was asked for",
+                f"the window shows {seen.ravel().astype(int).tolist()} where "
+                f"{wanted.ravel().tolist()} of 255 was asked for",
                 file=self._display.label,
                 remedy="switch off whatever changes colours between PsychoPy and the screen",
             )
@@ -106,7 +106,7 @@ class Patch:
 
     def draw(self) -> None:
         """Draw the patch into the next frame."""
-        self._stimulus.draw()
+        self._picture.draw()
 
     def hold(self, seconds: float) -> None:
         """Keep the patch for a time; the escape key raises :class:`Paused`."""
@@ -166,13 +166,16 @@ class Patch:
     def _write(self, text: str) -> None:
         """Draw the patch with a line of text near the lower edge, off the meter's field."""
         self.draw()
-        self._screen.text.text = text
-        self._screen.text.draw()
+        self.text.text = text
+        self.text.draw()
 
-    def _texture(self, step: PlannedReading) -> np.ndarray:
-        frame = np.zeros((3, 2, 2), dtype=np.uint16)
-        frame[CHANNEL_PLANES[step.channel]] = step.level
-        return texture(frame, self._display.top)
+    def _load(self, step: PlannedReading) -> None:
+        width, height = (length // self._columns for length in self.size)
+        channels = 1 if self._display.encoder.channels == (1,) else 3
+        frame = np.zeros((channels, height, width), dtype=np.uint16)
+        planes = CHANNEL_PLANES[step.channel] if channels == 3 else [0]
+        frame[planes] = step.level
+        self._picture.load(frame)
 
 
 def edited(typed: str, key: str) -> str:

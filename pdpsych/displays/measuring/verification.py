@@ -15,8 +15,9 @@ from pdpsych.common.files.parsing import read_json
 from pdpsych.common.files.reading import STUDY_FILE, MissingFile
 from pdpsych.common.results import Result
 from pdpsych.common.section import Section, validate
-from pdpsych.displays.display import Display, MeasuredCurve
+from pdpsych.displays.display import Display
 from pdpsych.displays.display_file import read_measured
+from pdpsych.displays.measured_curve import MeasuredCurve
 from pdpsych.displays.measurements import Channel, Measurements, Reading
 from pdpsych.displays.measuring.measuring import opened
 from pdpsych.displays.measuring.readings import plan_readings, take_readings

@@ -6,6 +6,7 @@ from pdpsych.displays.lab.buttons import open_buttons
 from pdpsych.displays.lab.keys import check_keys
 from pdpsych.displays.lab.screen import Screen
 from pdpsych.displays.lab.screen_check import check_depth, check_ramp, check_size, frame_rate
+from pdpsych.displays.lab.text import Text
 from pdpsych.experiments.person.signals import open_signals
 from pdpsych.experiments.sessions.preparation import Preparation
 
@@ -24,6 +25,8 @@ class CheckedScreen:
     ----------
     screen
         The window.
+    lettering, text
+        Font and size of text on it, and a text to be set and drawn.
     measured_hz
         Refresh rate, as measured.
     rate
@@ -44,6 +47,8 @@ class CheckedScreen:
         self.windowed, self._buttons = windowed, experiment.buttons
         self.screen = Screen(display, background, windowed, experiment.label)
         try:
+            self.lettering = experiment.lettering()
+            self.text = Text(self.screen, self.lettering)
             self.measured_hz = self.screen.measured_rate()
             check_depth(display, self.screen.depth(), experiment.label)
             if not windowed:

@@ -1,4 +1,4 @@
-"""Frames on the graphics card, and phases that show them for a count of flips."""
+"""Where the images of a trial are, and phases that show them for a count of flips."""
 
 from __future__ import annotations
 
@@ -6,65 +6,11 @@ import gc
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
-from typing import Any
 
-from pdpsych.common.errors import InputError
-from pdpsych.displays.dither import Levels
-from pdpsych.displays.lab.psychopy import visual
-from pdpsych.displays.lab.screen import Screen, centre, texture
+from pdpsych.displays.lab.screen import Screen
 from pdpsych.experiments.logs.timing import LATE, Phase, TrialTiming, dropped_frames
 from pdpsych.experiments.person.signals import Signals
 from pdpsych.experiments.tasks.phases import Place
-
-
-class Texture:
-    """A frame on the graphics card, drawn pixel for pixel.
-
-    At its own size, on whole pixels, without interpolation. One texture serves frame after frame.
-
-    Parameters
-    ----------
-    top
-        The display's highest level.
-    label
-        The experiment, for messages.
-    """
-
-    def __init__(self, screen: Screen, top: int, label: str) -> None:
-        self._screen, self._top, self._label = screen, top, label
-        self._stimulus: Any = None
-
-    def load(self, frame: Levels, aside: int = 0) -> None:
-        """Take in a frame (C, H, W), to be drawn in the middle or so many pixels to its right.
-
-        Raises
-        ------
-        InputError
-            If it does not fit the window.
-        """
-        size = frame.shape[-1], frame.shape[-2]
-        window = self._screen.size
-        if size[0] + 2 * abs(aside) > window[0] or size[1] > window[1]:
-            where = f", {abs(aside)} pixels from the middle," if aside else ""
-            raise InputError(
-                f"an image of {size[0]}×{size[1]} pixels{where} does not fit the window of "
-                f"{window[0]}×{window[1]}",
-                file=self._label,
-                field="display",
-            )
-        array = texture(frame, self._top)
-        if self._stimulus is None:
-            self._stimulus = visual.ImageStim(
-                self._screen.win, image=array, units="pix", interpolate=False, autoLog=False
-            )
-        across, up = centre(size, window)
-        self._stimulus.size = size
-        self._stimulus.pos = across + aside, up
-        self._stimulus.image = array
-
-    def draw(self) -> None:
-        """Draw it into the next frame."""
-        self._stimulus.draw()
 
 
 def offset(place: Place, width: int, separation: int) -> int:

@@ -6,7 +6,6 @@ from datetime import datetime
 from typing import Literal
 
 from pdpsych.displays.display import Display
-from pdpsych.displays.lab.screen import Screen
 from pdpsych.displays.measuring.spot_check import last_checked
 from pdpsych.experiments.experiment import Experiment
 from pdpsych.experiments.observers.observer import SessionStopped
@@ -36,6 +35,8 @@ It should be {width_cm:g} cm wide, and {distance_cm:g} cm from the eyes
 ({per_degree:.1f} pixels a degree): measure both.
 """
 
+# Below a page of several, in any language.
+_TURN = "{place}        {go_on}: →"
 # Behind the consent, which may be in any language.
 _AGREE = "\n\n{go_on}: OK        {pause}: ×"
 
@@ -49,8 +50,9 @@ class Pages:
         When the last page was left, in s.
     """
 
-    def __init__(self, screen: Screen, experiment: Experiment, display: Display) -> None:
-        self._screen, self._experiment, self._display = screen, experiment, display
+    def __init__(self, checked: CheckedScreen, experiment: Experiment, display: Display) -> None:
+        self._screen, self._text = checked.screen, checked.text
+        self._experiment, self._display = experiment, display
         self._texts, self._keys = experiment.texts, experiment.keys.shown
         self._go_on, self._pause = experiment.keys.names("go_on"), experiment.keys.names("pause")
         self.turned = 0.0
@@ -112,8 +114,19 @@ class Pages:
                 raise SessionStopped(f"stopped after {progress.done} of {progress.total} trials")
 
     def _press(self, text: str) -> str:
-        self._screen.text.text = text
-        _, key = self._screen.wait(self._screen.text, (*self._go_on, *self._pause))
+        """Show a text, page by page where it is long, and return the key that ended it."""
+        pages = self._text.pages(text, below=_TURN.format(place="99/99", **self._keys))
+        for number, page in enumerate(pages, start=1):
+            place = f"{number}/{len(pages)}"
+            turn = _TURN.format(place=place, **self._keys) if number < len(pages) else place
+            name = self._turned(f"{page}\n\n{turn}" if len(pages) > 1 else text)
+            if name in self._pause:
+                break
+        return name
+
+    def _turned(self, page: str) -> str:
+        self._text.text = page
+        _, key = self._screen.wait(self._text, (*self._go_on, *self._pause))
         self.turned = key.tDown
         return str(key.name)
 

@@ -63,9 +63,10 @@ class Person:
         """Tell whether the answer was right, where the experiment says so."""
         planned = presentation.planned
         if self._experiment.gives_feedback(planned.practice):
-            self._screen.text.text = self._pages.feedback(position == planned.position)
+            text = self._checked.text
+            text.text = self._pages.feedback(position == planned.position)
             phases = Phases(self._screen, self._checked.rate, _nothing, Signals({}, ()))
-            phases.show("feedback", self._screen.text.draw, self._experiment.timing.feedback)
+            phases.show("feedback", text.draw, self._experiment.timing.feedback)
 
     def finish(self, progress: Progress) -> None:
         """Thank the person."""

@@ -35,7 +35,10 @@ class Square:
         self._stimulus: Any = None
         if photodiode is None:
             return
-        size, window = photodiode.size_px, screen.size
+        self._levels = {True: screen.colour(screen.top), False: screen.colour(0)}
+        # Whole levels: on some outputs, one takes two pixels across.
+        size = -(-photodiode.size_px // screen.columns) * screen.columns
+        window = screen.size
         free = [(outer - inner) // 2 for outer, inner in zip(window, images, strict=True)]
         if size > max(free):
             raise InputError(
@@ -59,7 +62,7 @@ class Square:
     def draw(self, white: bool) -> None:
         """Draw it into the next frame."""
         if self._stimulus is not None:
-            self._stimulus.fillColor = 1 if white else -1
+            self._stimulus.fillColor = self._levels[white]
             self._stimulus.draw()
 
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from functools import partial
 
+from pdpsych.displays.lab.picture import Picture
 from pdpsych.displays.lab.psychopy import visual
 from pdpsych.displays.lab.ramp import Ramp, read_ramp
 from pdpsych.displays.lab.screen import WindowClosed
+from pdpsych.displays.lab.text import Text
 from pdpsych.experiments.logs.trial_log import TrialLog
 from pdpsych.experiments.observers.observer import Observer, SessionStopped
 from pdpsych.experiments.observers.presentation import (
@@ -17,7 +19,7 @@ from pdpsych.experiments.observers.presentation import (
 )
 from pdpsych.experiments.person.answers import Answerer, PausePressed, StandIn
 from pdpsych.experiments.person.checked_screen import CheckedScreen
-from pdpsych.experiments.person.frames import Phases, Texture, offset, undisturbed
+from pdpsych.experiments.person.frames import Phases, offset, undisturbed
 from pdpsych.experiments.person.pages import Pages
 from pdpsych.experiments.person.person import Person
 from pdpsych.experiments.person.square import Asked, Square
@@ -26,7 +28,7 @@ from pdpsych.experiments.tasks.events import ANSWER
 from pdpsych.experiments.tasks.phases import Place, PlannedPhase
 from pdpsych.experiments.tasks.task import NO_IMAGES
 
-_FIXATION_PX = 12
+_MARK_DEG = 0.33
 
 
 class Window:
@@ -51,16 +53,16 @@ class Window:
     def __init__(
         self, prepared: Preparation, checked: CheckedScreen, pages: Pages, answerer: Answerer
     ) -> None:
-        self._experiment, self._top = prepared.experiment, prepared.display.top
+        self._experiment, self._scale = prepared.experiment, prepared.display.scale
         self._checked, self._screen = checked, checked.screen
         self._pages, self._answerer = pages, answerer
         self._mark = visual.ShapeStim(
             self._screen.win,
             vertices="cross",
-            size=_FIXATION_PX,
+            size=self._screen.pixels(_MARK_DEG),
             units="pix",
             lineWidth=0,
-            fillColor=self._screen.ink,
+            fillColor=self._screen.colour(self._screen.ink),
             autoLog=False,
         )
         events, self._signals = prepared.experiment.events, checked.signals
@@ -70,9 +72,9 @@ class Window:
             _largest(prepared),
             prepared.experiment.label,
         )
-        question = self._screen.message(pages.question)
+        question = Text(self._screen, checked.lettering, pages.question)
         self._question = Asked(question, self._square, self._signals.tells("question"))
-        self._textures: dict[tuple[str, Place], Texture] = {}
+        self._pictures: dict[tuple[str, Place], Picture] = {}
         self._blank_since = float("-inf")
         self._seen = ""
 
@@ -139,26 +141,26 @@ class Window:
         self._blank_since = self._screen.flip()
 
     def _load(self, phases: tuple[PlannedPhase, ...]) -> None:
-        """Put the frames on the graphics card; the same textures serve all trials."""
+        """Put the frames on the graphics card; the same pictures serve all trials."""
         for phase in phases:
             for place, frame in phase.images.items():
-                aside = offset(place, frame.shape[-1], self._experiment.separation_px)
-                self._texture(phase.name, place).load(frame, aside)
+                width = frame.shape[-1] * self._scale
+                aside = offset(place, width, self._experiment.separation_px)
+                self._picture(phase.name, place).load(frame, aside)
         # What is drawn for the first time takes longer: the card takes a texture only then.
         for phase in phases:
             self._draw(phase)
         self._question.draw()
-        self._screen.win.clearBuffer()
+        self._screen.clear()
 
-    def _texture(self, phase: str, place: Place) -> Texture:
-        if (phase, place) not in self._textures:
-            texture = Texture(self._screen, self._top, self._experiment.label)
-            self._textures[phase, place] = texture
-        return self._textures[phase, place]
+    def _picture(self, phase: str, place: Place) -> Picture:
+        if (phase, place) not in self._pictures:
+            self._pictures[phase, place] = Picture(self._screen, self._scale)
+        return self._pictures[phase, place]
 
     def _draw(self, phase: PlannedPhase) -> None:
         for place in phase.images:
-            self._texture(phase.name, place).draw()
+            self._picture(phase.name, place).draw()
         if phase.mark:
             self._mark.draw()
         self._square.draw(self._signals.tells(phase.name))
@@ -201,7 +203,7 @@ def _largest(prepared: Preparation) -> tuple[int, int]:
     """Return the width and height, in pixels, within which the images are shown."""
     experiment, opened = prepared.experiment, prepared.stimulus_set
     shapes = [opened[name].shape for name in {c.image for c in prepared.measured}]
-    height, width = max(shape[1] for shape in shapes), max(shape[2] for shape in shapes)
+    height, width = (prepared.display.scale * max(s[axis] for s in shapes) for axis in (1, 2))
     beside = experiment.trial_type.show(experiment.timing, NO_IMAGES.distorted, NO_IMAGES.reference)
     two = any(len(phase.images) > 1 for phase in beside)
     return (2 * width + experiment.separation_px if two else width), height
@@ -238,7 +240,7 @@ def open_window(
         can be opened.
     """
     checked = CheckedScreen(prepared, background, windowed)
-    pages = Pages(checked.screen, prepared.experiment, prepared.display)
+    pages = Pages(checked, prepared.experiment, prepared.display)
     answerer: Answerer = (
         Person(prepared, checked, pages, log)
         if observer is None

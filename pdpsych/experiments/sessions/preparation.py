@@ -217,6 +217,9 @@ def prepare(
     keys = keys_of(experiment, labels.participant)
     experiment = experiment.model_copy(update={"keys": keys})
     stimulus_set, display = experiment.open_set(), experiment.screen()
+    if for_person:
+        display.check_depth()
+        experiment.lettering()
     if uncalibrated:
         return Preparation(experiment, stimulus_set, display, None, labels)
     calibration = Calibration.of(stimulus_set, display)

@@ -26,6 +26,7 @@ from pdpsych.experiments.observers.simulated import SimulatedObserver
 from pdpsych.experiments.observers.spec import ObserverSpec, observer_from, spec_from
 from pdpsych.experiments.sessions.preparation import Preparation, prepare
 from pdpsych.experiments.sessions.stage import Stage
+from pdpsych.experiments.sessions.summary import summary
 
 if TYPE_CHECKING:
     from pdpsych.experiments.person.window import Window
@@ -68,7 +69,7 @@ def run(
         Whether a person may see a set that is not calibrated for the display; no calibration is
         used then.
     progress
-        Whether to show a progress bar.
+        Whether to show a progress bar, with how the last answers were.
 
     Returns
     -------
@@ -266,6 +267,8 @@ def _answer(
             stage.learn(trial)
             log.append(trial.model_copy(update={"ended": stage.ended}))
             saved(presentation, response)
+            if progress:
+                bar.remark(summary(log.trials))
             bar.update()
 
 

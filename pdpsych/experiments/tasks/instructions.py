@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 from string import Formatter
+from typing import Annotated, Any
 
-from pydantic import model_validator
+from pydantic import (
+    Field,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+    model_validator,
+)
 
 from pdpsych.common.errors import InputError
-from pdpsych.common.section import Section
+from pdpsych.common.section import Section, one_of
+from pdpsych.displays.text.fonts import DEFAULT, LETTER_DEG
+from pdpsych.experiments.tasks.languages.languages import LANGUAGES, default_texts
 from pdpsych.experiments.tasks.task import Task
 
 _KEYS = ("first", "second", "pause", "go_on")
@@ -25,46 +33,12 @@ FIELDS: dict[str, tuple[str, ...]] = {
     "end": ("go_on", "correct", "practice", "percent"),
 }
 
-_HOW = """\
-
-{first}: the %s        {second}: the %s
-
-Look at the mark in the middle.
-Take your time to answer. If you are not sure, guess.
-You can interrupt at any time with the key {pause}.
-
-{go_on}: begin"""
-_DEFAULTS = {
-    "question": "{first} or {second}?",
-    "right": "Right",
-    "wrong": "Wrong",
-    "practice_end": """\
-That was the practice: {correct} of {practice} right ({percent} %).
-
-From now on the changes are harder to see.
-
-{go_on}: begin        {pause}: stop for now""",
-    "rest": """\
-{done} of {total} trials are done ({percent} %). Have a break.
-
-{go_on}: go on        {pause}: stop for now""",
-    "pause": """\
-Interrupted after {done} of {total} trials; all of them are saved.
-
-{go_on}: go on        {pause}: stop for now""",
-    "stop": """\
-Stop for now? You can go on another time.
-
-{pause}: stop        {go_on}: go on""",
-    "end": """\
-That was the last trial. Thank you!
-
-{go_on}: end""",
-}
-
 
 class Instructions(Section):
-    """The texts of a session; those left out are in English.
+    """The texts of a session, and how they are written; those left out are in ``language``.
+
+    ``language`` is ``en``, ``de``, ``zh``, ``ar`` or ``he``. ``font`` is the family of an installed
+    font or its file, by default DejaVu Sans, and ``letter_deg`` its size in degrees.
 
     In braces they name keys (``first``, ``second``, ``pause``, ``go_on``) and numbers of trials
     (``done``, ``total``, ``practice``, ``correct``, ``percent``), each text those of
@@ -74,6 +48,9 @@ class Instructions(Section):
     ``end`` comes after the last trial.
     """
 
+    language: Annotated[str, one_of(LANGUAGES)] = "en"
+    font: str = Field(DEFAULT, min_length=1)
+    letter_deg: float = Field(LETTER_DEG, ge=0.05, le=20)
     welcome: str | None = None
     question: str | None = None
     right: str | None = None
@@ -97,11 +74,35 @@ class Instructions(Section):
                     )
         return self
 
+    @model_serializer(mode="wrap")
+    def _plain(self, plain: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        # So that sessions of a time before there were these go on.
+        later = {"language": "en", "font": DEFAULT, "letter_deg": LETTER_DEG}
+        return {k: v for k, v in plain(self).items() if k not in later or v != later[k]}
+
+    @property
+    def written(self) -> list[str]:
+        """The texts themselves."""
+        return [text for name in FIELDS if (text := getattr(self, name)) is not None]
+
     def complete(self, task: Task, reference: bool) -> Instructions:
-        """Return all texts, for a task with or without a reference: own ones, else English."""
+        """Return all texts, for a task with or without a reference: own ones, else defaults.
+
+        Raises
+        ------
+        InputError
+            If the language has no words for the task, and there are no own ones.
+        """
         own = self.model_dump(exclude_none=True)
-        welcome = task.explain(reference) + _HOW % task.positions
-        return Instructions(**{"welcome": welcome, **_DEFAULTS, **own})
+        texts = default_texts(self.language, task, reference)
+        if texts["welcome"] is None and "welcome" not in own:
+            raise InputError(
+                f"no words in it for the task {type(task).__name__}",
+                field="instructions.language",
+                value=self.language,
+                remedy="write instructions.welcome",
+            )
+        return Instructions(**{**texts, **own})
 
 
 def _named(name: str, text: str) -> list[str]:

@@ -25,6 +25,7 @@ from pdpsych.stimuli.calibration.condition import (
     ConditionCalibration,
     TriedAmplitude,
 )
+from pdpsych.stimuli.calibration.curve_error import curve_errors
 from pdpsych.stimuli.calibration.doubts import (
     EYE_LIMIT,
     doubts,
@@ -120,7 +121,7 @@ def calibrate(
 
         seen = seen_by_models(opened, screen, conditions, trust_code)
         conditions, responses, losses = list(seen.conditions), seen.responses, seen.warnings
-    ppd = screen.pixels_per_degree
+    ppd = screen.image_pixels_per_degree
     made = Calibration(
         schema_version=SCHEMA.version,
         stimulus_set_sha256=opened.sha256,
@@ -143,6 +144,7 @@ def calibrate(
 def _check_size(opened: StimulusSet, display: Display) -> None:
     for image in opened:
         channels, height, width = image.shape
+        height, width = height * display.scale, width * display.scale
         display.curves(channels)
         if (display.width_px or width) < width or (display.height_px or height) < height:
             raise InputError(
@@ -166,13 +168,19 @@ def _image(
     coarseness = expected(base, coarse, encoding).variance
     found = []
     for pair in image.with_rivals:
+        known = curve_errors(image, pair, display)
         for number in (1, 2):
             key = (image.name, pair.name, number)
-            scene = _Scene(base, pair.distortion(number), display, encoding, reference)
+            sd = rounded(known.amplitudes[number - 1]) if known else None
+            scene = _Scene(base, pair.distortion(number), display, encoding, reference, sd)
             moved = np.sum(coarseness * scene.distortion**2, dtype=np.float64)
             lowest = float(np.sqrt(moved)) / TOLERANCE / 2
             condition = _condition(scene, key, max_clipped, lowest, thresholds)
-            found.append(condition.model_copy(update={"rival_of": pair.rival_of}))
+            of_pair = {
+                "rival_of": pair.rival_of,
+                "curve_ratio_sd": rounded(known.ratio) if known else None,
+            }
+            found.append(condition.model_copy(update=of_pair))
     return found
 
 
@@ -185,6 +193,7 @@ class _Scene:
     display: Display
     encoding: Encoding
     reference: Expected
+    curve_sd: float | None
 
     def step(self, amplitude: float) -> TriedAmplitude:
         """Return what becomes of an amplitude."""
@@ -232,16 +241,17 @@ def _condition(
     most = largest_amplitude(base, ε, max_clipped)
     # A distortion of fewer pixels than may clip: until its largest pixel spans the gamut.
     most = rounded_down(most if np.isfinite(most) else float(1 / np.abs(ε).max()))
-    steps = _steps(scene.step, lowest, most)
-    ends = _faithful(steps)
+    steps = _steps(scene.step, lowest, most, scene.curve_sd or 0.0)
+    ends = _faithful(steps, scene.curve_sd or 0.0)
     small = scene.candela(most / 100) if most else None
-    ppd = scene.display.pixels_per_degree
+    ppd = scene.display.image_pixels_per_degree
     measures = {
         "inside_gamut": rounded_down(min(largest_amplitude(base, ε, 0.0), most)),
         "most": most,
         "smallest": steps[ends[0]].amplitude if ends else None,
         "largest": steps[ends[1]].amplitude if ends else None,
         "candela": None if small is None else rounded(small / (most / 100)),
+        "curve_sd": scene.curve_sd,
         "above_eye": None if ppd is None else rounded(share_above(ε, EYE_LIMIT / ppd)),
     }
     finite = {m: rounded(t[key]) if np.isfinite(t[key]) else None for m, t in thresholds.items()}
@@ -259,7 +269,7 @@ def _condition(
 
 
 def _steps(
-    step: Callable[[float], TriedAmplitude], lowest: float, most: float
+    step: Callable[[float], TriedAmplitude], lowest: float, most: float, curve_sd: float
 ) -> list[TriedAmplitude]:
     """Try amplitudes in log steps from ``lowest`` to ``most``, then those beside the range."""
     if most <= lowest:
@@ -268,7 +278,7 @@ def _steps(
     tried = [step(float(a)) for a in np.geomspace(lowest, most, count)]
     for end in (0, 1):
         for _ in range(_BISECTIONS):
-            ends = _faithful(tried)
+            ends = _faithful(tried, curve_sd)
             outer = None if ends is None else ends[end] + (1 if end else -1)
             if ends is None or outer is None or not 0 <= outer < len(tried):
                 break
@@ -277,12 +287,12 @@ def _steps(
     return tried
 
 
-def _faithful(steps: Sequence[TriedAmplitude]) -> tuple[int, int] | None:
+def _faithful(steps: Sequence[TriedAmplitude], curve_sd: float) -> tuple[int, int] | None:
     """Return the first and last of the longest run of amplitudes shown faithfully."""
     best: tuple[int, int] | None = None
     first = 0
     for i, step in enumerate(steps):
-        if not step.faithful:
+        if not step.faithful(curve_sd):
             first = i + 1
         elif best is None or i - first > best[1] - best[0]:
             best = first, i

@@ -75,7 +75,7 @@ class Calibration(Result, Section):
     threshold_rms
         Geometric mean over the set of the thresholds expected under each model, in RMS contrast.
     pixels_per_degree
-        Of the display, None where its size or distance is not known.
+        Of images on the display, None where its size or distance is not known.
     conditions
         One for each distortion, those of rivals too; figures and descriptions leave these out.
     warnings
@@ -168,9 +168,9 @@ class Calibration(Result, Section):
 
     @property
     def _of_numbers(self) -> str:
-        found = self.model_dump(mode="json", exclude={"created", "versions", *_NEWER})
-        for condition in found["conditions"]:
-            del condition["sensitivities"]
+        apart = dict.fromkeys(("sensitivities", "curve_sd", "curve_ratio_sd"), True)
+        without: dict[str, Any] = dict.fromkeys(("created", "versions", *_NEWER), True)
+        found = self.model_dump(mode="json", exclude=without | {"conditions": {"__all__": apart}})
         return hashlib.sha256(json.dumps(found, sort_keys=True).encode()).hexdigest()
 
     @property
@@ -322,7 +322,7 @@ class Calibration(Result, Section):
         own = self.without_rivals
         listed, more = own[:_MOST], len(own) - _MOST
         width = max(len(c.name) for c in listed)
-        lines += [f"  {c.name:<{width}}  {_span(c)}" for c in listed]
+        lines += [f"  {c.name:<{width}}  {c.span}" for c in listed]
         lines += [f"  and {more} more, in conditions.csv"] if more > 0 else []
         notes: dict[str, list[str]] = {}
         for c in own:
@@ -359,13 +359,6 @@ class Calibration(Result, Section):
         own = self.without_rivals
         shown = sum(c.range is not None for c in own)
         return f"{self.display}, {shown} of {len(own)} conditions can be shown"
-
-
-def _span(c: ConditionCalibration) -> str:
-    root = c.dimension**0.5
-    low, high = c.range or (float("nan"), float("nan"))
-    span = f"{low / root:.2g} to {high / root:.2g}" if c.range else "cannot be shown"
-    return f"{span}  ({c.inside_gamut / root:.2g}; {c.most / root:.2g})"
 
 
 def read(path: Path) -> Calibration:

@@ -42,10 +42,16 @@ class TriedAmplitude(Section):
     draw_cosine: float
     clipped: float
 
-    @property
-    def faithful(self) -> bool:
-        """Whether gain and scatter are within 10 %."""
-        return abs(self.worst_gain - 1) <= TOLERANCE and self.scatter <= TOLERANCE
+    def faithful(self, curve_sd: float = 0.0) -> bool:
+        """Return whether gain and scatter are within 10 %.
+
+        Parameters
+        ----------
+        curve_sd
+            What the display's curve leaves open of the gain, a standard error.
+        """
+        off = abs(self.worst_gain - 1) + curve_sd
+        return off <= TOLERANCE and self.scatter <= TOLERANCE
 
 
 class ConditionCalibration(Section):
@@ -77,6 +83,12 @@ class ConditionCalibration(Section):
     sensitivities
         d(δ) of each model, δ the expected shown difference for one unit of realised amplitude;
         empty where the models were not asked.
+    curve_sd
+        Relative standard error of all realised amplitudes, from that of the slope of the display's
+        curve; None where the curve was not measured.
+    curve_ratio_sd
+        The same of the ratio of the amplitudes of its pair's distortions, of which log ratios of
+        thresholds are wrong, in nats.
     problems
         Why it cannot be shown, with the remedies; empty if it can.
     warnings
@@ -97,14 +109,17 @@ class ConditionCalibration(Section):
     thresholds: dict[str, float | None]
     above_eye: float | None
     sensitivities: dict[str, float] = Field(default_factory=dict)
+    curve_sd: float | None = None
+    curve_ratio_sd: float | None = None
     problems: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
 
     @model_serializer(mode="wrap")
     def _plain(self, plain: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        # So that calibrations without rivals keep their identity.
+        # So that calibrations without rivals or measured curves keep their identity.
         found: dict[str, Any] = plain(self)
-        return {key: v for key, v in found.items() if key != "rival_of" or v is not None}
+        later = ("rival_of", "curve_sd", "curve_ratio_sd")
+        return {key: v for key, v in found.items() if key not in later or v is not None}
 
     @property
     def name(self) -> str:
@@ -117,6 +132,14 @@ class ConditionCalibration(Section):
         if self.problems or self.smallest is None or self.largest is None:
             return None
         return self.smallest, self.largest
+
+    @property
+    def span(self) -> str:
+        """The range in words, in RMS contrast, and how far the gamut and clipping would let it."""
+        root = self.dimension**0.5
+        low, high = self.range or (float("nan"), float("nan"))
+        span = f"{low / root:.2g} to {high / root:.2g}" if self.range else "cannot be shown"
+        return f"{span}  ({self.inside_gamut / root:.2g}; {self.most / root:.2g})"
 
     @property
     def grid(self) -> tuple[float, ...]:

@@ -6,8 +6,10 @@ from collections.abc import Callable
 
 import numpy as np
 
+from pdpsych.displays.accuracy.doubts import curve_doubts
 from pdpsych.displays.display import Display
 from pdpsych.displays.encoding import Array
+from pdpsych.displays.measured_curve import MeasuredCurve
 from pdpsych.stimuli.calibration.condition import TOLERANCE, ConditionCalibration
 from pdpsych.stimuli.stimulus_set import StimulusSet
 
@@ -17,6 +19,8 @@ _ROOM = 3.0
 EYE_LIMIT = 60.0
 _TOO_MUCH_ABOVE = 0.1
 _POOR_COSINE = 0.9
+# Two standard errors of the curve that are more than half of what an amplitude may be off.
+_POOR_CURVE = TOLERANCE / 4
 
 
 def share_above(image: Array, frequency: float) -> float:
@@ -42,6 +46,8 @@ def problems(found: ConditionCalibration, base: Array, max_clipped: float) -> tu
     if found.smallest is not None:
         return ()
     best = min(found.steps, key=lambda s: max(abs(s.worst_gain - 1), s.scatter))
+    if found.curve_sd is not None and best.faithful():
+        return (_curve_words(found.curve_sd),)
     remedies = (
         "its pixels are where the image has no room; map the image into a smaller range "
         "(preprocess.range: [0.05, 0.95] in the recipe) or weight the distortion by headroom "
@@ -60,6 +66,8 @@ def problems(found: ConditionCalibration, base: Array, max_clipped: float) -> tu
 def doubts(found: ConditionCalibration, ppd: float | None) -> tuple[str, ...]:
     """Say what is not as it should be of a distortion that can be shown."""
     warnings = []
+    if found.curve_sd is not None and found.curve_sd > _POOR_CURVE:
+        warnings.append(_curve_words(found.curve_sd))
     if found.smallest is not None and found.largest is not None:
         low, high = found.smallest, found.largest
         above = _named(found, lambda t: t * _ROOM > high)
@@ -83,6 +91,13 @@ def doubts(found: ConditionCalibration, ppd: float | None) -> tuple[str, ...]:
             f"{EYE_LIMIT:g}, pixels_per_degree: {ppd:.0f}), or look from nearer"
         )
     return tuple(warnings)
+
+
+def _curve_words(sd: float) -> str:
+    return (
+        f"the display's curve leaves its amplitudes uncertain by {100 * sd:.1f} % (a standard "
+        "error); measure the display at more levels, see: pdpsych display show"
+    )
 
 
 def _direction(found: ConditionCalibration, low: float, high: float) -> list[str]:
@@ -112,7 +127,20 @@ def _named(found: ConditionCalibration, outside: Callable[[float], bool]) -> str
 
 def set_warnings(opened: StimulusSet, display: Display) -> tuple[str, ...]:
     """Say what is not as it should be with all images of a set on a display."""
-    ppd = display.pixels_per_degree
+    return (*_curve_warnings(display), *_resolution_warnings(opened, display))
+
+
+def _curve_warnings(display: Display) -> list[str]:
+    measured, curve = display.measurements, display.curve
+    if measured is None or not isinstance(curve, MeasuredCurve):
+        return []
+    told = (doubt.removeprefix("warning: ") for doubt in curve_doubts(measured, curve.model))
+    return [f"{display.label}: {doubt}" for doubt in told]
+
+
+def _resolution_warnings(opened: StimulusSet, display: Display) -> tuple[str, ...]:
+    """Say what of the images no eye resolves."""
+    ppd = display.image_pixels_per_degree
     if ppd is None:
         return (
             f"{display.label}: width_px, width_cm and distance_cm are not all given, so that it is "

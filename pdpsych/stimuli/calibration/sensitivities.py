@@ -22,7 +22,7 @@ from pdpsych.stimuli.stimulus_set import StimulusSet
 
 # By which share the objective of a pair may be lower as shown than as it was made.
 LOST = 0.1
-_BITS = (8, 10, 16)
+_BITS = (8, 10, 14, 16)
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pdpsych.analysis.scoring.conclusion import basis, caution, conclude, deciding_kind
+from pdpsych.analysis.scoring.conclusion import (
+    basis,
+    caution,
+    conclude,
+    curve_doubt,
+    deciding_kind,
+)
 from pdpsych.analysis.scoring.separation import gain_over_random
 
 
@@ -139,6 +145,11 @@ def test_caution_says_what_the_result_does_not_carry(given, said):
 def test_the_display_is_named_where_models_are_asked_for_what_it_showed():
     assert basis(None) == ""
     assert "what the display lab showed" in basis("lab")
+
+
+def test_a_curve_that_is_known_badly_is_said():
+    assert curve_doubt(0.0) == curve_doubt(0.02) == ""
+    assert "up to 0.07 nat (a standard error), which the intervals do not" in curve_doubt(0.07)
 
 
 def test_what_principal_distortions_gain_is_said_beside_random_ones():

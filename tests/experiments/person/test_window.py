@@ -172,6 +172,58 @@ def test_every_pixel_is_the_pipelines_level(person, short, request, tmp_path, co
                 np.testing.assert_array_equal(screen, screens[name])
 
 
+def test_pairs_of_bytes_hold_the_pipelines_levels(person, short, colour_set, tmp_path):
+    fields = {"width_px": 322, "output": "c48", "bit_depth": 16, "scale": 2}
+    path = short(stimulus_set=str(colour_set.path), pairs=["principal"], display={**SIZE, **fields})
+    pixels = tmp_path / "pixels.npz"
+    sitting = person.sit(*command(path), react=answering(person), pixels=str(pixels))
+    assert sitting.status == 0, sitting.said
+    with np.load(pixels) as arrays:
+        seen, shown = arrays["seen"].astype(int), arrays["shown"]
+    words = 256 * seen[:, :, 0::2] + seen[:, :, 1::2]
+    for trial in records(path):
+        display = Display(**SIZE | fields)
+        image = colour_set[trial["image"]]
+        distortion = image[trial["pair"]].distortion(trial["distortion"])
+        amplitude = trial["sign"] * trial["amplitude"]
+        rng = np.random.default_rng(trial["dither_seed"])
+        frame = show(image.base, distortion, amplitude, display, "srgb", rng).distorted
+        # A level is two pixels high, and its pair of pixels two wide; the background is around.
+        wanted = np.repeat(frame, 2, axis=1).transpose(1, 2, 0)
+        phase = ("first", "second")[trial["position"] - 1]
+        for screen in words[(shown == (str(trial["trial"]), phase)).all(axis=1)]:
+            np.testing.assert_array_equal(screen[88:152, 64:96], wanted)
+            around = np.concatenate([screen[:88].ravel(), screen[:, :64].ravel()])
+            assert len(np.unique(around)) == 1
+
+
+def test_a_long_consent_is_read_to_its_end_in_any_script(person, short):
+    sentences = [f"משפט {number} של ההסכמה שיש לקרוא עד סופה." for number in range(25)]
+    path = short(consent="\n\n".join(sentences), instructions={"language": "he"})
+    seen = []
+
+    def react(moment):
+        if moment.text == "1 או 2?":
+            person.press("1")
+        elif moment.text:
+            seen.append(moment.text)
+            person.press("space")
+
+    sitting = person.sit(*command(path), react=react)
+    assert sitting.status == 0, sitting.said
+    count = int(seen[0].split("/")[1].split()[0])
+    pages = seen[:count]
+    assert count > 3
+    read = " ".join(" ".join(pages).replace("\u200f", "").split())
+    places = [read.index(sentence) for sentence in sentences]
+    assert places == sorted(places)
+    assert all(f"{n}/{count}" in page for n, page in enumerate(pages, 1))
+    # Only the last page has the keys by which one agrees.
+    assert [": OK" in page for page in pages] == [False] * (count - 1) + [True]
+    assert seen[count].startswith("בכל ניסיון")
+    assert read_log(log_of(path)).header.config["instructions"]["language"] == "he"
+
+
 def test_a_whole_session_with_practice_and_feedback(person, short):
     path = short(practice_trials=3, pairs=["principal"], break_every=2, trials_per_condition=3)
     sitting = person.sit(
@@ -693,7 +745,12 @@ def test_consent_is_logged_with_its_text_and_asked_again_for_another(person, sho
         (
             {"display": {**SIZE, "bit_depth": 16}},
             True,
-            "not a depth that a window shows, got 16; allowed: 8, 10",
+            "bit_depth: not a depth that a window shows, got 16; allowed: 8, 10; with a device",
+        ),
+        (
+            {"display": {**SIZE, "bit_depth": 16, "output": "m16"}},
+            False,
+            "display.output: its device needs pypixxlib",
         ),
         ({"display": {**SIZE, "bit_depth": 10}}, True, "cannot open a window of 10 bits"),
         ({"display": {**SIZE, "width_px": 30}}, True, "32×32 pixels does not fit the window of 30"),
@@ -725,6 +782,12 @@ def test_consent_is_logged_with_its_text_and_asked_again_for_another(person, sho
             'keys.first: no such key on this keyboard layout, got "lefft"',
         ),
         ({"keys": {"pause": "Escape"}}, True, 'did you mean "escape"?'),
+        (
+            {"instructions": {"font": "STIXGeneral", "language": "he"}},
+            True,
+            "instructions.font: has no א ב ג ד ה",
+        ),
+        ({"instructions": {"font": "Dejavu Sans"}}, True, 'did you mean "DejaVu Sans"?'),
     ],
 )
 def test_what_cannot_be_shown_is_refused(person, short, fields, windowed, message):

@@ -117,7 +117,7 @@ def test_the_range_is_faithful_and_cannot_be_longer(write_set):
         for edge, beyond in ((c.smallest, -1), (c.largest, 1)):
             near = [s for s in outside if beyond * (s.amplitude - edge) > 0]
             closest = min(near, key=lambda s: abs(s.amplitude - edge), default=None)
-            assert closest is None or not closest.faithful
+            assert closest is None or not closest.faithful()
             # Both ends are found to a fifth of a log step, or are the largest allowed.
             if closest is not None:
                 assert max(closest.amplitude / edge, edge / closest.amplitude) < 1.3

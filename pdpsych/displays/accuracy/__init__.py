@@ -1,0 +1,1 @@
+"""How well a measured curve is known, and where it should be measured next."""

@@ -1,0 +1,1 @@
+"""Text of any script and length: fonts, direction, lines, pages and pixels."""

@@ -1,0 +1,1 @@
+"""Default texts of sessions, a file for each language."""
