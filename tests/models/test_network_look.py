@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from refusals import refused
+from refusals import problem_of, tells
 from skimage import data, io
 from torchvision.models import squeezenet1_1
 from typer.testing import CliRunner
@@ -102,5 +102,6 @@ def test_the_command(folder, monkeypatch):
     assert done.exit_code == 0, done.output
     assert "given, by channel: " in done.output
     assert "1+pool=mean  ReLU  (4)" in done.output
-    with refused(file="dog.png"):
-        CliRunner().invoke(app, [*asked, "--image", "dog.png"], catch_exceptions=False)
+    absent = CliRunner().invoke(app, [*asked, "--image", "dog.png"])
+    assert absent.exit_code == 2
+    assert tells(problem_of(absent), file="dog.png")

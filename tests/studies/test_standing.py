@@ -70,7 +70,7 @@ def test_a_study_that_is_done(done):
         ),
         (
             "experiments/displays/srgb-8bit.yaml",
-            ("distance_cm: 57.0", "distance_cm: 60.0"),
+            ("bit_depth: 8", "bit_depth: 10"),
             [f"experiment {NAME}: run before display, the calibration changed: sub-01 ses-01"],
         ),
         (

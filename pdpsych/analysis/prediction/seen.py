@@ -117,9 +117,9 @@ def curve_ratio_sd(
         Columns image, pair.
     """
     pairs = set(measured[["image", "pair"]].itertuples(index=False, name=None))
-    named = {session.get("calibration") for session in sessions} - {None}
-    found = [c for c in Calibration.all_of(stimulus_set) if c.sha256 in named]
-    known = [c for one in found for c in one.conditions if (c.image, c.pair) in pairs]
+    named = {str(s["calibration"]) for s in sessions if s.get("calibration")}
+    found = (Calibration.with_sha256(stimulus_set, sha256) for sha256 in named)
+    known = [c for one in found if one for c in one.conditions if (c.image, c.pair) in pairs]
     return max((c.curve_ratio_sd or 0.0 for c in known), default=0.0)
 
 

@@ -111,4 +111,5 @@ def test_text_has_the_same_size_in_degrees_on_every_screen_and_output(x_environm
     assert height == pytest.approx(0.7 * degree, abs=0.2 * degree)
     assert double == pytest.approx(2 * height, abs=2)
     assert deep == pytest.approx(height, abs=3)
-    assert black == deep_black == 0
+    # How black the strokes of thin letters are is the font's.
+    assert max(black, deep_black) < 8

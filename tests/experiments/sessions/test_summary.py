@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import struct
 import sys
+from functools import partial
 
 import pytest
 from observers import LGN
+from tqdm import tqdm
 
 from pdpsych.experiments import run
 from pdpsych.experiments.logs.parsing import parse
@@ -50,8 +52,10 @@ def test_it_is_beside_the_bar_on_a_terminal(write_experiment, monkeypatch):
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 120, 0, 0))
     with os.fdopen(theirs, "w") as terminal:
         monkeypatch.setattr(sys, "stderr", terminal)
-        run(write_experiment("short", trials_per_condition=4), "01", observer=LGN, progress=True)
+        # Simulated answers come faster than the bar is drawn.
+        monkeypatch.setattr("tqdm.tqdm", partial(tqdm, mininterval=0))
+        run(write_experiment("short", trials_per_condition=1), "01", observer=LGN, progress=True)
         terminal.flush()
-        told = os.read(ours, 100_000).decode()
+        told = os.read(ours, 100_000).decode(errors="replace")
     os.close(ours)
     assert "right of the last" in told

@@ -8,11 +8,13 @@ import os
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import numpy as np
 import pytest
 from refusals import refused
+from tqdm import tqdm
 
 from pdpsych.common.errors import InputError
 from pdpsych.models.sources import download as module
@@ -281,6 +283,8 @@ def test_two_at_once_fetch_once(served, tmp_path):
     assert hashlib.sha256((tmp_path / "w").read_bytes()).digest() == hashlib.sha256(DATA).digest()
 
 
-def test_progress_counts_megabytes(served, tmp_path, capsys):
+def test_progress_counts_megabytes(served, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("pdpsych.common.terminal.is_watched", lambda: True)
+    monkeypatch.setattr("tqdm.tqdm", partial(tqdm, mininterval=0))
     download(served(Behaviour()), tmp_path / "w", only_data)
     assert "w: 100%" in capsys.readouterr().err
