@@ -38,21 +38,20 @@ def test_sessions_of_before_calibrations_have_none():
     assert calibration_shown([{}], SET) is None
 
 
-def test_the_curves_error_is_the_largest_of_what_was_measured(monkeypatch):
+def test_the_curves_error_is_the_largest_of_what_was_measured():
     def condition(pair, sd):
         return SimpleNamespace(image="cat", pair=pair, curve_ratio_sd=sd)
 
-    there = [
-        SimpleNamespace(sha256="a", conditions=[condition("p", 0.01), condition("q", 0.09)]),
-        SimpleNamespace(sha256="b", conditions=[condition("p", 0.03)]),
-        SimpleNamespace(sha256="other", conditions=[condition("p", 0.5)]),
-        SimpleNamespace(sha256="stated", conditions=[condition("p", None)]),
-    ]
-    monkeypatch.setattr(Calibration, "all_of", lambda stimulus_set: there)
+    there = {
+        "a": SimpleNamespace(conditions=[condition("p", 0.01), condition("q", 0.09)]),
+        "b": SimpleNamespace(conditions=[condition("p", 0.03)]),
+        "other": SimpleNamespace(conditions=[condition("p", 0.5)]),
+        "stated": SimpleNamespace(conditions=[condition("p", None)]),
+    }
     measured = pd.DataFrame({"image": ["cat"], "pair": ["p"]})
 
     def found(*named):
-        return curve_ratio_sd([{"calibration": sha256} for sha256 in named], None, measured)
+        return curve_ratio_sd([{"calibration": sha256} for sha256 in named], there, measured)
 
     assert found("a", "b", None) == 0.03
     assert found("stated") == found() == found(None) == 0.0

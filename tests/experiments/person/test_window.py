@@ -428,6 +428,8 @@ def test_lists_of_keys_the_numeric_pad_and_a_button_box_answer(person, short):
         trials_per_condition=1,
         buttons=f"serial:{os.ttyname(computer)}",
         keys={"first": ["1", "button:a"], "second": ["2", "k", "button:b"]},
+        # Time enough for a byte that comes too early.
+        timing=TIMING | {"image": 400},
     )
     ways = {1: "KP_1", 2: b"b", 3: "k", 4: b"xa"}
 
