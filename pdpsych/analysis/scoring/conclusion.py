@@ -111,9 +111,10 @@ def _verdict(scored: str, rows: pd.DataFrame, sides: pd.DataFrame, level: float)
             f"other model, least surely against {near.index[0]}: {_told(near.iloc[0], level)}."
         )
     if near["images"].max() < LEAST_IMAGES:
+        few = counted(int(near["images"].max()), "image")
         return (
-            f"{first} {is_first} ({scored}), but no model is declared the closest from "
-            f"{counted(int(near['images'].max()), 'image')}; {LEAST_IMAGES} are needed."
+            f"{first} {is_first} ({scored}), but no model is declared the closest from {few} on "
+            f"which models differ; {LEAST_IMAGES} are needed."
         )
     tied = near[~near["separated"].astype(bool) | ~(near["low"] > 0)]
     next_ = tied.iloc[0]
