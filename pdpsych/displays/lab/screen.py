@@ -80,12 +80,16 @@ class Screen:
         except BaseException:
             self._release()
             raise
-        self._backdrop = self._uniform() if display.encoder.columns > 1 else None
-        with contextlib.suppress(OSError):
-            self.win.gamma = 1
-        self.ramp = read_ramp(self.win)
-        self.keyboard = Keyboard()
-        self._lay()
+        try:
+            self._backdrop = self._uniform() if display.encoder.columns > 1 else None
+            with contextlib.suppress(OSError):
+                self.win.gamma = 1
+            self.ramp = read_ramp(self.win)
+            self.keyboard = Keyboard()
+            self._lay()
+        except BaseException:
+            self.close()
+            raise
 
     def close(self) -> None:
         """Close the window; ramp and device are as they were before."""

@@ -113,3 +113,37 @@ def test_text_has_the_same_size_in_degrees_on_every_screen_and_output(x_environm
     assert deep == pytest.approx(height, abs=3)
     # How black the strokes of thin letters are is the font's.
     assert max(black, deep_black) < 8
+
+
+BROKEN = """
+from pdpsych.common.errors import InputError
+from pdpsych.displays import Display
+from pdpsych.displays.lab import screen
+
+class Device:
+    def close(self):
+        print("device closed")
+
+def no_keyboard():
+    raise InputError("no keyboard")
+
+screen.open_device = lambda *asked: Device()
+screen.Keyboard = no_keyboard
+display = Display(width_px=320, height_px=240, output="m16", bit_depth=16)
+try:
+    screen.Screen(display, 0.5, False, "lab")
+except InputError as error:
+    print(error)
+"""
+
+
+def test_a_screen_that_cannot_be_made_leaves_the_device_as_it_was(x_environment):
+    with virtual_screen("-screen", "0", "320x240x24") as display:
+        done = subprocess.run(
+            [sys.executable, "-c", BROKEN],
+            env={**x_environment, "DISPLAY": display},
+            capture_output=True,
+            text=True,
+            timeout=150,
+        )
+    assert done.stdout.splitlines()[-2:] == ["device closed", "no keyboard"], done.stderr[-3000:]
