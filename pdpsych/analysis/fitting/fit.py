@@ -162,7 +162,8 @@ class Fit(Result):
         """Return the posterior of the trials of a participant; refused where there are none."""
         found = self.posteriors[participant]
         if isinstance(found, GivenThresholds):
-            raise InputError("nothing is known of trials", file=self.analysis["name"])
+            name = str(self.analysis["name"])
+            raise InputError("nothing is known of trials", file=name, field="thresholds")
         return found
 
     def _drawn_with(self, participant: str) -> tuple[int, np.random.Generator, Floats | None]:
