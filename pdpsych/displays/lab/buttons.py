@@ -7,9 +7,9 @@ from collections.abc import Callable
 from typing import Any, NamedTuple, Protocol
 
 from pdpsych.common.errors import InputError
+from pdpsych.displays.lab.serial_port import open_port
 
 _SERIAL, _PSYCHOPY, _PAD = "serial", "psychopy", "pad"
-_BAUD = 115_200
 _ALLOWED = "serial:PORT, serial:PORT:BAUD, psychopy:CLASS, psychopy:CLASS:PORT, pad, pad:NUMBER"
 
 
@@ -139,12 +139,7 @@ def open_buttons(name: str, label: str) -> Buttons:
 
 
 def _serial(rest: str) -> SerialButtons:
-    import serial
-
-    port, _, baud = rest.rpartition(":")
-    if not (port and baud.isdigit()):
-        port, baud = rest, str(_BAUD)
-    opened = serial.serial_for_url(port, baudrate=int(baud), timeout=0)
+    opened = open_port(rest, timeout=0)
     opened.reset_input_buffer()
     return SerialButtons(opened)
 

@@ -7,9 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 from pdpsych.common.errors import InputError
+from pdpsych.displays.lab.serial_port import open_port
 from pdpsych.experiments.tasks.events import Corner, Events
-
-_BAUD = 115_200
 
 
 class Line(Protocol):
@@ -207,12 +206,7 @@ def _opened(field: str, name: str, label: str) -> Line:
 
 
 def _serial(rest: str) -> SerialLine:
-    import serial
-
-    port, _, baud = rest.rpartition(":")
-    if not (port and baud.isdigit()):
-        port, baud = rest, str(_BAUD)
-    return SerialLine(serial.serial_for_url(port, baudrate=int(baud), write_timeout=0))
+    return SerialLine(open_port(rest, write_timeout=0))
 
 
 def _parallel(rest: str) -> ParallelLine:
