@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from pdpsych.analysis.fitting.observations import Observations
 from pdpsych.analysis.fitting.shared import Shared
 from pdpsych.analysis.names import Floats
+from pdpsych.analysis.normal import cumulative
 from pdpsych.analysis.tasks import linked
 from pdpsych.analysis.tasks.links import TWO, Link
 
@@ -43,16 +44,9 @@ def _log_signal(observations: Observations, log_threshold: Floats, shared: Share
     return np.asarray(np.minimum(exponent * z, _MOST_SIGNAL))
 
 
-def criteria(observations: Observations) -> Floats:
-    """Return r·(1, t, p) of each trial, (N, 3)."""
-    one = np.ones_like(observations.sign)
-    covariates = np.stack([one, observations.progress, observations.previous], axis=1)
-    return np.asarray(observations.position[:, None] * covariates)
-
-
 def criterion(observations: Observations, shared: Shared) -> Floats:
     """Return what moves answers towards the correct position, r·(c₀ + c₁t + c₂p), (…, N)."""
-    return np.asarray(shared.criteria @ criteria(observations).T)
+    return np.asarray(shared.criteria @ observations.criteria.T)
 
 
 def expected_correct(observations: Observations, log_threshold: Floats, shared: Shared) -> Floats:
@@ -97,19 +91,20 @@ def log_likelihood(observations: Observations, log_threshold: Floats, shared: Sh
     pull = observations.sign * criterion(observations, shared)
     lapse = np.maximum(shared.lapse, _LEAST_LAPSE)[..., None, None]
     certain = (1 - shared.guess)[..., None, None]
-    products = np.empty((*seen.shape[:-2], observations.runs.size, seen.shape[-1]))
-    width = seen.size // len(log_threshold)
-    for _, _, trials, runs in _blocks(observations, width):
-        towards = shown[..., trials, None] * seen[..., observations.condition[trials], :]
+    first_runs = np.searchsorted(observations.runs, observations.starts)
+    total = np.empty_like(seen)
+    for first, last, trials, runs in _blocks(observations, seen.size // len(log_threshold)):
+        towards = seen.take(observations.condition[trials], axis=-2)
+        towards *= shown[..., trials, None]
         towards += pull[..., trials, None]
-        chance = scipy.special.ndtr(towards, out=towards)
+        chance = cumulative(towards, out=towards)
         chance *= certain
         chance += lapse
-        firsts = observations.runs[runs] - trials.start
-        np.multiply.reduceat(chance, firsts, axis=-2, out=products[..., runs, :])
-    np.log(products, out=products)
-    first_runs = np.searchsorted(observations.runs, observations.starts)
-    return np.asarray(observations.power * np.add.reduceat(products, first_runs, axis=-2))
+        products = np.multiply.reduceat(chance, observations.runs[runs] - trials.start, axis=-2)
+        np.log(products, out=products)
+        starts = first_runs[first:last] - runs.start
+        np.add.reduceat(products, starts, axis=-2, out=total[..., first:last, :])
+    return np.asarray(observations.power * total)
 
 
 @dataclass(frozen=True)
@@ -158,7 +153,7 @@ def expansions(
         return
     exponent = shared.exponents[observations.group]
     log_amplitude = _log_amplitude(observations, shared)
-    covariates = criteria(observations)
+    covariates = observations.criteria
     pull = covariates @ shared.criteria
     for first, last, block, _ in _blocks(observations, log_threshold.shape[1]):
         which = observations.condition[block]
@@ -198,7 +193,7 @@ class _Trials:
     def at(cls, z: Floats, pull: Floats, sign: Floats, guess: float, covariates: Floats) -> _Trials:
         seen = np.exp(np.minimum(z, _MOST_SIGNAL)) / np.sqrt(2)
         towards = seen + pull
-        chosen = scipy.special.ndtr(sign * towards)
+        chosen = cumulative(sign * towards)
         chance = np.maximum(guess / 2, _LEAST_LAPSE) + (1 - guess) * chosen
         slope = np.exp(-(towards**2) / 2) * (sign * ((1 - guess) / np.sqrt(2 * np.pi))) / chance
         bend = -slope * (towards + slope)

@@ -132,6 +132,12 @@ class Observations:
         place = np.arange(self.sign.size) - self.starts[self.condition]
         return np.flatnonzero(place % RUN == 0)
 
+    @cached_property
+    def criteria(self) -> Floats:
+        """What moves answers towards the correct position, r·(1, t, p) of each trial, (N, 3)."""
+        one = np.ones_like(self.sign)
+        return self.position[:, None] * np.stack([one, self.progress, self.previous], axis=1)
+
     @property
     def groups(self) -> int:
         """Number of groups, G."""

@@ -35,7 +35,7 @@ def test_without_a_preference_it_is_the_log_of_the_psychometric_function(trials,
         p = proportion_correct(amplitude, np.exp(nodes[condition]), 1.2, 0.03)
         expected[condition] += np.log(p if correct else 1 - p)
     value = log_likelihood(observations, nodes, TYPICAL)
-    np.testing.assert_allclose(value, expected, rtol=1e-11)
+    np.testing.assert_allclose(value, expected, rtol=1e-10)
 
 
 def placed(rng, number=40):
