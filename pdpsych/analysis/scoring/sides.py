@@ -22,10 +22,10 @@ half-way: the variance by which that is more than the noise that varies over ima
 
 **People** are left out in turn too; what moves on all images alike is variance between people.
 Theirs are sides within ±1. Were they spread evenly, their variance would be a third of what is
-possible, (1 − side²)/3: that counts as known from one person more. As the side that is tested is
-half-way and not that found, its square counts for less, by so much that two or three people, spread
-evenly, are rarely declared for a model. One person alone has no such variance; the side then speaks
-of that person.
+possible, (1 − side²)/3: that counts as known from two people more. As the side that is tested is
+half-way and not that found, its square counts for half, so that few people, spread evenly, are
+rarely declared for a model. One person alone has no such variance; the side then speaks of that
+person.
 
 **Bounds.** Where people are only known to be at y or beyond, models beyond y are taken to be at y:
 what is left of the gap is what the trials tell. Of several people, those with a bound count as
@@ -60,9 +60,10 @@ Ends = Mapping[str, tuple[Floats, Floats]]
 
 # Fewer images separate nobody.
 LEAST_IMAGES = 5
-# Part of 1 − side² that is the variance of people who are spread evenly, and how much of side² is
-# held for it: benchmarks/sides.py, along_line, against like_one.
-_EVEN, _HELD = 1 / 3, 0.75
+# Part of 1 − side² that is the variance of people who are spread evenly, of how many people it is
+# thought to be known, and how much of side² is held for it: benchmarks/sides.py, along_line,
+# against like_one.
+_EVEN, _EVEN_PEOPLE, _HELD = 1 / 3, 2, 0.5
 # What is left of the error of a corrected distance of 0, in units of the sd of the noise, and the
 # part of images on which it is allowed for.
 _LEFT, _LEFT_ON = (2 - np.sqrt(2)) * np.sqrt(2 / np.pi), 0.3
@@ -287,7 +288,8 @@ def side_of(compared: Compared, level: float) -> Side:
     over_images += (side / images) ** 2
     over_people = _over_people(moved, weight, side)
     variance = max(over_images + over_people + hidden, _LEAST_SD**2)
-    parts = over_images**2 / (1 / (weight**2).sum() - 1), over_people**2 / max(len(gap) - 1, 1)
+    people = max(len(gap) - 2 + _EVEN_PEOPLE, 1)
+    parts = over_images**2 / (1 / (weight**2).sum() - 1), over_people**2 / people
     freedom = variance**2 / max(sum(parts), _LEAST_SD**4)
     allowed = _LEFT_ON * float(left_over.sum()) / total
     reach = float(scipy.special.stdtrit(freedom, (1 + level) / 2) * np.sqrt(variance)) + allowed
@@ -307,8 +309,8 @@ def _over_people(moved: Floats, weight: Floats, side: float) -> float:
     own = each - common[:, None] * weight
     found = (common**2).sum() - (own**2).sum() * images / (images - 1)
     found = max(float(found), 0.0) * (people - 1) / people
-    even = _EVEN * max(1 - _HELD * side**2, 0.0) / people
-    return ((people - 1) * found + even) / people
+    even = _EVEN * (1 - _HELD * side**2) / people
+    return ((people - 1) * found + _EVEN_PEOPLE * even) / (people - 1 + _EVEN_PEOPLE)
 
 
 def declared(table: pd.DataFrame, ranked: Sequence[str]) -> str:
