@@ -33,7 +33,7 @@ FULL = Size(
     side=128,
     window=0.75,
     iterations=16,
-    participants=4,
+    participants=8,
     trials=80,
 )
 QUICK = Size(("astronaut", "camera", "cat", "coffee"), 96, 0.65, 16, participants=3, trials=80)
@@ -99,9 +99,9 @@ def _write_study(folder: Path, size: Size, observer: str) -> dict[str, Path]:
         display=Display(),
         trials_per_condition=size.trials,
     )
-    # As high as can be shown of most distortions.
+    # Most distortions can be shown well above it.
     spec = experiments.ObserverSpec(
-        model=observer, median_threshold_rms=0.004, lapse=0.02, spread=0.1
+        model=observer, median_threshold_rms=0.002, lapse=0.02, spread=0.1
     )
     sections: dict[str, tuple[str, Section]] = {
         "recipe": (f"stimuli/{NAME}.yaml", recipe),
