@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from pathlib import Path
 
 from pdpsych.common.errors import InputError
@@ -74,7 +75,7 @@ def _once(
 
     dialog = gui.Dlg(title=title)
     if problem:
-        dialog.addText(problem)
+        dialog.addText(wrapped(problem))
     for (name, label), value in zip(labels.items(), proposed, strict=True):
         dialog.addField(name, value or "", label=label)
     answers = dialog.show()
@@ -82,3 +83,8 @@ def _once(
         raise SessionStopped("cancelled before the session began")
     participant, session, run = (str(answers[name]).strip() for name in labels)
     return participant, session or None, run or None
+
+
+def wrapped(problem: str) -> str:
+    """Return a message in lines that a dialog has room for."""
+    return "\n".join(textwrap.wrap(problem, 80))

@@ -9,6 +9,7 @@ from pdpsych.common.errors import InputError
 from pdpsych.experiments.logs.notes import Consented
 from pdpsych.experiments.logs.trial_log import TrialLog
 from pdpsych.experiments.observers.observer import SessionStopped
+from pdpsych.experiments.person.dialog import wrapped
 from pdpsych.experiments.roster.answers import keep_answers, unanswered
 from pdpsych.experiments.roster.enrolling import Enrolment
 from pdpsych.experiments.roster.questions import Answer, Question
@@ -62,7 +63,7 @@ def _once(
 
     dialog = gui.Dlg(title=who)
     if problem:
-        dialog.addText(problem)
+        dialog.addText(wrapped(problem))
     for question in questions:
         unit = f" ({question.unit})" if question.unit else ""
         label = f"{question.text}{unit}{'' if question.optional else ' *'}"

@@ -29,12 +29,13 @@ def read_answers(roster: Roster) -> Answers:
     data = parse_yaml(read_text(path, STUDY_FILE), path) or {}
     asked = {question.name: question for question in roster.ask}
     found: Answers = {}
-    for label, answers in data.items() if isinstance(data, dict) else [("", None)]:
+    for key, answers in data.items() if isinstance(data, dict) else [("", None)]:
+        label = str(key)
         if not isinstance(answers, dict):
             raise InputError(
                 "expected answers by name of the question",
                 file=path,
-                field=str(label),
+                field=label,
                 allowed="LABEL: {NAME: ANSWER}",
             )
         found[label] = {}

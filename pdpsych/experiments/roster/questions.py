@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import math
 import re
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
@@ -19,6 +18,7 @@ _TAKEN = {
     *TRIAL_COLUMNS,
 }
 _LONGEST = 1000
+_MOST = 1e15
 
 
 class Question(Part):
@@ -94,7 +94,7 @@ class Question(Part):
                 raise
             raise self._refusal("is no number", text, "a number, as in 31 or 0.5") from None
 
-    def checked(self, answer: Answer | bool) -> Answer:
+    def checked(self, answer: Any) -> Answer:
         """Return an answer as it is kept.
 
         Raises
@@ -107,7 +107,9 @@ class Question(Part):
                 raise self._refusal("is not answered", None, "an answer")
             return None
         if self.kind == "number":
-            if isinstance(answer, (str, bool)) or not math.isfinite(answer):
+            plain = isinstance(answer, int | float) and not isinstance(answer, bool)
+            # Larger ones are written otherwise than they are read.
+            if not plain or not abs(answer) < _MOST:
                 raise self._refusal("is no number", answer, "a number, as in 31 or 0.5")
             return int(answer) if answer == int(answer) else answer
         if not isinstance(answer, str):
@@ -116,7 +118,7 @@ class Question(Part):
             raise self._refusal("is none of the answers", answer, list(self.levels))
         if len(answer) > _LONGEST or re.search("[\x00-\x1f\x7f]", answer):
             raise self._refusal("is no text of one line", answer, f"{_LONGEST} characters at most")
-        return answer
+        return str(answer)
 
     def _refusal(self, problem: str, value: object, allowed: str | list[str]) -> InputError:
         return InputError(problem, field=self.name, value=value, allowed=allowed)

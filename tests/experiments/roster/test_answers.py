@@ -116,7 +116,11 @@ def test_answers_are_kept_and_asked_once(study):
     ("text", "told"),
     [
         ("anna: {age: old}", {"field": "anna.age", "value": "old"}),
+        ("anna: {age: true}", {"field": "anna.age", "value": True}),
+        ("anna: {age: {x: 1}}", {"field": "anna.age"}),
+        ("anna: {age: 10000000000000000000000000000000}", {"field": "anna.age"}),
         ("anna: {sex: x}", {"field": "anna.sex", "allowed": "f"}),
+        ("anna: {eyes: [a]}", {"field": "anna.eyes"}),
         ("anna: 31", {"field": "anna"}),
         ("- anna", {}),
         ("anna: {age: 1, age: 2}", {}),
