@@ -93,8 +93,8 @@ def conditions(
 def group_of(experiment: Experiment, participant: str, enrolled: Enrolled | None = None) -> int:
     """Return a participant's counterbalancing group, from 1.
 
-    It is by the participant's number: in the group of the study's roster, where that gives a place,
-    else at the end of the label.
+    It is said by the study's roster, where that gives a place, else by the number at the end of the
+    label.
 
     Raises
     ------
@@ -103,8 +103,8 @@ def group_of(experiment: Experiment, participant: str, enrolled: Enrolled | None
     """
     if experiment.groups == 1:
         return 1
-    if enrolled is not None and enrolled.number is not None:
-        return 1 + (enrolled.number - 1) % experiment.groups
+    if enrolled is not None and (share := enrolled.share(experiment.groups)) is not None:
+        return share
     why = f"with {experiment.groups} groups of participants ({experiment.label})"
     return 1 + (_number(participant, why) - 1) % experiment.groups
 

@@ -17,9 +17,9 @@ class Assignment:
     """What a roster says of one of its places; it depends on nothing but the two.
 
     Groups are drawn in rounds of their shares, so that after each they have their sizes. Of a
-    group each round of people has every order of :func:`balanced_orders` once, and of every two
-    rounds one has the answer keys the other way round than the other, so that keys cross with
-    orders; within a round every second order has.
+    group each round of people has every order of :func:`balanced_orders` once, and every second
+    order has the answer keys the other way round; in the next round the others have. So two rounds
+    have every combination of order and keys once.
 
     Attributes
     ----------
@@ -82,6 +82,17 @@ class Assignment:
         return (round_ + turn + drawn) % 2 == 1
 
     @property
+    def cells(self) -> int:
+        """How many combinations of order and keys there are in the group."""
+        return 2 * len(balanced_orders(len(self.order)))
+
+    @property
+    def cell(self) -> int:
+        """Which of them this is, counted on from those of the two rounds before."""
+        round_, turn = self._turn
+        return self.cells * (round_ // 2) + 2 * turn + self.swapped
+
+    @property
     def days(self) -> tuple[tuple[str, ...], ...]:
         """The experiments of each session, in order."""
         places = dict(zip(self.roster.balanced(self.group), self.order, strict=True))
@@ -102,9 +113,10 @@ class Assignment:
         return Enrolled(
             place=self.place,
             group=self.group or None,
-            number=self.number,
             order=self.order,
             swapped=self.swapped,
+            cell=self.cell,
+            cells=self.cells,
             session=session,
             sha256=self.roster.sha256,
             despite=despite,

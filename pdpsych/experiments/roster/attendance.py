@@ -34,6 +34,17 @@ class Attendance(Result):
         Those who are named, else those who have a place, in the order of places.
     beside
         Logs of its experiments by participants who have no place.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from pdpsych import experiments
+    >>> _ = Path("study/sessions.yaml").write_text("{participants: [ann, '01'], sessions: [early]}")
+    >>> found = experiments.attendance("study")
+    >>> found
+    <Attendance: 2 people, 1 of them with sessions to come>
+    >>> print(found.attendee("ann").due)
+    session 01 of early
     """
 
     roster: Roster
@@ -60,6 +71,11 @@ class Attendance(Result):
 
     def attendee(self, participant: str) -> Attendee:
         """Return a person; who is new gets the next free place, where there is one.
+
+        Parameters
+        ----------
+        participant
+            The label.
 
         Raises
         ------
@@ -105,7 +121,13 @@ class Attendance(Result):
         return Attendee(participant, Assignment(self.roster, place), logs)
 
     def known(self, participant: str) -> Attendee | None:
-        """Return a person who is named or has a place, None where it is nobody of these."""
+        """Return a person who is named or has a place, None where it is nobody of these.
+
+        Parameters
+        ----------
+        participant
+            The label.
+        """
         return next((one for one in self.people if one.participant == participant), None)
 
     @property

@@ -115,7 +115,7 @@ class Attendee:
         now = self.assignment.enrolled(None)
         for log in self.logs:
             was = log.header.roster
-            for field in ("place", "group", "number", "order", "swapped"):
+            for field in ("place", "group", "order", "swapped", "cell"):
                 if was is None or was.place is None:
                     break
                 if getattr(was, field) != getattr(now, field):

@@ -9,7 +9,7 @@ from pdpsych.common.errors import InputError
 from pdpsych.common.section import load
 from pdpsych.experiments.experiment import Experiment
 from pdpsych.experiments.logs.enrolled import Enrolled
-from pdpsych.experiments.logs.labels import Labels
+from pdpsych.experiments.logs.labels import Labels, same_label
 from pdpsych.experiments.logs.session_log import SessionLog
 from pdpsych.experiments.roster.attendance import ANYWAY, Attendance, logs_of, open_roster
 from pdpsych.experiments.roster.attendee import Attendee, Due, session_label
@@ -154,7 +154,7 @@ def _due(
         )
     if experiment is not None and experiment.stem != due.experiment:
         problem, value, field = f"is not due of {who}", experiment.stem, "experiment"
-    elif session is not None and session != due.label:
+    elif session is not None and not same_label(session, due.label):
         problem, value, field = f"is not due of {who}", session, "session"
     elif run is not None:
         problem, value, field = "the roster has sessions without runs", run, "run"

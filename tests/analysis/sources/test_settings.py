@@ -13,7 +13,7 @@ from pdpsych.experiments.logs import hash_chain
 LOG = "experiments/data/early/sub-{}_ses-01.jsonl"
 SIZE = {"width_px": 1920, "width_cm": 53.0, "distance_cm": 57.0}
 PLAIN = {"trials_per_condition": 4, "display": {"curve": "srgb", **SIZE}}
-ROSTER = {"place": 1, "number": 1, "order": [], "swapped": False, "session": 1, "sha256": "ab"}
+ROSTER = {"place": 1, "cell": 1, "order": [], "swapped": False, "session": 1, "sha256": "ab"}
 
 
 def rewrite(study, participant, change):

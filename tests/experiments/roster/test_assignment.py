@@ -1,5 +1,6 @@
 """What a roster says of its places: balanced exactly, and never another when people are added."""
 
+import math
 from collections import Counter
 from itertools import pairwise
 
@@ -32,7 +33,7 @@ rosters = st.builds(
 
 def what(assignment):
     return {
-        name: getattr(assignment, name) for name in ("group", "number", "order", "swapped", "days")
+        name: getattr(assignment, name) for name in ("group", "cell", "order", "swapped", "days")
     }
 
 
@@ -83,6 +84,23 @@ def test_each_round_has_its_groups_orders_and_keys(roster):
             crossed = Counter((one.order, one.swapped) for one in own[start : start + 2 * orders])
             assert set(crossed.values()) == {1}
             assert len(crossed) == 2 * orders
+
+
+@given(rosters, st.integers(1, 7))
+def test_shares_of_images_cross_with_orders_and_keys(roster, shares):
+    group = next(iter(roster.groups), "")
+    orders = len(balanced_orders(len(roster.balanced(group))))
+    own, place = [], 0
+    while len(own) < 2 * orders * shares:
+        place += 1
+        if Assignment(roster, place).group == group:
+            own.append(Assignment(roster, place).enrolled(1))
+    crossed = Counter((one.order, one.swapped, one.share(shares)) for one in own)
+    assert len(crossed) == len(own)
+    together = math.lcm(2 * orders, shares)
+    for start in range(0, len(own), together):
+        went_round = Counter(one.share(shares) for one in own[start : start + together])
+        assert set(went_round.values()) == {together // shares}
 
 
 @given(st.integers(2, 12))

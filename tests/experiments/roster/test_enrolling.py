@@ -72,10 +72,10 @@ def test_everybody_does_what_the_roster_says(study):
         for (number, _), log in zip(items, begun, strict=True):
             header, enrolled = log.header, log.header.roster
             assert (enrolled.place, enrolled.group) == (place, planned.group)
-            assert (enrolled.number, enrolled.order) == (planned.number, planned.order)
+            assert (enrolled.cell, enrolled.order) == (planned.cell, planned.order)
             assert (enrolled.session, enrolled.despite) == (number, None)
             assert enrolled.sha256 == roster.sha256
-            assert header.group == 1 + (planned.number - 1) % 2
+            assert header.group == enrolled.share(2)
             keys = header.config["keys"]
             assert (keys["first"], keys["second"]) == (
                 ("2", "1") if planned.swapped else ("1", "2")
@@ -158,6 +158,7 @@ def test_what_is_not_due_is_refused(study):
     own = study / "experiments" / f"{name}.yaml"
     with refused(field="session", value="02", allowed=name):
         sit(own, "anna", session="02")
+    assert experiments.outline(own, "anna", session="1").log.stem == "sub-anna_ses-01"
     with refused(field="run", value="2"):
         sit(own, "anna", session="01", run="2")
     assert where(sit(own, "anna")) == (name, "01")
