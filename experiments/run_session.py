@@ -1,7 +1,7 @@
 """Start a session without a terminal: open this file in PsychoPy's Coder or Runner and run it.
 
-Dialogs ask for one of the experiments of this folder, and then for participant, session and run.
-What goes wrong is said in a dialog, too.
+Dialogs ask for one of the experiments of this folder, or for what is due by the study's
+sessions.yaml, and then for participant, session and run. What goes wrong is said in a dialog, too.
 """
 
 from pathlib import Path
@@ -10,33 +10,40 @@ from psychopy import gui
 
 from pdpsych import experiments
 from pdpsych.common.errors import InputError
-from pdpsych.common.section import load
 from pdpsych.experiments.person import dialog
 
 FOLDER = Path(__file__).resolve().parent
 TITLE = "pdpsych"
+DUE = "what is due"
 
 
 def choose():
     """Return which experiment, and whether only to try it out; None if cancelled."""
     question = gui.Dlg(title=TITLE)
     names = sorted(path.name for path in FOLDER.glob("*.yaml"))
+    if (FOLDER.parent / "sessions.yaml").exists():
+        names.insert(0, DUE)
     question.addField("experiment", choices=names, label="Experiment")
     question.addField("try", False, label="Only try out: in a window, calibrated or not")
     answers = question.show()
-    return answers and (FOLDER / answers["experiment"], answers["try"])
+    if not answers:
+        return None
+    chosen = answers["experiment"]
+    return FOLDER.parent if chosen == DUE else FOLDER / chosen, answers["try"]
 
 
 def run(path, try_out):
     """Run a session, or go on with it, and return what is to be said at its end."""
-    experiment = load(path, experiments.Experiment)
+    # Who only tries an experiment out takes no place in the study.
+    unplanned = try_out and path != FOLDER.parent
     try:
-        participant, session, run = dialog.ask(experiment)
+        participant, session, run = dialog.ask(path, unplanned=unplanned)
         log = experiments.run(
-            experiment,
+            path,
             participant,
             session=session,
             run=run,
+            unplanned=unplanned,
             windowed=try_out,
             uncalibrated=try_out,
         )

@@ -24,6 +24,7 @@ _ELSEWHERE = ("trials", "thresholds", "columns", "alternatives", "task", "set", 
 _OF_LOGS = (
     "exclude_timing",
     "exclude_again",
+    "groups",
     "max_clipped",
     "min_response_time",
     "max_response_time",
@@ -66,6 +67,8 @@ class Analysis(Section):
         Those analysed, all there are by default.
     exclude
         Participants to leave out.
+    groups
+        Groups of the study's roster whose people are analysed, all by default.
     exclude_timing
         Whether to leave out trials whose frames were off by more than one.
     exclude_again
@@ -112,6 +115,7 @@ class Analysis(Section):
     ratios: Path | None = None
     participants: tuple[str, ...] | None = Field(None, min_length=1)
     exclude: tuple[str, ...] = ()
+    groups: tuple[str, ...] | None = Field(None, min_length=1)
     exclude_timing: bool = False
     exclude_again: bool = False
     max_clipped: float | None = Field(None, ge=0, lt=1)
@@ -182,7 +186,7 @@ class Analysis(Section):
     def settings(self) -> dict[str, Any]:
         """The settings as plain data, for the record."""
         unused = {name for name in _ELSEWHERE if getattr(self, name) is None}
-        unused |= set() if self.exclude_again else {"exclude_again"}
+        unused |= {name for name in ("exclude_again", "groups") if not getattr(self, name)}
         return self.model_dump(mode="json", exclude=unused)
 
     @property

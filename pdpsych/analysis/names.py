@@ -9,5 +9,7 @@ Floats = NDArray[np.float64]
 
 CONDITION = ["participant", "image", "pair", "distortion"]
 PAIR = ["image", "pair", "kind"]
+# Column of the group of a participant by the study's roster, where that has groups.
+GROUP = "study_group"
 # Stands in the column participant for the mean over all of them.
 EVERYONE = "all"

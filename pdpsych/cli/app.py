@@ -59,7 +59,6 @@ def _whole(
 
 RecipeFile = Annotated[Path, typer.Argument(help="Recipe, stimuli/NAME.yaml.")]
 SetFolder = Annotated[Path, typer.Argument(metavar="SET", help="Folder of a stimulus set.")]
-ExperimentFile = Annotated[Path, typer.Argument(help="Experiment, experiments/NAME.yaml.")]
 AnalysisFile = Annotated[
     Path,
     typer.Argument(help="Analysis, analysis/NAME.yaml, or the folder of a study that has one."),

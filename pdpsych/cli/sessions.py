@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from pdpsych.cli.app import ExperimentFile, Windowed, app
+from pdpsych.cli.app import Windowed, app
 from pdpsych.cli.command import command, tell
 from pdpsych.common.errors import InputError
 from pdpsych.common.terminal import is_watched, say
@@ -36,12 +36,25 @@ class Frames(str, Enum):
 
 @command(app, interrupted="answers are kept, the same command goes on from there")
 def run(
-    experiment: ExperimentFile,
+    experiment: Annotated[
+        Path,
+        typer.Argument(
+            help="Experiment, experiments/NAME.yaml, or a study: what is due by its sessions.yaml."
+        ),
+    ],
     participant: Participant = None,
-    session: Annotated[str, typer.Option(help="Letters and digits.")] = "01",
+    session: Annotated[
+        str | None, typer.Option(help="Letters and digits; without it the one that is due, or 01.")
+    ] = None,
     run: Annotated[
         str | None, typer.Option(help="A number; where a session has several runs.")
     ] = None,
+    unplanned: Annotated[
+        bool,
+        typer.Option(
+            "--unplanned", help="Even where it is not due by sessions.yaml; the log says so."
+        ),
+    ] = False,
     simulate: Simulate = None,
     show: Annotated[
         bool, typer.Option("--show", help="Let the simulated observer answer in a window.")
@@ -57,26 +70,30 @@ def run(
 ) -> None:
     """Run a session, or go on with one that was interrupted."""
     from pdpsych import experiments
-    from pdpsych.common.section import load
 
-    loaded = load(experiment, experiments.Experiment)
     try:
         if participant is None and not (simulate or dry_run):
             from pdpsych.experiments.person import dialog
 
-            participant, session, run = dialog.ask(loaded, session, run)
+            participant, session, run = dialog.ask(experiment, session, run, unplanned=unplanned)
         who = "01" if participant is None else participant
         if dry_run:
             planned = experiments.outline(
-                loaded, who, session=session, run=run, uncalibrated=uncalibrated
+                experiment,
+                who,
+                session=session,
+                run=run,
+                unplanned=unplanned,
+                uncalibrated=uncalibrated,
             )
             tell(planned.describe(), planned)
             return
         log = experiments.run(
-            loaded,
+            experiment,
             who,
             session=session,
             run=run,
+            unplanned=unplanned,
             observer=simulate,
             show=show,
             windowed=windowed,

@@ -9,7 +9,7 @@ import typer
 
 from pdpsych.cli.app import app
 from pdpsych.cli.command import command, tell
-from pdpsych.common.terminal import quoted
+from pdpsych.common.terminal import quoted, say
 
 
 @command(app, interrupted="what is done is kept, the same command goes on")
@@ -100,8 +100,12 @@ def pack(
 ) -> None:
     """Write a study as one archive with checksums, for OSF or Zenodo."""
     from pdpsych import studies
+    from pdpsych.experiments.roster.roster import ANSWERS
 
     made = studies.pack(study, out, incomplete=incomplete, progress=True)
+    answers = study / ANSWERS
+    if answers.is_file():
+        say(f"left out: {answers}, what people answered; exports have what may leave")
     how = f"pdpsych unpack {quoted(made.name)}"
     tell(f"{made}; others check and unpack it by: {how}", archive=made)
 

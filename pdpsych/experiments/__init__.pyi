@@ -17,20 +17,26 @@ from .placement.psychometric import (
 from .placement.psychometric import (
     proportion_correct as proportion_correct,
 )
+from .roster.attendance import Attendance as Attendance
+from .roster.attendance import attendance as attendance
+from .roster.roster import Roster as Roster
 from .sessions.outlining import Outline as Outline
 from .sessions.outlining import outline as outline
 from .sessions.session import run as run
 
 __all__ = [
+    "Attendance",
     "Experiment",
     "ModelObserver",
     "ObserverSpec",
     "Outline",
+    "Roster",
     "SessionLog",
     "SessionStopped",
     "SimulatedObserver",
     "TimingSummary",
     "amplitude_at",
+    "attendance",
     "export",
     "export_frames",
     "observer_from",

@@ -14,6 +14,7 @@ import numpy as np
 from pdpsych.common.errors import InputError
 from pdpsych.common.files.digests import seed_of
 from pdpsych.experiments.experiment import Experiment
+from pdpsych.experiments.logs.enrolled import Enrolled
 from pdpsych.experiments.logs.notes import Reason
 from pdpsych.experiments.tasks.keys import Keys
 from pdpsych.experiments.tasks.task import Position
@@ -89,32 +90,40 @@ def conditions(
     return found
 
 
-def group_of(experiment: Experiment, participant: str) -> int:
+def group_of(experiment: Experiment, participant: str, enrolled: Enrolled | None = None) -> int:
     """Return a participant's counterbalancing group, from 1.
+
+    It is said by the study's roster, where that gives a place, else by the number at the end of the
+    label.
 
     Raises
     ------
     InputError
-        If there are several groups and the participant's label does not end with a number.
+        If there are several groups, no place, and the label does not end with a number.
     """
     if experiment.groups == 1:
         return 1
+    if enrolled is not None and (share := enrolled.share(experiment.groups)) is not None:
+        return share
     why = f"with {experiment.groups} groups of participants ({experiment.label})"
     return 1 + (_number(participant, why) - 1) % experiment.groups
 
 
-def keys_of(experiment: Experiment, participant: str) -> Keys:
+def keys_of(experiment: Experiment, participant: str, enrolled: Enrolled | None = None) -> Keys:
     """Return a participant's keys, swapped for one of every two in a group where that is asked for.
 
-    Which of the two is drawn by the experiment's seed.
+    Which of the two is said by the study's roster, where that gives a place, else drawn by the
+    experiment's seed.
 
     Raises
     ------
     InputError
-        If they are balanced and the participant's label does not end with a number.
+        If they are balanced, there is no place, and the label does not end with a number.
     """
     if not experiment.keys.balance:
         return experiment.keys
+    if enrolled is not None and enrolled.swapped is not None:
+        return experiment.keys.swapped if enrolled.swapped else experiment.keys
     why = f"with keys balanced over participants ({experiment.label})"
     place = (_number(participant, why) - 1) // experiment.groups
     group = group_of(experiment, participant)
@@ -136,7 +145,11 @@ def _number(participant: str, why: str) -> int:
 
 
 def trials_of(
-    experiment: Experiment, opened: StimulusSet, participant: str, occasion: str
+    experiment: Experiment,
+    opened: StimulusSet,
+    participant: str,
+    occasion: str,
+    enrolled: Enrolled | None = None,
 ) -> tuple[PlannedTrial, ...]:
     """Return the trials of a session; the same arguments give the same trials anywhere.
 
@@ -147,9 +160,11 @@ def trials_of(
     ----------
     occasion
         The session, and its run where it has several.
+    enrolled
+        What the study's roster says of it.
     """
     rng = np.random.default_rng(seed_of(experiment.seed, participant, occasion, "design"))
-    measured = conditions(experiment, opened, group_of(experiment, participant))
+    measured = conditions(experiment, opened, group_of(experiment, participant, enrolled))
     return arrange(measured, experiment, rng)
 
 

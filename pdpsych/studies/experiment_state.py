@@ -47,8 +47,13 @@ class ExperimentState:
     steps: tuple[NextStep, ...]
 
 
-def experiment_state(study: StudyFiles, experiment: Experiment) -> ExperimentState:
-    """Check an experiment against its set, display and logs, and see what was run."""
+def experiment_state(
+    study: StudyFiles, experiment: Experiment, planned: bool = False
+) -> ExperimentState:
+    """Check an experiment against its set, display and logs, and see what was run.
+
+    ``planned`` says that the study's roster knows whose session is next.
+    """
     opened, display = _set(study, experiment), _display(study, experiment)
     with study.collecting():
         experiment.lettering()
@@ -66,7 +71,9 @@ def experiment_state(study: StudyFiles, experiment: Experiment) -> ExperimentSta
     logs = _logs(study, experiment)
     changes = [_changes(log, experiment, opened, display, calibration) for log in logs]
     going = [log for log, changed in zip(logs, changes, strict=True) if not changed]
-    steps = _steps(experiment, opened, display, calibration, going if logs else None)
+    steps = _to_make(experiment, opened, display, calibration)
+    if opened is not None and not planned:
+        steps += _to_run(experiment, going if logs else None)
     return ExperimentState(
         experiment, opened, display, calibration, logs, _outdated(logs, changes), steps
     )
@@ -179,29 +186,30 @@ def _same_calibration(recorded: str | None, calibration: Calibration | None) -> 
     return calibration.is_known_as(recorded)
 
 
-def _steps(
+def _to_make(
     experiment: Experiment,
     opened: StimulusSet | None,
     display: Display | None,
     calibration: Calibration | None,
-    going: Sequence[SessionLog] | None,
 ) -> tuple[NextStep, ...]:
-    """Say what is next; ``going`` are sessions that can go on, None where there is none at all."""
-    run = f"pdpsych run {quoted(experiment.label)}"
+    """Say what sessions lack."""
     path = experiment.resolve(experiment.stimulus_set)
     if opened is None:
         missing = not path.is_dir() and _recipe_of(path.resolve()).is_file()
         generate = f"pdpsych generate {quoted(_recipe_of(path.resolve()))}"
         return (NextStep(generate, f"the set {path.name} is not made"),) if missing else ()
-    steps = []
     if calibration is None and display is not None:
-        steps.append(_to_calibrate(experiment, opened, display))
+        return (_to_calibrate(experiment, opened, display),)
+    return ()
+
+
+def _to_run(experiment: Experiment, going: Sequence[SessionLog] | None) -> tuple[NextStep, ...]:
+    """Say what is to be run; ``going`` can go on, None where there is no session at all."""
+    run = f"pdpsych run {quoted(experiment.label)}"
     if going is None:
-        steps.append(
-            NextStep(f"{run} --participant 01", "nobody took part; or --simulate OBSERVER")
-        )
-    steps += [_to_go_on(run, log) for log in going or () if not log.complete]
-    return tuple(steps)
+        why = "nobody took part; or --simulate OBSERVER"
+        return (NextStep(f"{run} --participant 01", why),)
+    return tuple(_to_go_on(run, log) for log in going if not log.complete)
 
 
 def _to_calibrate(experiment: Experiment, opened: StimulusSet, display: Display) -> NextStep:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-_MOST = 5
+MOST = 5
 
 
 class NextStep(NamedTuple):
@@ -37,8 +37,8 @@ class NextStep(NamedTuple):
 
 def some(names: Sequence[str]) -> str:
     """Return names with commas between, the first five of more."""
-    more = len(names) - _MOST
-    return ", ".join(names[:_MOST]) + (f" and {more} more" if more > 0 else "")
+    more = len(names) - MOST
+    return ", ".join(names[:MOST]) + (f" and {more} more" if more > 0 else "")
 
 
 def from_here(text: str) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 
 from pdpsych.analysis.fitting.columns import FIT
 from pdpsych.common.results import Result, plain
+from pdpsych.common.terminal import aligned
 from pdpsych.common.versions import unlike
 from pdpsych.studies.analysis_state import AnalysisState
 from pdpsych.studies.experiment_state import ExperimentState
@@ -70,6 +71,7 @@ class Status(Result):
             "sets": _rows(_SETS, [_set(s) for s in state.sets]),
             "experiments": _rows(_EXPERIMENTS, [_experiment(e) for e in state.experiments]),
             "analyses": _rows(_ANALYSES, [_analysis(a) for a in state.analyses]),
+            "attendance": plain(state.attendance),
             "outdated": list(state.outdated),
             "problems": plain(state.study.problems),
             "steps": plain(state.steps),
@@ -84,6 +86,8 @@ class Status(Result):
             _table(_ANALYSES, [_analysis(a) for a in state.analyses]),
         ]
         parts = [str(state.study.root), *(table for table in tables if table)]
+        if state.attendance is not None:
+            parts.append(state.attendance.describe())
         known = [log for one in state.experiments for log in one.logs if log.belief]
         if known:
             rows = [f"  {log.path.stem.replace('_', ' ')}: {log.belief}" for log in known]
@@ -197,8 +201,4 @@ def _rows(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> list[dict[s
 
 
 def _table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
-    if not rows:
-        return ""
-    widths = [max(len(row[i]) for row in (head, *rows)) for i in range(len(head))]
-    lines = ["  ".join(map(str.ljust, row, widths)).rstrip() for row in (head, *rows)]
-    return "\n".join(lines)
+    return aligned(head, rows) if rows else ""

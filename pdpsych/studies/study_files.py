@@ -14,6 +14,7 @@ from pdpsych.common.terminal import quoted
 from pdpsych.displays.display import Display
 from pdpsych.experiments.experiment import Experiment
 from pdpsych.experiments.observers.spec import ObserverSpec
+from pdpsych.experiments.roster.roster import FILE, Roster
 from pdpsych.stimuli.recipe import Recipe
 from pdpsych.stimuli.stimulus_set import StimulusSet
 
@@ -55,7 +56,7 @@ class StudyFiles:
         self._found: dict[Path, Any] = {}
         if given.is_dir():
             self.root, self.files = given, _files_in(given)
-            if not self.files:
+            if not self.files.keys() - {given / FILE}:
                 raise InputError(
                     "no study here: no YAML file of one",
                     file=path,
@@ -106,7 +107,8 @@ class StudyFiles:
 
 
 def _files_in(root: Path) -> dict[Path, type[Section]]:
-    return {
+    roster: dict[Path, type[Section]] = {path: Roster for path in sorted(root.glob(FILE))}
+    return roster | {
         path: schema
         for folder, schema in KINDS.items()
         for path in sorted((root / folder).glob("*.yaml"))
@@ -116,6 +118,8 @@ def _files_in(root: Path) -> dict[Path, type[Section]]:
 def _file_of_a_study(path: Path) -> tuple[Path, dict[Path, type[Section]]]:
     if not path.exists():
         raise InputError("no such file or folder", file=path)
+    if path.name == FILE and (path.parent / "experiments").is_dir():
+        return path.parent, {path: Roster}
     for folder, schema in KINDS.items():
         depth = folder.count("/") + 1
         if path.parts[-1 - depth : -1] == tuple(folder.split("/")):

@@ -43,14 +43,14 @@ def test_a_simulated_session_needs_no_participant(pdpsych_run):
 def test_a_person_is_asked_for_what_was_not_given(pdpsych_run, monkeypatch):
     asked = []
 
-    def ask(experiment, session, run):
-        asked.append((experiment.stem, session, run))
+    def ask(experiment, session, run, unplanned):
+        asked.append((experiment.stem, session, run, unplanned))
         return Labels("09", "03", "2")
 
     monkeypatch.setattr("pdpsych.experiments.person.dialog.ask", ask)
     with refused(field="display", remedy="uncalibrated"):
         pdpsych_run("--session", "03")
-    assert asked == [("small", "03", None)]
+    assert asked == [("small", "03", None, False)]
 
 
 @pytest.mark.parametrize(

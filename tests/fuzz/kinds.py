@@ -26,6 +26,7 @@ Change = Callable[[Path], None]
 _CHECK, _STATUS = ["check"], ["status"]
 _RUN = ["run", EXPERIMENT, "--participant", "03", "--simulate", "LN"]
 _OUTLINE = ["run", EXPERIMENT, "--dry-run"]
+_DUE = ["run", ".", "--participant", "03", "--simulate", "LN"]
 _FIT, EXPORT = ["fit", ANALYSIS], ["export", EXPERIMENT, "--bids", "bids", "--psych-ds", "psych"]
 
 
@@ -260,6 +261,14 @@ KINDS = (
         mutators.broken_checkpoint,
         [load_network],
     ),
+    Kind(
+        "roster",
+        ["sessions.yaml"],
+        mutators.broken_yaml,
+        [_CHECK, ["check", "sessions.yaml"], _STATUS, _RUN, _OUTLINE, _DUE],
+        (NAME, "/experiments", "sub-"),
+    ),
+    Kind("answers", ["experiments/data/participants.yaml"], mutators.broken_yaml, [_CHECK, EXPORT]),
 )
 
 _SMALL_PLAN = (

@@ -108,7 +108,19 @@ def _write_files(root: Path) -> None:
     }
     curve = {"measurements": "measured.csv", "model": "power-1", "instrument": "spot"}
     screen = {"width_px": 640, "width_cm": 40.0, "distance_cm": 57.0, "refresh_hz": 60}
+    age = {"name": "age", "text": "Age?", "kind": "number", "unit": "year", "export": True}
+    eye = {"name": "eye", "text": "Eye?", "kind": "choice", "levels": {"l": "left", "r": "right"}}
+    roster = {
+        "participants": {"01": "a", "02": "b", "03": "a"},
+        "groups": {"a": {"share": 1}, "b": {"sessions": [[NAME], [NAME]]}},
+        "sessions": [NAME, NAME],
+        "apart_days": 0,
+        "ask": [age, {**eye, "optional": True}],
+        "seed": 0,
+    }
     files = {
+        "sessions.yaml": roster,
+        "experiments/data/participants.yaml": {"01": {"age": 31, "eye": "l"}},
         f"stimuli/{NAME}.yaml": recipe,
         f"stimuli/{UNFINISHED}.yaml": recipe,
         f"experiments/{NAME}.yaml": experiment,

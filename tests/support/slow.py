@@ -7,6 +7,13 @@ What opens a window is slow too.
 
 SLOW = {
     "test_portable.py": ("study",),
+    "experiments/roster/test_enrolling.py": ("test_everybody_does",),
+    "analysis/sources/test_settings.py": (
+        "test_groups_are_columns",
+        "test_another_distance",
+        "test_an_analysis_of_a_group",
+        "test_without_groups",
+    ),
     "analysis/test_trained.py": ("made", "test_the_networks"),
     "test_cli.py": (
         "study",

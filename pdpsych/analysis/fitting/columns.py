@@ -7,6 +7,8 @@ from pdpsych.common.tables import Column, Columns
 # Bins of d′ at which answers are counted: they do not depend on the answer to come.
 EDGES = (0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0)
 
+_GROUP = Column("group of the participant by the roster of the study; only where it has groups")
+
 THRESHOLD_COLUMNS: Columns = {
     "participant": Column("label of the participant"),
     "image": Column("base image"),
@@ -45,6 +47,7 @@ THRESHOLD_COLUMNS: Columns = {
     "bootstrap_high": Column(
         "upper end of the interval by parametric bootstrap", "model units (L2 norm)"
     ),
+    "study_group": _GROUP,
 }
 PARTICIPANT_COLUMNS: Columns = {
     "participant": Column("label of the participant"),
@@ -89,6 +92,7 @@ PARTICIPANT_COLUMNS: Columns = {
     ),
     "asymmetry_p": Column("p value of no difference between the signs"),
     "flags": Column("what is to be looked at, separated by semicolons"),
+    "study_group": _GROUP,
 }
 GOODNESS_COLUMNS: Columns = {
     "participant": Column("label of the participant"),

@@ -21,7 +21,7 @@ from pdpsych.analysis.fitting.observations import Observations
 from pdpsych.analysis.fitting.population import Told, exponents_by_others
 from pdpsych.analysis.fitting.posterior import Posterior
 from pdpsych.analysis.fitting.prior import Exponents
-from pdpsych.analysis.names import CONDITION, Floats
+from pdpsych.analysis.names import CONDITION, GROUP, Floats
 from pdpsych.analysis.tasks.links import TWO, Link
 
 _MOST_LINES = 18
@@ -80,6 +80,9 @@ def fit_participant(
     row = _row(rows, posterior, checked, analysis.level)
     deviance_p = checked.conditions["deviance_p"].iloc[0]
     row["flags"] = flags(row, thresholds, deviance_p, analysis.link.chance)
+    if GROUP in rows:
+        row[GROUP] = group = str(rows[GROUP].iloc[0])
+        thresholds = thresholds.assign(**{GROUP: group})
     return FittedParticipant(thresholds, row, checked, posterior)
 
 

@@ -16,9 +16,11 @@ from pdpsych.analysis.fitting.columns import EXCLUDED_COLUMNS
 from pdpsych.analysis.fitting.exclusion import describe_excluded, exclude
 from pdpsych.analysis.names import CONDITION
 from pdpsych.analysis.sources.elsewhere import read_elsewhere
+from pdpsych.analysis.sources.groups import of_groups, study_groups, with_groups
 from pdpsych.analysis.sources.ratio_table import RatioTable
+from pdpsych.analysis.sources.settings import check_angles, check_settings
 from pdpsych.analysis.words import counted
-from pdpsych.common.errors import InputError, shown
+from pdpsych.common.errors import InputError
 from pdpsych.common.results import Result
 from pdpsych.experiments.experiment import Experiment
 from pdpsych.experiments.logs.collected import Collected, check_place, collect
@@ -43,17 +45,6 @@ COLUMNS = [
 # What the digest of trials is of, as in version 0.1.0.
 _HASHED = [name for name in COLUMNS if name != "sign"]
 _CANNOT = "a trial that cannot have been"
-# Settings that may differ between sessions: the set is known by its SHA-256, the others change
-# nothing that is measured.
-_MAY_DIFFER = {
-    "stimulus_set",
-    "seed",
-    "keys",
-    "break_every",
-    "practice_trials",
-    "instructions",
-    "consent",
-}
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -65,8 +56,9 @@ class Trials(Result):
     table
         One row a trial that is not excluded: participant, session, order (over all trials of the
         participant, from 0), image, pair, distortion, amplitude (realised, in model units), easy,
-        response (1 or 2), correct, response_time (s), sign (1 or −1). Of trials measured elsewhere
-        order, response and response_time may be missing; of thresholds there are no trials.
+        response (1 or 2), correct, response_time (s), sign (1 or −1), and study_group where the
+        study's roster has groups. Of trials measured elsewhere order, response and response_time
+        may be missing; of thresholds there are no trials.
     stimulus_set
         The set that was shown; None where no more than log ratios of models are known.
     sessions
@@ -180,7 +172,8 @@ def read_trials(analysis: str | Path | Analysis) -> Trials:
     InputError
         If there is no log, a log is of another experiment or participant than its place and name
         say, belongs to another stimulus set, or holds a trial that cannot have been; if logs were
-        recorded with different settings of the experiment; or if the analysis leaves no trial.
+        recorded with different settings of the experiment, or at other sizes of the image for one
+        person; or if the analysis leaves no trial.
 
     Examples
     --------
@@ -197,13 +190,15 @@ def read_trials(analysis: str | Path | Analysis) -> Trials:
     assert stimulus_set is not None
     experiments = opened.open_experiments()
     logs, passed_over = _collected(experiments)
+    logs = of_groups(logs, opened)
     chosen = select_participants(opened, sorted({log.header.participant for log in logs}))
     logs = [log for log in logs if log.header.participant in chosen]
     for experiment in experiments:
         own = [log for log in logs if log.path.parent == experiment.logs]
         for log in own:
             check_place(log, experiment)
-        _check_settings(own)
+        check_settings(own)
+    angles = check_angles(logs, opened.label)
     _check_set(logs, stimulus_set)
     _check_trials(logs, opened)
     kept, excluded = exclude(_together(logs), opened)
@@ -215,11 +210,11 @@ def read_trials(analysis: str | Path | Analysis) -> Trials:
         )
     notes = [note for log in logs for note in _notes(log, opened)]
     return Trials(
-        kept[COLUMNS],
+        with_groups(kept[COLUMNS], study_groups(log.header for log in logs)),
         stimulus_set,
         [log.header for log in logs],
         excluded,
-        passed_over + notes + _nothing_left(chosen, kept),
+        passed_over + angles + notes + _nothing_left(chosen, kept),
     )
 
 
@@ -377,18 +372,3 @@ def _check_set(logs: list[SessionLog], stimulus_set: StimulusSet) -> None:
                 allowed=f"{stimulus_set.sha256} of {stimulus_set.path}",
                 remedy="analyse it with the set it was recorded with",
             )
-
-
-def _check_settings(logs: list[SessionLog]) -> None:
-    for log in logs[1:]:
-        reference = logs[0].header.config
-        for key in sorted((reference.keys() | log.header.config.keys()) - _MAY_DIFFER):
-            here, there = log.header.config.get(key), reference.get(key)
-            if here != there:
-                raise InputError(
-                    "sessions are analysed together if they have the same settings",
-                    file=log.path,
-                    field=f"config.{key}",
-                    value=here,
-                    allowed=f"{shown(there)} as in {logs[0].path.name}",
-                )

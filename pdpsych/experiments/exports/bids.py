@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pdpsych.common.errors import InputError
 from pdpsych.common.files.atomic import write_bytes, write_text
@@ -14,14 +14,12 @@ from pdpsych.common.files.reading import LOG, read_bytes
 from pdpsych.common.section import P, validate
 from pdpsych.common.tables import Column, write_delimited
 from pdpsych.common.versions import versions
+from pdpsych.experiments.exports.participants import Asked, participants
 from pdpsych.experiments.logs.columns import trial_column
 from pdpsych.experiments.logs.records import Header
 from pdpsych.experiments.logs.session_log import SessionLog
 from pdpsych.experiments.tasks.instructions import Instructions
 from pdpsych.experiments.tasks.keys import Keys
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 BIDS_VERSION = "1.10.0"
 _README = """\
@@ -37,15 +35,10 @@ are, or they are there to compare with (Feather, Lipshutz, Harvey, Williams & Si
 mean and how the session was run. `sourcedata/` holds the logs as they were recorded. The whole
 dataset is made from these logs, so changes belong there: an export replaces what is here.
 """
-_PARTICIPANT = {
-    "participant_id": Column("participant, sub- and the label"),
-    "observer": Column("a person, or what answered in place of one"),
-    "group": Column("group of participants, each of which sees its share of the images"),
-    "sessions": Column("number of logs, one for each run of a session", "count"),
-}
+_PARTICIPANT_ID = Column("participant, sub- and the label")
 
 
-def write_bids(folder: Path, name: str, logs: Sequence[SessionLog]) -> None:
+def write_bids(folder: Path, name: str, logs: Sequence[SessionLog], asked: Asked) -> None:
     """Write a dataset of the sessions of the experiment ``name`` into a new folder."""
     write_text(folder / "README.md", _README.format(name=name))
     _write_json(
@@ -57,28 +50,19 @@ def write_bids(folder: Path, name: str, logs: Sequence[SessionLog]) -> None:
             "GeneratedBy": [{"Name": "pdpsych", "Version": versions()["pdpsych"]}],
         },
     )
-    _write_participants(folder, logs)
+    _write_participants(folder, logs, asked)
     for log in logs:
         _write_session(folder, log)
 
 
-def _write_participants(folder: Path, logs: Sequence[SessionLog]) -> None:
-    import pandas as pd
-
-    rows = [log.header.model_dump(include={"participant", "observer", "group"}) for log in logs]
-    grouped = pd.DataFrame(rows).groupby("participant", sort=True)
-    table = grouped.agg(
-        observer=("observer", _all), group=("group", _all), sessions=("group", "size")
-    )
-    table.insert(0, "participant_id", "sub-" + table.index)
+def _write_participants(folder: Path, logs: Sequence[SessionLog], asked: Asked) -> None:
+    table, columns = participants(logs, asked)
+    table.insert(0, "participant_id", "sub-" + table.pop("participant"))
     write_delimited(table, folder / "participants.tsv", "\t", "n/a")
-    columns = {name: _described(column) for name, column in _PARTICIPANT.items()}
-    _write_json(folder / "participants.json", columns)
-
-
-def _all(found: pd.Series[Any]) -> str:
-    """Return all values, each once."""
-    return "; ".join(map(str, dict.fromkeys(found)))
+    described = {"participant_id": _PARTICIPANT_ID, **columns}
+    _write_json(
+        folder / "participants.json", {k: _described(described[k]) for k in map(str, table)}
+    )
 
 
 def _write_session(folder: Path, log: SessionLog) -> None:

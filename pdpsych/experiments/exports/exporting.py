@@ -16,12 +16,13 @@ from pdpsych.common.section import load
 from pdpsych.common.terminal import say
 from pdpsych.experiments.experiment import Experiment
 from pdpsych.experiments.exports.bids import write_bids
+from pdpsych.experiments.exports.participants import Asked
 from pdpsych.experiments.exports.psych_ds import write_psych_ds
 from pdpsych.experiments.logs.collected import check_place, collect
 from pdpsych.experiments.logs.session_log import SessionLog
 
 Layout = Literal["bids", "psych-ds"]
-_WRITERS: dict[Layout, Callable[[Path, str, Sequence[SessionLog]], None]] = {
+_WRITERS: dict[Layout, Callable[[Path, str, Sequence[SessionLog], Asked], None]] = {
     "bids": write_bids,
     "psych-ds": write_psych_ds,
 }
@@ -76,11 +77,12 @@ def export(experiment: str | Path | Experiment, out: str | Path, *, layout: Layo
         check_place(log, experiment)
     for note in notes:
         say(note, error=True)
+    asked = Asked.of(experiment)
     with locked(out, doing="a dataset is exported"):
         try:
             with unfinished(out.absolute()) as work:
                 with new_folder(work / "new") as made:
-                    _WRITERS[layout](made, experiment.stem, logs)
+                    _WRITERS[layout](made, experiment.stem, logs, asked)
                 _check_replaceable(out, work / "new")
                 _put(work / "new", out, work / "former")
                 sync_folder(out.absolute().parent)

@@ -9,18 +9,19 @@ from pathlib import Path
 from typing import Any
 
 from pdpsych.common.files.atomic import write_text
-from pdpsych.common.tables import write_delimited
+from pdpsych.common.tables import Column, write_delimited
 from pdpsych.common.versions import versions
+from pdpsych.experiments.exports.participants import Asked, participants
 from pdpsych.experiments.logs.columns import trial_column
 from pdpsych.experiments.logs.session_log import SessionLog
 
 
-def write_psych_ds(folder: Path, name: str, logs: Sequence[SessionLog]) -> None:
+def write_psych_ds(folder: Path, name: str, logs: Sequence[SessionLog], asked: Asked) -> None:
     """Write a dataset of the sessions of the experiment ``name`` into a new folder."""
     import pandas as pd
 
     study = re.sub("[^A-Za-z0-9]", "", name) or "study"
-    columns: dict[str, None] = {}
+    columns: dict[str, Column] = {}
     for log in logs:
         header = log.header
         labels = {"participant": header.participant, "session": header.session}
@@ -28,22 +29,26 @@ def write_psych_ds(folder: Path, name: str, logs: Sequence[SessionLog]) -> None:
         table = pd.concat([pd.DataFrame(labels, index=log.trials.index), log.trials], axis=1)
         stem = f"study-{study}_{log.path.stem}_data"
         write_delimited(table, folder / "data" / f"{stem}.csv", ",", "")
-        columns |= dict.fromkeys(table)
+        columns |= {column: trial_column(column) for column in map(str, table)}
+    people, described = participants(logs, asked)
+    if "study_group" in people or asked.questions:
+        place = folder / "data" / f"study-{study}_description-participants_data.csv"
+        write_delimited(people, place, ",", "")
+        columns |= {column: described[column] for column in map(str, people)}
     description = {
         "@context": "https://schema.org",
         "@type": "Dataset",
         "name": name,
         "description": "Two-alternative forced choice between images with and without a small "
         "distortion; a file for each session, a row for each trial",
-        "variableMeasured": [_variable(column) for column in columns],
+        "variableMeasured": [_variable(name, column) for name, column in columns.items()],
         "GeneratedBy": [{"Name": "pdpsych", "Version": versions()["pdpsych"]}],
     }
     text = json.dumps(description, indent=2, ensure_ascii=False)
     write_text(folder / "dataset_description.json", text + "\n")
 
 
-def _variable(name: str) -> dict[str, Any]:
-    column = trial_column(name)
+def _variable(name: str, column: Column) -> dict[str, Any]:
     described = {
         "@type": "PropertyValue",
         "name": name,

@@ -60,12 +60,7 @@ def read_logs(experiment: str | Path | Experiment) -> list[SessionLog]:
 
 def collect(experiment: Experiment) -> Collected:
     """Return the sessions of an experiment as :func:`read_logs` does, and what is to be noted."""
-    logs, notes = [], []
-    for path in sorted(experiment.logs.glob("sub-*_ses-*.jsonl")):
-        try:
-            logs.append(read_log(path))
-        except NotStarted as error:
-            notes.append(f"{error}; it is passed over")
+    logs, notes = begun(experiment)
     if not logs:
         raise InputError(
             "no trial log here",
@@ -78,6 +73,17 @@ def collect(experiment: Experiment) -> Collected:
             "if they are one, exclude the others, or run the sessions again under one label"
         )
     logs.sort(key=lambda log: (log.header.participant, log.header.started))
+    return Collected(logs, notes)
+
+
+def begun(experiment: Experiment, participant: str = "*") -> Collected:
+    """Return the sessions of an experiment that were begun, of one participant or of all."""
+    logs, notes = [], []
+    for path in sorted(experiment.logs.glob(f"sub-{participant}_ses-*.jsonl")):
+        try:
+            logs.append(read_log(path))
+        except NotStarted as error:
+            notes.append(f"{error}; it is passed over")
     return Collected(logs, notes)
 
 

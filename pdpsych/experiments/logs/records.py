@@ -8,6 +8,7 @@ from pydantic import Field
 
 from pdpsych.common.documents import Schema
 from pdpsych.common.section import Part, Section
+from pdpsych.experiments.logs.enrolled import Enrolled
 from pdpsych.experiments.logs.labels import Labels
 from pdpsych.experiments.logs.notes import Note, Reason
 from pdpsych.experiments.logs.timing import PhaseName, TrialTiming
@@ -28,7 +29,7 @@ def _same(record: dict[str, Any]) -> dict[str, Any]:
 # what sessions that choose have, version 4 how often trials were presented and lines beside them.
 SCHEMA = Schema("log", 4, "restore it from a copy", {1: _with_position, 2: _same, 3: _same})
 # Written only where there is something to say.
-_OPTIONAL = ("predictions", "after", "belief", "ended", "again", "key", "events")
+_OPTIONAL = ("predictions", "after", "roster", "belief", "ended", "again", "key", "events")
 
 
 class Header(Section):
@@ -37,7 +38,8 @@ class Header(Section):
     ``calibration`` is the SHA-256 of the set's calibration for the display, None where there was
     none; ``windowed`` says that the window did not fill the screen; ``system`` is what showed the
     session; ``predictions`` is the SHA-256 of what models predict, where trials are chosen by it,
-    and ``after`` that of each log of an earlier participant that the session began with.
+    and ``after`` that of each log of an earlier participant that the session began with;
+    ``roster`` is there where the study says who does what (:class:`Enrolled`).
     """
 
     record: Literal["session"] = "session"
@@ -55,6 +57,7 @@ class Header(Section):
     session: str
     run: str | None = None
     group: int = 1
+    roster: Enrolled | None = None
     observer: str
     windowed: bool = False
     system: dict[str, str] = Field(default_factory=dict)

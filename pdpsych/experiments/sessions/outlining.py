@@ -8,7 +8,8 @@ from pathlib import Path
 from pdpsych.common.results import Result
 from pdpsych.experiments.design import PlannedTrial
 from pdpsych.experiments.experiment import Experiment
-from pdpsych.experiments.logs.labels import Labels
+from pdpsych.experiments.logs.enrolled import Enrolled
+from pdpsych.experiments.roster.enrolling import enrol
 from pdpsych.experiments.sessions.predictions import alike
 from pdpsych.experiments.sessions.preparation import prepare
 from pdpsych.experiments.sessions.stage import Stage
@@ -52,6 +53,8 @@ class Outline(Result):
         Seed of the experiment, and SHA-256 of the trials.
     calibration
         SHA-256 of the calibration, None where there is none.
+    enrolled
+        What the roster of the study says of the session, None where nothing.
 
     Examples
     --------
@@ -87,6 +90,7 @@ class Outline(Result):
     seed: int
     design: str
     calibration: str | None
+    enrolled: Enrolled | None = None
 
     def describe(self) -> str:
         """Say what the session will be: a line for each of its properties."""
@@ -100,6 +104,7 @@ class Outline(Result):
             f"method: {self.method}",
             *([f"stop: {self.stop}"] if self.stop else []),
             *(f"not told apart on this set: {models}" for models in self.alike),
+            *([f"roster: {self.enrolled.describe()}"] if self.enrolled else []),
             f"group {self.group[0]} of {self.group[1]}; seed {self.seed}; design {self.design}",
             f"calibration: {self.calibration or 'none (a session of a person needs one)'}",
             f"conditions (image/pair/distortion): {', '.join(self.conditions)}",
@@ -118,8 +123,9 @@ def outline(
     experiment: str | Path | Experiment,
     participant: str = "01",
     *,
-    session: str = "01",
+    session: str | None = None,
     run: str | None = None,
+    unplanned: bool = False,
     uncalibrated: bool = False,
 ) -> Outline:
     """Return what a session will be; nothing is shown or written.
@@ -127,13 +133,10 @@ def outline(
     Parameters
     ----------
     experiment
-        An experiment or its YAML file. Its set need not be calibrated yet.
-    participant
-        Label of the participant: letters and digits.
-    session
-        Label of the session: letters and digits.
-    run
-        Which run of the session, a number, where it has several.
+        An experiment or its YAML file. Its set need not be calibrated yet. Or the folder of a study
+        that has a roster, of which what is due is told.
+    participant, session, run, unplanned
+        Whose session it is and which, as :func:`run` takes them.
     uncalibrated
         Whether to use no calibration.
 
@@ -159,8 +162,9 @@ def outline(
     >>> found.trials, found.breaks, found.log.name
     (16, 0, 'sub-01_ses-01.jsonl')
     """
-    labels = Labels(participant, session, run)
-    prepared = prepare(experiment, labels, uncalibrated=uncalibrated)
+    planned_as = enrol(experiment, participant, session=session, run=run, unplanned=unplanned)
+    labels, enrolled = planned_as.labels, planned_as.enrolled
+    prepared = prepare(planned_as.experiment, labels, enrolled=enrolled, uncalibrated=uncalibrated)
     # It refuses what could not be run.
     placements = Stage(prepared).placements
     experiment, trials = prepared.experiment, prepared.trials
@@ -187,6 +191,7 @@ def outline(
         seed=experiment.seed,
         design=prepared.design,
         calibration=prepared.calibration.sha256 if prepared.calibration else None,
+        enrolled=enrolled,
     )
 
 

@@ -23,6 +23,7 @@ from pdpsych.experiments.design import (
     trials_of,
 )
 from pdpsych.experiments.experiment import Experiment
+from pdpsych.experiments.logs.enrolled import Enrolled
 from pdpsych.experiments.logs.labels import Labels, check_spelling, log_path
 from pdpsych.experiments.logs.parsing import parse
 from pdpsych.experiments.logs.records import SCHEMA, Header
@@ -52,6 +53,8 @@ class Preparation:
     known
         Of a simulated observer, the largest amplitude of each condition that its model is known
         at; none larger is shown to it.
+    enrolled
+        What the study's roster says of it, None where nothing.
     """
 
     experiment: Experiment
@@ -60,12 +63,15 @@ class Preparation:
     calibration: Calibration | None
     labels: Labels
     known: Mapping[Condition, float] | None = None
+    enrolled: Enrolled | None = None
 
     @cached_property
     def trials(self) -> tuple[PlannedTrial, ...]:
         """The design: all trials, in order of presentation."""
         who = self.labels
-        return trials_of(self.experiment, self.stimulus_set, who.participant, who.occasion)
+        return trials_of(
+            self.experiment, self.stimulus_set, who.participant, who.occasion, self.enrolled
+        )
 
     @property
     def practice(self) -> int:
@@ -125,7 +131,7 @@ class Preparation:
     @property
     def group(self) -> int:
         """The participant's counterbalancing group."""
-        return group_of(self.experiment, self.labels.participant)
+        return group_of(self.experiment, self.labels.participant, self.enrolled)
 
     @property
     def log(self) -> Path:
@@ -155,6 +161,7 @@ class Preparation:
             planned=self.planned,
             **self.labels._asdict(),
             group=self.group,
+            roster=self.enrolled,
             observer=observer,
             windowed=windowed,
             versions=versions("numpy", "scipy", "psychopy"),
@@ -190,6 +197,7 @@ def prepare(
     experiment: str | Path | Experiment,
     labels: Labels,
     *,
+    enrolled: Enrolled | None = None,
     uncalibrated: bool = False,
     for_person: bool = False,
 ) -> Preparation:
@@ -201,6 +209,8 @@ def prepare(
         An experiment or its YAML file.
     labels
         Whose session it is.
+    enrolled
+        What the study's roster says of it.
     uncalibrated
         Use no calibration.
     for_person
@@ -214,18 +224,18 @@ def prepare(
     experiment = load(experiment, Experiment)
     log_path(experiment.logs, labels)
     check_spelling(experiment.logs, labels)
-    keys = keys_of(experiment, labels.participant)
+    keys = keys_of(experiment, labels.participant, enrolled)
     experiment = experiment.model_copy(update={"keys": keys})
     stimulus_set, display = experiment.open_set(), experiment.screen()
     if for_person:
         display.check_depth()
         experiment.lettering()
     if uncalibrated:
-        return Preparation(experiment, stimulus_set, display, None, labels)
+        return Preparation(experiment, stimulus_set, display, None, labels, enrolled=enrolled)
     calibration = Calibration.of(stimulus_set, display)
     if for_person and calibration is None:
         calibration = _needed_calibration(experiment, stimulus_set, display)
-    return Preparation(experiment, stimulus_set, display, calibration, labels)
+    return Preparation(experiment, stimulus_set, display, calibration, labels, enrolled=enrolled)
 
 
 def _needed_calibration(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, cast
@@ -14,7 +14,6 @@ from pdpsych.common.versions import versions
 from pdpsych.displays.measuring.readings import MeasurementStopped
 from pdpsych.displays.measuring.spot_check import spot_check
 from pdpsych.experiments.experiment import Experiment
-from pdpsych.experiments.logs.labels import Labels
 from pdpsych.experiments.logs.notes import Checked, RampRead, SetAside, Stopped
 from pdpsych.experiments.logs.records import Trial
 from pdpsych.experiments.logs.session_log import SessionLog, read_log
@@ -24,6 +23,7 @@ from pdpsych.experiments.observers.observer import Observer, SessionStopped
 from pdpsych.experiments.observers.presentation import Interruption, Presentation, Response
 from pdpsych.experiments.observers.simulated import SimulatedObserver
 from pdpsych.experiments.observers.spec import ObserverSpec, observer_from, spec_from
+from pdpsych.experiments.roster.enrolling import Enrolment, enrol, next_of
 from pdpsych.experiments.sessions.preparation import Preparation, prepare
 from pdpsych.experiments.sessions.stage import Stage
 from pdpsych.experiments.sessions.summary import summary
@@ -38,8 +38,9 @@ def run(
     experiment: str | Path | Experiment,
     participant: str = "01",
     *,
-    session: str = "01",
+    session: str | None = None,
     run: str | None = None,
+    unplanned: bool = False,
     observer: str | Path | ObserverSpec | Observer | None = None,
     show: bool = False,
     windowed: bool = False,
@@ -51,13 +52,18 @@ def run(
     Parameters
     ----------
     experiment
-        An experiment or its YAML file; its log is in ``data/`` beside the file.
+        An experiment or its YAML file; its log is in ``data/`` beside the file. Or the folder of a
+        study that has a roster, of which what is due is run.
     participant
         Label of the participant: letters and digits.
     session
-        Label of the session: letters and digits.
+        Label of the session: letters and digits; without it the one that is due by the study's
+        roster, and 01 where there is none.
     run
         Which run of the session, a number, where it has several.
+    unplanned
+        Whether it may be a session that is not due by the roster, or somebody's who has no place
+        in it; the log says so.
     observer
         None: a person, in a PsychoPy window. Else who is simulated: a model's name or a YAML
         file, see :func:`observer_from`, or any observer.
@@ -102,8 +108,14 @@ def run(
     >>> log.complete, len(log.trials)
     (True, 16)
     """
-    labels = Labels(participant, session, run)
-    prepared = prepare(experiment, labels, uncalibrated=uncalibrated, for_person=observer is None)
+    planned = enrol(experiment, participant, session=session, run=run, unplanned=unplanned)
+    prepared = prepare(
+        planned.experiment,
+        planned.labels,
+        enrolled=planned.enrolled,
+        uncalibrated=uncalibrated,
+        for_person=observer is None,
+    )
     if isinstance(observer, str | Path | ObserverSpec):
         observer = _simulated(observer, prepared)
         if isinstance(observer, ModelObserver):
@@ -118,11 +130,24 @@ def run(
             if observer is not None and not show:
                 _without_window(prepared, stage, log, observer, progress)
             elif not finished:
-                _in_window(prepared, stage, log, observer, windowed, progress)
+                with _questioned(planned, log, observer):
+                    _in_window(prepared, stage, log, observer, windowed, progress)
     except SessionStopped as stopped:
         raise SessionStopped("; ".join([str(stopped), *log.events])) from None
     found = read_log(log.path)
-    return replace(found, notes=(*found.notes, *log.events, *[_FINISHED] * finished))
+    told = [*log.events, *[_FINISHED] * finished, *filter(None, [next_of(planned)])]
+    return replace(found, notes=(*found.notes, *told))
+
+
+def _questioned(
+    planned: Enrolment, log: TrialLog, observer: Observer | None
+) -> AbstractContextManager[None]:
+    """Ask a person what the study's roster wants to know."""
+    if observer is not None:
+        return nullcontext()
+    from pdpsych.experiments.person.questionnaire import questioned
+
+    return questioned(planned, log)
 
 
 def _simulated(

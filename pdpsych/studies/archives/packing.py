@@ -14,6 +14,7 @@ from pdpsych.common.files.atomic import replacing
 from pdpsych.common.files.reading import open_regular
 from pdpsych.common.terminal import progress_bar
 from pdpsych.experiments.experiment import Experiment
+from pdpsych.experiments.roster.roster import ANSWERS, FILE
 from pdpsych.studies.archives.names import KEPT, PASSED_OVER, SUMS, alike, unsafe
 from pdpsych.studies.study_files import StudyFiles
 from pdpsych.studies.study_state import study_state
@@ -46,8 +47,9 @@ def pack(
     """Write a study as one zip archive, with the SHA-256 of each file, and return its path.
 
     All files of the folder are in it but those whose names begin with a dot (``.gitattributes`` and
-    ``.gitignore`` are), caches of Python and what systems keep for themselves. Links are
-    followed. The same files give the same archive, byte for byte.
+    ``.gitignore`` are), caches of Python, what systems keep for themselves, and what people
+    answered to the questions of a roster, of which exports have what may leave. Links are followed.
+    The same files give the same archive, byte for byte.
 
     Parameters
     ----------
@@ -179,7 +181,8 @@ def _files(root: Path) -> list[tuple[str, Path]]:
             path = Path(folder, name)
             if not _passed_over(name):
                 found.append((path.relative_to(root).as_posix(), path))
-    return sorted((name, path) for name, path in found if name != SUMS)
+    left_out = {SUMS, ANSWERS} if (root / FILE).is_file() else {SUMS}
+    return sorted((name, path) for name, path in found if name not in left_out)
 
 
 def _passed_over(name: str) -> bool:

@@ -55,7 +55,7 @@ def test_logs_with_other_settings_are_refused(write_study):
     study = write_study(trials=4)
     change_header(study, "02", config={"trials_per_condition": 4, "display": {"curve": 2.2}})
     log = LOG.format("02")
-    with refused(file=log, field="config.display", value={"curve": 2.2}, allowed="sub-01"):
+    with refused(file=log, field="config.display.curve", value=2.2, allowed="sub-01"):
         read_trials(study)
 
 

@@ -1,0 +1,1 @@
+"""Who takes part in a study, in which sessions, and what each is asked."""
