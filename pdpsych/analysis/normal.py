@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 import scipy
 
@@ -10,9 +12,6 @@ from pdpsych.analysis.names import Floats
 # Beyond ±9, Φ or 1 − Φ is below 2⁻⁶² and counts as constant.
 _PER_UNIT = 1024
 _LAST = 9 * _PER_UNIT
-_NODES = np.arange(-_LAST, _LAST + 1) / _PER_UNIT
-_VALUE = scipy.special.ndtr(_NODES)
-_SLOPE = np.exp(-(_NODES**2) / 2) / (np.sqrt(2 * np.pi) * _PER_UNIT)
 
 
 def cumulative(x: Floats, out: Floats | None = None) -> Floats:
@@ -29,6 +28,7 @@ def cumulative(x: Floats, out: Floats | None = None) -> Floats:
     out
         Where to put the result, ``x`` itself too.
     """
+    value, slope = _nodes()
     h = np.multiply(x, _PER_UNIT, out=out)
     np.clip(h, -_LAST, _LAST, out=h)
     node = np.rint(h)
@@ -40,5 +40,13 @@ def cumulative(x: Floats, out: Floats | None = None) -> Floats:
     step += 1
     step *= h
     # Indices are right as they are, and to wrap them is cheaper than to check them.
-    step *= _SLOPE.take(which, mode="wrap")
-    return np.add(step, _VALUE.take(which, mode="wrap"), out=h)
+    step *= slope.take(which, mode="wrap")
+    return np.add(step, value.take(which, mode="wrap"), out=h)
+
+
+@cache
+def _nodes() -> tuple[Floats, Floats]:
+    """Return Φ and its derivative, by a step, at the nodes; on demand, as SciPy takes a while."""
+    nodes = np.arange(-_LAST, _LAST + 1) / _PER_UNIT
+    slope = np.exp(-(nodes**2) / 2) / (np.sqrt(2 * np.pi) * _PER_UNIT)
+    return np.asarray(scipy.special.ndtr(nodes)), slope
