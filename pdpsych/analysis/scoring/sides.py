@@ -270,7 +270,8 @@ def compare(
     to_b, to_a = (scipy.special.erf((y - x)[0] / sd[0]) for x in (b, a))
     slope = np.where(gap[0] > 0, np.abs(to_b - to_a), 0.0)
     steepest = np.minimum(2.0, gap[0] / sd[0]) * np.sign(a - b)[0]
-    of_side = people.noise / max(gap[0].sum(), np.finfo(float).tiny)
+    # Where the models are nowhere apart there is no side, and nothing to divide by.
+    of_side = people.noise / (gap[0].sum() or 1.0)
     own, whole = (of_side * slope) @ total, of_side @ steepest
     hidden = max(float(whole.var() - own.var(axis=0).sum()), 0.0)
     return Compared(np.where(gap > 0, closer, 0.0) @ total, gap @ total, left @ total, hidden)

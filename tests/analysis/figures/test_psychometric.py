@@ -63,7 +63,8 @@ def test_the_axis_begins_at_chance_or_at_the_lowest_mark():
 def test_signs_are_drawn_apart_only_where_answers_differ():
     signs = np.tile([1, -1], 60)
     alike = drawn(np.arange(120) % 3 > 0, signs)
-    assert [bars.get_label() for bars in alike.containers] == ["_container0"]
+    assert len(alike.containers) == 1
+    assert "sign" not in alike.containers[0].get_label()
     differ = drawn((signs > 0) | (np.arange(120) % 4 == 1), signs)
     assert [bars.get_label() for bars in differ.containers] == ["sign +", "sign \N{MINUS SIGN}"]
     plus, minus = (bars.lines[0].get_ydata() for bars in differ.containers)

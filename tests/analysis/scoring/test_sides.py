@@ -220,3 +220,13 @@ def test_short_of_a_bound_people_are_no_nearer_to_that_model():
         LEVEL,
     )
     assert turned.side == 0
+
+
+def test_models_that_are_nowhere_apart_have_no_side():
+    people = np.array([[0.3, -0.2, 0.1, 0.0, 0.4]])
+    located = locate(people, people, people + np.random.default_rng(0).normal(0, 0.1, (50, 1, 5)))
+    same = (np.zeros(5), np.zeros(5))
+    found = side_of(compare(located, same, same, np.array(list("abcde"), dtype=object)), 0.95)
+    assert found.images == 0
+    assert found.side == 0
+    assert np.isnan(found.low)

@@ -153,6 +153,13 @@ def test_grey_is_the_light_it_was_made_of(name):
         assert np.sqrt(np.mean((found[..., 0] - GREY) ** 2)) < allowed
 
 
+def jpeg_of_12_bits():
+    try:
+        return imagecodecs.jpeg_encode(integers(srgb(LIGHT), 12), bitspersample=12)
+    except ValueError:
+        pytest.skip("needs an imagecodecs that writes JPEG of 12 bits")
+
+
 REFUSED = {
     "transparent": (lambda: pillow(np.concatenate([SRGB8, HOLE], axis=2), "PNG"), "alpha"),
     "a transparent colour": (
@@ -181,9 +188,7 @@ REFUSED = {
     "a profile of other channels": (
         lambda: pillow(SRGB8, "JPEG", icc_profile=ink_profile()), "ICC profile",
     ),
-    "jpeg of 12 bits": (
-        lambda: imagecodecs.jpeg_encode(integers(srgb(LIGHT), 12), bitspersample=12), "frame",
-    ),
+    "jpeg of 12 bits": (jpeg_of_12_bits, "frame"),
     "lossless jpeg": (lambda: imagecodecs.ljpeg_encode(GREY16, bitspersample=16), "frame"),
     "raw ycbcr": (
         lambda: tiff(SRGB8, photometric="ycbcr"), "PhotometricInterpretation",
