@@ -142,6 +142,8 @@ PROSE: dict[str, dict[str, str]] = {
 _UNITS = {
     "_rms": "RMS contrast α/√D",
     "_cm": "cm",
+    "_ms": "ms",
+    "_s": "s",
     "_px": "pixels",
     "_hz": "Hz",
     "_deg": "degrees of visual angle",

@@ -10,6 +10,7 @@ from pdpsych.displays.measuring.spot_check import last_checked
 from pdpsych.experiments.experiment import Experiment
 from pdpsych.experiments.observers.observer import SessionStopped
 from pdpsych.experiments.observers.presentation import Progress
+from pdpsych.experiments.person.answers import PausePressed
 from pdpsych.experiments.person.checked_screen import CheckedScreen
 
 Text = Literal["welcome", "practice_end", "rest", "pause", "stop", "end"]
@@ -99,6 +100,22 @@ class Pages:
             **self._keys,
         )
         self._show(text, progress)
+
+    def tell_experimenter(self, text: str, progress: Progress, **said: object) -> None:
+        """Show the experimenter a text, in whose braces are keys and what is said."""
+        self._show(text.format(**said, **self._keys), progress)
+
+    def check_pause(self) -> None:
+        """Look whether the pause key was pressed since the last page.
+
+        Raises
+        ------
+        PausePressed
+            If it was.
+        """
+        if keys := self._screen.pressed(self._pause, self.turned):
+            self.turned = keys[0].tDown
+            raise PausePressed
 
     def _size(self) -> str:
         display, per_degree = self._display, self._display.pixels_per_degree

@@ -85,5 +85,5 @@ class Person:
         self._begun = True
 
 
-def _nothing() -> None:
+def _nothing(moment: float) -> None:
     """Look for no key: one pressed now is still there in the gap."""

@@ -15,7 +15,13 @@ from pdpsych.displays.measuring.readings import MeasurementStopped
 from pdpsych.displays.measuring.spot_check import spot_check
 from pdpsych.experiments.experiment import Experiment
 from pdpsych.experiments.logs.labels import Labels
-from pdpsych.experiments.logs.notes import Checked, RampRead, SetAside, Stopped
+from pdpsych.experiments.logs.notes import (
+    Checked,
+    RampRead,
+    SetAside,
+    Stopped,
+    broken_fixations,
+)
 from pdpsych.experiments.logs.records import Trial
 from pdpsych.experiments.logs.session_log import SessionLog, read_log
 from pdpsych.experiments.logs.trial_log import TrialLog, now
@@ -261,6 +267,8 @@ def _answer(
             response = respond(presentation)
             if isinstance(response, Interruption):
                 _set_aside(stage, log, presentation, response)
+                if progress:
+                    bar.remark(summary(log.trials, broken_fixations(log.entries)))
                 interrupted(presentation, response)
                 continue
             trial = _record(presentation, response)
@@ -268,7 +276,7 @@ def _answer(
             log.append(trial.model_copy(update={"ended": stage.ended}))
             saved(presentation, response)
             if progress:
-                bar.remark(summary(log.trials))
+                bar.remark(summary(log.trials, broken_fixations(log.entries)))
             bar.update()
 
 
@@ -287,6 +295,7 @@ def _set_aside(stage: Stage, log: TrialLog, presentation: Presentation, why: Int
         reason=why.reason,
         phase=why.phase,
         time=now(),
+        gaze=why.gaze,
     )
     stage.set_aside(note)
     log.note(note)
@@ -322,4 +331,5 @@ def _record(presentation: Presentation, response: Response) -> Trial:
         again=planned.again or None,
         key=response.key,
         events=response.events,
+        gaze=response.gaze,
     )

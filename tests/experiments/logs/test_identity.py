@@ -160,5 +160,6 @@ def test_a_trial_set_aside_is_enough_to_go_on_with(path):
 def test_every_value_of_a_session_belongs_to_a_part():
     assert part_of("config.stimulus_set") is None
     assert part_of("config.keyspace") == "shown"
+    assert part_of("config.gaze.radius_deg") == "where"
     assert part_of("config.instructions.rest") == "wording"
     assert part_of("design") == "shown"
