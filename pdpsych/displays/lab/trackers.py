@@ -6,7 +6,6 @@ import contextlib
 import importlib
 import importlib.util
 import math
-import sys
 import threading
 from collections import deque
 from collections.abc import Mapping
@@ -20,6 +19,9 @@ from pdpsych.displays.lab.iohub import Hub, quiet
 
 # How often ioHub is asked for samples, and how long it may take to answer, in s.
 _EACH, _ANSWER = 0.004, 2.0
+# Of a calibration: seconds between its points, where settings say nothing, and their radius as a
+# share of the screen's height.
+_PACE, _TARGET = 1.0, 0.015
 _HUB = "psychopy.iohub.devices."
 # Where ioHub's classes are that a plugin of PsychoPy makes work, and which one.
 _PLUGINS = {
@@ -97,18 +99,11 @@ class HubTracker:
     def calibrate(self) -> None:
         """Let ioHub show its calibration over the window."""
         self._pause()
-        handle = self._window.winHandle
-        # On Windows a full screen lies over all others.
-        hides = sys.platform == "win32" and self._window._isFullScr
-        if hides:
-            handle.set_fullscreen(False)
-            handle.minimize()
         with quiet():
-            self._device.runSetupProcedure()
-        if hides:
-            handle.set_fullscreen(True)
-            handle.maximize()
-        handle.activate()
+            done = _calibrated(self._device, self._window)
+        if str(done).endswith("ERROR"):
+            raise _lost("ioHub cannot calibrate it")
+        self._window.winHandle.activate()
         self._record()
 
     def close(self) -> None:
@@ -144,6 +139,27 @@ class HubTracker:
                     self._device.sendMessage(self._messages.popleft())
         except Exception as error:  # ioHub has no class of its own for it
             self._problem = str(error) or type(error).__name__
+
+
+def _calibrated(device: Any, window: Any) -> Any:
+    """Calibrate a tracker as its settings say; return what ioHub returns of it."""
+    from psychopy.hardware.eyetracker import EyetrackerCalibration
+    from psychopy.visual import TargetStim
+
+    wanted = device.getConfiguration().get("calibration") or {}
+    delay = wanted.get("pacing_speed") or wanted.get("target_delay") or _PACE
+    target = TargetStim(window, units="height", radius=_TARGET, innerRadius=_TARGET / 3)
+    procedure = EyetrackerCalibration(
+        window,
+        device,
+        target,
+        progressMode="time" if wanted.get("auto_pace", True) else "space key",
+        targetLayout=wanted.get("type", "NINE_POINTS"),
+        randomisePos=wanted.get("randomize", True),
+        targetDelay=delay,
+    )
+    procedure.run()
+    return procedure.last
 
 
 def _lost(problem: str) -> InputError:
