@@ -210,10 +210,12 @@ class Experiment(Section):
             raise error.within(file=self.label, field="instructions.font") from None
         return Lettering(file, texts.letter_deg)
 
-    def check_gaze(self, display: Display) -> None:
-        """Refuse to watch gaze on a display that does not say how large a degree is."""
+    def check_display(self, display: Display) -> None:
+        """Refuse a display of which is not known what gaze, or a spot check, needs."""
         if self.gaze is not None:
             self.gaze.pixels_per_degree(display, self.label)
+        if self.spot_check is not None:
+            self.spot_check.check_against(display)
 
     @property
     def trial_type(self) -> Task:

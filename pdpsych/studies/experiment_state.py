@@ -118,7 +118,7 @@ def _display(study: StudyFiles, experiment: Experiment) -> Display | None:
         screen.check_depth()
     if display is not None:
         with study.collecting():
-            experiment.check_gaze(display)
+            experiment.check_display(display)
     return display
 
 

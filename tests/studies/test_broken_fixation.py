@@ -45,3 +45,7 @@ def test_status_and_the_session_say_how_often(tmp_path):
     path.write_text(yaml.safe_dump(experiment))
     (problem,) = studies.check(tmp_path).problems
     assert (problem.field, problem.value) == ("gaze.radius_deg", 2.0)
+    path.write_text(yaml.safe_dump(fields | {"spot_check": {"instrument": "typed"}}))
+    (problem,) = studies.check(tmp_path).problems
+    assert problem.field == "curve"
+    assert "whose grey was measured" in problem.problem

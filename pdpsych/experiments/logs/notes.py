@@ -72,7 +72,7 @@ class RampRead(Section):
 
 
 class Checked(Section):
-    """The display passed a spot check before a sitting.
+    """A spot check of the display before a sitting; ``wrong`` is there where it failed.
 
     See :class:`pdpsych.displays.measuring.spot_check.SpotChecked`.
     """
@@ -83,6 +83,7 @@ class Checked(Section):
     largest: float | None
     luminances: dict[str, float]
     time: str
+    wrong: tuple[str, ...] | None = None
 
 
 class Consented(Section):

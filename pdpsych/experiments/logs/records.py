@@ -29,7 +29,7 @@ def _same(record: dict[str, Any]) -> dict[str, Any]:
 # what sessions that choose have, version 4 how often trials were presented and lines beside them.
 SCHEMA = Schema("log", 4, "restore it from a copy", {1: _with_position, 2: _same, 3: _same})
 # Written only where there is something to say.
-_OPTIONAL = ("predictions", "after", "belief", "ended", "again", "key", "events", "gaze")
+_OPTIONAL = ("predictions", "after", "belief", "ended", "again", "key", "events", "gaze", "wrong")
 
 
 class Header(Section):

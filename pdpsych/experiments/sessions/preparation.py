@@ -220,7 +220,7 @@ def prepare(
     if for_person:
         display.check_depth()
         experiment.lettering()
-        experiment.check_gaze(display)
+        experiment.check_display(display)
     if uncalibrated:
         return Preparation(experiment, stimulus_set, display, None, labels)
     calibration = Calibration.of(stimulus_set, display)

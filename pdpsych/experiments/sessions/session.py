@@ -189,7 +189,7 @@ def _in_window(
     """Show the trials that are left in a window, to a person where no observer answers."""
     from pdpsych.experiments.person.window import open_window
 
-    checked = _spot_check(prepared, windowed) if observer is None else None
+    checked = _spot_check(prepared, log, windowed) if observer is None else None
     with closing(open_window(prepared, stage.background(), windowed, observer, log)) as window:
         log.sit(window.system, _versions())
         if checked is not None:
@@ -199,8 +199,11 @@ def _in_window(
         window.finish(stage.progress)
 
 
-def _spot_check(prepared: Preparation, windowed: bool) -> Checked | None:
-    """Check the display before a person sees it, where the experiment asks for that."""
+def _spot_check(prepared: Preparation, log: TrialLog, windowed: bool) -> Checked | None:
+    """Check the display before a person sees it, where the experiment asks for that.
+
+    What failed is noted at once: there will be no sitting whose first line it could be.
+    """
     check = prepared.experiment.spot_check
     if check is None:
         return None
@@ -208,13 +211,18 @@ def _spot_check(prepared: Preparation, windowed: bool) -> Checked | None:
         found = spot_check(prepared.display, check, windowed)
     except MeasurementStopped as stopped:
         raise SessionStopped(f"{stopped}, in the spot check of the display") from None
-    return Checked(
+    checked = Checked(
         instrument=found.instrument,
         limit=found.limit,
         largest=found.largest,
         luminances={str(one.level): one.luminance for one in found.readings},
         time=found.time,
+        wrong=found.wrong or None,
     )
+    if not found.passed:
+        log.note(checked)
+    found.refuse(prepared.display)
+    return checked
 
 
 @contextmanager

@@ -479,12 +479,15 @@ def test_a_photometer_checks_the_display_before_a_session(person, short, tmp_pat
     assert sitting.status == status, sitting.said
     if status:
         assert "lab.yaml: curve: grey not as measured, by up to 2" in sitting.said
-        assert not log_of(path).exists() or records(path) == []
+        assert records(path) == []
+        (failed,) = notes(path)
+        assert failed["wrong"] == ["grey"]
         return
     (checked,) = (one for one in notes(path) if one["record"] == "spot-check")
     assert checked["instrument"] == "buffer"
     assert list(checked["luminances"]) == ["255", "127", "0"]
     assert checked["largest"] < 0.01
+    assert "wrong" not in checked
     assert notes(path)[0] == checked
 
 

@@ -39,8 +39,8 @@ def test_trackers_are_named_shortly_or_by_their_class(name, device):
 def test_degrees_need_a_display_whose_size_is_known():
     experiment = validate(BASE | {"gaze": {"tracker": "mouse"}}, Experiment, "e.yaml")
     with refused(field="gaze.radius_deg", value=2.0, remedy="distance_cm"):
-        experiment.check_gaze(Display())
-    experiment.check_gaze(Display(width_px=1920, width_cm=53, distance_cm=57))
+        experiment.check_display(Display())
+    experiment.check_display(Display(width_px=1920, width_cm=53, distance_cm=57))
 
 
 def test_sessions_without_it_are_recorded_as_before():
