@@ -132,6 +132,7 @@ PROSE: dict[str, dict[str, str]] = {
         "question": "in each trial",
         "right": "feedback to a correct answer",
         "wrong": "feedback to another one",
+        "look": "where fixation was broken",
         "practice_end": "after the practice, with its result",
         "rest": "in breaks",
         "pause": "when the pause key is pressed",

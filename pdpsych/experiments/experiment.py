@@ -244,7 +244,8 @@ class Experiment(Section):
             "method": {k: v for k, v in method.items() if v or k not in _LATER_METHOD},
             "display": display.resolved(),
             "keys": self.keys.plain,
-            "instructions": self.texts.model_dump(),
+            # Without a tracker nobody is told where to look.
+            "instructions": self.texts.model_dump(exclude=set() if self.gaze else {"look"}),
         }
 
     def measured(self, image: SetImage) -> tuple[SetPair, ...]:

@@ -12,6 +12,8 @@ from pdpsych.experiments.observers.observer import SessionStopped
 from pdpsych.experiments.observers.presentation import Progress
 from pdpsych.experiments.person.answers import PausePressed
 from pdpsych.experiments.person.checked_screen import CheckedScreen
+from pdpsych.experiments.person.frames import Phases
+from pdpsych.experiments.person.signals import Signals
 
 Text = Literal["welcome", "practice_end", "rest", "pause", "stop", "end"]
 
@@ -52,7 +54,7 @@ class Pages:
     """
 
     def __init__(self, checked: CheckedScreen, experiment: Experiment, display: Display) -> None:
-        self._screen, self._text = checked.screen, checked.text
+        self._screen, self._text, self._rate = checked.screen, checked.text, checked.rate
         self._experiment, self._display = experiment, display
         self._texts, self._keys = experiment.texts, experiment.keys.shown
         self._go_on, self._pause = experiment.keys.names("go_on"), experiment.keys.names("pause")
@@ -66,6 +68,17 @@ class Pages:
     def feedback(self, correct: bool) -> str:
         """Return what is said of an answer."""
         return str(self._texts.right if correct else self._texts.wrong)
+
+    @property
+    def look(self) -> str:
+        """What is said where fixation was broken."""
+        return str(self._texts.look)
+
+    def remark(self, text: str) -> None:
+        """Show a text for as long as feedback is shown."""
+        self._text.text = text
+        phases = Phases(self._screen, self._rate, _nothing, Signals({}, ()))
+        phases.show("feedback", self._text.draw, self._experiment.timing.feedback)
 
     def show(self, name: Text, progress: Progress) -> None:
         """Show one of the experiment's texts until the person goes on.
@@ -154,3 +167,7 @@ class Pages:
         numbers = {"done": done, "total": total, "practice": practice, "correct": correct}
         text: str = getattr(self._texts, name)
         return text.format(percent=percent, **numbers, **self._keys)
+
+
+def _nothing(moment: float) -> None:
+    """Look for no key: one pressed now is still there in the gap."""

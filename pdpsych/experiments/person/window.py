@@ -112,7 +112,9 @@ class Window:
         try:
             if interruption.reason == "pause":
                 self._pause(progress)
-            self._blank_since = self._screen.flip()
+            else:
+                self._pages.remark(self._pages.look)
+                self._blank_since = self._screen.flip()
         except WindowClosed:
             raise _closed(progress) from None
 

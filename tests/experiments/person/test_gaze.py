@@ -96,6 +96,8 @@ def test_a_trial_in_which_fixation_breaks_is_set_aside_and_comes_again(sit):
     assert told.count("answer") == 4
     assert told[-7:] == ["trial 4", *whole]
     assert told.count("set aside") == 2
+    reminded = [one for one in sitting.moments if one.text == "Look at the mark in the middle."]
+    assert [one.phase for one in reminded] == ["feedback"] * 2
 
 
 def test_the_answer_to_a_trial_does_not_hide_what_came_late(sit):

@@ -46,5 +46,7 @@ def test_degrees_need_a_display_whose_size_is_known():
 def test_sessions_without_it_are_recorded_as_before():
     plain = validate(BASE, Experiment, "e.yaml")
     assert "gaze" not in plain.resolved(Display())
+    assert "look" not in plain.resolved(Display())["instructions"]
     watched = validate(BASE | {"gaze": {"tracker": "mouse"}}, Experiment, "e.yaml")
     assert watched.resolved(Display())["gaze"]["radius_deg"] == 2.0
+    assert watched.resolved(Display())["instructions"]["look"]
