@@ -65,9 +65,11 @@ class Hub:
         with quiet() as said:
             try:
                 self._hub = ioHubConnection(_configuration(device, settings, display, window))
-            except Exception as error:
+            except BaseException as error:
                 _end_started()
-                raise _not_there(device, str(error), said()) from error
+                if isinstance(error, Exception):
+                    raise _not_there(device, str(error), said()) from error
+                raise
             self._process: Any = self._hub._server_process
             command = [sys.executable, "-I", "-c", _WATCH, str(self._process.pid)]
             self._watch = subprocess.Popen(command, stdin=subprocess.PIPE)

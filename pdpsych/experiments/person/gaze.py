@@ -43,6 +43,11 @@ class WatchedGaze:
         self._waits_since: float | None = None
         self._fixation, self._counts = Fixation(rule, per_degree), False
 
+    def begin(self, trial: int) -> None:
+        """Begin a trial, or begin it again after a page."""
+        self._waits_since = None
+        self.tell(f"trial {trial}")
+
     def fixate(self, draw: Callable[[], object], check: Callable[[], object]) -> None:
         """Show the mark until gaze stayed at it for long enough.
 
@@ -56,8 +61,8 @@ class WatchedGaze:
         Raises
         ------
         NoFixation
-            If that takes too long, times counted together in which a trial began and gaze left
-            before its first image.
+            If that takes too long since the trial began, times together in which gaze came and
+            left again before its first image.
         """
         self._fixation, self._counts = Fixation(self._rule, self._per_degree), False
         self._tracker.samples()
@@ -68,7 +73,6 @@ class WatchedGaze:
             self._fixation.take(self._tracker.samples())
             self._waits_since = self._waits_since or moment
             if moment - self._waits_since > self._rule.patience_s:
-                self._waits_since = None
                 raise NoFixation
         self._fixation.begin(float(clock.monotonicClock.getTime()))
 
@@ -89,7 +93,7 @@ class WatchedGaze:
         """
         if seen and not self._counts:
             self._fixation.begin(moment)
-            self._counts, self._waits_since = True, None
+            self._counts = True
         self._fixation.take(self._tracker.samples())
         self._refuse(moment)
 

@@ -189,7 +189,8 @@ class Window:
     def _trial(self, presentation: Presentation) -> Response:
         gap, *planned = presentation.phases
         self._wait(gap.milliseconds)
-        self._tell(f"trial {presentation.planned.number}")
+        if self._gaze is not None:
+            self._gaze.begin(presentation.planned.number)
         while True:
             try:
                 return self._attempt(presentation, planned)
