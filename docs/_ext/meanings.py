@@ -132,6 +132,7 @@ PROSE: dict[str, dict[str, str]] = {
         "question": "in each trial",
         "right": "feedback to a correct answer",
         "wrong": "feedback to another one",
+        "look": "where fixation was broken",
         "practice_end": "after the practice, with its result",
         "rest": "in breaks",
         "pause": "when the pause key is pressed",
@@ -142,6 +143,8 @@ PROSE: dict[str, dict[str, str]] = {
 _UNITS = {
     "_rms": "RMS contrast α/√D",
     "_cm": "cm",
+    "_ms": "ms",
+    "_s": "s",
     "_px": "pixels",
     "_hz": "Hz",
     "_deg": "degrees of visual angle",

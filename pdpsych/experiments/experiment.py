@@ -19,6 +19,7 @@ from pdpsych.experiments.placement.methods import Method
 from pdpsych.experiments.placement.models.method import Models
 from pdpsych.experiments.placement.models.stop import Stop
 from pdpsych.experiments.tasks.events import ANSWER, Events
+from pdpsych.experiments.tasks.gaze import Gaze
 from pdpsych.experiments.tasks.instructions import Instructions
 from pdpsych.experiments.tasks.keys import BUTTON, Keys
 from pdpsych.experiments.tasks.phases import Timing
@@ -30,7 +31,7 @@ from pdpsych.stimuli.stimulus_set import StimulusSet
 # What pages show beside texts: numbers, and what the experimenter reads.
 _IN_ANY_LANGUAGE = string.digits + string.ascii_letters + "%.,:;!-/()×→"
 # Fields, also of methods, that sessions which began before there were these have not.
-_LATER = ("rivals", "stop", "buttons", "events", "spot_check")
+_LATER = ("rivals", "stop", "buttons", "events", "gaze", "spot_check")
 _LATER_METHOD = ("prior", "after")
 
 
@@ -87,6 +88,8 @@ class Experiment(Section):
         ``psychopy:CLASS[:PORT]`` or ``pad[:NUMBER]``.
     events
         Events of trials that are told to other apparatus.
+    gaze
+        The fixation window of a person's session, with an eye tracker.
     spot_check
         How the display is checked before a person's session; without it, it is not.
     instructions
@@ -130,6 +133,7 @@ class Experiment(Section):
     keys: Keys = Keys()
     buttons: str | None = Field(None, min_length=1)
     events: Events | None = None
+    gaze: Gaze | None = None
     spot_check: SpotCheck | None = None
     instructions: Instructions = Instructions()
     consent: str | None = Field(None, min_length=1)
@@ -206,6 +210,13 @@ class Experiment(Section):
             raise error.within(file=self.label, field="instructions.font") from None
         return Lettering(file, texts.letter_deg)
 
+    def check_display(self, display: Display) -> None:
+        """Refuse a display of which is not known what gaze, or a spot check, needs."""
+        if self.gaze is not None:
+            self.gaze.pixels_per_degree(display, self.label)
+        if self.spot_check is not None:
+            self.spot_check.check_against(display)
+
     @property
     def trial_type(self) -> Task:
         """How a trial is shown and what its answer means."""
@@ -233,7 +244,8 @@ class Experiment(Section):
             "method": {k: v for k, v in method.items() if v or k not in _LATER_METHOD},
             "display": display.resolved(),
             "keys": self.keys.plain,
-            "instructions": self.texts.model_dump(),
+            # Without a tracker nobody is told where to look.
+            "instructions": self.texts.model_dump(exclude=set() if self.gaze else {"look"}),
         }
 
     def measured(self, image: SetImage) -> tuple[SetPair, ...]:

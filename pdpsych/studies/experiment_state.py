@@ -123,6 +123,9 @@ def _display(study: StudyFiles, experiment: Experiment) -> Display | None:
         screen.resolved()
         display = screen
         screen.check_depth()
+    if display is not None:
+        with study.collecting():
+            experiment.check_display(display)
     return display
 
 

@@ -172,7 +172,9 @@ def _progress(state: ExperimentState) -> str:
         words.append(f"{unfinished} unfinished")
     if state.outdated:
         words.append("out of date")
-    return ", ".join(words) or ("run" if state.logs else "ready to run")
+    broken = sum(log.broken for log in state.logs)
+    told = [f"fixation broken in {broken} trial{'s' * (broken > 1)}"] if broken else []
+    return ", ".join([*(words or ["run" if state.logs else "ready to run"]), *told])
 
 
 def _analysis(state: AnalysisState) -> tuple[str, ...]:

@@ -52,6 +52,7 @@ class Person:
         assert self._programs.stdout
         self._programs.stdout.readline()
         self._running = 0
+        self.gaze: tuple[float, float] | None = (0, 0)
 
     def leave(self) -> None:
         """Let go of the X server, and of the programs."""
@@ -76,6 +77,26 @@ class Person:
         self.press(*names)
         time.sleep(ARRIVAL)
 
+    def look(self, right: float, up: float) -> None:
+        """Move the mouse to a place, from the middle of the window, until a tracker knows it."""
+        root = self._server.screen().root
+        window = max(
+            (child.get_geometry() for child in root.query_tree().children),
+            key=lambda place: place.width * place.height,
+        )
+        x, y = window.x + window.width / 2 + right, window.y + window.height / 2 - up
+        xtest.fake_input(self._server, X.MotionNotify, x=round(x), y=round(y))
+        self._server.sync()
+        time.sleep(ARRIVAL)
+
+    def close_eyes(self, closed: bool) -> None:
+        """Press two mouse buttons, by which PsychoPy's mouse loses the eye, or let go of them."""
+        for button in (1, 3):
+            kind = X.ButtonPress if closed else X.ButtonRelease
+            xtest.fake_input(self._server, kind, button)
+        self._server.sync()
+        time.sleep(ARRIVAL)
+
     def close_window(self) -> None:
         """Ask every window on the screen to close, as its frame's button does."""
         protocols = self._server.intern_atom("WM_PROTOCOLS")
@@ -91,7 +112,10 @@ class Person:
         os.kill(self._running, signal.SIGKILL)
 
     def sit(self, *arguments: str, react: Callable[[Moment], None], **options: object) -> Sitting:
-        """Run ``pdpsych ARGUMENTS``, and react to every moment; the program waits meanwhile."""
+        """Run ``pdpsych ARGUMENTS``, and react to every moment; the program waits meanwhile.
+
+        Where the program has a tracker of :mod:`watched`, ``gaze`` is what it sees after that.
+        """
         moments: list[Moment] = []
         said: list[str] = []
         with socket.socket(socket.AF_UNIX) as program:
@@ -107,7 +131,7 @@ class Person:
                         continue
                     moments.append(Moment(**json.loads(line[1:])))
                     react(moments[-1])
-                    program.sendall(b"\n")
+                    program.sendall(json.dumps(self.gaze).encode() + b"\n")
             lines.close()
         killed = not (said and said[-1].strip().isdigit())
         status = -signal.SIGKILL if killed else int(said.pop())

@@ -117,6 +117,8 @@ SLOW = {
         "test_a_session_stops_after",
         "test_a_changed_prediction",
     ),
+    "studies/test_broken_fixation.py": ("test_status_and",),
+    "displays/lab/test_trackers.py": ("test_nothing_waits",),
     "experiments/placement/models/test_belief.py": ("learned",),
     "experiments/placement/models/test_model_placements.py": (
         "test_all_is_measured",

@@ -11,7 +11,9 @@ The options: ``pixels`` names a file for all frames with images, or of ``phases`
 ``vsync`` is a rate
 at which flips come, as a screen's, which a virtual one lacks; ``late`` maps phases to frames by
 which one of theirs comes late; ``file_size`` limits files to so many bytes, as a full disk does;
-``ramp`` gives the screen a gamma ramp, see :func:`give_ramp`.
+``ramp`` gives the screen a gamma ramp, see :func:`give_ramp`; ``tracker`` names a file for the
+messages to an eye tracker that sees what the line that it waits for says, see :class:`Eye`. While
+a point is to be looked at the phase is ``look at X Y``, in pixels.
 """
 
 from __future__ import annotations
@@ -25,6 +27,7 @@ import socket
 import sys
 import time
 import traceback
+from typing import ClassVar
 
 import numpy as np
 
@@ -43,7 +46,8 @@ from psychopy import logging  # noqa: E402
 from pdpsych.cli import main as cli  # noqa: E402
 from pdpsych.displays.lab import screen, text  # noqa: E402
 from pdpsych.displays.lab.psychopy import gamma, visual  # noqa: E402
-from pdpsych.experiments.person import frames, window  # noqa: E402
+from pdpsych.displays.lab.trackers import Sample  # noqa: E402
+from pdpsych.experiments.person import checked_screen, frames, gaze_check, window  # noqa: E402
 
 IMAGES = ("reference", "first", "second", "images")
 now = {"trial": 0, "phase": "", "text": ""}
@@ -54,7 +58,44 @@ shown: list[tuple[int, str]] = []
 
 def tell(told: dict) -> None:
     print("@" + json.dumps(told), flush=True)
-    sys.stdin.readline()
+    Eye.look(json.loads(sys.stdin.readline()))
+
+
+class Eye:
+    """A tracker, 500 times a second: exactly what the person's gaze was at each time.
+
+    A calibration is a moment of its own, of the phase ``calibration``.
+    """
+
+    EACH = 0.002
+    seen: ClassVar[list[tuple[float, list | None]]] = [(0.0, [0, 0])]
+
+    def __init__(self, messages: str) -> None:
+        self._file, self._messages = messages, []
+        self._until = logging.defaultClock.getTime()
+
+    @classmethod
+    def look(cls, place: list | None) -> None:
+        if place != cls.seen[-1][1]:
+            cls.seen.append((logging.defaultClock.getTime(), place))
+
+    def samples(self) -> list[Sample]:
+        came, now = [], logging.defaultClock.getTime()
+        while self._until + self.EACH <= now:
+            self._until += self.EACH
+            place = next(place for at, place in reversed(self.seen) if at <= self._until)
+            came.append(Sample(self._until, place and (place[0], place[1])))
+        return came
+
+    def tell(self, message: str) -> None:
+        self._messages.append(message)
+
+    def calibrate(self) -> None:
+        tell({"trial": 0, "phase": "calibration", "text": ""})
+
+    def close(self) -> None:
+        with open(self._file, "w") as file:
+            json.dump(self._messages, file)
 
 
 def watch(keep_pixels: tuple[str, ...]) -> None:
@@ -94,6 +135,16 @@ def watch(keep_pixels: tuple[str, ...]) -> None:
         drawn.clear()
         return clear(self, *arguments, **fields)
 
+    look = gaze_check.GazeCheck._looked_at
+
+    def looking(self, x, y):
+        now["phase"] = f"look at {x} {y}"
+        try:
+            return look(self, x, y)
+        finally:
+            now["phase"] = ""
+
+    gaze_check.GazeCheck._looked_at = looking
     watch.last = None
     window.Window.respond, frames.Phases.show = responding, showing
     text.Text.draw, screen.Screen.flip = drawing, flipping
@@ -165,6 +216,9 @@ def run(options: dict, arguments: list[str]) -> int:
         keep_time(options["vsync"], options.get("late", {}))
     if "ramp" in options:
         give_ramp(options["ramp"])
+    if "tracker" in options:
+        checked_screen.open_tracker = lambda *_: Eye(options["tracker"])
+        gaze_check._SETTLE = gaze_check._MEASURED = 0.05
     watch(options.get("phases", IMAGES) if "pixels" in options else ())
     if "file_size" in options:
         resource.setrlimit(resource.RLIMIT_FSIZE, (options["file_size"],) * 2)

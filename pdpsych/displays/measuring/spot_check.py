@@ -40,6 +40,22 @@ class SpotCheck(Part):
     instrument: str = EYE
     limit: float = Field(0.05, gt=0, lt=1)
 
+    def check_against(self, display: Display) -> None:
+        """Refuse an instrument where nothing says what it should read.
+
+        Raises
+        ------
+        InputError
+            If the display's grey was not measured.
+        """
+        if self.instrument != EYE and "grey" not in display.fits:
+            raise InputError(
+                "a spot check by an instrument needs a display whose grey was measured",
+                file=display.label,
+                field="curve",
+                remedy=f"measure it, or check it by {EYE}",
+            )
+
 
 class SpotChecked(Section):
     """What a spot check found, ``NAME.spot.json`` beside the display's file.
@@ -62,6 +78,26 @@ class SpotChecked(Section):
         """Whether all was as it should be."""
         return not self.wrong
 
+    def refuse(self, display: Display) -> None:
+        """Refuse a display of which something is not as it should be.
+
+        Raises
+        ------
+        InputError
+            If anything is.
+        """
+        if self.passed:
+            return
+        off = "" if self.largest is None else f", by up to {self.largest:.1%} of white − black"
+        raise InputError(
+            f"{', '.join(self.wrong)} not as measured{off} ({self.instrument})",
+            file=display.label,
+            field="curve",
+            allowed="" if self.largest is None else f"errors up to {self.limit:.1%}",
+            remedy="is it warm, its brightness what it was, and the room dark? Else measure it "
+            "again: pdpsych display measure",
+        )
+
 
 def spot_check(display: Display, check: SpotCheck, windowed: bool) -> SpotChecked:
     """Check black, white and grey of a display, and write what was found beside its file.
@@ -69,7 +105,7 @@ def spot_check(display: Display, check: SpotCheck, windowed: bool) -> SpotChecke
     Raises
     ------
     InputError
-        If the display or instrument cannot be used, or something is not as it should be.
+        If the display or instrument cannot be used.
     MeasurementStopped
         If somebody stops.
     """
@@ -77,16 +113,6 @@ def spot_check(display: Display, check: SpotCheck, windowed: bool) -> SpotChecke
     found = found or _by_instrument(display, check, windowed)
     if display._file is not None:
         write_text(_record(display._file), found.model_dump_json() + "\n")
-    if not found.passed:
-        off = "" if found.largest is None else f", by up to {found.largest:.1%} of white − black"
-        raise InputError(
-            f"{', '.join(found.wrong)} not as measured{off} ({found.instrument})",
-            file=display.label,
-            field="curve",
-            allowed="" if found.largest is None else f"errors up to {check.limit:.1%}",
-            remedy="is it warm, its brightness what it was, and the room dark? Else measure it "
-            "again: pdpsych display measure",
-        )
     return found
 
 
@@ -113,14 +139,8 @@ def _by_eye(display: Display, check: SpotCheck, windowed: bool) -> SpotChecked:
 
 
 def _by_instrument(display: Display, check: SpotCheck, windowed: bool) -> SpotChecked:
-    fit = display.fits.get("grey")
-    if fit is None:
-        raise InputError(
-            "a spot check by an instrument needs a display whose grey was measured",
-            file=display.label,
-            field="curve",
-            remedy=f"measure it, or check it by {EYE}",
-        )
+    check.check_against(display)
+    fit = display.fits["grey"]
     names = {0: "black", display.top // 2: "grey", display.top: "white"}
     readings: list[Reading] = []
     planned = [PlannedReading("grey", level) for level in sorted(names, reverse=True)]

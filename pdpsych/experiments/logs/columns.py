@@ -5,6 +5,7 @@ from __future__ import annotations
 from pdpsych.common.tables import Column
 
 MODEL_UNITS = "model units (L2 norm)"
+DEGREES = "degrees of visual angle"
 _TRUTH = {"true": "yes", "false": "no"}
 
 TRIAL_COLUMNS = {
@@ -47,8 +48,16 @@ TRIAL_COLUMNS = {
             "pause": "the pause key was pressed",
             "closed": "the window was closed",
             "crash": "the program ended; the image may have been shown",
+            "gaze": "gaze left the fixation window",
+            "lost": "the eye tracker lost the eye",
         },
     ),
+    "gaze_x": Column("gaze when the first image came, right of the fixation mark", DEGREES),
+    "gaze_y": Column("gaze when the first image came, above the fixation mark", DEGREES),
+    "gaze_largest": Column(
+        "largest distance of gaze from the fixation mark while images were shown", DEGREES
+    ),
+    "gaze_lost": Column("longest time without the eye while images were shown", "s"),
     "key": Column("key or button that was pressed"),
     "aim": Column(
         "what the trial was chosen for",

@@ -62,7 +62,9 @@ def part_of(key: str) -> Literal["shown", "where", "wording"] | None:
     """
     if key == _ELSEWHERE or key.startswith(tuple(f"{_CURVE}.{name}." for name in CHANNELS)):
         return None
-    if key in _WHERE or key.startswith(("system.", "config.events", "config.spot_check")):
+    if key in _WHERE or key.startswith(
+        ("system.", "config.events", "config.gaze", "config.spot_check")
+    ):
         return "where"
     if key.startswith(tuple(f"{name}." for name in _WORDING)) or key in _WORDING:
         return "wording"

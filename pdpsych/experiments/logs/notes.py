@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from typing import Any, Literal
 
 from pydantic import Field
 
 from pdpsych.common.section import Section
+from pdpsych.experiments.logs.gaze import GazeChecked, Looked
 
-Reason = Literal["pause", "closed", "crash"]
-"""Why a trial was set aside: the pause key, the window closed, or the program ended in it."""
+Reason = Literal["pause", "closed", "crash", "gaze", "lost"]
+"""Why a trial was set aside: the pause key, the window closed, the program ended in it, gaze left
+the fixation window, or the eye was lost."""
+_BROKEN = ("gaze", "lost")
 
 
 class Resumed(Section):
@@ -33,7 +37,8 @@ class Resumed(Section):
 class SetAside(Section):
     """A trial that was interrupted after its first image was shown, and comes again later.
 
-    ``trial`` is the number it would have had; ``presented`` counts its presentations so far.
+    ``trial`` is the number it would have had; ``presented`` counts its presentations so far;
+    ``gaze`` is where gaze was, where that was watched.
     """
 
     record: Literal["set-aside"] = "set-aside"
@@ -49,6 +54,7 @@ class SetAside(Section):
     reason: Reason
     phase: str
     time: str
+    gaze: Looked | None = None
 
 
 class RampRead(Section):
@@ -66,7 +72,7 @@ class RampRead(Section):
 
 
 class Checked(Section):
-    """The display passed a spot check before a sitting.
+    """A spot check of the display before a sitting; ``wrong`` is there where it failed.
 
     See :class:`pdpsych.displays.measuring.spot_check.SpotChecked`.
     """
@@ -77,6 +83,7 @@ class Checked(Section):
     largest: float | None
     luminances: dict[str, float]
     time: str
+    wrong: tuple[str, ...] | None = None
 
 
 class Consented(Section):
@@ -101,12 +108,21 @@ def sha256_of(text: str) -> str:
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
-Note = Resumed | SetAside | RampRead | Checked | Consented | Stopped
+Note = Resumed | SetAside | RampRead | Checked | GazeChecked | Consented | Stopped
+
+
+def broken_fixations(entries: Iterable[object]) -> int:
+    """Count the trials, among lines of a log, set aside because fixation was broken."""
+    asides = (entry for entry in entries if isinstance(entry, SetAside))
+    return sum(aside.reason in _BROKEN for aside in asides)
+
+
 KINDS: dict[str, type[Note]] = {
     "resumed": Resumed,
     "set-aside": SetAside,
     "ramp": RampRead,
     "spot-check": Checked,
+    "gaze-check": GazeChecked,
     "consent": Consented,
     "stopped": Stopped,
 }

@@ -9,6 +9,7 @@ from pydantic import Field
 from pdpsych.common.documents import Schema
 from pdpsych.common.section import Part, Section
 from pdpsych.experiments.logs.enrolled import Enrolled
+from pdpsych.experiments.logs.gaze import Looked
 from pdpsych.experiments.logs.labels import Labels
 from pdpsych.experiments.logs.notes import Note, Reason
 from pdpsych.experiments.logs.timing import PhaseName, TrialTiming
@@ -29,7 +30,18 @@ def _same(record: dict[str, Any]) -> dict[str, Any]:
 # what sessions that choose have, version 4 how often trials were presented and lines beside them.
 SCHEMA = Schema("log", 4, "restore it from a copy", {1: _with_position, 2: _same, 3: _same})
 # Written only where there is something to say.
-_OPTIONAL = ("predictions", "after", "roster", "belief", "ended", "again", "key", "events")
+_OPTIONAL = (
+    "predictions",
+    "after",
+    "roster",
+    "belief",
+    "ended",
+    "again",
+    "key",
+    "events",
+    "gaze",
+    "wrong",
+)
 
 
 class Header(Section):
@@ -94,7 +106,8 @@ class Trial(Section):
     there where trials are chosen by models; ``ended`` says why the session ended with this trial,
     before its design did. ``presented`` is how often it was begun to be shown, None in logs before
     version 4, and ``again`` why it was set aside each time before; ``key`` is what was pressed,
-    and ``events`` when other apparatus was told of the trial's events, in s from its first flip.
+    ``events`` when other apparatus was told of the trial's events, in s from its first flip, and
+    ``gaze`` where gaze was, where that was watched.
     """
 
     record: Literal["trial"] = "trial"
@@ -122,6 +135,7 @@ class Trial(Section):
     again: tuple[Reason, ...] | None = None
     key: str | None = None
     events: dict[PhaseName, float] | None = None
+    gaze: Looked | None = None
 
 
 def as_written(record: Header | Trial | Note) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from pdpsych.common.errors import InputError, shown
 from pdpsych.common.files.append_only import torn_path
 from pdpsych.common.files.reading import LOG, read_bytes
 from pdpsych.common.results import Result
-from pdpsych.experiments.logs.notes import RampRead, Resumed, SetAside
+from pdpsych.experiments.logs.notes import RampRead, Resumed, SetAside, broken_fixations
 from pdpsych.experiments.logs.parsing import Contents, Entry, parse
 from pdpsych.experiments.logs.records import Header, Trial
 from pdpsych.experiments.logs.timing import TimingSummary, summarize
@@ -33,7 +33,8 @@ class SessionLog(Result):
     trials
         One row a trial, columns as the fields of :class:`Trial` but for ``timing``. ``presented``
         is how often it was presented, ``again`` why it was set aside before, ``key`` what was
-        pressed, ``EVENT_sent`` when other apparatus was told. Where trials
+        pressed, ``EVENT_sent`` when other apparatus was told; ``gaze_x``, ``gaze_y``,
+        ``gaze_largest`` and ``gaze_lost`` say where gaze was, see :class:`Looked`. Where trials
         were timed, ``off`` says whether a phase was off by more than one frame, ``dropped`` how
         many frames did not come in time, and ``PHASE_onset`` and ``PHASE_offset`` when a phase
         came and went, in s from the trial's first frame. Where they were chosen by models, ``aim``
@@ -90,6 +91,11 @@ class SessionLog(Result):
         return bool(self.ended) or len(self.trials) == self.header.planned
 
     @property
+    def broken(self) -> int:
+        """How many trials were set aside because fixation was broken."""
+        return broken_fixations(self.entries)
+
+    @property
     def belief(self) -> str:
         """Which model was believed to be the nearest at its last trial; empty if none was asked."""
         if "nearest" not in self.trials:
@@ -124,7 +130,8 @@ class SessionLog(Result):
             )
             found.append(f"went on after {one.answered} trials{f': {told}' if told else ''}")
         again = sum(isinstance(entry, SetAside) for entry in self.entries)
-        return [*found, *[f"trials set aside and shown again later: {again}"] * (again > 0)]
+        broken = f", {self.broken} of them because fixation was broken" * (self.broken > 0)
+        return [*found, *[f"trials set aside and shown again later: {again}{broken}"] * (again > 0)]
 
     def _line(self) -> str:
         done, planned = len(self.trials), self.header.planned
@@ -213,14 +220,18 @@ def _bent(entries: Sequence[Entry]) -> bool:
     )
 
 
-_NO_COLUMNS = {"record", "timing", "belief", "ended", "presented", "again", "key", "events"}
+_NO_COLUMNS = {"record", "timing", "belief", "ended", "presented", "again", "key", "events", "gaze"}
 
 
 def _table(trials: list[Trial]) -> pd.DataFrame:
     import pandas as pd
 
     rows = [
-        trial.model_dump(exclude=_NO_COLUMNS) | _shown(trial) | _believed(trial) | _timed(trial)
+        trial.model_dump(exclude=_NO_COLUMNS)
+        | _shown(trial)
+        | _believed(trial)
+        | _looked(trial)
+        | _timed(trial)
         for trial in trials
     ]
     fields = [name for name in Trial.model_fields if name not in _NO_COLUMNS]
@@ -244,6 +255,18 @@ def _shown(trial: Trial) -> dict[str, Any]:
     again = {"again": ", ".join(trial.again)} if trial.again else {}
     sent: dict[str, Any] = {f"{name}_sent": at for name, at in (trial.events or {}).items()}
     return known | again | ({"key": trial.key} if trial.key else {}) | sent
+
+
+def _looked(trial: Trial) -> dict[str, float | None]:
+    gaze = trial.gaze
+    if gaze is None:
+        return {}
+    return {
+        "gaze_x": gaze.x_deg,
+        "gaze_y": gaze.y_deg,
+        "gaze_largest": gaze.largest_deg,
+        "gaze_lost": gaze.lost_s,
+    }
 
 
 def _timed(trial: Trial) -> dict[str, bool | int | float]:

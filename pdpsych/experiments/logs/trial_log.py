@@ -19,6 +19,7 @@ from pdpsych.common.files.locks import Busy
 from pdpsych.experiments.logs import hash_chain
 from pdpsych.experiments.logs.identity import Changes, changes, moved
 from pdpsych.experiments.logs.notes import (
+    Checked,
     Consented,
     Note,
     Resumed,
@@ -93,7 +94,9 @@ class TrialLog:
 
     def _begin(self) -> None:
         contents = parse(self._file.contents, self.path)
-        there, last = contents.header, contents.entries[-1:]
+        # A sitting that did not begin says nothing of how the one before ended.
+        sat = [one for one in contents.entries if not (isinstance(one, Checked) and one.wrong)]
+        there, last = contents.header, sat[-1:]
         # Without a trial there is nothing to go on with: the session begins anew.
         if there and any(isinstance(entry, Trial | SetAside) for entry in contents.entries):
             resumed = [entry for entry in contents.entries if isinstance(entry, Resumed)]

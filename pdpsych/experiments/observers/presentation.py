@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from pdpsych.displays.rendering import Shown
 from pdpsych.experiments.design import PlannedTrial
+from pdpsych.experiments.logs.gaze import Looked
 from pdpsych.experiments.logs.notes import Reason
 from pdpsych.experiments.logs.records import Belief
 from pdpsych.experiments.logs.timing import TrialTiming
@@ -62,15 +63,19 @@ class Presentation:
 
 @dataclass(frozen=True)
 class Interruption:
-    """Why a trial ended without an answer after its first image was shown, and in which phase."""
+    """Why a trial ended without an answer after its first image was shown, and in which phase.
+
+    ``gaze`` is where gaze was until then, None where nobody watched it.
+    """
 
     reason: Reason
     phase: str
+    gaze: Looked | None = None
 
 
 @dataclass(frozen=True)
 class Response:
-    """The position chosen, the seconds it took, the flips, the key, and when events were told.
+    """The position chosen, the seconds it took, the flips, the key, events as told, and gaze.
 
     None where nobody has them.
     """
@@ -80,3 +85,4 @@ class Response:
     timing: TrialTiming | None = None
     key: str | None = None
     events: dict[str, float] | None = None
+    gaze: Looked | None = None

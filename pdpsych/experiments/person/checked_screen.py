@@ -7,6 +7,7 @@ from pdpsych.displays.lab.keys import check_keys
 from pdpsych.displays.lab.screen import Screen
 from pdpsych.displays.lab.screen_check import check_depth, check_ramp, check_size, frame_rate
 from pdpsych.displays.lab.text import Text
+from pdpsych.displays.lab.trackers import Tracker, open_tracker
 from pdpsych.experiments.person.signals import open_signals
 from pdpsych.experiments.sessions.preparation import Preparation
 
@@ -20,6 +21,8 @@ class CheckedScreen:
         Level around the images, 0 to 1.
     windowed
         Leave the rest of the screen free, for trying out: neither size, ramp nor rate are checked.
+    person
+        Whether a person looks at it, whose gaze is watched where the experiment says so.
 
     Attributes
     ----------
@@ -33,6 +36,8 @@ class CheckedScreen:
         Refresh rate in Hz by which durations become frames.
     signals
         What other apparatus is told by.
+    tracker
+        The eye tracker, None where gaze is not watched.
 
     Raises
     ------
@@ -41,10 +46,14 @@ class CheckedScreen:
         not answer, or no window can be opened.
     """
 
-    def __init__(self, prepared: Preparation, background: float, windowed: bool) -> None:
+    def __init__(
+        self, prepared: Preparation, background: float, windowed: bool, person: bool
+    ) -> None:
         experiment, display = prepared.experiment, prepared.display
         check_keys(experiment.keys.all_written, experiment.label)
         self.windowed, self._buttons = windowed, experiment.buttons
+        self.signals, self._gaze = open_signals(None, ""), experiment.gaze if person else None
+        self.tracker: Tracker | None = None
         self.screen = Screen(display, background, windowed, experiment.label)
         try:
             self.lettering = experiment.lettering()
@@ -58,17 +67,31 @@ class CheckedScreen:
             if experiment.buttons is not None:
                 self.screen.buttons = open_buttons(experiment.buttons, experiment.label)
             self.signals = open_signals(experiment.events, experiment.label)
+            if (gaze := self._gaze) is not None:
+                window, label = self.screen.win, experiment.label
+                self.tracker = open_tracker(gaze.device, gaze.settings, display, window, label)
         except BaseException:
-            self.screen.close()
+            self.close()
             raise
+
+    def close(self) -> None:
+        """Let go of all devices, and close the window."""
+        try:
+            if self.tracker is not None:
+                self.tracker.close()
+        finally:
+            self.signals.close()
+            self.screen.close()
 
     @property
     def system(self) -> dict[str, str]:
         """What the session runs on, for its log; no host or user name."""
         buttons = {"buttons": self._buttons} if self._buttons else {}
+        tracker = {"tracker": self._gaze.device} if self._gaze else {}
         return {
             **self.screen.system(),
             **buttons,
+            **tracker,
             "window": "windowed" if self.windowed else "full screen",
             "size_px": "{}×{}".format(*self.screen.size),
             "measured_hz": f"{self.measured_hz:.4g}",

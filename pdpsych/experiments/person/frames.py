@@ -6,17 +6,34 @@ import gc
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
+from typing import Any
 
+from pdpsych.displays.lab.psychopy import visual
 from pdpsych.displays.lab.screen import Screen
 from pdpsych.experiments.logs.timing import LATE, Phase, TrialTiming, dropped_frames
 from pdpsych.experiments.person.signals import Signals
 from pdpsych.experiments.tasks.phases import Place
+
+_MARK_DEG = 0.33
 
 
 def offset(place: Place, width: int, separation: int) -> int:
     """Return by how much an image of a width is right of the middle, all in pixels."""
     left = -((width + separation) // 2)
     return {"centre": 0, "left": left, "right": left + width + separation}[place]
+
+
+def mark(screen: Screen) -> Any:
+    """Return a mark to look at, in the middle of a screen."""
+    return visual.ShapeStim(
+        screen.win,
+        vertices="cross",
+        size=screen.pixels(_MARK_DEG),
+        units="pix",
+        lineWidth=0,
+        fillColor=screen.colour(screen.ink),
+        autoLog=False,
+    )
 
 
 class Phases:
@@ -27,13 +44,13 @@ class Phases:
     refresh_hz
         Rate at which flips should come.
     check
-        Called after every flip; what it raises ends the trial.
+        Called after every flip with its moment; what it raises ends the trial.
     signals
         Told of each phase when its first frame came.
     """
 
     def __init__(
-        self, screen: Screen, refresh_hz: float, check: Callable[[], None], signals: Signals
+        self, screen: Screen, refresh_hz: float, check: Callable[[float], None], signals: Signals
     ) -> None:
         self._screen, self._rate, self._check = screen, refresh_hz, check
         self._signals = signals
@@ -49,7 +66,7 @@ class Phases:
             self._screen.win.callOnFlip(tell)
             self._flips.append(self._screen.flip())
             self._shown.setdefault(name, (self._flips[-1], count))
-            self._check()
+            self._check(self._flips[-1])
 
     def told(self) -> dict[str, float] | None:
         """Return when events were told, in s from the first flip; None where none is."""

@@ -10,7 +10,10 @@ from pdpsych.displays.measuring.spot_check import last_checked
 from pdpsych.experiments.experiment import Experiment
 from pdpsych.experiments.observers.observer import SessionStopped
 from pdpsych.experiments.observers.presentation import Progress
+from pdpsych.experiments.person.answers import PausePressed
 from pdpsych.experiments.person.checked_screen import CheckedScreen
+from pdpsych.experiments.person.frames import Phases
+from pdpsych.experiments.person.signals import Signals
 
 Text = Literal["welcome", "practice_end", "rest", "pause", "stop", "end"]
 
@@ -51,7 +54,7 @@ class Pages:
     """
 
     def __init__(self, checked: CheckedScreen, experiment: Experiment, display: Display) -> None:
-        self._screen, self._text = checked.screen, checked.text
+        self._screen, self._text, self._rate = checked.screen, checked.text, checked.rate
         self._experiment, self._display = experiment, display
         self._texts, self._keys = experiment.texts, experiment.keys.shown
         self._go_on, self._pause = experiment.keys.names("go_on"), experiment.keys.names("pause")
@@ -65,6 +68,17 @@ class Pages:
     def feedback(self, correct: bool) -> str:
         """Return what is said of an answer."""
         return str(self._texts.right if correct else self._texts.wrong)
+
+    @property
+    def look(self) -> str:
+        """What is said where fixation was broken."""
+        return str(self._texts.look)
+
+    def remark(self, text: str) -> None:
+        """Show a text for as long as feedback is shown."""
+        self._text.text = text
+        phases = Phases(self._screen, self._rate, _nothing, Signals({}, ()))
+        phases.show("feedback", self._text.draw, self._experiment.timing.feedback)
 
     def show(self, name: Text, progress: Progress) -> None:
         """Show one of the experiment's texts until the person goes on.
@@ -99,6 +113,22 @@ class Pages:
             **self._keys,
         )
         self._show(text, progress)
+
+    def tell_experimenter(self, text: str, progress: Progress, **said: object) -> None:
+        """Show the experimenter a text, in whose braces are keys and what is said."""
+        self._show(text.format(**said, **self._keys), progress)
+
+    def check_pause(self) -> None:
+        """Look whether the pause key was pressed since the last page.
+
+        Raises
+        ------
+        PausePressed
+            If it was.
+        """
+        if keys := self._screen.pressed(self._pause, self.turned):
+            self.turned = keys[0].tDown
+            raise PausePressed
 
     def _size(self) -> str:
         display, per_degree = self._display, self._display.pixels_per_degree
@@ -137,3 +167,7 @@ class Pages:
         numbers = {"done": done, "total": total, "practice": practice, "correct": correct}
         text: str = getattr(self._texts, name)
         return text.format(percent=percent, **numbers, **self._keys)
+
+
+def _nothing(moment: float) -> None:
+    """Look for no key: one pressed now is still there in the gap."""

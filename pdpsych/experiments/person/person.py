@@ -12,9 +12,7 @@ from pdpsych.experiments.observers.observer import SessionStopped
 from pdpsych.experiments.observers.presentation import Presentation, Progress
 from pdpsych.experiments.person.answers import Answer, PausePressed
 from pdpsych.experiments.person.checked_screen import CheckedScreen
-from pdpsych.experiments.person.frames import Phases
 from pdpsych.experiments.person.pages import Pages
-from pdpsych.experiments.person.signals import Signals
 from pdpsych.experiments.sessions.preparation import Preparation
 from pdpsych.experiments.tasks.task import Position
 
@@ -63,10 +61,7 @@ class Person:
         """Tell whether the answer was right, where the experiment says so."""
         planned = presentation.planned
         if self._experiment.gives_feedback(planned.practice):
-            text = self._checked.text
-            text.text = self._pages.feedback(position == planned.position)
-            phases = Phases(self._screen, self._checked.rate, _nothing, Signals({}, ()))
-            phases.show("feedback", text.draw, self._experiment.timing.feedback)
+            self._pages.remark(self._pages.feedback(position == planned.position))
 
     def finish(self, progress: Progress) -> None:
         """Thank the person."""
@@ -83,7 +78,3 @@ class Person:
             self._log.note(Consented(text_sha256=sha256_of(text), time=now()))
         self._pages.show("welcome", progress)
         self._begun = True
-
-
-def _nothing() -> None:
-    """Look for no key: one pressed now is still there in the gap."""

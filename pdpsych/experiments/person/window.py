@@ -5,7 +5,6 @@ from __future__ import annotations
 from functools import partial
 
 from pdpsych.displays.lab.picture import Picture
-from pdpsych.displays.lab.psychopy import visual
 from pdpsych.displays.lab.ramp import Ramp, read_ramp
 from pdpsych.displays.lab.screen import WindowClosed
 from pdpsych.displays.lab.text import Text
@@ -19,7 +18,9 @@ from pdpsych.experiments.observers.presentation import (
 )
 from pdpsych.experiments.person.answers import Answerer, PausePressed, StandIn
 from pdpsych.experiments.person.checked_screen import CheckedScreen
-from pdpsych.experiments.person.frames import Phases, offset, undisturbed
+from pdpsych.experiments.person.frames import Phases, mark, offset, undisturbed
+from pdpsych.experiments.person.gaze import FixationBroken, NoFixation, WatchedGaze
+from pdpsych.experiments.person.gaze_check import GazeCheck
 from pdpsych.experiments.person.pages import Pages
 from pdpsych.experiments.person.person import Person
 from pdpsych.experiments.person.square import Asked, Square
@@ -28,17 +29,16 @@ from pdpsych.experiments.tasks.events import ANSWER
 from pdpsych.experiments.tasks.phases import Place, PlannedPhase
 from pdpsych.experiments.tasks.task import NO_IMAGES
 
-_MARK_DEG = 0.33
-
 
 class Window:
     """Shows trials in a PsychoPy window, times them, and asks who sits there.
 
     Frames are shown pixel for pixel: they hold display levels already. Durations are whole
     numbers of frames at the measured refresh rate. A trial that was interrupted by the pause key
-    before its first image starts again from its fixation mark; one that was interrupted later is
-    given back. What a trial needs is put on the graphics card in the gap
-    before it, which lasts longer than it should where that takes longer.
+    before its first image starts again from its fixation mark, and so does one in which gaze left
+    the fixation window before it; one that was interrupted later is given back. What a trial needs
+    is put on the graphics card in the gap before it, which lasts longer than it should where that
+    takes longer.
 
     Parameters
     ----------
@@ -48,23 +48,22 @@ class Window:
         The experiment's texts on it.
     answerer
         Who answers.
+    log
+        Of the session; validations of an eye tracker are noted there.
     """
 
     def __init__(
-        self, prepared: Preparation, checked: CheckedScreen, pages: Pages, answerer: Answerer
+        self,
+        prepared: Preparation,
+        checked: CheckedScreen,
+        pages: Pages,
+        answerer: Answerer,
+        log: TrialLog,
     ) -> None:
         self._experiment, self._scale = prepared.experiment, prepared.display.scale
         self._checked, self._screen = checked, checked.screen
         self._pages, self._answerer = pages, answerer
-        self._mark = visual.ShapeStim(
-            self._screen.win,
-            vertices="cross",
-            size=self._screen.pixels(_MARK_DEG),
-            units="pix",
-            lineWidth=0,
-            fillColor=self._screen.colour(self._screen.ink),
-            autoLog=False,
-        )
+        self._mark = mark(self._screen)
         events, self._signals = prepared.experiment.events, checked.signals
         self._square = Square(
             self._screen,
@@ -74,6 +73,12 @@ class Window:
         )
         question = Text(self._screen, checked.lettering, pages.question)
         self._question = Asked(question, self._square, self._signals.tells("question"))
+        self._gaze: WatchedGaze | None = None
+        self._check: GazeCheck | None = None
+        if (rule := prepared.experiment.gaze) is not None and checked.tracker is not None:
+            degree = rule.pixels_per_degree(prepared.display, prepared.experiment.label)
+            own = rule, checked.tracker, degree, checked.screen
+            self._gaze, self._check = WatchedGaze(*own), GazeCheck(*own, pages, log)
         self._pictures: dict[tuple[str, Place], Picture] = {}
         self._blank_since = float("-inf")
         self._seen = ""
@@ -105,7 +110,11 @@ class Window:
         if interruption.reason == "closed":
             raise _closed(progress)
         try:
-            self._pause(progress)
+            if interruption.reason == "pause":
+                self._pause(progress)
+            else:
+                self._pages.remark(self._pages.look)
+                self._blank_since = self._screen.flip()
         except WindowClosed:
             raise _closed(progress) from None
 
@@ -120,12 +129,11 @@ class Window:
 
     def close(self) -> None:
         """Close the window."""
-        self._signals.close()
-        self._screen.close()
+        self._checked.close()
 
     def _respond(self, presentation: Presentation, progress: Progress) -> Response | Interruption:
         if self._answerer.before(progress):
-            self._blank_since = self._screen.flip()
+            self._validate(progress)
         self._load(presentation.phases)
         while True:
             try:
@@ -135,9 +143,22 @@ class Window:
                 if self._seen:
                     return Interruption("pause", self._seen)
                 self._pause(progress)
+            except FixationBroken as broken:
+                self._tell("set aside")
+                return Interruption(broken.reason, self._seen, broken.looked)
+            except NoFixation:
+                assert self._check is not None
+                self._check.missed(progress)
+                self._blank_since = self._screen.flip()
 
     def _pause(self, progress: Progress) -> None:
         self._pages.show("pause", progress)
+        self._validate(progress)
+
+    def _validate(self, progress: Progress) -> None:
+        """Validate the eye tracker, where there is one: who read a page moved meanwhile."""
+        if self._check is not None:
+            self._check.pass_or_stop(progress)
         self._blank_since = self._screen.flip()
 
     def _load(self, phases: tuple[PlannedPhase, ...]) -> None:
@@ -168,35 +189,63 @@ class Window:
     def _trial(self, presentation: Presentation) -> Response:
         gap, *planned = presentation.phases
         self._wait(gap.milliseconds)
+        if self._gaze is not None:
+            self._gaze.begin(presentation.planned.number)
+        while True:
+            try:
+                return self._attempt(presentation, planned)
+            except FixationBroken:
+                if self._seen:
+                    raise
+
+    def _attempt(self, presentation: Presentation, planned: list[PlannedPhase]) -> Response:
+        if self._gaze is not None:
+            self._gaze.fixate(self._draw_mark, self._pages.check_pause)
         self._signals.begin()
-        phases = Phases(self._screen, self._checked.rate, self._check_pause, self._signals)
+        phases = Phases(self._screen, self._checked.rate, self._look, self._signals)
         for phase in planned:
             self._seen = phase.name if phase.images or self._seen else ""
+            if phase.milliseconds:
+                self._screen.win.callOnFlip(self._tell, phase.name)
             phases.show(phase.name, partial(self._draw, phase), phase.milliseconds)
-        self._seen = "question"
+        last, self._seen = self._seen, "question"
+        self._screen.win.callOnFlip(self._tell, "question")
         self._screen.win.callOnFlip(self._signals.announce, "question")
         answer = self._answerer.answer(self._question, presentation)
+        self._tell(ANSWER)
         self._signals.clear()
         self._signals.announce(ANSWER)
         gone = self._screen.flip()
         timing = phases.ended("question", answer.asked, gone)
-        return Response(answer.position, answer.seconds, timing, answer.key, phases.told())
+        self._seen = last
+        looked = self._gaze.ended(answer.asked) if self._gaze else None
+        return Response(answer.position, answer.seconds, timing, answer.key, phases.told(), looked)
 
     def _wait(self, milliseconds: float) -> None:
         """Keep the background until the gap is over, which began before the trial was made."""
         gap = milliseconds / 1000 - 0.5 / self._checked.rate
         while self._blank() - self._blank_since < gap:
-            self._check_pause()
+            self._pages.check_pause()
 
     def _blank(self) -> float:
         """Show a frame with nothing in it but the square, and return when it came."""
         self._square.draw(False)
         return self._screen.flip()
 
-    def _check_pause(self) -> None:
-        if keys := self._screen.pressed(self._experiment.keys.names("pause"), self._pages.turned):
-            self._pages.turned = keys[0].tDown
-            raise PausePressed
+    def _look(self, moment: float) -> None:
+        """Look for the pause key and at gaze, after a flip."""
+        self._pages.check_pause()
+        if self._gaze is not None:
+            self._gaze.watch(moment, bool(self._seen))
+
+    def _draw_mark(self) -> None:
+        self._mark.draw()
+        self._square.draw(False)
+
+    def _tell(self, event: str) -> None:
+        """Tell the eye tracker's own file of an event."""
+        if self._gaze is not None:
+            self._gaze.tell(event)
 
 
 def _largest(prepared: Preparation) -> tuple[int, int]:
@@ -239,11 +288,15 @@ def open_window(
         If the screen is not the display described, a key is not on the keyboard, or no window
         can be opened.
     """
-    checked = CheckedScreen(prepared, background, windowed)
-    pages = Pages(checked, prepared.experiment, prepared.display)
-    answerer: Answerer = (
-        Person(prepared, checked, pages, log)
-        if observer is None
-        else StandIn(checked.screen, observer)
-    )
-    return Window(prepared, checked, pages, answerer)
+    checked = CheckedScreen(prepared, background, windowed, observer is None)
+    try:
+        pages = Pages(checked, prepared.experiment, prepared.display)
+        answerer: Answerer = (
+            Person(prepared, checked, pages, log)
+            if observer is None
+            else StandIn(checked.screen, observer)
+        )
+        return Window(prepared, checked, pages, answerer, log)
+    except BaseException:
+        checked.close()
+        raise

@@ -230,6 +230,7 @@ def prepare(
     if for_person:
         display.check_depth()
         experiment.lettering()
+        experiment.check_display(display)
     if uncalibrated:
         return Preparation(experiment, stimulus_set, display, None, labels, enrolled=enrolled)
     calibration = Calibration.of(stimulus_set, display)

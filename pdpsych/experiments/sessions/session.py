@@ -14,7 +14,13 @@ from pdpsych.common.versions import versions
 from pdpsych.displays.measuring.readings import MeasurementStopped
 from pdpsych.displays.measuring.spot_check import spot_check
 from pdpsych.experiments.experiment import Experiment
-from pdpsych.experiments.logs.notes import Checked, RampRead, SetAside, Stopped
+from pdpsych.experiments.logs.notes import (
+    Checked,
+    RampRead,
+    SetAside,
+    Stopped,
+    broken_fixations,
+)
 from pdpsych.experiments.logs.records import Trial
 from pdpsych.experiments.logs.session_log import SessionLog, read_log
 from pdpsych.experiments.logs.trial_log import TrialLog, now
@@ -208,7 +214,7 @@ def _in_window(
     """Show the trials that are left in a window, to a person where no observer answers."""
     from pdpsych.experiments.person.window import open_window
 
-    checked = _spot_check(prepared, windowed) if observer is None else None
+    checked = _spot_check(prepared, log, windowed) if observer is None else None
     with closing(open_window(prepared, stage.background(), windowed, observer, log)) as window:
         log.sit(window.system, _versions())
         if checked is not None:
@@ -218,8 +224,11 @@ def _in_window(
         window.finish(stage.progress)
 
 
-def _spot_check(prepared: Preparation, windowed: bool) -> Checked | None:
-    """Check the display before a person sees it, where the experiment asks for that."""
+def _spot_check(prepared: Preparation, log: TrialLog, windowed: bool) -> Checked | None:
+    """Check the display before a person sees it, where the experiment asks for that.
+
+    What failed is noted at once: there will be no sitting whose first line it could be.
+    """
     check = prepared.experiment.spot_check
     if check is None:
         return None
@@ -227,13 +236,18 @@ def _spot_check(prepared: Preparation, windowed: bool) -> Checked | None:
         found = spot_check(prepared.display, check, windowed)
     except MeasurementStopped as stopped:
         raise SessionStopped(f"{stopped}, in the spot check of the display") from None
-    return Checked(
+    checked = Checked(
         instrument=found.instrument,
         limit=found.limit,
         largest=found.largest,
         luminances={str(one.level): one.luminance for one in found.readings},
         time=found.time,
+        wrong=found.wrong or None,
     )
+    if not found.passed:
+        log.note(checked)
+    found.refuse(prepared.display)
+    return checked
 
 
 @contextmanager
@@ -286,6 +300,8 @@ def _answer(
             response = respond(presentation)
             if isinstance(response, Interruption):
                 _set_aside(stage, log, presentation, response)
+                if progress:
+                    bar.remark(summary(log.trials, broken_fixations(log.entries)))
                 interrupted(presentation, response)
                 continue
             trial = _record(presentation, response)
@@ -293,7 +309,7 @@ def _answer(
             log.append(trial.model_copy(update={"ended": stage.ended}))
             saved(presentation, response)
             if progress:
-                bar.remark(summary(log.trials))
+                bar.remark(summary(log.trials, broken_fixations(log.entries)))
             bar.update()
 
 
@@ -312,6 +328,7 @@ def _set_aside(stage: Stage, log: TrialLog, presentation: Presentation, why: Int
         reason=why.reason,
         phase=why.phase,
         time=now(),
+        gaze=why.gaze,
     )
     stage.set_aside(note)
     log.note(note)
@@ -347,4 +364,5 @@ def _record(presentation: Presentation, response: Response) -> Trial:
         again=planned.again or None,
         key=response.key,
         events=response.events,
+        gaze=response.gaze,
     )

@@ -26,6 +26,7 @@ FIELDS: dict[str, tuple[str, ...]] = {
     "question": ("first", "second"),
     "right": (),
     "wrong": (),
+    "look": (),
     "practice_end": (*_KEYS, "correct", "practice", "percent"),
     "rest": (*_KEYS, *_DONE, "percent"),
     "pause": (*_KEYS, *_DONE),
@@ -43,9 +44,9 @@ class Instructions(Section):
     In braces they name keys (``first``, ``second``, ``pause``, ``go_on``) and numbers of trials
     (``done``, ``total``, ``practice``, ``correct``, ``percent``), each text those of
     :data:`FIELDS`. ``welcome`` comes before the first trial, ``question`` asks in each, ``right``
-    and ``wrong`` are feedback, ``practice_end`` tells the result of the practice, ``rest`` is
-    shown in breaks, ``pause`` when the pause key is pressed, ``stop`` asks whether to stop, and
-    ``end`` comes after the last trial.
+    and ``wrong`` are feedback, ``look`` is said where fixation was broken, ``practice_end`` tells
+    the result of the practice, ``rest`` is shown in breaks, ``pause`` when the pause key is
+    pressed, ``stop`` asks whether to stop, and ``end`` comes after the last trial.
     """
 
     language: Annotated[str, one_of(LANGUAGES)] = "en"
@@ -55,6 +56,7 @@ class Instructions(Section):
     question: str | None = None
     right: str | None = None
     wrong: str | None = None
+    look: str | None = None
     practice_end: str | None = None
     rest: str | None = None
     pause: str | None = None

@@ -88,7 +88,7 @@ def test_a_display_as_measured_passes(display, reading):
 def test_a_display_that_is_another_now_is_refused(display, reading, factor, black, wrong):
     reading(factor, black)
     with refused(file=display.label, field="curve", allowed="5.0%", remedy="warm") as told:
-        spot_check(display, SpotCheck(instrument="typed"), False)
+        spot_check(display, SpotCheck(instrument="typed"), False).refuse(display)
     assert told.value.problem.startswith(f"{wrong} not as measured, by up to ")
     # What did not pass is no check to go by.
     assert "not checked since" in last_checked(display, datetime.now().astimezone()) or (
@@ -99,6 +99,9 @@ def test_a_display_that_is_another_now_is_refused(display, reading, factor, blac
 def test_an_instrument_needs_a_measured_grey(reading):
     with refused(field="curve", remedy="by eye"):
         spot_check(Display(), SpotCheck(instrument="typed"), False)
+    with refused(field="curve", remedy="by eye"):
+        SpotCheck(instrument="typed").check_against(Display())
+    SpotCheck().check_against(Display())
 
 
 @pytest.mark.parametrize(
@@ -124,5 +127,5 @@ def test_the_age_of_the_last_check_is_said(display, monkeypatch, later, said):
 def test_what_the_eye_does_not_see_is_refused(display, monkeypatch):
     monkeypatch.setattr(module, "look", lambda *_: ("black", "grey"))
     with refused(field="curve") as told:
-        spot_check(display, SpotCheck(), False)
+        spot_check(display, SpotCheck(), False).refuse(display)
     assert told.value.problem == "black, grey not as measured (eye)"

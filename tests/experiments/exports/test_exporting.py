@@ -21,6 +21,8 @@ from pdpsych.experiments.logs.labels import Labels, log_path
 from pdpsych.experiments.logs.records import Header, Trial
 from pdpsych.experiments.logs.trial_log import TrialLog
 
+GAZE = {"x_deg": 0.25, "y_deg": None, "largest_deg": 1.5, "lost_s": 0.02, "samples": 250}
+
 
 def header(participant, session, run, observer, planned) -> Header:
     return logged.header(
@@ -49,6 +51,7 @@ def trial(number: int, timed: bool) -> Trial:
         realised=1 / 3,
         response_time=1.25 if timed else None,
         timing=logged.TIMING | {"dropped": 2} if timed else None,
+        gaze=GAZE if timed else None,
     )
 
 
@@ -130,6 +133,8 @@ def test_bids_has_every_trial_and_the_logs(experiment, tmp_path):
     assert table["trial"].tolist() == [1, 2, 3]
     assert table["realised"].tolist() == [1 / 3] * 3
     assert table["dropped"].tolist() == [2] * 3
+    assert table["gaze_x"].tolist() == [0.25] * 3
+    assert table["gaze_y"].isna().all()
     assert table["first_offset"].tolist() == [0.75] * 3
     description = json.loads((out / "dataset_description.json").read_text())
     assert description["BIDSVersion"] == BIDS_VERSION
@@ -158,7 +163,8 @@ def test_the_sidecar_describes_the_session_and_every_column(experiment, tmp_path
     assert simulated["StimulusPresentation"] == {
         "OperatingSystem": "n/a", "SoftwareName": "pdpsych", "SoftwareVersion": "0.1.0",
     }  # fmt: skip
-    assert person["response_time"]["Units"] == "s"
+    assert person["response_time"]["Units"] == person["gaze_lost"]["Units"] == "s"
+    assert person["gaze_largest"]["Units"] == "degrees of visual angle"
     assert person["correct"]["Levels"] == {"true": "yes", "false": "no"}
 
 

@@ -5,7 +5,8 @@ from pdpsych.experiments.logs.records import Trial
 
 
 def test_every_field_of_a_trial_has_a_meaning():
-    fields = set(Trial.model_fields) - {"record", "timing", "belief", "ended", "events"}
+    fields = set(Trial.model_fields) - {"record", "timing", "belief", "ended", "events", "gaze"}
+    fields |= {"gaze_x", "gaze_y", "gaze_largest", "gaze_lost"}
     assert fields <= set(TRIAL_COLUMNS)
     assert all(trial_column(name).description for name in fields)
 

@@ -7,7 +7,7 @@ from logged import header, trial
 from refusals import refused
 
 from pdpsych.experiments.logs.identity import part_of
-from pdpsych.experiments.logs.notes import Resumed, SetAside, Stopped
+from pdpsych.experiments.logs.notes import Checked, Resumed, SetAside, Stopped
 from pdpsych.experiments.logs.session_log import read_log
 from pdpsych.experiments.logs.trial_log import TrialLog
 
@@ -147,6 +147,19 @@ def test_a_program_that_ended_at_a_window_without_saying_so_is_noticed(
     assert sit(path, CONFIG, system).crashed == crashed
 
 
+@pytest.mark.parametrize("stopped", [True, False])
+def test_a_failed_spot_check_does_not_hide_how_the_sitting_before_ended(path, stopped):
+    note = Stopped(answered=1, why="stopped", time="") if stopped else None
+    sit(path, CONFIG, HERE, note=note)
+    failed = Checked(
+        instrument="eye", limit=0.05, largest=None, luminances={}, time="", wrong=("grey",)
+    )
+    with closing(TrialLog.open(path, header(config=CONFIG))) as log:
+        log.note(failed)
+    assert sit(path, CONFIG, HERE).crashed == (not stopped)
+    assert failed in read_log(path).entries
+
+
 def test_a_trial_set_aside_is_enough_to_go_on_with(path):
     lost = trial(1).model_dump(include={"trial", "image", "pair", "distortion", "sign", "position",
                                         "amplitude", "dither_seed", "time"})  # fmt: skip
@@ -160,5 +173,6 @@ def test_a_trial_set_aside_is_enough_to_go_on_with(path):
 def test_every_value_of_a_session_belongs_to_a_part():
     assert part_of("config.stimulus_set") is None
     assert part_of("config.keyspace") == "shown"
+    assert part_of("config.gaze.radius_deg") == "where"
     assert part_of("config.instructions.rest") == "wording"
     assert part_of("design") == "shown"

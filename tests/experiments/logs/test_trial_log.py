@@ -21,7 +21,7 @@ from pdpsych.experiments.logs.records import Trial
 from pdpsych.experiments.logs.session_log import read_log
 from pdpsych.experiments.logs.trial_log import _TRIAL_BYTES, TrialLog
 
-NO_COLUMNS = {"record", "timing", "belief", "ended", "presented", "again", "key", "events"}
+NO_COLUMNS = {"record", "timing", "belief", "ended", "presented", "again", "key", "events", "gaze"}
 
 
 @pytest.fixture

@@ -28,65 +28,11 @@ if sys.platform != "linux":
 
 from model_world import finite_set
 from observers import LGN
-from person import ARRIVAL, Person
+from person import ARRIVAL
 from screens import virtual_screen
+from sitting import QUESTION, SIZE, TIMING, answering, command, log_of, notes, records
 
-TIMING = {"fixation": 50, "image": 50, "blank": 50, "gap": 50, "reference": 50, "feedback": 50}
-SIZE = {"width_px": 321, "height_px": 240, "refresh_hz": 60}
 SEPARATION = 20
-QUESTION = "1 or 2?"
-
-
-@pytest.fixture(scope="module")
-def person(x_environment, tmp_path_factory):
-    sitting = Person(x_environment, tmp_path_factory.mktemp("person"))
-    yield sitting
-    sitting.leave()
-
-
-@pytest.fixture
-def short(write_experiment):
-    """Return a function that writes an experiment of few trials on a small window."""
-
-    def write(name="short", **fields):
-        few = {"images": ["camel"], "trials_per_condition": 2, "display": SIZE, "timing": TIMING}
-        return write_experiment(name, **{**few, **fields})
-
-    return write
-
-
-def answering(person, choose=lambda moment: "1", also=lambda moment: None):
-    """Return what a person does who answers every question and goes on from every page."""
-
-    def react(moment):
-        if also(moment):
-            return
-        if moment.text == QUESTION:
-            person.press(choose(moment))
-        elif moment.text and moment.phase != "feedback":
-            person.press("space")
-
-    return react
-
-
-def log_of(path):
-    return path.parent / "data" / path.stem / "sub-01_ses-01.jsonl"
-
-
-def lines(path):
-    return [json.loads(line) for line in log_of(path).read_text().splitlines()[1:]]
-
-
-def records(path):
-    return [line for line in lines(path) if line["record"] == "trial"]
-
-
-def notes(path):
-    return [line for line in lines(path) if line["record"] != "trial"]
-
-
-def command(path):
-    return "run", str(path), "--participant", "01", "--uncalibrated", "--windowed"
 
 
 def placed(screen, frame, left):
@@ -533,12 +479,15 @@ def test_a_photometer_checks_the_display_before_a_session(person, short, tmp_pat
     assert sitting.status == status, sitting.said
     if status:
         assert "lab.yaml: curve: grey not as measured, by up to 2" in sitting.said
-        assert not log_of(path).exists() or records(path) == []
+        assert records(path) == []
+        (failed,) = notes(path)
+        assert failed["wrong"] == ["grey"]
         return
     (checked,) = (one for one in notes(path) if one["record"] == "spot-check")
     assert checked["instrument"] == "buffer"
     assert list(checked["luminances"]) == ["255", "127", "0"]
     assert checked["largest"] < 0.01
+    assert "wrong" not in checked
     assert notes(path)[0] == checked
 
 

@@ -34,6 +34,9 @@ def test_the_last_answers_are_told(write_experiment):
     ]
     assert summary(slow).endswith("2 s to answer")
     assert summary([]) == ""
+    assert summary([], broken=1) == "fixation broken once"
+    assert summary(trials[:3], broken=2).endswith("last 3, fixation broken twice")
+    assert summary(trials[:3], broken=3).endswith("last 3, fixation broken 3 times")
     assert summary(trials[:3]).endswith("right of the last 3")
 
 
