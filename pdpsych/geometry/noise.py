@@ -94,11 +94,17 @@ class Gaussian:
 
     def whiten(self, response: Tensor, tangents: Tensor) -> Tensor:
         """Divide by the standard deviation."""
-        return tangents / self._deviation(response)
+        return self._divided(response, tangents)
 
     def whiten_adjoint(self, response: Tensor, cotangents: Tensor) -> Tensor:
         """Divide by the standard deviation."""
-        return cotangents / self._deviation(response)
+        return self._divided(response, cotangents)
+
+    def _divided(self, response: Tensor, rows: Tensor) -> Tensor:
+        deviation = self._deviation(response)
+        # Of the layers of large networks a copy is much.
+        plain = not isinstance(deviation, Tensor) and deviation == 1
+        return rows if plain else rows / deviation
 
     def _deviation(self, response: Tensor) -> float | Tensor:
         if not isinstance(self.standard_deviation, Tensor):
