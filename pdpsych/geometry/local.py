@@ -22,7 +22,7 @@ PROBES = 32
 # Distortions pushed at once: past four nothing is gained, and all their responses are held
 # together (benchmarks/solver_constants.py blocks); and bytes of these responses, from which on
 # there are fewer.
-BLOCK, TOGETHER = 8, 1 << 27
+BLOCK, TOGETHER = 8, 1 << 26
 
 
 class Network(Protocol):
@@ -156,7 +156,7 @@ class LocalGeometry:
     def at_once(self) -> int:
         """How many distortions to push at once; their responses are held together."""
         size = sum(self.response_sizes) * self.image.element_size()
-        return max(1, min(BLOCK, TOGETHER // size))
+        return max(1, min(BLOCK, TOGETHER // max(size, 1)))
 
     @property
     def dimension(self) -> int:
@@ -246,8 +246,9 @@ class LocalGeometry:
         found, step = np.empty((len(self.names), len(distortions))), self.at_once
         for start in range(0, len(distortions), step):
             # Written where it stays: small arrays among large ones would keep these from reuse.
-            for number, tangents in enumerate(self.push(distortions[start : start + step])):
-                found[number, start : start + step] = squared_norms(tangents)
+            found[:, start : start + step] = squared_lengths(
+                self.push(distortions[start : start + step])
+            )
         return found
 
     def mean_power(self) -> NDArray[np.float64]:
@@ -361,10 +362,18 @@ def random_signs(shape: tuple[int, ...], seed: int) -> Tensor:
 
 def squared_norms(rows: Tensor) -> NDArray[np.float64]:
     """Return ‖row‖² accumulated in float64."""
+    return squared_lengths([rows])[0]
+
+
+def squared_lengths(pushed: Sequence[Tensor]) -> NDArray[np.float64]:
+    """Return ‖row‖² of rows (K, Q) of each representation, (N, K), accumulated in float64."""
+    return np.asarray(torch.stack([_squares(rows) for rows in pushed]).cpu().numpy())
+
+
+def _squares(rows: Tensor) -> Tensor:
     wide = rows.double()
     # In float64 already it is the rows themselves.
-    squares = wide.square() if wide is rows else wide.square_()
-    return np.asarray(squares.sum(dim=1).cpu().numpy())
+    return (wide.square() if wide is rows else wide.square_()).sum(dim=1)
 
 
 def _scaled(rows: Tensor, gain: float) -> Tensor:

@@ -81,16 +81,16 @@ class WeightedInformation:
             return self.precondition(gradient)
         solution, residual = torch.zeros_like(gradient), gradient
         direction = preconditioned = self.precondition(residual)
-        start = size = _inner(residual, preconditioned)
+        start = size = inner(residual, preconditioned)
         for _ in range(steps):
             pushed = self._apply(direction)
-            curvature = _inner(direction, pushed)
+            curvature = inner(direction, pushed)
             if not curvature > 0:
                 break
             solution = solution + size / curvature * direction
             residual = residual - size / curvature * pushed
             preconditioned = self.precondition(residual)
-            before, size = size, _inner(residual, preconditioned)
+            before, size = size, inner(residual, preconditioned)
             if not size > TOLERANCE**2 * start:
                 break
             direction = preconditioned + size / before * direction
@@ -103,5 +103,6 @@ class WeightedInformation:
         return self._space.project(pulled + self._floor * direction[None])[0]
 
 
-def _inner(a: Tensor, b: Tensor) -> float:
+def inner(a: Tensor, b: Tensor) -> float:
+    """Return ⟨a, b⟩, accumulated in float64."""
     return float((a.double() * b.double()).sum())
