@@ -21,8 +21,8 @@ from pdpsych.geometry.local import LocalGeometry, random_signs
 
 # Bytes of responses that a search keeps. Where there is room for those to as many directions as an
 # ascent has at most, all are kept; where not, for as many as are at work then: those of a survey of
-# chosen pairs of representations, or of two ascents.
-ROOM, DIRECTIONS, AT_WORK = 3 << 28, 64, 40
+# chosen pairs of representations, or of two ascents with all that they may have.
+ROOM, DIRECTIONS, AT_WORK = 3 << 28, 64, 48
 # Directions whose responses are in one piece of memory, and responses of early layers that are held
 # while others pass.
 PIECE, HELD = 16, 2

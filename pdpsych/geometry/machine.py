@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import platform
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import torch
+from torch.utils import deterministic
 
 from pdpsych.common.versions import Environment, versions
 
@@ -38,6 +42,32 @@ def precision_of_products() -> str:
     return REDUCED if any(known) else FULL
 
 
+@contextmanager
+def kernels(repeatable: bool) -> Iterator[None]:
+    """Use only kernels that give the same digits each time, inside, if asked to.
+
+    On a processor all that a search needs does so anyway. cuBLAS takes the size of its workspace
+    from the environment when a process first uses it.
+    """
+    if not repeatable:
+        yield
+        return
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    before, warned = (
+        torch.are_deterministic_algorithms_enabled(),
+        torch.is_deterministic_algorithms_warn_only_enabled(),
+    )
+    filled = deterministic.fill_uninitialized_memory  # type: ignore[attr-defined]
+    torch.use_deterministic_algorithms(True)
+    # Memory that is not read yet is not written either.
+    deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
+    try:
+        yield
+    finally:
+        torch.use_deterministic_algorithms(before, warn_only=warned)
+        deterministic.fill_uninitialized_memory = filled  # type: ignore[attr-defined]
+
+
 def environment(device: str, precision: str) -> Environment:
     """Return what results of this process depend on besides what is computed.
 
@@ -55,6 +85,8 @@ def environment(device: str, precision: str) -> Environment:
     else:
         capability = torch.backends.cpu.get_cpu_capability()
         named = f"{device}, {platform.machine()}, {capability}"
+    if torch.are_deterministic_algorithms_enabled():
+        precision = f"{precision}, deterministic kernels"
     return Environment(
         versions=versions(*PACKAGES),
         device=named,

@@ -326,14 +326,13 @@ class Climb:
         """Divide each gradient by what resists it; the side that is nearly done waits."""
         assert self._gradients is not None
         sides = self._resisting()
-        promised = np.array(
-            [inner(g, s.precondition(g)) for g, s in zip(self._gradients, sides, strict=True)]
-        )
+        pairs = zip(self._gradients, sides, strict=True)
+        promised = torch.stack([inner(g, s.precondition(g)) for g, s in pairs]).cpu().numpy()
         solved = []
         for k, (gradient, side) in enumerate(zip(self._gradients, sides, strict=True)):
             if promised[k] > SETTINGS.idle * promised.max():
                 solved.append(side.solve(gradient, self._steps))
-                promised[k] = max(promised[k], inner(gradient, solved[-1]))
+                promised[k] = max(promised[k], float(inner(gradient, solved[-1])))
         self.gain = float(promised.sum()) / 2 / max(self.objective, np.finfo(float).tiny)
         return solved
 
