@@ -23,9 +23,9 @@ from pdpsych.geometry.local import LocalGeometry, random_signs
 # ascent has at most, all are kept; where not, for as many as are at work then: those of a survey of
 # chosen pairs of representations, or of two ascents with all that they may have.
 ROOM, DIRECTIONS, AT_WORK = 3 << 28, 64, 48
-# Directions whose responses are in one piece of memory, and responses of early layers that are held
-# while others pass.
-PIECE, HELD = 16, 2
+# Directions whose responses are in one piece of memory, and those whose responses of early layers
+# are held while those of as many others pass.
+PIECE, HELD = 16, 4
 # Columns converted to float64 at a time: on a processor they stay in its cache, with four times as
 # many a product takes four times as long (benchmarks/solver_constants.py blocks); elsewhere each
 # is a launch.
@@ -156,8 +156,8 @@ class KeptResponses:
         end = min(start + HELD, len(basis))
         held = early.push(basis[start:end])
         here = slice(start - first, end - first)
-        for begin in range(0, start, early.at_once):
-            stop = min(begin + early.at_once, start)
+        for begin in range(0, start, HELD):
+            stop = min(begin + HELD, start)
             passing = early.push(basis[begin:stop])
             for k, i in enumerate(self._keeping.again):
                 members, factors = self._alike(i)

@@ -6,8 +6,10 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from pdpsych import models
+from pdpsych.geometry import kept_responses
 from pdpsych.geometry.kept_responses import AT_WORK, Keeping
 from pdpsych.geometry.local import LocalGeometry
 from pdpsych.geometry.solvers.budget import Budget
@@ -103,6 +105,29 @@ def test_products_are_dense_however_little_is_kept(room, counts, seed, at_once, 
         subspace.extend(_noise(3, seed + 50))
         assert len(subspace) == 5
         _check(subspace)
+
+
+class _Operations(TorchDispatchMode):
+    """Counts operations, each of which is a launch on a GPU."""
+
+    count = 0
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        self.count += not func.is_view
+        return func(*args, **(kwargs or {}))
+
+
+def test_the_products_of_a_large_subspace_are_few_launches(monkeypatch):
+    """Of 64 directions with a million responses, where no cache asks for small pieces."""
+    monkeypatch.setattr(kept_responses, "CHUNK", kept_responses.LARGE_CHUNK)
+    rows = kept_responses._Rows()
+    for _ in range(16):
+        rows.append(torch.randn(4, 1 << 20))
+    with _Operations() as counted:
+        found = kept_responses.products(rows.last(2), rows.pieces())
+    assert found.shape == (1, 2, 64)
+    # Two parts: the two rows, and four pieces of 16 rows, converted and multiplied.
+    assert counted.count <= 2 * (1 + 4 * 2) + 2
 
 
 def test_a_search_that_keeps_little_climbs_the_same_way(monkeypatch):
