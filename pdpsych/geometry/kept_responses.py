@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 
 from pdpsych.geometry.local import LocalGeometry, random_signs
+from pdpsych.geometry.machine import give_back
 
 # Bytes of responses that a search keeps. Where there is room for those to as many directions as an
 # ascent has at most, all are kept; where not, for as many as are at work then: those of a survey of
@@ -25,7 +26,7 @@ from pdpsych.geometry.local import LocalGeometry, random_signs
 ROOM, DIRECTIONS, AT_WORK = 3 << 28, 64, 48
 # Directions whose responses are in one piece of memory, and those whose responses of early layers
 # are held while those of as many others pass.
-PIECE, HELD = 16, 4
+PIECE, HELD = 16, 2
 # Columns converted to float64 at a time: on a processor they stay in its cache, with four times as
 # many a product takes four times as long (benchmarks/solver_constants.py blocks); elsewhere each
 # is a launch.
@@ -112,6 +113,8 @@ class KeptResponses:
             for i, tangents in zip(self._kept, self._part.push(block), strict=True):
                 self._rows[i].append(tangents)
         self._count = len(basis)
+        if self._keeping.is_scarce:
+            give_back()
         return self._products(basis, count)
 
     def mixed(self, coefficients: Tensor, directions: Tensor) -> list[Tensor]:
