@@ -35,7 +35,7 @@ import torch
 import torchvision
 
 from pdpsych import geometry, models
-from pdpsych.geometry import local, space
+from pdpsych.geometry import kept_responses, local, space
 from pdpsych.geometry.finite import distances
 from pdpsych.geometry.solvers import (
     climb,
@@ -44,7 +44,6 @@ from pdpsych.geometry.solvers import (
     edge,
     preconditioner,
     search,
-    subspace,
     survey,
     weighted_information,
 )
@@ -238,8 +237,10 @@ def blocks() -> None:
     """Print processor seconds of the work that goes in blocks, by their size."""
     few, many = torch.randn(2, 800_000), torch.randn(64, 800_000)
     for size in (1 << power for power in (10, 12, 14, 16, 18, 20)):
-        with mock.patch.object(subspace, "CHUNK", size):
-            print(f"CHUNK {size:8d}  {_seconds(lambda: subspace._products(few, many)):.3f} s")
+        with mock.patch.object(kept_responses, "CHUNK", size):
+            print(
+                f"CHUNK {size:8d}  {_seconds(lambda: kept_responses.products(few, [many])):.3f} s"
+            )
     places = {
         "early, 224×224": geometry.LocalGeometry(models.load(list(solver.PEERS)), solver.parrot()),
         "AlexNet, 224×224": geometry.LocalGeometry(

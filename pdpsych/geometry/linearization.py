@@ -71,9 +71,15 @@ class Linearization(Protocol):
 
 
 class _RetainedGraph:
-    """Pulls through the graph of one forward pass."""
+    """Pulls through the graph of one forward pass.
+
+    ``together`` says whether the directions of a block go through it in one call: on a GPU, where
+    launching costs more than computing; on a processor they go one after the other, since batching
+    seldom costs less (``benchmarks/linearization.py``).
+    """
 
     def __init__(self, function: Function, image: Tensor):
+        self.together = image.device.type != "cpu"
         self._image = image.detach().clone()[None].requires_grad_()
         with torch.enable_grad():
             # A response without a gradient, added to a zero with one, has the derivative zero.
@@ -93,21 +99,40 @@ class _RetainedGraph:
 
     def pull(self, cotangents: Sequence[Tensor]) -> Tensor:
         """See :meth:`Linearization.pull`."""
-        rows = [
-            torch.autograd.grad(
-                self._taps, self._image, list(row), retain_graph=True, materialize_grads=True
-            )[0][0]
-            for row in zip(*cotangents, strict=True)
-        ]
-        return torch.stack(rows)
+        return self._products(self._taps, [self._image], cotangents)[0][:, 0]
+
+    def _products(
+        self, outputs: Sequence[Tensor], inputs: Sequence[Tensor], vectors: Sequence[Tensor]
+    ) -> list[Tensor]:
+        """Return vᵀ ∂outputs/∂inputs, (K, …) of each input, of vectors (K, …) of each output."""
+
+        def product(given: Sequence[Tensor], together: bool) -> list[Tensor]:
+            return list(
+                torch.autograd.grad(
+                    outputs,
+                    inputs,
+                    given,
+                    retain_graph=True,
+                    is_grads_batched=together,
+                    materialize_grads=True,
+                )
+            )
+
+        if self.together and len(vectors[0]) > 1:
+            try:
+                return product(vectors, True)
+            except RuntimeError as error:
+                if is_out_of_memory(error):
+                    raise
+                # Something in the network looks at numbers, which only single directions have.
+                self.together = False
+        return _stacked([product(row, False) for row in zip(*vectors, strict=True)])
 
 
 class AutogradLinearization(_RetainedGraph):
     """Products of any differentiable function by double backward on a retained graph.
 
-    Nothing is evaluated again; affine operations follow :class:`AffineOperations`. Blocks go
-    one direction after the other: batching the graph seldom costs less
-    (``benchmarks/linearization.py``).
+    Nothing is evaluated again; affine operations follow :class:`AffineOperations`.
 
     Parameters
     ----------
@@ -130,8 +155,11 @@ class AutogradLinearization(_RetainedGraph):
         with AffineOperations():
             super().__init__(function, image)
         with torch.enable_grad():
-            self._weights = [torch.zeros_like(tap, requires_grad=True) for tap in self._taps]
-            # The pullback is linear in its cotangents: differentiating it again gives J u.
+            # One zero each, however many responses: the pullback is linear in them.
+            self._weights = [
+                tap.new_zeros(1).expand_as(tap).detach().requires_grad_() for tap in self._taps
+            ]
+            # Differentiating it again gives J u.
             (self._pullback,) = torch.autograd.grad(
                 self._taps, self._image, self._weights, create_graph=True, materialize_grads=True
             )
@@ -144,13 +172,7 @@ class AutogradLinearization(_RetainedGraph):
 
     def push(self, distortions: Tensor) -> list[Tensor]:
         """See :meth:`Linearization.push`."""
-        columns = [
-            torch.autograd.grad(
-                self._pullback, self._weights, u[None], retain_graph=True, materialize_grads=True
-            )
-            for u in distortions
-        ]
-        return [torch.stack(tangents) for tangents in zip(*columns, strict=True)]
+        return self._products([self._pullback], self._weights, [distortions[:, None]])
 
 
 class ForwardLinearization(_RetainedGraph):
@@ -178,8 +200,7 @@ class ForwardLinearization(_RetainedGraph):
 
     def push(self, distortions: Tensor) -> list[Tensor]:
         """See :meth:`Linearization.push`."""
-        columns = [self._jvp(u[None]) for u in distortions]
-        return [torch.stack(tangents) for tangents in zip(*columns, strict=True)]
+        return _stacked([list(self._jvp(u[None])) for u in distortions])
 
     def _jvp(self, u: Tensor) -> tuple[Tensor, ...]:
         def flat(image: Tensor) -> tuple[Tensor, ...]:
@@ -262,7 +283,7 @@ def _broken_adjoints(linear: Linearization, image: Tensor, labels: Sequence[str]
         If a derivative is zero or not finite.
     """
     u = _noise(image.shape, seed=0)
-    tangents = [tangent[0].double() for tangent in linear.push(u[None].to(image))]
+    tangents = [tangent[0] for tangent in linear.push(u[None].to(image))]
     weights = [_test_cotangent(t, seed) for seed, t in enumerate(tangents, start=1)]
     for label, tangent in zip(labels, tangents, strict=True):
         _check_finite(tangent, label)
@@ -284,6 +305,17 @@ def _broken_adjoints(linear: Linearization, image: Tensor, labels: Sequence[str]
     return broken
 
 
+def _stacked(columns: Sequence[list[Tensor]]) -> list[Tensor]:
+    """Return the tangents of each response, (K, …), from those of each direction.
+
+    One response after the other, and what is stacked goes: memory may not hold all of them twice.
+    """
+    if len(columns) == 1:
+        return [tangent[None] for tangent in columns[0]]
+    count = len(columns[0])
+    return [torch.stack([column.pop(0) for column in columns]) for _ in range(count)]
+
+
 def _check_finite(derivative: Tensor, label: str) -> None:
     if not bool(torch.isfinite(derivative).all()):
         raise InputError("its derivative at this image is not finite", file=label)
@@ -295,9 +327,10 @@ def _adjoint(
     """Say whether ⟨w, J u⟩ = ⟨Jᵀw, u⟩ within the tolerance for the sizes of both sides."""
     rows = [w[None].to(r) for w, r in zip(weights, linear.responses, strict=True)]
     pulled = linear.pull(rows)[0].double().cpu()
-    forwards = sum(float(w @ t) for w, t in zip(weights, tangents, strict=True))
-    sizes = sum(float(w.norm() * t.norm()) for w, t in zip(weights, tangents, strict=True))
-    sizes += float(pulled.norm())
+    forwards, sizes = 0.0, float(pulled.norm())
+    for weight, tangent in zip(weights, tangents, strict=True):
+        w, t = weight.double(), tangent.double()
+        forwards, sizes = forwards + float(w @ t), sizes + float(w.norm() * t.norm())
     gap = abs(forwards - float((pulled * u).sum()))
     return gap <= tolerance(rows[0]) * sizes
 
@@ -308,10 +341,11 @@ def _test_cotangent(tangent: Tensor, seed: int) -> Tensor:
     Along the tangent alone an error that removes it would go unseen; in noise alone the two
     products nearly cancel and hide a small one.
     """
-    noise = _noise(tangent.shape, seed).to(tangent)
+    noise = _noise(tangent.shape, seed).to(tangent.device)
     noise /= noise.norm()
-    length = tangent.norm()
-    return (tangent / length + noise) / length if length > 0 else noise
+    length = tangent.double().norm()
+    found = (tangent / length + noise) / length if length > 0 else noise
+    return found.to(tangent)
 
 
 def _noise(shape: Sequence[int], seed: int) -> Tensor:

@@ -20,8 +20,9 @@ from pdpsych.geometry.noise import NoiseModel
 # cost 32 products of the hundreds or thousands that a search takes.
 PROBES = 32
 # Distortions pushed at once: past four nothing is gained, and all their responses are held
-# together (benchmarks/solver_constants.py blocks).
-BLOCK = 8
+# together (benchmarks/solver_constants.py blocks); and bytes of these responses, from which on
+# there are fewer.
+BLOCK, TOGETHER = 8, 1 << 26
 
 
 class Network(Protocol):
@@ -152,6 +153,12 @@ class LocalGeometry:
         return self._tally["passes"] / len(self.names)
 
     @property
+    def at_once(self) -> int:
+        """How many distortions to push at once; their responses are held together."""
+        size = sum(self.response_sizes) * self.image.element_size()
+        return max(1, min(BLOCK, TOGETHER // max(size, 1)))
+
+    @property
     def dimension(self) -> int:
         """D, the number of pixel values."""
         return self.image.numel()
@@ -182,23 +189,22 @@ class LocalGeometry:
         """Return A_i u of each representation, (K, Q_i), for distortions (K, C, H, W)."""
         self._tally["passes"] += len(distortions) * len(self.names)
         tangents = self._spread([linear.push(distortions) for linear in self._linear])
-        return [
-            _scaled(noise.whiten(response, tangent), gain)
-            for noise, response, tangent, gain in zip(
-                self._noise, self._responses, tangents, self._gains, strict=True
-            )
-        ]
+        for i, gain in enumerate(self._gains):
+            # One representation after the other: memory may not hold all of them twice.
+            tangents[i] = _scaled(self._noise[i].whiten(self._responses[i], tangents[i]), gain)
+        return tangents
 
     def pull(self, cotangents: Sequence[Tensor]) -> Tensor:
         """Return Σ_i A_iᵀ w_i, (K, C, H, W), for whitened cotangents (K, Q_i)."""
         self._tally["passes"] += len(cotangents[0]) * len(self.names)
         total = torch.zeros((len(cotangents[0]), *self.image.shape)).to(self.image)
         for linear, (_, members) in zip(self._linear, self._networks, strict=True):
-            scaled = {i: _scaled(cotangents[i], self._gains[i]) for i in members}
-            total += linear.pull(
-                [self._noise[i].whiten_adjoint(self._responses[i], scaled[i]) for i in members]
-            )
+            total += linear.pull([self._unwhitened(i, cotangents[i]) for i in members])
         return total
+
+    def _unwhitened(self, number: int, cotangents: Tensor) -> Tensor:
+        scaled = _scaled(cotangents, self._gains[number])
+        return self._noise[number].whiten_adjoint(self._responses[number], scaled)
 
     def whiten(self, number: int, tangents: Tensor) -> Tensor:
         """Return changes of the responses of a representation, whitened, (K, Q).
@@ -237,9 +243,13 @@ class LocalGeometry:
 
     def squares(self, distortions: Tensor) -> NDArray[np.float64]:
         """Return uᵀ I_i u, (N, K), without the floor; a few distortions at a time."""
-        blocks = distortions.split(BLOCK)
-        rows = [[squared_norms(tangents) for tangents in self.push(block)] for block in blocks]
-        return np.concatenate(rows, axis=1)
+        found, step = np.empty((len(self.names), len(distortions))), self.at_once
+        for start in range(0, len(distortions), step):
+            # Written where it stays: small arrays among large ones would keep these from reuse.
+            found[:, start : start + step] = squared_lengths(
+                self.push(distortions[start : start + step])
+            )
+        return found
 
     def mean_power(self) -> NDArray[np.float64]:
         """Return tr I_i / D, (N,): the mean squared sensitivity to white noise of unit variance.
@@ -352,8 +362,18 @@ def random_signs(shape: tuple[int, ...], seed: int) -> Tensor:
 
 def squared_norms(rows: Tensor) -> NDArray[np.float64]:
     """Return ‖row‖² accumulated in float64."""
+    return squared_lengths([rows])[0]
+
+
+def squared_lengths(pushed: Sequence[Tensor]) -> NDArray[np.float64]:
+    """Return ‖row‖² of rows (K, Q) of each representation, (N, K), accumulated in float64."""
+    return np.asarray(torch.stack([_squares(rows) for rows in pushed]).cpu().numpy())
+
+
+def _squares(rows: Tensor) -> Tensor:
     wide = rows.double()
-    return np.asarray((wide * wide).sum(dim=1).cpu().numpy())
+    # In float64 already it is the rows themselves.
+    return (wide.square() if wide is rows else wide.square_()).sum(dim=1)
 
 
 def _scaled(rows: Tensor, gain: float) -> Tensor:

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import ctypes
+import os
 import platform
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 
 import torch
+from torch.utils import deterministic
 
 from pdpsych.common.versions import Environment, versions
 
@@ -24,6 +29,12 @@ def is_out_of_memory(error: BaseException) -> bool:
     return isinstance(error, RuntimeError) and any(m in str(error) for m in CPU_MESSAGES)
 
 
+def give_back() -> None:
+    """Give the system memory back that is free, where the C library keeps it in pieces (glibc)."""
+    with suppress(AttributeError, OSError, TypeError):
+        ctypes.CDLL(None).malloc_trim(0)
+
+
 def precision_of_products() -> str:
     """Return the precision of products of float32 on a GPU, in convolutions and elsewhere.
 
@@ -36,6 +47,32 @@ def precision_of_products() -> str:
         return REDUCED if settings - {"ieee", "none"} else FULL
     known = torch.backends.cudnn.allow_tf32, torch.backends.cuda.matmul.allow_tf32
     return REDUCED if any(known) else FULL
+
+
+@contextmanager
+def kernels(repeatable: bool) -> Iterator[None]:
+    """Use only kernels that give the same digits each time, inside, if asked to.
+
+    On a processor all that a search needs does so anyway. cuBLAS takes the size of its workspace
+    from the environment when a process first uses it.
+    """
+    if not repeatable:
+        yield
+        return
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    before, warned = (
+        torch.are_deterministic_algorithms_enabled(),
+        torch.is_deterministic_algorithms_warn_only_enabled(),
+    )
+    filled = deterministic.fill_uninitialized_memory  # type: ignore[attr-defined]
+    torch.use_deterministic_algorithms(True)
+    # Memory that is not read yet is not written either.
+    deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
+    try:
+        yield
+    finally:
+        torch.use_deterministic_algorithms(before, warn_only=warned)
+        deterministic.fill_uninitialized_memory = filled  # type: ignore[attr-defined]
 
 
 def environment(device: str, precision: str) -> Environment:
@@ -55,6 +92,8 @@ def environment(device: str, precision: str) -> Environment:
     else:
         capability = torch.backends.cpu.get_cpu_capability()
         named = f"{device}, {platform.machine()}, {capability}"
+    if torch.are_deterministic_algorithms_enabled():
+        precision = f"{precision}, deterministic kernels"
     return Environment(
         versions=versions(*PACKAGES),
         device=named,

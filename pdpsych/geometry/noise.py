@@ -94,15 +94,18 @@ class Gaussian:
 
     def whiten(self, response: Tensor, tangents: Tensor) -> Tensor:
         """Divide by the standard deviation."""
-        return tangents / self._deviation(response)
+        deviation = self._deviation(response)
+        return tangents if deviation is None else tangents / deviation
 
     def whiten_adjoint(self, response: Tensor, cotangents: Tensor) -> Tensor:
         """Divide by the standard deviation."""
-        return cotangents / self._deviation(response)
+        deviation = self._deviation(response)
+        return cotangents if deviation is None else cotangents / deviation
 
-    def _deviation(self, response: Tensor) -> float | Tensor:
+    def _deviation(self, response: Tensor) -> float | Tensor | None:
         if not isinstance(self.standard_deviation, Tensor):
-            return self.standard_deviation
+            # Nothing for 1: a copy of the layers of large networks is much.
+            return None if self.standard_deviation == 1 else self.standard_deviation
         if self.standard_deviation.numel() not in (1, response.numel()):
             raise InputError(
                 f"their number does not fit {response.numel()} responses",

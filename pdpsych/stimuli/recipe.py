@@ -189,6 +189,9 @@ class Recipe(Section):
         ``float32`` or ``float64``.
     device
         Where the models run: ``cpu`` or ``cuda``.
+    deterministic
+        Whether a GPU uses only kernels that give the same digits each time; they are slower, and
+        networks with an operation that has none are refused.
 
     Examples
     --------
@@ -212,6 +215,7 @@ class Recipe(Section):
     seed: int = Field(0, ge=0)
     precision: Literal["float32", "float64"] = "float32"
     device: str = "cpu"
+    deterministic: bool = False
 
     @field_validator("models")
     @classmethod

@@ -237,9 +237,11 @@ def test_forward_mode_takes_over_where_double_backward_fails():
     torch.testing.assert_close(linear.pull([tripled, curved]), 9 * u + image.cos() ** 2 * u)
 
 
-def test_a_block_is_its_directions_one_by_one(tiny):
+@pytest.mark.parametrize("together", [False, True], ids=["one by one", "in one call"])
+def test_a_block_is_its_directions_one_by_one(tiny, together):
     network, layers, image = tiny
     linear = network.linearize(image, layers)
+    linear.together = together
     u, weights = _random(4, *image.shape), _cotangents(linear, 4)
     block, rows = linear.push(u), linear.pull(weights)
     for k in range(4):
@@ -247,6 +249,30 @@ def test_a_block_is_its_directions_one_by_one(tiny):
             torch.testing.assert_close(tangents[k], single[0], rtol=1e-12, atol=1e-14)
         single = linear.pull([w[k : k + 1] for w in weights])
         torch.testing.assert_close(rows[k], single[0], rtol=1e-12, atol=1e-14)
+
+
+class _Reading(torch.autograd.Function):
+    """x², with a derivative that looks at numbers, which a block in one call does not have."""
+
+    @staticmethod
+    def forward(ctx, x):
+        ctx.save_for_backward(x)
+        return x.square()
+
+    @staticmethod
+    def backward(ctx, weight):
+        (x,) = ctx.saved_tensors
+        return 2 * x * weight * (1.0 if float(weight.detach().abs().sum()) >= 0 else 2.0)
+
+
+def test_what_cannot_go_in_one_call_goes_one_by_one():
+    image = _random(1, 4, 4)
+    linear = AutogradLinearization(lambda x: [_Reading.apply(x)], image)
+    linear.together = True
+    weights = _random(2, 16, seed=1)
+    pulled = linear.pull([weights])
+    assert not linear.together
+    torch.testing.assert_close(pulled, (2 * image * weights.reshape(2, 1, 4, 4)))
 
 
 @given(st.sampled_from(list(TINY)), st.floats(-1e3, 1e3), st.integers(0, 1000))

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 
@@ -7,7 +8,12 @@ import pytest
 import torch
 
 from pdpsych.geometry.linearization import linearize
-from pdpsych.geometry.machine import is_out_of_memory, precision_of_products
+from pdpsych.geometry.machine import (
+    environment,
+    is_out_of_memory,
+    kernels,
+    precision_of_products,
+)
 
 IMAGE = torch.zeros((1, 4, 4))
 
@@ -57,3 +63,17 @@ def test_precision_is_asked_of_the_interface_that_somebody_used():
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["TF32", "float32", "TF32"]
     assert precision_of_products() == "TF32"
+
+
+def test_deterministic_kernels_are_used_where_asked_and_recorded(monkeypatch):
+    monkeypatch.delenv("CUBLAS_WORKSPACE_CONFIG", raising=False)
+    with kernels(False):
+        assert not torch.are_deterministic_algorithms_enabled()
+    with kernels(True):
+        assert torch.are_deterministic_algorithms_enabled()
+        assert not torch.utils.deterministic.fill_uninitialized_memory
+        assert os.environ["CUBLAS_WORKSPACE_CONFIG"] == ":4096:8"
+        assert environment("cpu", "float32").precision == "float32, deterministic kernels"
+    assert not torch.are_deterministic_algorithms_enabled()
+    assert torch.utils.deterministic.fill_uninitialized_memory
+    assert environment("cpu", "float64").precision == "float64"

@@ -175,7 +175,8 @@ class Search:
         )
 
     def _climb(self, pair: Tensor, from_noise: bool = False) -> Climb:
-        subspace = Subspace(self._problem.geometry, self._problem.space, pair)
+        problem = self._problem
+        subspace = Subspace(problem.geometry, problem.space, pair, problem.keeping)
         if len(subspace) < 2:
             # The same distortion twice, or nearly: any other direction will do as the second.
             noise = random_signs((1, *pair.shape[1:]), seed=0).to(pair)
@@ -223,7 +224,11 @@ class Search:
     def _kept(self, live: Sequence[Runner]) -> list[Runner]:
         """Return the ascents that go on; those that have ended are set aside."""
         best = self._best(live)
-        self._ended += [runner for runner in live if runner.stopped]
+        ended = [runner for runner in live if runner.stopped]
+        if self._problem.keeping.is_scarce:
+            for runner in ended:
+                runner.climb.subspace.release()
+        self._ended += ended
         ranked = sorted(live, key=lambda runner: -runner.objective)
         kept: list[Runner] = []
         for runner in ranked:

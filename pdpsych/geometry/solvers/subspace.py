@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from pdpsych.geometry.kept_responses import ALL, Keeping, KeptResponses, mix
 from pdpsych.geometry.local import LocalGeometry
 from pdpsych.geometry.space import DistortionSpace
 
 Floats = NDArray[np.float64]
 
-# Columns converted to float64 at a time: up to here they stay in the processor's cache, with four
-# times as many a product takes four times as long (benchmarks/solver_constants.py blocks). With
-# 64 directions they need 8 MB.
-CHUNK = 1 << 14
 # What is left of a direction after it was made orthogonal twice, which is enough (Giraud et al.
 # 2005), is rounding below 1e-5 of its length: 80 times what float32 resolves.
 INSIDE = 1e-5
@@ -74,8 +69,16 @@ def conventional(distortions: Tensor) -> Tensor:
 class Subspace:
     """Orthonormal directions S with A_i S kept, so that sensitivities inside it are m × m algebra.
 
-    The A_i S of deep networks are what fills the memory: each block is kept as it came, since
-    joining them would need them twice.
+    Parameters
+    ----------
+    geometry
+        The representations.
+    space
+        What directions are projected to.
+    directions
+        The first, (K, C, H, W).
+    keeping
+        What of their responses is kept; all by default.
 
     Attributes
     ----------
@@ -85,10 +88,16 @@ class Subspace:
         Sᵀ (I_i + floors_i) S of each representation, (N, m, m), float64.
     """
 
-    def __init__(self, geometry: LocalGeometry, space: DistortionSpace, directions: Tensor):
+    def __init__(
+        self,
+        geometry: LocalGeometry,
+        space: DistortionSpace,
+        directions: Tensor,
+        keeping: Keeping = ALL,
+    ):
         self.geometry, self.space = geometry, space
         self.basis = directions.new_zeros((0, *directions.shape[1:]))
-        self._pushed: list[list[Tensor]] = [[] for _ in geometry.names]
+        self._responses = KeptResponses(geometry, keeping)
         self.grams: Floats = np.zeros((len(geometry.names), 0, 0))
         self.extend(directions)
 
@@ -100,15 +109,12 @@ class Subspace:
         fresh = _orthonormalized(directions, self.basis, self.space)
         if not len(fresh):
             return
-        pushed = self.geometry.push(fresh)
         self.basis = torch.cat([self.basis, fresh])
-        for blocks, tangents in zip(self._pushed, pushed, strict=True):
-            blocks.append(tangents)
-        self.grams = np.stack([self._grown(i, len(fresh)) for i in range(len(pushed))])
+        self._border(self._responses.extend(self.basis, len(fresh)))
 
     def combine(self, coefficients: Floats) -> Tensor:
         """Return the directions of coefficient rows (K, m)."""
-        return _mix(coefficients, [self.basis])
+        return mix(self._weights(coefficients), [self.basis])
 
     def coefficients(self, directions: Tensor) -> Floats:
         """Return the coefficient rows, (K, m), of directions (K, C, H, W) inside it."""
@@ -116,56 +122,37 @@ class Subspace:
         return np.asarray(rows.cpu().numpy())
 
     def pushed(self, coefficients: Floats) -> list[Tensor]:
-        """Return A_i of the directions of coefficient rows (K, m), without a new product."""
-        return [_mix(coefficients, blocks) for blocks in self._pushed]
+        """Return A_i of the directions of coefficient rows (K, m), of what is kept."""
+        return self._responses.mixed(self._weights(coefficients), self.combine(coefficients))
 
     def restrict(self, coefficients: Floats) -> Floats:
         """Shrink to the span of coefficient rows (K, m) and return the rows in the new basis."""
         q, r = np.linalg.qr(coefficients.T)
         kept = np.abs(np.diag(r)) > DEPENDENT * np.abs(r).max()
         q = q[:, kept]
-        self.basis = _mix(q.T, [self.basis])
-        for blocks in self._pushed:
-            blocks[:] = [_mix(q.T, blocks)]
-        # Of the rounded responses, so that all products are of the same: else the sum of squares
-        # that they are would not stay positive.
-        count = q.shape[1]
-        self.grams = np.zeros((len(self._pushed), 0, 0))
-        self.grams = np.stack([self._grown(i, count) for i in range(len(self._pushed))])
+        self.basis = self.combine(q.T)
+        self.grams = np.zeros((len(self.grams), 0, 0))
+        self._border(self._responses.restrict(self._weights(q.T), self.basis))
         return np.asarray(coefficients @ q)
 
-    def _grown(self, i: int, count: int) -> Floats:
-        """Border the Gram matrix of one representation with its newest block."""
-        newest = self._pushed[i][-1]
-        border = np.concatenate([_products(newest, block) for block in self._pushed[i]], axis=1)
-        m = border.shape[1]
-        gram = np.zeros((m, m))
-        gram[: m - count, : m - count] = self.grams[i]
-        gram[m - count :] = border
-        gram[:, m - count :] = border.T
+    def release(self) -> None:
+        """Forget the responses, not the Gram matrices; to go on they are found again."""
+        self._responses.release()
+
+    def _border(self, products: Tensor) -> None:
+        """Border the Gram matrices with the products of the newest directions, (N, K, m)."""
+        border = products.cpu().numpy()
+        count, m = border.shape[1:]
+        grams = np.zeros((len(border), m, m))
+        grams[:, : m - count, : m - count] = self.grams
+        grams[:, m - count :] = border
+        grams[:, :, m - count :] = border.transpose(0, 2, 1)
         new = np.arange(m - count, m)
-        gram[new, new] += self.geometry.floors[i]
-        return gram
+        grams[:, new, new] += self.geometry.floors[:, None]
+        self.grams = grams
 
-
-def _products(a: Tensor, b: Tensor) -> Floats:
-    """Return all inner products of rows, accumulated in float64 without a float64 copy of all."""
-    parts = zip(a.split(CHUNK, dim=1), b.split(CHUNK, dim=1), strict=True)
-    total = torch.zeros((len(a), len(b)), dtype=torch.float64, device=a.device)
-    for left, right in parts:
-        total += left.double() @ right.double().T
-    return np.asarray(total.cpu().numpy())
-
-
-def _mix(coefficients: Floats, blocks: Sequence[Tensor]) -> Tensor:
-    """Return the combinations (K, …) of the rows of all blocks."""
-    weights = torch.from_numpy(np.ascontiguousarray(coefficients)).to(blocks[0])
-    parts = zip(weights.split([len(block) for block in blocks], dim=1), blocks, strict=True)
-    shape = (len(weights), *blocks[0].shape[1:])
-    total = blocks[0].new_zeros((len(weights), blocks[0][0].numel()))
-    for part, block in parts:
-        total.addmm_(part, block.flatten(1))
-    return total.reshape(shape)
+    def _weights(self, coefficients: Floats) -> Tensor:
+        return torch.from_numpy(np.ascontiguousarray(coefficients)).to(self.basis)
 
 
 def _orthonormalized(directions: Tensor, basis: Tensor, space: DistortionSpace) -> Tensor:

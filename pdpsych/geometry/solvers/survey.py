@@ -42,7 +42,8 @@ class SurveySettings:
     starts, chosen_starts
         Starts at most, the best of those that the subspace offers, of all pairs and of the chosen.
     tried, polish
-        Pairs of ends that starts are climbed to from, and Newton steps of the latter at most.
+        Pairs of ends that starts are climbed to from, and pairs of representations from whose ends
+        they are swept to, at most; and Newton steps of climbs.
     most_steps
         Inner steps at most; two more are taken in each round (961 and 968 products).
     swept, sweeps
@@ -127,37 +128,38 @@ class Survey:
         ends = np.array([end.row for pair in self._ends() for end in pair])
         known = [padded(pair, len(self.subspace)) for pair in others]
         logs = 0.5 * np.log(np.einsum("kl,nlm,km->kn", ends, grams, ends))
-        values = [
-            (disagreement.value(contrast, logs[a] - logs[b]), a, b)
-            for a in range(len(ends))
-            for b in range(a)
-        ]
-        pairs = [ends[[a, b]] for _, a, b in sorted(values, reverse=True)[: SETTINGS.tried]]
+        a, b = np.tril_indices(len(ends), -1)
+        best = np.lexsort((b, a, _values(contrast, logs)[a, b]))[::-1][: SETTINGS.tried]
+        pairs = [ends[[a[k], b[k]]] for k in best]
         # First in the span of the ends, where it costs little, then in all of the subspace.
         span = np.linalg.qr(np.concatenate([ends, *known]).T)[0]
         small = np.einsum("la,nlm,mb->nab", span, grams, span)
         near = [disagreement.maximize(contrast, small, pair @ span) for pair in [*pairs, *known]]
         count = SETTINGS.starts if self.is_complete else SETTINGS.chosen_starts
         noise = np.random.default_rng(0).standard_normal((SETTINGS.swept, 2, len(self.subspace)))
-        own = [np.array([up.row, down.row]) for up, down in self._ends()]
+        own = [np.array([up.row, down.row]) for up, down in self._ranked()[: SETTINGS.tried]]
         begun = [*own, *pairs[: SETTINGS.swept], *noise]
         swept = [disagreement.sweep(contrast, grams, pair, SETTINGS.sweeps) for pair in begun]
         inside = [pair @ span.T for _, pair in _unlike(contrast, small, near)[:count]]
         chosen = [pair for _, pair in _unlike(contrast, grams, [*inside, *swept])[:count]]
         polished = [disagreement.maximize(contrast, grams, p, SETTINGS.polish) for p in chosen]
-        best = _unlike(contrast, grams, polished)
+        unlike = _unlike(contrast, grams, polished)
         # A pair of the same distortion twice is the worst there is, and stationary.
-        return [pair for value, pair in best if value >= LEAST * best[0][0]]
+        return [pair for value, pair in unlike if value >= LEAST * unlike[0][0]]
 
     def _chosen(self) -> list[tuple[End, End]]:
+        ends = self._ranked()
+        return ends if self.is_complete else ends[: SETTINGS.chosen]
+
+    def _ranked(self) -> list[tuple[End, End]]:
+        """Return both ends of each pair, those first that could contribute most to F."""
         contrast = self.problem.contrast
-        ends = self._ends()
-        ends.sort(
+        return sorted(
+            self._ends(),
             key=lambda pair: (
                 contrast[pair[0].excited, pair[0].resisting] * (pair[0].ratio + pair[1].ratio) ** 2
-            )
+            ),
         )
-        return ends if self.is_complete else ends[: SETTINGS.chosen]
 
     def _ends(self) -> list[tuple[End, End]]:
         """Return both ends of each pair's pencil (G_i, G_j) in the subspace."""
@@ -187,6 +189,13 @@ class Survey:
         weights = np.zeros(len(problem.contrast))
         weights[end.resisting] = 1.0
         return problem.resisting(weights).solve(gradient, self._steps)
+
+
+def _values(contrast: Floats, logs: Floats) -> Floats:
+    """Return F of all pairs of distortions with log d_i, (K, N), as (K, K)."""
+    centred = logs - logs.mean(axis=1, keepdims=True)
+    apart = (one - centred for one in centred)
+    return np.array([np.einsum("kn,kn->k", rows @ contrast, rows) for rows in apart])
 
 
 def _unlike(contrast: Floats, grams: Floats, pairs: Sequence[Floats]) -> list[tuple[float, Floats]]:

@@ -81,17 +81,17 @@ class WeightedInformation:
             return self.precondition(gradient)
         solution, residual = torch.zeros_like(gradient), gradient
         direction = preconditioned = self.precondition(residual)
-        start = size = _inner(residual, preconditioned)
+        start = size = inner(residual, preconditioned)
+        told = _Told(gradient.device)
         for _ in range(steps):
             pushed = self._apply(direction)
-            curvature = _inner(direction, pushed)
-            if not curvature > 0:
-                break
-            solution = solution + size / curvature * direction
-            residual = residual - size / curvature * pushed
+            curvature = inner(direction, pushed)
+            length = torch.where(curvature > 0, size / curvature, 0.0)
+            solution = solution + length * direction
+            residual = residual - length * pushed
             preconditioned = self.precondition(residual)
-            before, size = size, _inner(residual, preconditioned)
-            if not size > TOLERANCE**2 * start:
+            before, size = size, inner(residual, preconditioned)
+            if not told((curvature > 0) & (size > TOLERANCE**2 * start)):
                 break
             direction = preconditioned + size / before * direction
         return solution
@@ -103,5 +103,31 @@ class WeightedInformation:
         return self._space.project(pulled + self._floor * direction[None])[0]
 
 
-def _inner(a: Tensor, b: Tensor) -> float:
-    return float((a.double() * b.double()).sum())
+class _Told:
+    """Whether a loop goes on, which the device says.
+
+    Of a GPU nobody waits for the answer: asked after each step, it is that of the step before,
+    which is done while the latest one runs. So one step more is taken than would be needed.
+    """
+
+    def __init__(self, device: torch.device):
+        self._late = device.type == "cuda"
+        self._before: tuple[Tensor, torch.cuda.Event] | None = None
+
+    def __call__(self, goes_on: Tensor) -> bool:
+        if not self._late:
+            return bool(goes_on)
+        answer = torch.empty((), dtype=torch.bool, pin_memory=True)
+        answer.copy_(goes_on, non_blocking=True)
+        copied = torch.cuda.Event()
+        copied.record()
+        before, self._before = self._before, (answer, copied)
+        if before is None:
+            return True
+        before[1].synchronize()
+        return bool(before[0])
+
+
+def inner(a: Tensor, b: Tensor) -> Tensor:
+    """Return ⟨a, b⟩, accumulated in float64, on the device."""
+    return (a.double() * b.double()).sum()

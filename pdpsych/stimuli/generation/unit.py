@@ -27,7 +27,7 @@ from pdpsych.common.files.digests import digest, file_sha256
 from pdpsych.common.files.parsing import read_json
 from pdpsych.common.section import Section, validate
 from pdpsych.common.versions import Environment
-from pdpsych.geometry.machine import environment, is_out_of_memory
+from pdpsych.geometry.machine import environment, is_out_of_memory, kernels
 from pdpsych.stimuli.generation.image_responses import responses_of
 from pdpsych.stimuli.generation.pairs import MadePair, PairMaker, allowed_distortions, asked_of
 from pdpsych.stimuli.manifest import (
@@ -106,7 +106,9 @@ def units_of(
     recipe: Recipe, images: Sequence[BaseImage], records: Sequence[RepresentationRecord]
 ) -> list[Unit]:
     """Return the unit of each image; it stays the same whatever other images a recipe has."""
-    resolved = recipe.model_dump(mode="json", exclude={"images", "mixed_sizes"})
+    # Units of a recipe from before there was the key stay theirs.
+    unasked = set() if recipe.deterministic else {"deterministic"}
+    resolved = recipe.model_dump(mode="json", exclude={"images", "mixed_sizes", *unasked})
     files = space_digests(recipe)
     shared = {
         "recipe": resolved,
@@ -149,7 +151,8 @@ class Maker:
         with _ONE_AT_A_TIME:
             try:
                 if find_unit(self.folder, unit) is None:
-                    self._make(unit, step)
+                    with kernels(self.recipe.deterministic):
+                        self._make(unit, step)
             except Exception as error:
                 return Outcome(unit, reason(error))
         return Outcome(unit)

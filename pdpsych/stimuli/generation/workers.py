@@ -186,8 +186,10 @@ def _serve(connection: Connection, make: Maker, threads: int) -> None:
 class OnScheduler:
     """The workers of a running Dask scheduler; they and this process share a file system.
 
-    A unit whose worker dies runs again elsewhere, as often as the scheduler's
-    ``distributed.scheduler.allowed-failures`` says (3).
+    A unit whose worker ends in time (Dask's ``--lifetime``) is given back, however often. One whose
+    worker dies runs again elsewhere, as often as the scheduler's
+    ``distributed.scheduler.allowed-failures`` says (3). That counts also deaths of which another
+    unit was the cause; so it fails only when it comes to that again with no other beside it.
     """
 
     address: str
@@ -220,10 +222,18 @@ class OnScheduler:
             # Not pure: a unit that failed in an earlier run is tried again.
             futures = client.map(make, units, pure=False)
             of = dict(zip(futures, units, strict=True))
+            suspects = []
             for future in as_completed(futures):
                 died = future.exception()
-                yield future.result() if died is None else Outcome(of[future], _why(died))
+                if _is_killed(died):
+                    suspects.append(of[future])
+                else:
+                    yield future.result() if died is None else Outcome(of[future], _why(died))
                 future.release()
+            for unit in suspects:
+                future = client.submit(make, unit, pure=False)
+                died = future.exception()
+                yield future.result() if died is None else Outcome(unit, _why(died))
 
 
 def _check_folder(client: Any, folder: Path) -> None:
@@ -238,7 +248,14 @@ def _check_folder(client: Any, folder: Path) -> None:
             )
 
 
+def _is_killed(error: BaseException | None) -> bool:
+    return type(error).__name__ == "KilledWorker"
+
+
 def _why(error: BaseException) -> str:
-    if type(error).__name__ == "KilledWorker":
-        return "its workers died again and again, perhaps for want of memory"
+    if _is_killed(error):
+        return (
+            "its workers died again and again, with no other unit beside it: perhaps for want of "
+            "memory, or at the end of their time"
+        )
     return f"{type(error).__name__}: {error}"

@@ -7,8 +7,10 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from pdpsych.geometry.local import LocalGeometry
+from pdpsych.geometry.solvers import weighted_information
 from pdpsych.geometry.solvers.preconditioner import Preconditioner
 from pdpsych.geometry.solvers.weighted_information import TOLERANCE, WeightedInformation
 from pdpsych.geometry.space import DistortionSpace
@@ -176,3 +178,46 @@ def test_only_the_floor_resists_what_a_representation_is_blind_to(matrix_represe
     found = WeightedInformation(*parts, np.ones(1)).solve(torch.from_numpy(blind).reshape(SHAPE))
     error = found.flatten().numpy() - blind / floor
     assert error @ fishers[0] @ error < (3 * TOLERANCE) ** 2 * (blind @ blind) / floor
+
+
+class _Scalars(TorchDispatchMode):
+    """Counts the numbers that are read from tensors: each is a wait where these are on a GPU."""
+
+    count = 0
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        self.count += func is torch.ops.aten._local_scalar_dense.default
+        return func(*args, **(kwargs or {}))
+
+
+def test_an_inner_solve_reads_one_number_a_step_and_late_no_other(
+    matrix_representations, monkeypatch
+):
+    """On a processor a step reads whether it goes on; on a GPU that is copied, and read late."""
+    built, fishers = _built(matrix_representations, _matrices(2))
+    inverse = WeightedInformation(*built, np.ones(3))
+    gradient = torch.randn(SHAPE, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    with _Scalars() as here:
+        expected = inverse.solve(gradient, 8)
+    assert 1 <= here.count <= 8
+
+    class Late:
+        """Says so of the step before, and reads nothing inside."""
+
+        def __init__(self, device):
+            self.asked = []
+
+        def __call__(self, goes_on):
+            self.asked.append(goes_on)
+            return len(self.asked) <= here.count
+
+    monkeypatch.setattr(weighted_information, "_Told", Late)
+    with _Scalars() as there:
+        found = inverse.solve(gradient, 8)
+    assert there.count == 0
+
+    def missing(solution):
+        product = fishers.sum(axis=0) @ solution.flatten().numpy()
+        return np.linalg.norm(product - gradient.flatten().numpy())
+
+    assert missing(found) < missing(expected)

@@ -66,6 +66,7 @@ def test_a_unit_does_not_depend_on_the_other_images_of_a_recipe():
         {"seed": 1},
         {"models": ("identity", "LN")},
         {"precision": "float64"},
+        {"deterministic": True},
         {"preprocess": Preprocess(size=18)},
         {"distortions": (Random(kind="random", pairs=2),)},
     ],
@@ -94,6 +95,15 @@ def test_a_unit_is_made_once(maker, cat, tmp_path):
     assert found.image.name == "cat"
     files = {p.relative_to(record.parent).as_posix() for p in record.parent.rglob("*.*")}
     assert files == {*found.files, "unit.json"}
+
+
+def test_a_unit_says_whether_its_kernels_were_deterministic(tmp_path):
+    for asked, precision in ((False, "float32"), (True, "float32, deterministic kernels")):
+        maker = Maker(_recipe(deterministic=asked), tmp_path, "cpu")
+        unit = units_of(maker.recipe, base_images(maker.recipe), [RECORD])[0]
+        assert maker(unit).failure is None
+        record = json.loads((tmp_path / unit.digest / "unit.json").read_text())
+        assert record["environment"]["precision"] == precision
 
 
 def _flip(path: Path) -> None:

@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import signal
 import subprocess
 import sys
 import time
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -136,27 +139,37 @@ def test_without_dask_the_extra_is_named(monkeypatch, tmp_path):
         next(OnScheduler("tcp://127.0.0.1:1").results(make, [], lambda: None))
 
 
+@contextmanager
+def _scheduler(folder, *workers, **settings):
+    """A Dask scheduler and worker processes with those options: its address, the processes."""
+    file, variables = folder / "scheduler.json", ONE_THREAD | settings
+    options = ["--scheduler-file", str(file), "--no-dashboard"]
+    own = [*options, "--nthreads", "1", "--local-directory", str(folder)]
+    commands = [
+        ["dask_scheduler", "--host", "127.0.0.1", "--port", "0", *options],
+        *(["dask_worker", *own, *more] for more in workers),
+    ]
+    started = []
+    try:
+        for command, *rest in commands:
+            line = [sys.executable, "-m", f"distributed.cli.{command}", *rest]
+            with (folder / f"{len(started)}.log").open("wb") as log:
+                started.append(subprocess.Popen(line, env=variables, stdout=log, stderr=log))
+            _wait_for(file.exists)
+        yield json.loads(file.read_text())["address"], started[1:]
+    finally:
+        for process, options in zip(started, ["--no-nanny", *workers], strict=False):
+            # A nanny ends its worker.
+            process.kill() if "--no-nanny" in options else process.terminate()
+        for process in started:
+            process.wait()
+
+
 @pytest.fixture
 def cluster(tmp_path):
     """A Dask scheduler and two worker processes: its address, the processes."""
-    file = tmp_path / "scheduler.json"
-    options = ["--scheduler-file", str(file), "--no-dashboard"]
-    worker = [*options, "--no-nanny", "--nthreads", "1", "--local-directory", str(tmp_path)]
-    commands = [
-        ["dask_scheduler", "--host", "127.0.0.1", "--port", "0", *options],
-        ["dask_worker", *worker],
-        ["dask_worker", *worker],
-    ]
-    started = []
-    for command, *rest in commands:
-        line = [sys.executable, "-m", f"distributed.cli.{command}", *rest]
-        with (tmp_path / f"{len(started)}.log").open("wb") as log:
-            started.append(subprocess.Popen(line, env=ONE_THREAD, stdout=log, stderr=log))
-        _wait_for(file.exists)
-    yield json.loads(file.read_text())["address"], started[1:]
-    for process in started:
-        process.kill()
-        process.wait()
+    with _scheduler(tmp_path, ["--no-nanny"], ["--no-nanny"]) as started:
+        yield started
 
 
 def _wait_for(condition, seconds=60):
@@ -184,6 +197,65 @@ def test_a_killed_workers_units_are_made_by_the_other(alone, cluster, tmp_path):
     assert "astronaut/principal" in output
     _same_arrays(alone, stimuli.StimulusSet.open(tmp_path / "sets" / "many"))
     assert not units.exists()
+
+
+# Makes units, which are names; ends its process in the middle of one as often as it says.
+MORTAL = """
+import os, time, uuid
+
+class Mortal:
+    def __init__(self, folder, deaths=0, seconds=0.0):
+        self.folder, self.deaths, self.seconds = folder, deaths, seconds
+
+    def __call__(self, unit):
+        (self.folder / f"{unit}.{uuid.uuid4()}").touch()
+        if unit == "deadly" and len(list(self.folder.glob("deadly.*"))) <= self.deaths:
+            time.sleep(0.2)
+            os._exit(1)
+        time.sleep(self.seconds)
+        return unit
+"""
+# One death is enough to give up what was on the worker.
+AT_ONCE = {"DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES": "0"}
+
+
+@pytest.fixture
+def mortal(tmp_path, monkeypatch):
+    """Makes units of a folder that workers see."""
+    (tmp_path / "mortal.py").write_text(MORTAL)
+    monkeypatch.syspath_prepend(tmp_path)
+    folder = tmp_path / "units"
+    folder.mkdir()
+    return partial(importlib.import_module("mortal").Mortal, folder)
+
+
+def _found(address, make, units):
+    return list(OnScheduler(address).results(make, units, lambda: None))
+
+
+@pytest.mark.parametrize("deaths", [1, 9])
+def test_only_what_dies_alone_fails(mortal, tmp_path, deaths):
+    """Deaths beside others count for nobody; of what it dies alone a unit fails, not the others."""
+    units = ["deadly", *"abcd"]
+    place = {"PYTHONPATH": os.pathsep.join([str(tmp_path), *sys.path])}
+    with _scheduler(tmp_path, [], **AT_ONCE, **place) as (address, _):
+        outcomes = _found(address, mortal(deaths), units)
+    made = [outcome for outcome in outcomes if isinstance(outcome, str)]
+    failed = [outcome for outcome in outcomes if not isinstance(outcome, str)]
+    assert sorted(made) == sorted(units if deaths == 1 else units[1:])
+    assert [outcome.unit for outcome in failed] == ([] if deaths == 1 else ["deadly"])
+    assert all("no other unit beside it" in outcome.failure for outcome in failed)
+
+
+def test_a_unit_that_outlasts_its_worker_is_given_back(mortal, tmp_path):
+    """Not counted as a death: here the first would be the last."""
+    place = {"PYTHONPATH": os.pathsep.join([str(tmp_path), *sys.path])}
+    short = ["--no-nanny", "--lifetime", "5s"]
+    with _scheduler(tmp_path, short, ["--no-nanny"], **AT_ONCE, **place) as (address, started):
+        assert sorted(_found(address, mortal(seconds=6.0), list("ab"))) == ["a", "b"]
+        assert started[1].poll() is None
+    begun = [path.name[0] for path in (tmp_path / "units").iterdir()]
+    assert len(begun) == 3
 
 
 class Elsewhere:
