@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 import torch
+from threadpoolctl import threadpool_limits
 from torch.utils import deterministic
 
 from pdpsych.common.versions import Environment, versions
@@ -73,6 +74,23 @@ def kernels(repeatable: bool) -> Iterator[None]:
     finally:
         torch.use_deterministic_algorithms(before, warn_only=warned)
         deterministic.fill_uninitialized_memory = filled  # type: ignore[attr-defined]
+
+
+@contextmanager
+def threads(most: int) -> Iterator[None]:
+    """Share sums between no more than so many of the processor's cores, inside.
+
+    Cores wait for each other after every step: where steps are short, others gain nothing while
+    the machine is idle, and cost many times the work where it is not.
+    """
+    before = torch.get_num_threads()
+    torch.set_num_threads(min(before, most))
+    try:
+        # NumPy and SciPy have cores of their own, and wait no less for each other.
+        with threadpool_limits(min(before, most)):
+            yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def environment(device: str, precision: str) -> Environment:

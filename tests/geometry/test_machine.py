@@ -6,6 +6,7 @@ import sys
 
 import pytest
 import torch
+from threadpoolctl import threadpool_info
 
 from pdpsych.geometry.linearization import linearize
 from pdpsych.geometry.machine import (
@@ -13,6 +14,7 @@ from pdpsych.geometry.machine import (
     is_out_of_memory,
     kernels,
     precision_of_products,
+    threads,
 )
 
 IMAGE = torch.zeros((1, 4, 4))
@@ -77,3 +79,26 @@ def test_deterministic_kernels_are_used_where_asked_and_recorded(monkeypatch):
     assert not torch.are_deterministic_algorithms_enabled()
     assert torch.utils.deterministic.fill_uninitialized_memory
     assert environment("cpu", "float64").precision == "float64"
+
+
+def test_cores_that_share_a_sum_are_limited_inside_and_given_back():
+    before = torch.get_num_threads()
+    torch.set_num_threads(3)
+    pools = threadpool_info()
+    try:
+        with threads(1):
+            assert torch.get_num_threads() == 1
+            assert {pool["num_threads"] for pool in threadpool_info()} == {1}
+        assert torch.get_num_threads() == 3
+        with threads(8):
+            assert torch.get_num_threads() == 3
+        assert threadpool_info() == pools
+    finally:
+        torch.set_num_threads(before)
+
+
+def test_they_are_given_back_after_an_error_too():
+    before = torch.get_num_threads()
+    with pytest.raises(KeyError), threads(1):
+        raise KeyError
+    assert torch.get_num_threads() == before
