@@ -107,9 +107,9 @@ class Person:
         self._server.sync()
         time.sleep(ARRIVAL)
 
-    def kill(self) -> None:
-        """End the program as a crash does."""
-        os.kill(self._running, signal.SIGKILL)
+    def kill(self, how: int = signal.SIGKILL) -> None:
+        """End the program as a crash does, or as Ctrl-C."""
+        os.kill(self._running, how)
 
     def sit(self, *arguments: str, react: Callable[[Moment], None], **options: object) -> Sitting:
         """Run ``pdpsych ARGUMENTS``, and react to every moment; the program waits meanwhile.

@@ -22,10 +22,12 @@ _NAME = "tracker"
 _END, _SILENT_END = 120.0, 2.0
 # Where this process ends without a word, ioHub lets go of its devices and stays.
 _WATCH = """\
-import os, signal, sys, time
+import contextlib, os, signal, sys, time
+signal.signal(signal.SIGINT, signal.SIG_IGN)
 if not sys.stdin.read(1):
     time.sleep(5)
-    os.kill(int(sys.argv[1]), getattr(signal, "SIGKILL", signal.SIGTERM))
+    with contextlib.suppress(OSError):
+        os.kill(int(sys.argv[1]), getattr(signal, "SIGKILL", signal.SIGTERM))
 """
 
 

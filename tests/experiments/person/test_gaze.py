@@ -5,6 +5,7 @@ takes the mouse for gaze, which is moved on the virtual screen.
 """
 
 import json
+import signal
 import sys
 import threading
 import time
@@ -276,15 +277,15 @@ def test_iohub_takes_the_mouse_for_gaze(person, short):
     assert rows.to_numpy() == pytest.approx(np.tile([0.2, -0.15, 0.25], (4, 1)), abs=0.03)
 
 
-@pytest.mark.parametrize("end", ["escape", "kill"])
-def test_no_process_of_iohub_is_left(person, short, end):
+@pytest.mark.parametrize(("end", "status"), [("escape", 0), ("interrupt", 130), ("kill", -9)])
+def test_no_process_of_iohub_is_left(person, short, end, status):
     before = hubs()
 
     def also(moment):
         if moment.phase.startswith("look at"):
             assert len(hubs() - before) == 1
-            if end == "kill":
-                person.kill()
+            if end != "escape":
+                person.kill(signal.SIGKILL if end == "kill" else signal.SIGINT)
             else:
                 person.press_in_time("escape")
             return True
@@ -294,7 +295,8 @@ def test_no_process_of_iohub_is_left(person, short, end):
         return False
 
     sitting = person.sit(*command(short(**FEW, gaze=RULE)), react=answering(person, also=also))
-    assert sitting.status == (0 if end == "escape" else -9)
+    assert sitting.status == status, sitting.said
+    assert "Traceback" not in sitting.said
     _, left = psutil.wait_procs([psutil.Process(one) for one in hubs() - before], timeout=20)
     assert not left
 
