@@ -32,9 +32,9 @@ FULL = Size(
     ("astronaut", "brick", "camera", "cat", "coffee", "grass", "gravel", "rocket"),
     side=128,
     window=0.75,
-    iterations=16,
+    iterations=13,
     participants=8,
-    trials=80,
+    trials=100,
 )
 QUICK = Size(("astronaut", "camera", "cat", "coffee"), 96, 0.65, 16, participants=3, trials=80)
 
