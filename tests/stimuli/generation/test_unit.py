@@ -7,7 +7,6 @@ from importlib.metadata import version
 from pathlib import Path
 
 import pytest
-import torch
 
 from pdpsych.common.files.digests import file_sha256
 from pdpsych.stimuli import Recipe
