@@ -222,7 +222,7 @@ def attendance(study: str | Path) -> Attendance:
     participant  place  group  done    next
     ann          1      –      0 of 1  session 01 of early
     01           2      –      1 of 1  –
-    began, all: 1, 0 of them with keys swapped
+    began, all: 1, 0 with keys swapped where these are balanced
     """
     roster = open_roster(study)
     return Attendance.of(roster, [log for name in roster.names for log in logs_of(roster, name)])
@@ -254,5 +254,5 @@ def _place(logs: Sequence[SessionLog]) -> int | None:
 def _told(balance: dict[str, Any]) -> str:
     """Say how many began of a group, in an order of experiments."""
     who = [balance["group"] or "", " then ".join(balance["order"])]
-    told = f"{balance['people']}, {balance['swapped']} of them with keys swapped"
+    told = f"{balance['people']}, {balance['swapped']} with keys swapped where these are balanced"
     return f"{', '.join(filter(None, who)) or 'all'}: {told}"
