@@ -136,7 +136,7 @@ def test_no_exported_text_begins_a_formula(bench):
     outcome = bench.try_out(kinds.EXPORT, change)
     assert outcome.verdict == "succeeded", outcome
     tables = [*bench.root.glob("bids/**/*.tsv"), *bench.root.glob("psych/**/*.csv")]
-    assert len(tables) == 5
+    assert len(tables) == 6
     marked = 0
     for path in tables:
         separator = "\t" if path.suffix == ".tsv" else ","
