@@ -6,6 +6,7 @@ import textwrap
 from pathlib import Path
 
 from pdpsych.common.errors import InputError
+from pdpsych.displays.lab.dialogs import dialogs
 from pdpsych.experiments.design import group_of, keys_of
 from pdpsych.experiments.experiment import Experiment
 from pdpsych.experiments.logs.labels import Labels, check_spelling, log_path
@@ -44,9 +45,6 @@ def ask(
     InputError
         If there is no PsychoPy, or no screen to ask on.
     """
-    # It says so where PsychoPy or a screen is missing; Qt would end the program.
-    from pdpsych.displays.lab import psychopy  # noqa: F401
-
     roster, experiment = opened(source)
     title = experiment.stem if experiment else Path(str(source)).resolve().name
     labels = _FIELDS | ({"session": "Session, if not the next"} if roster else {})
@@ -71,9 +69,7 @@ def _once(
     proposed: tuple[str, str | None, str | None],
     problem: str,
 ) -> tuple[str, str | None, str | None]:
-    from psychopy import gui
-
-    dialog = gui.Dlg(title=title)
+    dialog = dialogs().Dlg(title=title)
     if problem:
         dialog.addText(wrapped(problem))
     for (name, label), value in zip(labels.items(), proposed, strict=True):

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from pdpsych.common.errors import InputError
+from pdpsych.displays.lab.dialogs import dialogs
 from pdpsych.experiments.logs.notes import Consented
 from pdpsych.experiments.logs.trial_log import TrialLog
 from pdpsych.experiments.observers.observer import SessionStopped
@@ -59,9 +60,7 @@ def _ask(who: str, questions: Sequence[Question]) -> dict[str, Answer]:
 def _once(
     who: str, questions: Sequence[Question], texts: dict[str, str], problem: str
 ) -> dict[str, str]:
-    from psychopy import gui
-
-    dialog = gui.Dlg(title=who)
+    dialog = dialogs().Dlg(title=who)
     if problem:
         dialog.addText(wrapped(problem))
     for question in questions:
