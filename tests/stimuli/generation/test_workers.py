@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 
@@ -154,15 +154,18 @@ def _scheduler(folder, *workers, **settings):
         for command, *rest in commands:
             line = [sys.executable, "-m", f"distributed.cli.{command}", *rest]
             with (folder / f"{len(started)}.log").open("wb") as log:
-                started.append(subprocess.Popen(line, env=variables, stdout=log, stderr=log))
+                process = subprocess.Popen(
+                    line, env=variables, stdout=log, stderr=log, start_new_session=True
+                )
+            started.append(process)
             _wait_for(file.exists)
         yield json.loads(file.read_text())["address"], started[1:]
     finally:
-        for process, options in zip(started, ["--no-nanny", *workers], strict=False):
-            # A nanny ends its worker.
-            process.kill() if "--no-nanny" in options else process.terminate()
         for process in started:
-            process.wait()
+            # With its worker: asked to end, a nanny may wait for a scheduler that is gone.
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait(timeout=60)
 
 
 @pytest.fixture
