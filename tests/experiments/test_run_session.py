@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import json
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from dialogs import in_dialogs
 
 from pdpsych.experiments.logs.session_log import read_log
 
@@ -56,17 +55,7 @@ def start(write_experiment, x_environment, tmp_path):
     script = Path(shutil.copy(SCRIPT, tmp_path))
 
     def run(*answers: list[str] | None) -> str:
-        command = [sys.executable, "-W", "ignore", "-c", DRIVER, str(script), json.dumps(answers)]
-        done = subprocess.run(
-            command,
-            env={**x_environment, "QT_QPA_PLATFORM": "offscreen"},
-            capture_output=True,
-            text=True,
-            encoding="utf-8",
-            timeout=60,
-        )
-        assert done.returncode == 0, done.stderr
-        return done.stdout
+        return in_dialogs(x_environment, DRIVER, str(script), json.dumps(answers))
 
     return run
 

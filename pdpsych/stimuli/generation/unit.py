@@ -170,7 +170,7 @@ class Maker:
                     (part / name).mkdir()
                 prepared = unit.image.prepare(self.recipe.preprocess)
                 loaded = representations(self.recipe, self.device)
-                with threads(_most_threads(prepared[0], loaded)):
+                with threads(_most_threads(prepared.pixels, loaded)):
                     entry = _make_image(part, self.recipe, self.device, unit, prepared, step)
                     made_with = environment(self.device, self.recipe.precision)
                 files = sorted(f for f in part.rglob("*") if f.is_file())

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 
 import pytest
+from dialogs import in_dialogs
 from rostered import write_rostered
 
 from pdpsych.experiments.roster.answers import read_answers
@@ -91,17 +90,7 @@ def sit(study, x_environment):
     """Return a function that runs what is due, for so many trials, and answers its dialogs."""
 
     def run(most, *answers):
-        arguments = [str(study), str(most), json.dumps(answers)]
-        done = subprocess.run(
-            [sys.executable, "-W", "ignore", "-c", DRIVER, *arguments],
-            env={**x_environment, "QT_QPA_PLATFORM": "offscreen"},
-            capture_output=True,
-            text=True,
-            encoding="utf-8",
-            timeout=60,
-        )
-        assert done.returncode == 0, done.stderr
-        return done.stdout
+        return in_dialogs(x_environment, DRIVER, str(study), str(most), json.dumps(answers))
 
     return run
 
