@@ -5,11 +5,13 @@
 Each command runs in a new study, where nothing is generated yet, up to what it finds missing;
 ``--simulate``, ``score`` and the like have loaded by then what they work with. Seconds are those of
 the processor, the least of several runs, in turns with the reference, so that what else the machine
-does counts for little. What makes sets has to load PyTorch, and is compared with that too.
+does counts for little. Modules are compiled, as those of an installed package are. What makes sets
+has to load PyTorch, and is compared with that too.
 """
 
 from __future__ import annotations
 
+import os
 import resource
 import subprocess
 import sys
@@ -70,8 +72,10 @@ def main() -> None:
 
 def _seconds(words: list[str], folder: str) -> float:
     """Return the processor's seconds that Python takes for what follows it."""
+    # Where it is set, what is installed to be edited is compiled anew at each start.
+    env = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    subprocess.run([sys.executable, *words], cwd=folder, capture_output=True)
+    subprocess.run([sys.executable, *words], cwd=folder, capture_output=True, env=env)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 

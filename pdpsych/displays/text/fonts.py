@@ -5,6 +5,7 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Iterable
 from functools import lru_cache
+from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple
 
@@ -47,6 +48,8 @@ def font_file(name: str, folder: Path = Path()) -> Path:
         if not (folder / name).is_file():
             raise InputError("no such font file", value=name)
         return folder / name
+    if name == DEFAULT and (file := _with_matplotlib()):
+        return file
     known = _installed()
     if name not in known:
         raise InputError(
@@ -85,6 +88,15 @@ def check_letters(file: Path, name: str, texts: Iterable[str]) -> None:
 def _is_drawn(letter: str) -> bool:
     """Return whether something is drawn for a character; not for spaces and directions."""
     return unicodedata.category(letter)[0] not in "ZC"
+
+
+def _with_matplotlib() -> Path | None:
+    """Return the file of the default font, the same on all computers, without a list of fonts."""
+    spec = find_spec("matplotlib")
+    if spec is None or spec.origin is None:
+        return None
+    file = Path(spec.origin).with_name("mpl-data") / "fonts/ttf/DejaVuSans.ttf"
+    return file if file.is_file() else None
 
 
 @lru_cache(maxsize=256)

@@ -121,6 +121,15 @@ def test_missing_letters_are_named_with_fonts_that_have_them(monkeypatch, tmp_pa
         check_letters(lacking, "STIXGeneral", [HEBREW])
 
 
+def test_the_default_font_is_that_of_matplotlib_whatever_is_installed(monkeypatch):
+    import matplotlib as mpl
+
+    monkeypatch.setattr(fonts, "_installed", dict)
+    own = font_file(DEFAULT)
+    assert own.is_relative_to(mpl.get_data_path())
+    assert ImageFont.truetype(own).getname()[0] == DEFAULT
+
+
 def test_fonts_are_found_by_name_and_by_file(tmp_path):
     own = tmp_path / "own.ttf"
     own.write_bytes(font_file(DEFAULT).read_bytes())
