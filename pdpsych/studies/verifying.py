@@ -258,7 +258,7 @@ def compared(
         if path.is_file() and path.name not in known and path.name not in _NOT_COMPARED
         and not path.name.startswith(".")
     )  # fmt: skip
-    breaks += [f"{name}: is not computed from logs and sets" for name in strange]
+    breaks += [f"{name}: is not computed from logs and sets; delete or move it" for name in strange]
     return VerifiedAnalysis(analysis.stem, files, numbers, tuple(breaks), notes)
 
 

@@ -143,7 +143,7 @@ def test_missing_and_strange_files(study, finished):
     breaks = found(study, finished).breaks
     assert breaks == (
         "sides.csv: is missing",
-        "mine.csv: is not computed from logs and sets",
+        "mine.csv: is not computed from logs and sets; delete or move it",
     )
     (results(study) / "fit.json").unlink()
     assert not studies.verify(study).proved
