@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import runpy
 import shutil
 import subprocess
 import sys
@@ -134,3 +135,14 @@ def test_the_files_and_commands_that_the_page_names_are_there():
         r"`((?:tests|benchmarks)/[\w/]+\.py)`|python (benchmarks/\w+\.py)", PAGE
     ):
         assert (ROOT / "".join(file)).is_file()
+
+
+def test_everything_runs_every_benchmark():
+    folder = ROOT / "benchmarks"
+    runs = runpy.run_path(str(folder / "everything.py"))["RUNS"]
+    commands = {f.stem for f in folder.glob("*.py") if "__main__" in f.read_text(encoding="utf-8")}
+    assert commands == {*runs, "everything"}
+    options = {name: re.findall(r"--[a-z]+", words) for name, words in runs.items()}
+    for name, given in options.items():
+        text = (folder / f"{name}.py").read_text(encoding="utf-8")
+        assert all(f'"{option}"' in text for option in given), name
