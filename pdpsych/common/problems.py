@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import typing
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +46,11 @@ _WORDS = {
 
 
 def refusal(
-    error: ValidationError, schema: type[BaseModel], file: str | Path, line_at: LineAt
+    error: ValidationError,
+    data: Mapping[str, Any],
+    schema: type[BaseModel],
+    file: str | Path,
+    line_at: LineAt,
 ) -> InputError:
     """Return what pydantic found as one error, of very many problems the first.
 
@@ -54,14 +58,15 @@ def refusal(
     ----------
     error
         What it raised.
-    schema
-        What the data should fit.
+    data, schema
+        What does not fit, and what it should fit.
     file
         Where they are from.
     line_at
         Gives the line of a location in them, None where it has none.
     """
-    placed = [(_problem(schema, p).within(file=file), p["loc"]) for p in _told(error.errors())]
+    problems = _told(error.errors())
+    placed = [(_problem(data, schema, p).within(file=file), p["loc"]) for p in problems]
     found = list({str(told): (told, location) for told, location in placed}.values())
     for told, location in found[:_MOST]:
         told.line = told.line or line_at(location)
@@ -82,10 +87,10 @@ def _within(inner: tuple[Any, ...], outer: tuple[Any, ...]) -> bool:
     return len(inner) > len(outer) and inner[: len(outer)] == outer
 
 
-def _problem(schema: type[BaseModel], problem: Any) -> InputError:
+def _problem(data: Mapping[str, Any], schema: type[BaseModel], problem: Any) -> InputError:
     location, kind = problem["loc"], problem["type"]
     context, given = problem.get("ctx", {}), problem.get("input")
-    field = clipped(_dotted(location))
+    field = clipped(_dotted(location, data, is_missing=kind == "missing"))
     if kind == "extra_forbidden":
         owner = _schema_at(schema, location[:-1])
         allowed: Any = list(owner.model_fields) if owner else ()
@@ -120,15 +125,17 @@ def _names(listed: str) -> list[str]:
     return [name.strip("'") for name in listed.replace(" or ", ", ").split(", ")]
 
 
-def _dotted(location: tuple[Any, ...]) -> str:
-    """Write ``images[0].file``; union members that pydantic names in between are left out."""
-    parts: list[str] = []
-    for step in location:
-        if isinstance(step, int):
-            parts.append(f"[{step}]")
-        elif not (step[:1].isupper() or "[" in step or step in ("str", "int", "float", "list")):
-            parts.append(f".{step}")
-    return "".join(parts).lstrip(".")
+def _dotted(location: tuple[Any, ...], data: Any, is_missing: bool) -> str:
+    """Write ``images[0].file``; members of unions, which pydantic names too, are left out."""
+    written, here = "", data
+    for place, step in enumerate(location, start=1):
+        listed = isinstance(here, list | tuple) and isinstance(step, int)
+        known = listed or (isinstance(here, Mapping) and step in here)
+        if known:
+            here = here[step]
+        if known or (is_missing and place == len(location)):
+            written += f"[{step}]" if isinstance(step, int) else f".{step}"
+    return written.lstrip(".")
 
 
 def _schema_at(schema: type[BaseModel], location: tuple[Any, ...]) -> type[BaseModel] | None:

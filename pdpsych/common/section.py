@@ -154,7 +154,7 @@ def _validated(data: Any, schema: type[P], label: str | Path, line_at: LineAt) -
     try:
         return schema.model_validate(data)
     except ValidationError as error:
-        raise refusal(error, schema, label, line_at) from None
+        raise refusal(error, data, schema, label, line_at) from None
 
 
 def dump(section: Section, path: str | Path) -> None:

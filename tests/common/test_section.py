@@ -186,6 +186,18 @@ class Labels(Section):
     any: dict[str, Any]
 
 
+def test_keys_of_any_name_are_told_and_members_of_unions_are_not():
+    class Groups(Section):
+        groups: dict[str, list[str] | Inner]
+
+    data = {"groups": {"Control": [1], "str": {"depth": "x", "float": 2}}}
+    with pytest.raises(InputError) as caught:
+        validate(data, Groups, "a.yaml")
+    fields = {problem.field for problem in caught.value.problems}
+    own = {"groups.Control[0]", "groups.str.depth", "groups.str.float"}
+    assert own <= fields <= {*own, "groups.Control", "groups.str"}
+
+
 def test_an_error_of_a_validator_keeps_what_it_tells():
     class Checked(Section):
         model: str
