@@ -278,9 +278,14 @@ def _order(
 
 
 def _defined(network: ModuleNetwork, layers: Sequence[str]) -> list[str]:
-    """Return the layers in the order in which their modules are defined."""
+    """Return the layers in the order in which modules are defined; operations are in one."""
     order = [path for path, _ in network.module.named_modules(remove_duplicate=False)]
-    return sorted(layers, key=lambda layer: order.index(parse_tap(layer).module))
+
+    def place(layer: str) -> int:
+        path = parse_tap(layer).module
+        return order.index(path if path in order else path.rpartition(".")[0])
+
+    return sorted(layers, key=place)
 
 
 def _files(address: Address, layer: str) -> list[str]:

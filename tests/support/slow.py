@@ -179,6 +179,13 @@ SLOW = {
         "test_lists_are_values",
         "test_tuples_and_layers",
     ),
+    "models/taps/test_operations.py": (
+        "test_a_look",
+        "test_derivatives",
+        "test_names_are",
+        "test_values_are",
+        "test_what_timm",
+    ),
     "geometry/test_noise.py": ("test_it_is_the_fisher",),
     "geometry/solvers/test_dense_optimum.py": ("test_of_several_models",),
 }
