@@ -179,6 +179,7 @@ SLOW = {
         "test_lists_are_values",
         "test_tuples_and_layers",
     ),
+    "analysis/scoring/test_added_taps.py": ("scored",),
     "models/taps/test_operations.py": (
         "test_a_look",
         "test_derivatives",
