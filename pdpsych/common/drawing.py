@@ -72,7 +72,7 @@ def in_lines(name: str, letters: int = _LETTERS) -> str:
     Examples
     --------
     >>> in_lines("torchvision:resnet50/layer3+pool=7+readout=V4.npz", 30).splitlines()
-    ['torchvision:resnet50/', 'layer3+pool=7+readout=V4.npz']
+    ['torchvision:resnet50/layer3', '+pool=7+readout=V4.npz']
     """
     lines = [""]
     for part in re.findall(r"\([^)]*\)|[+@]?[^/+@ (]*[/ ]?", name):

@@ -16,7 +16,7 @@ from torch.nn.modules.conv import _ConvNd
 from pdpsych.common.errors import InputError
 from pdpsych.geometry.linearization import Linearization, first_line, linearize
 from pdpsych.geometry.machine import is_out_of_memory
-from pdpsych.geometry.noise import NoiseModel
+from pdpsych.geometry.noise.noise_model import NoiseModel
 from pdpsych.geometry.repadding import PaddingMode, repadded
 from pdpsych.models.checks import (
     check_finite,

@@ -11,8 +11,9 @@ import torch
 from torch import nn
 
 from pdpsych.common.errors import InputError
-from pdpsych.geometry.local import Network
-from pdpsych.geometry.noise import Gaussian, NoiseModel
+from pdpsych.geometry.noise.gaussian import Gaussian
+from pdpsych.geometry.noise.noise_model import NoiseModel
+from pdpsych.geometry.representation import Network
 from pdpsych.models import address as addresses
 from pdpsych.models.address import Address, Derivative, Encoding
 from pdpsych.models.checks import enough_memory

@@ -187,7 +187,7 @@ SLOW = {
         "test_values_are",
         "test_what_timm",
     ),
-    "geometry/test_noise.py": ("test_it_is_the_fisher",),
+    "geometry/noise/test_noise.py": ("test_it_is_the_fisher",),
     "geometry/solvers/test_dense_optimum.py": ("test_of_several_models",),
 }
 

@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from pdpsych.common.errors import InputError
-from pdpsych.geometry.local import LocalGeometry, RepresentationLike
-from pdpsych.geometry.noise import stabilised
+from pdpsych.geometry.local import LocalGeometry
+from pdpsych.geometry.noise.stabilised import stabilised
+from pdpsych.geometry.representation import RepresentationLike
 from pdpsych.geometry.solvers import disagreement
 from pdpsych.geometry.solvers.subspace import resolution
 
