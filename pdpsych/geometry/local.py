@@ -168,6 +168,27 @@ class LocalGeometry:
             total += linear.pull([self._unwhitened(i, cotangents[i]) for i in members])
         return total
 
+    def information(self, distortions: Tensor, weights: Sequence[float]) -> Tensor:
+        """Return Σ_i w_i I_i u, without floors, (K, C, H, W), by a push and a pull.
+
+        Parameters
+        ----------
+        distortions
+            u, (K, C, H, W).
+        weights
+            w, one of each representation.
+        """
+        self._tally["passes"] += 2 * len(distortions) * len(self.names)
+        total = torch.zeros_like(distortions)
+        for linear, (_, members) in zip(self._linear, self._networks, strict=True):
+            tangents = linear.push(distortions)
+            for place, i in enumerate(members):
+                whitening, scale = self._whitenings[i], weights[i] * self._gains[i] ** 2
+                whitened = whitening.whiten(tangents[place])
+                tangents[place] = whitening.whiten_adjoint(scale * whitened)
+            total += linear.pull(tangents)
+        return total
+
     def _unwhitened(self, number: int, cotangents: Tensor) -> Tensor:
         scaled = _scaled(cotangents, self._gains[number])
         return self._whitenings[number].whiten_adjoint(scaled)
