@@ -44,7 +44,7 @@ class Categorical(WhitenedAtOnce):
     logits: bool = False
 
     def at(self, response: Tensor) -> Whitening:
-        """Whiten the change of probabilities, or of logits."""
+        """Return the whitening at a response (R,), of changes of probabilities or logits."""
         if not self.logits:
             divisor = self._root(response)
             return Whitening.diagonal(lambda rows: rows / divisor)

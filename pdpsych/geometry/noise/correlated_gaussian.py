@@ -55,7 +55,7 @@ class CorrelatedGaussian(WhitenedAtOnce):
         object.__setattr__(self, "_factor", factor.to(given))
 
     def at(self, response: Tensor) -> Whitening:
-        """Solve L w = tangent, and Lᵀ w = cotangent."""
+        """Return the whitening at a response (R,): to solve L w = tangent, Lᵀ w = cotangent."""
         if len(self._factor) != response.numel():
             raise InputError(
                 f"does not fit {response.numel()} responses",

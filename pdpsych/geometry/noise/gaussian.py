@@ -43,7 +43,7 @@ class Gaussian(WhitenedAtOnce):
             )
 
     def at(self, response: Tensor) -> Whitening:
-        """Divide by the standard deviation."""
+        """Return the whitening at a response (R,): to divide by the standard deviation."""
         deviation = self._deviation(response)
         return Whitening.diagonal(lambda rows: rows if deviation is None else rows / deviation)
 

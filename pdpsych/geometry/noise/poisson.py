@@ -51,7 +51,7 @@ class Poisson(WhitenedAtOnce):
             )
 
     def at(self, response: Tensor) -> Whitening:
-        """Divide by the square root of the mean."""
+        """Return the whitening at a response (R,): to divide by the square root of the mean."""
         root = self._root(response)
         return Whitening.diagonal(lambda rows: rows / root)
 

@@ -45,7 +45,10 @@ class ResponseVariance(WhitenedAtOnce):
     variance: Callable[[Tensor], Tensor]
 
     def at(self, response: Tensor) -> Whitening:
-        """Map to (K, 2R): what the means tell, then what the variances tell."""
+        """Return the whitening at a response (R,), a map to (K, 2R).
+
+        What the means tell comes first, then what the variances tell.
+        """
         of_mean, of_variance = self._weights(response)
 
         def back(cotangents: Tensor) -> Tensor:
