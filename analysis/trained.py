@@ -106,11 +106,11 @@ def turned(ratios: pd.DataFrame) -> pd.DataFrame:
     return ratios.assign(log_ratio=ratios["log_ratio"] * signs.reindex(keys).to_numpy())
 
 
-def figure_of(ratios: pd.DataFrame, table: pd.DataFrame) -> Figure:
+def figure_of(ratios: pd.DataFrame, table: pd.DataFrame, pair: str) -> Figure:
     """Draw log ratios at a visible contrast against local ones, and the objective by contrast."""
     figure = Figure(figsize=(10, 3.8), layout="constrained")
     left, right = figure.subplots(1, 2)
-    wide = turned(ratios[ratios["pair"] == "principal"]).pivot(
+    wide = turned(ratios[ratios["pair"] == pair]).pivot(
         index=["set", "image", "model", "trained"], columns="contrast", values="log_ratio"
     )
     for trained, colour, label in ((True, "C0", "ImageNet"), (False, "C1", "random weights")):
@@ -121,17 +121,17 @@ def figure_of(ratios: pd.DataFrame, table: pd.DataFrame) -> Figure:
     left.set(
         xlabel="local log d(u)/d(v) (nat)",
         ylabel=f"log D(u)/D(v) at RMS {SHOWN:g} (nat)",
-        title="principal pairs, a dot is a layer at a photograph",
+        title=f"{pair} pairs, a dot is a layer at a photograph",
     )
     left.legend(frameon=False)
     places = {contrast: i for i, contrast in enumerate(CONTRASTS)}
     everything = table[table["measure"] == "all"]
-    for i, (pair, rows) in enumerate(everything.groupby("pair", sort=False)):
+    for i, (name, rows) in enumerate(everything.groupby("pair", sort=False)):
         # Where some photographs have no room, the mean of the others would be of other ones.
         rows = rows[rows["number"] == rows["number"].max()]
         x = rows["contrast"].map(places) + 0.06 * (i - 1.5)
         reach = [rows["mean"] - rows["low"], rows["high"] - rows["mean"]]
-        right.errorbar(x, rows["mean"], yerr=reach, fmt="o-", ms=4, lw=1, label=pair)
+        right.errorbar(x, rows["mean"], yerr=reach, fmt="o-", ms=4, lw=1, label=name)
     right.set_xticks(range(len(CONTRASTS)), ["local", *(f"{c:g}" for c in CONTRASTS[1:])])
     right.set(xlabel="RMS contrast", ylabel="variance over layers F (nat²)", ylim=(0, None))
     right.set_title("mean over photographs, 95 % interval")
@@ -153,13 +153,19 @@ def pictures_of(stimulus_set: StimulusSet, pairs: Sequence[str], count: int = 2)
 def write(sets: Sequence[StimulusSet], out: Path) -> str:
     """Write tables and figures into a folder; return the numbers."""
     ratios = pd.DataFrame([row for one in sets for row in log_ratios(one)])
+    drawn = [p for p in ("principal", "principal-visible") if p in set(ratios["pair"])]
+    if not drawn:
+        raise InputError(
+            "no set has a pair principal or principal-visible",
+            value=sorted(set(ratios["pair"])),
+            remedy="ask for one, as stimuli/trained.yaml does",
+        )
     table, agreement = summary(objectives(ratios)), summary(agreements(ratios))
     agreement[["low", "high"]] = agreement[["low", "high"]].clip(-1, 1)  # Student knows no ends
     write_table(out, "objective", table, COLUMNS)
     write_table(out, "agreement", agreement, COLUMNS)
-    save(figure_of(ratios, table), out / "trained.png")
-    pairs = [pair for pair in ("principal", "principal-visible") if pair in set(ratios["pair"])]
-    save(pictures_of(sets[0], pairs), out / "pictures.png", dpi=120)
+    save(figure_of(ratios, table, drawn[0]), out / "trained.png")
+    save(pictures_of(sets[0], drawn), out / "pictures.png", dpi=120)
     shown = [
         frame.to_string(
             index=False, float_format="{:.2f}".format, formatters={"contrast": "{:g}".format}

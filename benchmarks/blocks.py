@@ -5,7 +5,8 @@ A process each, in turns, one thread: a search of so many iterations by this pac
 the other checkout, and the products that an iteration needs by ``torch.func`` (``linearize`` for
 pushes, ``vjp`` for pulls). Memory is the peak above what importing PyTorch takes. Times are of the
 processor, in forward passes of the network; ``beside products`` is what iterations took over what
-their products did.
+their products did. ``--models early`` or another set of search.py does the same of that, in seconds
+and without ``torch.func``.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from typing import Any
 import torch
 
 ROOT = Path(__file__).parents[1]
-LAYERS = [f"features.{i}" for i in range(31)]
+VGG, LAYERS = "vgg16", [f"features.{i}" for i in range(31)]
 
 
 def peak() -> float:
@@ -59,21 +60,31 @@ def setting(side: int) -> tuple[Any, torch.Tensor, float]:
     return network, image, seconds(forward)
 
 
-def ours(side: int, iterations: int, before: float) -> dict[str, Any]:
+def ours(side: int, iterations: int, before: float, which: str) -> dict[str, Any]:
     """Search, and say what each iteration took and what of it was products of the network."""
+    import search
+
     import pdpsych
     from pdpsych import geometry, models
     from pdpsych.geometry import linearization
+    from pdpsych.models.early_vision import EarlyVisualLinearization
 
-    network, image, unit = setting(side)
+    if which == VGG:
+        network, image, unit = setting(side)
+        chosen = models.from_module(network, LAYERS, "vgg")
+    else:
+        image, unit = search.photograph("cat", side, colour=which != "early"), 1.0
+        chosen = search.SETS[which]()
     spent = {"products": 0.0}
     for kind, name in (
         (linearization._RetainedGraph, "pull"),
         (linearization.AutogradLinearization, "push"),
+        (EarlyVisualLinearization, "pull"),
+        (EarlyVisualLinearization, "push"),
     ):
         _timed(kind, name, spent)
     begin = time.process_time()
-    local = geometry.LocalGeometry(models.from_module(network, LAYERS, "vgg"), image, floor=0.03)
+    local = geometry.LocalGeometry(chosen, image, floor=0.03)
     set_up = time.process_time() - begin
     marks = [(time.process_time(), spent["products"], local.products, 0.0)]
 
@@ -92,7 +103,7 @@ def ours(side: int, iterations: int, before: float) -> dict[str, Any]:
     }
 
 
-def peer(side: int, iterations: int, before: float) -> dict[str, Any]:
+def peer(side: int, iterations: int, before: float, which: str) -> dict[str, Any]:
     """Take two pushes and two pulls through all layers by ``torch.func``."""
     from pdpsych.models import ModuleNetwork
 
@@ -116,7 +127,7 @@ def peer(side: int, iterations: int, before: float) -> dict[str, Any]:
     }
 
 
-def own_products(side: int, iterations: int, before: float) -> dict[str, Any]:
+def own_products(side: int, iterations: int, before: float, which: str) -> dict[str, Any]:
     """Take two pushes and two pulls through all layers by this package."""
     from pdpsych.models import ModuleNetwork
 
@@ -153,7 +164,7 @@ def run(way: str, asked: argparse.Namespace, path: Path) -> dict[str, Any]:
     """Run one way in a process of its own, with the package at a path."""
     environment = os.environ | {"PYTHONPATH": str(path), "OMP_NUM_THREADS": "1"}
     command = [sys.executable, __file__, "--way", way, "--side", str(asked.side)]
-    command += ["--iterations", str(asked.iterations)]
+    command += ["--iterations", str(asked.iterations), "--models", asked.models]
     done = subprocess.run(command, env=environment, cwd=path, capture_output=True, text=True)
     if done.returncode:
         sys.exit(done.stderr)
@@ -163,31 +174,37 @@ def run(way: str, asked: argparse.Namespace, path: Path) -> dict[str, Any]:
     return found
 
 
-def show(name: str, found: dict[str, Any]) -> None:
+def show(name: str, found: dict[str, Any], unit: str) -> None:
     """Print what one search took."""
-    print(f"\n{name}: peak {found['peak']:.0f} MB above PyTorch, set-up {found['set-up']:.0f}")
-    print("  iteration   products (all)   forwards   beside products        F")
+    print(
+        f"\n{name}: peak {found['peak']:.0f} MB above PyTorch, set-up {found['set-up']:.1f} {unit}"
+    )
+    print(f"  iteration   products (all)   {unit:>8s}   beside products        F")
     for number, (took, of_products, products, objective) in enumerate(found["rows"], start=1):
-        cost = f"{took:8.1f}   {took / max(of_products, 1e-9):15.2f}"
+        cost = f"{took:8.2f}   {took / max(of_products, 1e-9):15.2f}"
         print(f"  {number:9d}   {products:14.1f}   {cost}   {objective:6.4f}")
     total, products = (sum(row[k] for row in found["rows"]) for k in (0, 1))
-    print(f"  all         {'':14s}   {total:8.1f}   {total / products:15.2f}", flush=True)
+    print(f"  all         {'':14s}   {total:8.2f}   {total / products:15.2f}", flush=True)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--against", type=Path, help="another checkout")
+    parser.add_argument("--models", default=VGG, help=f"{VGG}, or a set of search.py")
     parser.add_argument("--side", type=int, default=224)
     parser.add_argument("--iterations", type=int, default=9)
     parser.add_argument("--way", choices=WAYS, help=argparse.SUPPRESS)
     asked = parser.parse_args()
     if asked.way:
         torch.set_num_threads(1)
-        print(json.dumps(WAYS[asked.way](asked.side, asked.iterations, peak())))
+        print(json.dumps(WAYS[asked.way](asked.side, asked.iterations, peak(), asked.models)))
         return
-    show("this version", run("search", asked, ROOT))
+    unit = "forwards" if asked.models == VGG else "seconds"
+    show("this version", run("search", asked, ROOT), unit)
     if asked.against:
-        show("the other", run("search", asked, asked.against.resolve()))
+        show("the other", run("search", asked, asked.against.resolve()), unit)
+    if asked.models != VGG:
+        return
     print("\ntwo pushes and two pulls through all layers")
     for way in ("products", "torch.func"):
         found = run(way, asked, ROOT)

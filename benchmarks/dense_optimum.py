@@ -19,7 +19,7 @@ import torch
 from numpy.typing import NDArray
 
 from pdpsych.geometry import DistortionSpace, LocalGeometry
-from pdpsych.geometry.local import RepresentationLike
+from pdpsych.geometry.representation import RepresentationLike
 
 Floats = NDArray[np.float64]
 

@@ -40,6 +40,12 @@ TOGETHER = 1e-4
 # Of F after some iterations: what rounding has made of them, too.
 SEARCHED, ITERATIONS, SMALL = 0.02, 5, 64
 STEPS, BLOCK, REPEATS = 20, 2, 10
+# All taps of ResNet-50 are behind rectifiers.
+NOISES = {
+    "gaussian": None,
+    "poisson": geometry.Poisson(),
+    "response variance": geometry.ResponseVariance(lambda r: 0.1 + r),
+}
 LAUNCHES = ("cudaLaunchKernel", "cuLaunchKernel", "cudaLaunchKernelExC", "cuLaunchKernelEx")
 
 failures: list[str] = []
@@ -52,11 +58,13 @@ def told(what: str, off: float, most: float) -> None:
         failures.append(what)
 
 
-def network(name: str, device: str, dtype: torch.dtype) -> list[models.Representation]:
+def network(
+    name: str, device: str, dtype: torch.dtype, noise: geometry.NoiseModel | None = None
+) -> list[models.Representation]:
     """Return the layers of a network with the same random weights everywhere."""
     torch.manual_seed(0)
     module = torchvision.models.get_model(name, weights=None).to(device, dtype)
-    return models.from_module(module, LAYERS[name], name)
+    return models.from_module(module, LAYERS[name], name, noise=noise)
 
 
 def off(found: Sequence[Tensor], expected: Sequence[Tensor]) -> float:
@@ -125,7 +133,14 @@ def speed(device: str, side: int) -> None:
 def inner_solve(device: str, side: int) -> None:
     """Count what an inner solve launches a step, and how often the processor waits in it."""
     image = search.photograph("cat", side, colour=True).to(device)
-    local = geometry.LocalGeometry(network("resnet50", device, torch.float32), image, floor=0.03)
+    print("\ninner solves behind layer4 and avgpool of ResNet-50")
+    for title, noise in NOISES.items():
+        made = network("resnet50", device, torch.float32, noise)
+        _solve(title, geometry.LocalGeometry(made, image, floor=0.03), device)
+
+
+def _solve(title: str, local: geometry.LocalGeometry, device: str) -> None:
+    image = local.image
     space = geometry.DistortionSpace(image)
     problem = Problem.at(local, space, contrast(range(len(local.names))))
     weights = np.zeros(len(local.names))
@@ -137,11 +152,11 @@ def inner_solve(device: str, side: int) -> None:
     count = launches(lambda: inverse.solve(gradient, STEPS), device)
     steps = (local.products - before) * len(local.names) / 2
     waits = _waits(lambda: inverse.solve(gradient, STEPS), device)
-    print(f"\ninner solve behind layer4 and avgpool of ResNet-50, {steps:.0f} steps")
     told_waits = "" if device == "cpu" else f"; {waits} times the processor waited"
-    print(f"  {count / max(steps, 1):.0f} launches a step{told_waits}")
+    told_steps = f"{steps:.0f} steps, {count / max(steps, 1):.0f} launches a step"
+    print(f"  {title:20s} {told_steps}{told_waits}")
     if waits:
-        failures.append("an inner solve waits for the device")
+        failures.append(f"an inner solve with {title} noise waits for the device")
 
 
 def memory(device: str, side: int) -> None:

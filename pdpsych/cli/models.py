@@ -31,6 +31,10 @@ def show(
         list[str] | None,
         typer.Option(help="LAYER+step=value…, in the place of all layers; once or more."),
     ] = None,
+    operations: Annotated[
+        bool,
+        typer.Option("--operations", help="Also what modules compute between those inside them."),
+    ] = False,
     image: Annotated[
         Path | None,
         typer.Option(
@@ -41,7 +45,7 @@ def show(
     """List the layers of a network, in order of execution, with the shapes of their output."""
     from pdpsych import models
 
-    found = models.layers(network, taps=tap or (), shape=shape)
+    found = models.layers(network, taps=tap or (), operations=operations, shape=shape)
     if image is None:
         tell(found.describe(), found)
         return
@@ -50,7 +54,7 @@ def show(
     colour: Literal["grey", "rgb"] = "grey" if found.shape[0] == 1 else "rgb"
     preprocess = stimuli.Preprocess(size=found.shape[1:], colour=colour)
     pixels = stimuli.load_image(image, preprocess)
-    looked = models.look(network, pixels, taps=tap or ())
+    looked = models.look(network, pixels, taps=tap or (), operations=operations)
     tell(looked.describe(), looked)
 
 

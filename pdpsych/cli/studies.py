@@ -30,7 +30,8 @@ def demo(
 def init(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="Missing or empty.")],
     template: Annotated[
-        str, typer.Option("--from", help="What it begins with: early-vision or deep-networks.")
+        str,
+        typer.Option("--from", help="What it begins with: early-vision, deep-networks or trained."),
     ] = "early-vision",
 ) -> None:
     """Make a new study, with a README that says what to run."""

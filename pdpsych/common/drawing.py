@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -31,6 +32,9 @@ BLUE, ORANGE, GREEN, PINK, SKY, YELLOW = (
 GREY, BLACK, BAND = "#7F7F7F", "#222222", "#E9E4D4"
 SERIES = (BLUE, ORANGE, GREEN, PINK, SKY, YELLOW, BLACK)
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
+# Letters of a line of a name, and the size of names of so many lines beside rows of 0.38 inches.
+_LETTERS = 34
+_SIZES = ("medium", "small", "x-small")
 
 
 def new_axes(width: float, height: float) -> Axes:
@@ -60,6 +64,29 @@ def clean(ax: Axes) -> Axes:
     """Take away the lines at the top and on the right."""
     ax.spines[["top", "right"]].set_visible(False)
     return ax
+
+
+def in_lines(name: str, letters: int = _LETTERS) -> str:
+    """Break a name of many letters into lines, at its parts.
+
+    Examples
+    --------
+    >>> in_lines("torchvision:resnet50/layer3+pool=7+readout=V4.npz", 30).splitlines()
+    ['torchvision:resnet50/layer3', '+pool=7+readout=V4.npz']
+    """
+    lines = [""]
+    for part in re.findall(r"\([^)]*\)|[+@]?[^/+@ (]*[/ ]?", name):
+        if lines[-1] and len(lines[-1] + part.rstrip()) > letters:
+            lines.append("")
+        lines[-1] += part
+    return "\n".join(line.rstrip() for line in lines)
+
+
+def name_rows(ax: Axes, places: Sequence[float] | NDArray[Any], names: Sequence[str]) -> None:
+    """Write names beside rows, long ones in lines and smaller, so that there is room to draw."""
+    labels = [in_lines(name) for name in names]
+    most = max((label.count("\n") for label in labels), default=0)
+    ax.set_yticks(places, labels, fontsize=_SIZES[min(most, len(_SIZES) - 1)])
 
 
 def mosaic(ax: Axes, panels: Sequence[tuple[NDArray[np.floating], str]]) -> Axes:

@@ -196,6 +196,7 @@ class Progress:
         self.n, self._first, self._total, self._unit = initial, initial, total, unit
         self._description, self._remark = description, ""
         self._began = self._said = time.monotonic()
+        self._told = initial
         self._bar: Any = None
         self._lines = shown and _manner.progress
         if self._lines and is_watched():
@@ -230,11 +231,11 @@ class Progress:
     def __exit__(self, *of_error: object) -> None:
         if self._bar is not None:
             self._bar.close()
-        elif self._said > self._began:
+        elif self._said > self._began and self._told != self.n:
             self._say_line()
 
     def _say_line(self) -> None:
-        self._said = time.monotonic()
+        self._said, self._told = time.monotonic(), self.n
         spent = self._said - self._began
         done, left = self.n - self._first, max(self._total - self.n, 0)
         of = f" of {self._total}" if self._total else ""

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
+import scipy.fft
 import torch
 from torch import Tensor
 
+# Pixels up to which two matrices are as quick as an FFT. At 256×256 they take four times as long,
+# at 512×512 eight to ten times.
+SMALL = 100 * 100
 # Least share of the energy of what is in a band that weights must leave.
 KEPT = 0.01
 
 
 class CosineTransform:
-    """Orthonormal DCT-II of images (…, H, W), as two matrices.
+    """Orthonormal DCT-II of images (…, H, W), by two matrices; of large ones by FFT on a processor.
 
     Attributes
     ----------
@@ -27,11 +34,26 @@ class CosineTransform:
 
     def forward(self, image: Tensor) -> Tensor:
         """Return the coefficients."""
+        if _is_for_fft(image):
+            return _by_fft(scipy.fft.dctn, image)
         return self._rows @ image @ self._columns.T
 
     def inverse(self, coefficients: Tensor) -> Tensor:
         """Return the image; the transpose of :meth:`forward`."""
+        if _is_for_fft(coefficients):
+            return _by_fft(scipy.fft.idctn, coefficients)
         return self._rows.T @ coefficients @ self._columns
+
+
+def _is_for_fft(values: Tensor) -> bool:
+    """Return whether NumPy sees the values, of large images, and no derivative is asked for."""
+    large = values.shape[-2] * values.shape[-1] > SMALL
+    return large and values.device.type == "cpu" and not values.requires_grad
+
+
+def _by_fft(transform: Callable[..., Any], values: Tensor) -> Tensor:
+    """Transform both axes."""
+    return torch.from_numpy(transform(values.numpy(), axes=(-2, -1), norm="ortho"))
 
 
 def _matrix(size: int) -> Tensor:

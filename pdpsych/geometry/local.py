@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Hashable, Sequence
-from typing import Any, Protocol
+from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -12,8 +11,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from pdpsych.common.errors import InputError
-from pdpsych.geometry.linearization import Linearization
-from pdpsych.geometry.noise import NoiseModel
+from pdpsych.geometry.noise.whitening import whitening_at
+from pdpsych.geometry.representation import RepresentationLike, executed, grouped
 
 # Hutchinson's estimate of a trace: the floors of 32 probes leave the variance of log ratios open
 # by 0.3 % (standard deviation, 64-pixel photograph; benchmarks/solver_constants.py starts), and
@@ -23,42 +22,6 @@ PROBES = 32
 # together (benchmarks/solver_constants.py blocks); and bytes of these responses, from which on
 # there are fewer.
 BLOCK, TOGETHER = 8, 1 << 26
-
-
-class Network(Protocol):
-    """Something whose layers can be linearised together at an image."""
-
-    def linearize(self, image: Tensor, layers: Sequence[Any]) -> Linearization:
-        """Linearise the named layers at an image (C, H, W)."""
-        ...
-
-    def responses(self, batch: Tensor, layers: Sequence[Any]) -> list[Tensor]:
-        """Return the output of each named layer, (B, …), for a batch (B, C, H, W)."""
-        ...
-
-
-class RepresentationLike(Protocol):
-    """A layer of a network with a noise model and a name."""
-
-    @property
-    def name(self) -> str:
-        """Name in tables and figures."""
-        ...
-
-    @property
-    def network(self) -> Network:
-        """The network; representations that share it share its linearisation."""
-        ...
-
-    @property
-    def layer(self) -> Hashable:
-        """Which layer of the network."""
-        ...
-
-    @property
-    def noise(self) -> NoiseModel:
-        """The noise model."""
-        ...
 
 
 class LocalGeometry:
@@ -127,20 +90,23 @@ class LocalGeometry:
         self.representations = list(representations)
         self.names = [r.name for r in representations]
         self._tally = {"passes": 0}
-        self._noise = [r.noise for r in representations]
-        self._networks = _grouped(representations)
+        self._networks = grouped(representations)
         self._linear = [
             network.linearize(self.image, [representations[i].layer for i in members])
             for network, members in self._networks
         ]
         self._places = [-1] * len(self.names)
         for network, members in self._networks:
-            for i, place in zip(members, _executed(network, representations, members), strict=True):
+            for i, place in zip(members, executed(network, representations, members), strict=True):
                 self._places[i] = place
-        self._responses = self._spread([linear.responses for linear in self._linear])
+        responses = self._spread([linear.responses for linear in self._linear])
+        self._whitenings = [
+            whitening_at(r.noise, response)
+            for r, response in zip(representations, responses, strict=True)
+        ]
         self.response_sizes = [
-            noise.whiten(response, response[None]).shape[1]
-            for noise, response in zip(self._noise, self._responses, strict=True)
+            whitening.whiten(response[None]).shape[1]
+            for whitening, response in zip(self._whitenings, responses, strict=True)
         ]
         self._power: NDArray[np.float64] | None = None
         self._gains = [1.0] * len(self.names)
@@ -191,7 +157,7 @@ class LocalGeometry:
         tangents = self._spread([linear.push(distortions) for linear in self._linear])
         for i, gain in enumerate(self._gains):
             # One representation after the other: memory may not hold all of them twice.
-            tangents[i] = _scaled(self._noise[i].whiten(self._responses[i], tangents[i]), gain)
+            tangents[i] = _scaled(self._whitenings[i].whiten(tangents[i]), gain)
         return tangents
 
     def pull(self, cotangents: Sequence[Tensor]) -> Tensor:
@@ -202,9 +168,30 @@ class LocalGeometry:
             total += linear.pull([self._unwhitened(i, cotangents[i]) for i in members])
         return total
 
+    def information(self, distortions: Tensor, weights: Sequence[float]) -> Tensor:
+        """Return Σ_i w_i I_i u, without floors, (K, C, H, W), by a push and a pull.
+
+        Parameters
+        ----------
+        distortions
+            u, (K, C, H, W).
+        weights
+            w, one of each representation.
+        """
+        self._tally["passes"] += 2 * len(distortions) * len(self.names)
+        total = torch.zeros_like(distortions)
+        for linear, (_, members) in zip(self._linear, self._networks, strict=True):
+            tangents = linear.push(distortions)
+            for place, i in enumerate(members):
+                whitening, scale = self._whitenings[i], weights[i] * self._gains[i] ** 2
+                whitened = whitening.whiten(tangents[place])
+                tangents[place] = whitening.whiten_adjoint(scale * whitened)
+            total += linear.pull(tangents)
+        return total
+
     def _unwhitened(self, number: int, cotangents: Tensor) -> Tensor:
         scaled = _scaled(cotangents, self._gains[number])
-        return self._noise[number].whiten_adjoint(self._responses[number], scaled)
+        return self._whitenings[number].whiten_adjoint(scaled)
 
     def whiten(self, number: int, tangents: Tensor) -> Tensor:
         """Return changes of the responses of a representation, whitened, (K, Q).
@@ -216,7 +203,7 @@ class LocalGeometry:
         tangents
             Changes of its responses, (K, R).
         """
-        return self._noise[number].whiten(self._responses[number], tangents)
+        return self._whitenings[number].whiten(tangents)
 
     def responses(self, numbers: Sequence[int], images: Tensor) -> list[Tensor]:
         """Return the responses to other images, flat, (B, R), of representations of one network.
@@ -295,8 +282,7 @@ class LocalGeometry:
         chosen._power = None if self._power is None else self._power[list(numbers)]
         chosen._gains = [self._gains[i] for i in numbers]
         chosen._places = [self._places[i] for i in numbers]
-        chosen._noise = [self._noise[i] for i in numbers]
-        chosen._responses = [self._responses[i] for i in numbers]
+        chosen._whitenings = [self._whitenings[i] for i in numbers]
         chosen.response_sizes = [self.response_sizes[i] for i in numbers]
         chosen._networks, chosen._linear = [], []
         for linear, (network, members) in zip(self._linear, self._networks, strict=True):
@@ -378,22 +364,3 @@ def _squares(rows: Tensor) -> Tensor:
 
 def _scaled(rows: Tensor, gain: float) -> Tensor:
     return rows if gain == 1 else gain * rows
-
-
-def _grouped(representations: Sequence[RepresentationLike]) -> list[tuple[Network, list[int]]]:
-    if not representations:
-        raise InputError("none", field="representations", value=0, allowed="at least 1")
-    groups: dict[int, tuple[Network, list[int]]] = {}
-    for i, representation in enumerate(representations):
-        groups.setdefault(id(representation.network), (representation.network, []))[1].append(i)
-    return list(groups.values())
-
-
-def _executed(
-    network: Network, representations: Sequence[RepresentationLike], members: Sequence[int]
-) -> list[int]:
-    """Return the place of each member's layer in a pass, −1 where the network does not know."""
-    layers = [representations[i].layer for i in members]
-    known = getattr(network, "known_order", None)
-    order = known(layers) if known else None
-    return [order.index(layer) if order else -1 for layer in layers]

@@ -16,12 +16,11 @@ from pdpsych.common.results import Result
 from pdpsych.geometry.local import (
     BLOCK,
     LocalGeometry,
-    Network,
-    RepresentationLike,
     squared_norms,
 )
-from pdpsych.geometry.noise import NoiseModel
+from pdpsych.geometry.noise.noise_model import NoiseModel
 from pdpsych.geometry.repadding import MODES, PaddingMode, Repaddable
+from pdpsych.geometry.representation import Network, RepresentationLike
 from pdpsych.geometry.result_file import named
 from pdpsych.geometry.weights import WIDEST_WINDOW, window_distance
 

@@ -15,7 +15,7 @@ from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from pdpsych.common.errors import InputError
-from pdpsych.geometry.local import Network
+from pdpsych.geometry.representation import Network
 
 PaddingMode = Literal["replicate", "reflect"]
 MODES: tuple[PaddingMode, ...] = ("replicate", "reflect")

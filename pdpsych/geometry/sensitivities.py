@@ -6,7 +6,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
-from pdpsych.geometry.local import LocalGeometry, RepresentationLike
+from pdpsych.geometry.local import LocalGeometry
+from pdpsych.geometry.representation import RepresentationLike
 
 
 def sensitivity(

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from pdpsych.common.errors import InputError
 from pdpsych.geometry.linearization import Linearization
-from pdpsych.geometry.local import Network
+from pdpsych.geometry.representation import Network
 from pdpsych.models.derivative_check import (
     PASSED_BELOW,
     REFUSED_ABOVE,

@@ -70,6 +70,7 @@ def layers(
     network: str,
     *,
     taps: Sequence[str] = (),
+    operations: bool = False,
     shape: tuple[int, int, int] | None = None,
     folder: Path | None = None,
 ) -> Layers:
@@ -82,6 +83,8 @@ def layers(
     taps
         Layers with what of their output is read, as in ``blocks.3+token=0``; all layers of the
         network without.
+    operations
+        Whether to return what modules compute themselves as well, as in ``layer1.0.add``.
     shape
         Channels, height and width of the image, where the source does not say.
     folder
@@ -116,7 +119,7 @@ def layers(
         )
     made = ModuleNetwork(built.module, name=network, folder=folder)
     image = torch.zeros((1, *shape))
-    uses = made.taps(image, taps) if taps else made.uses(image)
+    uses = made.taps(image, taps) if taps else made.uses(image, operations=operations)
     return Layers(network, shape, tuple(uses), built.loaded.describe() if built.loaded else "")
 
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
-from itertools import count, takewhile
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext, suppress
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from torch.nn.modules.conv import _ConvNd
 from pdpsych.common.errors import InputError
 from pdpsych.geometry.linearization import Linearization, first_line, linearize
 from pdpsych.geometry.machine import is_out_of_memory
-from pdpsych.geometry.noise import NoiseModel
+from pdpsych.geometry.noise.noise_model import NoiseModel
 from pdpsych.geometry.repadding import PaddingMode, repadded
 from pdpsych.models.checks import (
     check_finite,
@@ -29,16 +29,18 @@ from pdpsych.models.checks import (
     unchanged_buffers,
 )
 from pdpsych.models.float64 import in_float64
-from pdpsych.models.taps.differentiable import differentiable
-from pdpsych.models.taps.layer_use import LayerUse, described
-from pdpsych.models.taps.reading import TapFiles, read
+from pdpsych.models.taps.layer_use import LayerUse, described, kind_of
+from pdpsych.models.taps.operations import is_operation
+from pdpsych.models.taps.reading import TapFiles
 from pdpsych.models.taps.tap import parse_tap
+from pdpsych.models.taps.tapping import Keep, tapped
 
 
 class ModuleNetwork:
     """A module with tapped layers, named by dotted path; the module itself is ``""``.
 
-    Behind a path may stand what of its output is read, as in ``blocks.3+token=0``
+    What a module computes itself goes by the names of torch.fx, as in ``layer1.0.add``. Behind a
+    path may stand what of its output is read, as in ``blocks.3+token=0``
     (:data:`pdpsych.models.taps.tap.STEPS`).
 
     The module is put into evaluation mode with frozen parameters, and its in-place activations
@@ -135,10 +137,17 @@ class ModuleNetwork:
         """Return :meth:`order` of ``layers`` from the latest pass for them, None before one."""
         return self._orders.get(frozenset(layers))
 
-    def uses(self, batch: Tensor) -> list[LayerUse]:
+    def uses(self, batch: Tensor, *, operations: bool = False) -> list[LayerUse]:
         """Return what a forward pass of ``batch`` does with each layer, in order of execution.
 
         Layers that the pass does not reach come last.
+
+        Parameters
+        ----------
+        batch
+            Images, (B, C, H, W).
+        operations
+            Whether to return what modules compute themselves, between those inside them, as well.
 
         Raises
         ------
@@ -155,10 +164,15 @@ class ModuleNetwork:
         def note(layer: str, output: object) -> None:
             outputs.setdefault(layer, []).append(described(output))
 
-        with torch.no_grad(), self._tapped(list(parts), note):
+        def note_operation(name: str, output: object) -> None:
+            if name not in parts:
+                note(name, output)
+
+        see = note_operation if operations else None
+        with torch.no_grad(), self._tapped(list(parts), note, see):
             self._pass(batch)
         return [
-            LayerUse(name, type(parts[name]).__name__, tuple(outputs.get(name, ())))
+            LayerUse(name, kind_of(parts.get(name)), tuple(outputs.get(name, ())))
             for name in dict.fromkeys([*outputs, *parts])
         ]
 
@@ -172,7 +186,7 @@ class ModuleNetwork:
         """
         with torch.no_grad():
             found = self.responses(batch, layers)
-        kinds = [type(self.layer(layer)).__name__ for layer in layers]
+        kinds = [kind_of(self.layer(layer)) for layer in layers]
         return [
             LayerUse(*use[:2], (described(use[2]),))
             for use in zip(layers, kinds, found, strict=True)
@@ -199,8 +213,10 @@ class ModuleNetwork:
         other.module, other.preprocessing = map(in_float64, (self.module, self.preprocessing))
         return other
 
-    def layer(self, name: str) -> nn.Module:
-        """Return a layer by its dotted name, whatever of it is read.
+    def layer(self, name: str) -> nn.Module | None:
+        """Return a layer by its dotted name, whatever of it is read; None of an operation.
+
+        Whether there is such an operation, a forward pass has to show.
 
         Raises
         ------
@@ -212,11 +228,12 @@ class ModuleNetwork:
             path = parse_tap(name).module
         except ValueError as error:
             raise InputError(str(error), file=self._title, field=name) from None
-        if path not in layers:
+        inside, _, operation = path.rpartition(".")
+        if path not in layers and not (inside in layers and is_operation(operation)):
             raise InputError(
                 "no such layer", file=self._title, value=path, allowed=nearest(path, layers)
             )
-        return layers[path]
+        return layers.get(path)
 
     def noise(self, layer: str) -> NoiseModel | None:
         """Return the noise model that the tap ``layer`` names, None if it names none."""
@@ -299,6 +316,14 @@ class ModuleNetwork:
             return check_response(outputs[0], batch, self._label(layer))
         remedy = "tap a layer that gives one tensor, once" + self._alternatives(layer, batch)
         call = parse_tap(layer).call
+        if not outputs and self.layer(layer) is None and call in (None, 1):
+            raise InputError(
+                "no such layer, and no such operation in a forward pass",
+                file=self._title,
+                value=(path := parse_tap(layer).module),
+                allowed=nearest(path, [u.name for u in self.uses(batch[:1], operations=True)]),
+                remedy="pdpsych models show NETWORK --operations lists both",
+            )
         if not outputs:
             what = "the forward pass never reaches it" + (f" {call} times" if call else "")
         elif len(outputs) > 1:
@@ -323,10 +348,11 @@ class ModuleNetwork:
         names = ", ".join(f'"{uses[i].name}"' for i in usable[:3])
         return f", such as {names}" if names else ""
 
-    @contextmanager
-    def _tapped(self, layers: Sequence[str], keep: Callable[[str, object], None]) -> Iterator[None]:
-        """Hand each named layer's output to ``keep`` during the forward passes inside."""
-        read = {name: self.layer(name) for name in set(layers)}
+    def _tapped(
+        self, layers: Sequence[str], keep: Keep, see: Keep | None = None
+    ) -> AbstractContextManager[None]:
+        """Hand what is read of each layer to ``keep``, operations to ``see``, in passes inside."""
+        read = {name: self.layer(name) for name in dict.fromkeys(layers)}
         for name, layer in read.items():
             if isinstance(layer, torch.jit.ScriptModule):
                 raise InputError(
@@ -335,16 +361,7 @@ class ModuleNetwork:
                     remedy="give the network that it was made of; or read as a whole, as layer "
                     '"", what nn.Sequential(network) gives',
                 )
-        hooks = [
-            layer.register_forward_hook(_hook(keep, name, self.files))
-            for name, layer in read.items()
-        ]
-        try:
-            with differentiable():
-                yield
-        finally:
-            for hook in hooks:
-                hook.remove()
+        return tapped(self.module, read, keep, self.files, see)
 
     @property
     def _title(self) -> str:
@@ -356,13 +373,3 @@ class ModuleNetwork:
 
 class _AllAnswered(BaseException):
     """Ends a forward pass; not an ``Exception``, which a network might catch."""
-
-
-def _hook(keep: Callable[[str, object], None], name: str, files: TapFiles) -> Callable[..., None]:
-    tap, calls = parse_tap(name), count(1)
-
-    def hook(module: nn.Module, inputs: object, output: object) -> None:
-        if tap.call in (None, next(calls)):
-            keep(name, read(tap, output, files))
-
-    return hook

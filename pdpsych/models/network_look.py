@@ -144,6 +144,7 @@ def look(
     image: NDArray[Any] | Tensor,
     *,
     taps: Sequence[str] = (),
+    operations: bool = False,
     folder: Path | None = None,
 ) -> Look:
     """Return what a network makes of an image.
@@ -156,6 +157,8 @@ def look(
         (C, H, W), values in [0, 1], sRGB, as :func:`pdpsych.stimuli.load_image` gives it.
     taps
         Layers with what of their output is read; all that can be read without.
+    operations
+        Whether to look at what modules compute themselves as well, as in ``layer1.0.add``.
     folder
         What relative paths and Python modules are relative to; the working directory by default.
 
@@ -180,7 +183,8 @@ def look(
         in_float64(built.module), name=network, preprocessing=preprocessing, folder=folder
     )
     batch = torch.as_tensor(np.array(image)).double()
-    listed = made.taps(batch[None], taps) if taps else made.uses(batch[None])
+    images = batch[None]
+    listed = made.taps(images, taps) if taps else made.uses(images, operations=operations)
     uses = {use.name: use for use in listed}
     names = list(taps) or [name for name, use in uses.items() if use.usable]
     with torch.no_grad():

@@ -20,10 +20,10 @@ SOURCES: dict[str, str] = {
 """Functions that build the network of an address, with what relative paths are relative to."""
 
 NOISE_MODELS: dict[str, str] = {
-    "gaussian": "pdpsych.geometry.noise:Gaussian",
-    "poisson": "pdpsych.geometry.noise:Poisson",
-    "categorical": "pdpsych.geometry.noise:Categorical",
-    "categorical-logits": "pdpsych.geometry.noise:CategoricalLogits",
+    "gaussian": "pdpsych.geometry.noise.gaussian:Gaussian",
+    "poisson": "pdpsych.geometry.noise.poisson:Poisson",
+    "categorical": "pdpsych.geometry.noise.categorical:Categorical",
+    "categorical-logits": "pdpsych.geometry.noise.categorical:CategoricalLogits",
 }
 """Noise models, each called without arguments."""
 

@@ -11,8 +11,9 @@ import torch
 from torch import nn
 
 from pdpsych.common.errors import InputError
-from pdpsych.geometry.local import Network
-from pdpsych.geometry.noise import Gaussian, NoiseModel
+from pdpsych.geometry.noise.gaussian import Gaussian
+from pdpsych.geometry.noise.noise_model import NoiseModel
+from pdpsych.geometry.representation import Network
 from pdpsych.models import address as addresses
 from pdpsych.models.address import Address, Derivative, Encoding
 from pdpsych.models.checks import enough_memory
@@ -278,9 +279,14 @@ def _order(
 
 
 def _defined(network: ModuleNetwork, layers: Sequence[str]) -> list[str]:
-    """Return the layers in the order in which their modules are defined."""
+    """Return the layers in the order in which modules are defined; operations are in one."""
     order = [path for path, _ in network.module.named_modules(remove_duplicate=False)]
-    return sorted(layers, key=lambda layer: order.index(parse_tap(layer).module))
+
+    def place(layer: str) -> int:
+        path = parse_tap(layer).module
+        return order.index(path if path in order else path.rpartition(".")[0])
+
+    return sorted(layers, key=place)
 
 
 def _files(address: Address, layer: str) -> list[str]:

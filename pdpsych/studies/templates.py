@@ -32,6 +32,14 @@ TEMPLATES: dict[str, tuple[str, ...]] = {
         "analysis/figure2.py",
         *_EVERY,
     ),
+    "trained": (
+        "stimuli/trained.yaml",
+        "stimuli/efficientnets.py",
+        "experiments/trained.yaml",
+        "analysis/trained.yaml",
+        "analysis/trained.py",
+        *_EVERY,
+    ),
 }
 """Files of the reference study that each kind of new study begins with."""
 

@@ -13,7 +13,9 @@ import torch
 import yaml
 from skimage import data
 
+from pdpsych.analysis import Analysis
 from pdpsych.common.section import load
+from pdpsych.experiments.experiment import Experiment
 from pdpsych.stimuli import generate
 from pdpsych.stimuli.recipe import Recipe
 
@@ -97,6 +99,32 @@ def test_what_is_written(script, made, tmp_path, monkeypatch, capsys):
     table = pd.read_csv(tmp_path / "out" / "objective.csv")
     assert list(table.columns) == list(script.COLUMNS)
     assert set(table["number"]) <= {1, 2}
+
+
+def test_a_recipe_with_fewer_pairs_is_drawn_too(script, made, tmp_path, monkeypatch, capsys):
+    everything = script.log_ratios
+    for kept, ends in ((("principal-visible", "random-1"), None), (("random-1",), 2)):
+
+        def some(one, kept=kept):
+            return (row for row in everything(one) if row["pair"] in kept)
+
+        monkeypatch.setattr(script, "log_ratios", some)
+        monkeypatch.setattr(sys, "argv", ["trained.py", str(made.path), "--out", str(tmp_path)])
+        if ends is None:
+            script.main()
+            assert (tmp_path / "trained.png").is_file()
+        else:
+            with pytest.raises(SystemExit) as ended:
+                script.main()
+            assert ended.value.code == ends
+            assert "principal-visible" in capsys.readouterr().err
+
+
+def test_the_experiment_measures_pairs_of_the_recipe():
+    experiment = load(ROOT / "experiments" / "trained.yaml", Experiment)
+    assert set(experiment.pairs) == {"principal-visible", "random-1"}
+    analysis = load(ROOT / "analysis" / "trained.yaml", Analysis)
+    assert analysis.open_experiment().stem == "trained"
 
 
 def test_the_networks(monkeypatch):

@@ -4,7 +4,7 @@ import pytest
 from PIL import Image
 from refusals import refused
 
-from pdpsych.common.drawing import new_axes, save
+from pdpsych.common.drawing import in_lines, name_rows, new_axes, save
 
 
 @pytest.fixture
@@ -61,3 +61,25 @@ def test_another_ending_is_refused(figure, tmp_path, name):
     with refused(allowed=".svg"):
         save(figure, tmp_path / "figure", formats=("png", "gif"))
     assert list(tmp_path.iterdir()) == []
+
+
+LONG = (
+    "python:nets:Net/conv+pool=mean+readout=fits/V4.npz+noise=fits/V4-variances.npy (took no part)"
+)
+
+
+def test_long_names_are_broken_at_their_parts_and_nothing_is_lost():
+    assert in_lines("LGN (took no part)") == "LGN (took no part)"
+    lines = in_lines(LONG).splitlines()
+    assert max(map(len, lines)) <= 34
+    assert len(lines) == 3
+    assert "".join(lines).replace(" ", "") == LONG.replace(" ", "")
+
+
+def test_long_names_leave_room_to_draw():
+    ax = new_axes(6, 2)
+    name_rows(ax, [0, 1], ["LN", LONG])
+    ax.figure.draw_without_rendering()
+    assert ax.get_position().width > 0.5
+    left = min(label.get_window_extent().x0 for label in ax.get_yticklabels())
+    assert left >= 0

@@ -103,8 +103,17 @@ def test_without_a_terminal_a_line_comes_now_and_then(monkeypatch, capsys):
             bar.update()
     lines = capsys.readouterr().err.splitlines()
     assert lines[0] == "image 3 of 9, cat\\x1b, 0:01:00 so far, about 0:03:00 left"
-    assert len(lines) == 3
+    assert len(lines) == 2
     assert not any("\r" in line for line in lines)
+
+
+def test_the_last_line_is_not_said_twice(monkeypatch, capsys):
+    monkeypatch.setattr(terminal, "_SECONDS_BETWEEN_LINES", 0.0)
+    with progress_bar(2, "image", shown=True) as bar:
+        bar.update()
+        bar.update()
+    lines = capsys.readouterr().err.splitlines()
+    assert [line.partition(",")[0] for line in lines] == ["image 1 of 2", "image 2 of 2"]
 
 
 @pytest.mark.parametrize(("shown", "progress"), [(False, True), (True, False)])

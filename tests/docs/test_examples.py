@@ -65,7 +65,7 @@ def _parameters(function: Callable[..., object]) -> set[str]:
 
 def _methods(owner: type) -> Iterator[tuple[str, Callable[..., object]]]:
     """Return the public methods that a class itself has."""
-    for name, value in vars(owner).items():
+    for name, value in list(vars(owner).items()):
         function = getattr(value, "__func__", value)
         if not name.startswith("_") and inspect.isfunction(function):
             yield name, function

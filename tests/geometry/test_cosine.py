@@ -5,7 +5,7 @@ import pytest
 import scipy.fft
 import torch
 
-from pdpsych.geometry.cosine import KEPT, CosineTransform, WindowedBand
+from pdpsych.geometry.cosine import KEPT, SMALL, CosineTransform, WindowedBand
 
 SHAPES = [(1, 1), (1, 6), (7, 4), (16, 16)]
 
@@ -30,6 +30,21 @@ def test_the_transform_is_orthonormal(shape):
     coefficients = transform.forward(block)
     torch.testing.assert_close(transform.inverse(coefficients), block)
     torch.testing.assert_close(coefficients.square().sum(), block.square().sum())
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
+def test_large_images_are_transformed_alike_and_have_derivatives(dtype):
+    block = _block((2, 101, 120)).to(dtype)
+    assert block[0].numel() > SMALL
+    transform = CosineTransform(block)
+    wanting = block.clone().requires_grad_()
+    accuracy = 1e-4 if dtype == torch.float32 else 1e-11
+    for name in ("forward", "inverse"):
+        found = getattr(transform, name)(block)
+        by_matrices = getattr(transform, name)(wanting)
+        assert found.dtype == dtype
+        assert by_matrices.requires_grad
+        torch.testing.assert_close(found, by_matrices.detach(), atol=accuracy, rtol=accuracy)
 
 
 def test_frequency_is_that_of_the_cosine_in_cycles_per_pixel():

@@ -52,6 +52,21 @@ def test_products_of_tapped_layers_equal_dense_jacobians(net, small_image):
     np.testing.assert_allclose(geo.pull(weights).flatten(1).numpy(), expected, atol=1e-12)
 
 
+def test_information_is_a_push_and_a_pull(net, small_image):
+    layers = ["0", "3"]
+    chosen = models.from_module(net, layers, "net", noise=geometry.Gaussian(2.0))
+    chosen += models.from_module(net, ["1"], "noisy", noise=geometry.Poisson())
+    chosen += models.load(["LN"], dtype=torch.float64)
+    geo = LocalGeometry(chosen, small_image).normalized().select([3, 2, 0])
+    directions = torch.randn((2, 1, 8, 8), dtype=torch.float64)
+    weights = [0.5, 2.0, 3.0]
+    before = geo.products
+    found = geo.information(directions, weights)
+    assert geo.products == before + 4
+    expected = geo.pull([w * t for w, t in zip(weights, geo.push(directions), strict=True)])
+    torch.testing.assert_close(found, expected)
+
+
 def test_an_inplace_activation_does_not_overwrite_the_layer_before_it(net, small_image):
     before = torch.nn.Sequential(net[0])(small_image[None]).detach().clone()
     network = models.ModuleNetwork(net)

@@ -179,7 +179,15 @@ SLOW = {
         "test_lists_are_values",
         "test_tuples_and_layers",
     ),
-    "geometry/test_noise.py": ("test_it_is_the_fisher",),
+    "analysis/scoring/test_added_taps.py": ("scored",),
+    "models/taps/test_operations.py": (
+        "test_a_look",
+        "test_derivatives",
+        "test_names_are",
+        "test_values_are",
+        "test_what_timm",
+    ),
+    "geometry/noise/test_noise.py": ("test_it_is_the_fisher",),
     "geometry/solvers/test_dense_optimum.py": ("test_of_several_models",),
 }
 

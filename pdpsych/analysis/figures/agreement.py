@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from pdpsych.analysis.figures.bounds import draw_intervals, ratio_bounds
 from pdpsych.analysis.names import EVERYONE
-from pdpsych.common.drawing import GREY, MARKERS, SERIES, clean, new_axes, panels
+from pdpsych.common.drawing import GREY, MARKERS, SERIES, clean, in_lines, new_axes, panels
 
 _COLUMNS = 3
 _PAIR = ["image", "pair"]
@@ -72,7 +72,7 @@ def plot_agreement(
         draw_intervals(ax, own_human, y, colour=colour, width=0.8)
         draw_intervals(ax, seen, x, axis="y", colour=colour)
         ax.plot(x, y, marker, color=colour, markersize=5, label=str(pair))
-    ax.set_title(model, fontsize="medium")
+    ax.set_title(in_lines(model), fontsize="medium")
     ax.set_aspect("equal")
     ax.set_xlabel("log ratio of the human  [nat]")
     ax.set_ylabel("log ratio of the model  [nat]")

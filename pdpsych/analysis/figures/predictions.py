@@ -18,9 +18,11 @@ from pdpsych.analysis.figures.psychometric import (
 from pdpsych.analysis.names import CONDITION
 from pdpsych.analysis.scoring.questions import NO_PART
 from pdpsych.analysis.tasks.links import LINKS, TWO
-from pdpsych.common.drawing import BLUE, GREY, SERIES, clean, new_axes
+from pdpsych.common.drawing import BLUE, GREY, SERIES, clean, in_lines, name_rows, new_axes
 
 _STYLES = ("-", "--", "-.", ":")
+# Of the label of an axis, letters a line.
+_LINE = 60
 
 
 def plot_predictive(
@@ -62,13 +64,11 @@ def plot_predictive(
     ax.axvline(0, color=GREY, linewidth=0.8)
     ax.hlines(y, -table["difference_high"], -table["difference_low"], color=BLUE, linewidth=2)
     ax.plot(-table["difference"], y, "o", color=BLUE, markersize=7)
-    ax.set_yticks(y, _names(table))
+    name_rows(ax, y, _names(table))
     ax.set_ylim(len(table) - 0.5, -0.5)
-    ax.set_xlabel(
-        f"log probability per trial, minus that of {best['model']}, "
-        f"\N{MINUS SIGN}{-best['log_probability']:.3f}  [nat]\n"
-        f"{100 * level:g} % intervals"
-    )
+    compared = f"{best['model']}, \N{MINUS SIGN}{-best['log_probability']:.3f}  [nat]"
+    text = in_lines(f"log probability per trial, minus that of {compared}", _LINE)
+    ax.set_xlabel(f"{text}\n{100 * level:g} % intervals")
     ax.set_title(f"predictive score, {kind} distortions")
     return clean(ax)
 

@@ -19,11 +19,14 @@ from pdpsych.common.drawing import (
     ORANGE,
     SERIES,
     clean,
+    name_rows,
     new_axes,
     panels,
 )
 
 _MOST_BESIDE = 3
+# Of a row of a legend, inches.
+_LEGEND = 0.22
 _AXIS = "log sensitivity ratio  log d(u)/d(v)  [nat]"
 # Of a legend, letters an inch.
 _LETTERS = 11
@@ -90,7 +93,7 @@ def plot_log_ratios(
         ax.plot(
             by_image["value"], y, "o", color=colour, markersize=5, markeredgecolor="white", zorder=3
         )
-    ax.set_yticks(range(len(rows) + 1), [*rows, "Human"])
+    name_rows(ax, range(len(rows) + 1), [*rows, "Human"])
     ax.set_ylim(len(rows) + 0.55, -0.55)
     ax.set_xlabel(_AXIS)
     ax.set_title(f"{pair or kind} distortions", fontsize="medium")
@@ -211,6 +214,8 @@ def image_panels(
     handles, labels = axes[0].get_legend_handles_labels()
     fit = int(size[0] * _LETTERS / (max(map(len, labels)) + 6))
     beside = max(1, min(fit, len(labels)))
+    # Above the panels, which are not to be smaller for it.
+    figure.set_size_inches(size[0], size[1] + _LEGEND * (-(-len(labels) // beside) - 1))
     figure.legend(handles, labels, loc="outside upper center", ncols=beside, frameon=False)
     return figure
 

@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 
 from pdpsych.analysis.figures.bounds import draw_intervals
 from pdpsych.analysis.scoring.questions import NO_PART
-from pdpsych.common.drawing import BLUE, ORANGE, clean, new_axes
+from pdpsych.common.drawing import BLUE, ORANGE, clean, name_rows, new_axes
 
 
 def plot_scores(
@@ -69,7 +69,7 @@ def plot_scores(
         name + ("" if taken else NO_PART)
         for name, taken in zip(table["model"], table["took_part"], strict=True)
     ]
-    ax.set_yticks(y, names)
+    name_rows(ax, y, names)
     ax.set_ylim(len(table) - 0.5, -0.5)
     # Arrows go on where the data end.
     ax.set_xlim(0, ax.get_xlim()[1] * (1.05 if "at least" in bound else 1.0))

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from textwrap import fill
-
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
 from pdpsych.analysis.figures.bounds import draw_intervals
 from pdpsych.analysis.turned import against
-from pdpsych.common.drawing import BLACK, BLUE, GREY, clean, new_axes
+from pdpsych.common.drawing import BLACK, BLUE, GREY, clean, in_lines, name_rows, new_axes
 
 # Beyond it people are further on than at a model, which the axis need not show.
 _REACH = 1.75
@@ -65,7 +63,7 @@ def plot_sides(
     draw_intervals(ax, _within_reach(rows), y, colour=BLUE, width=2)
     inside = rows["side"].abs() <= _REACH
     ax.plot(rows["side"][inside], y[inside], "o", color=BLUE, markersize=7)
-    ax.set_yticks(y, list(rows["other"]))
+    name_rows(ax, y, list(rows["other"]))
     for label, separated in zip(ax.get_yticklabels(), rows["separated"], strict=True):
         if separated:
             label.set(weight="bold", bbox={"edgecolor": BLACK, "facecolor": "none", "pad": 2})
@@ -73,7 +71,7 @@ def plot_sides(
     ax.set_xlim(-_REACH - _ROOM, _REACH + _ROOM)
     ax.set_ylim(len(rows) - 0.5, -0.5)
     ends = "at the other model", "half-way", f"at {model}"
-    ax.set_xticks([-1, 0, 1], [fill(text, _WIDTH) for text in ends])
+    ax.set_xticks([-1, 0, 1], [in_lines(text, _WIDTH) for text in ends])
     ax.set_xlabel(f"where people are, {100 * level:g} % intervals")
     ax.set_title(f"{kind} distortions", fontsize="medium")
     return clean(ax)

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from pdpsych.common.errors import InputError
 from pdpsych.geometry.local import LocalGeometry, random_signs, squared_norms
-from pdpsych.geometry.noise import stabilised
+from pdpsych.geometry.noise.stabilised import stabilised
 
 Floats = NDArray[np.float64]
 

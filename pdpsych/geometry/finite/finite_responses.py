@@ -14,7 +14,8 @@ from torch import Tensor
 from pdpsych.common.documents import Schema
 from pdpsych.geometry.finite.distances import Change, Distances
 from pdpsych.geometry.finite.response_curves import SIGNS, Grid, ResponseCurves
-from pdpsych.geometry.local import LocalGeometry, RepresentationLike, squared_norms
+from pdpsych.geometry.local import LocalGeometry, squared_norms
+from pdpsych.geometry.representation import RepresentationLike
 from pdpsych.geometry.result_file import SavedResult, named
 
 if TYPE_CHECKING:

@@ -12,7 +12,8 @@ from torch import Tensor
 
 from pdpsych.common.documents import Schema
 from pdpsych.common.errors import InputError
-from pdpsych.geometry.local import LocalGeometry, RepresentationLike
+from pdpsych.geometry.local import LocalGeometry
+from pdpsych.geometry.representation import RepresentationLike
 from pdpsych.geometry.result_file import SavedResult
 from pdpsych.geometry.solvers.budget import Budget
 from pdpsych.geometry.solvers.certificate import Certificate, without_restarts

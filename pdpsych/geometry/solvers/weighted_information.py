@@ -62,7 +62,7 @@ class WeightedInformation:
         self._floor = float(weights @ geometry.floors)
         members = np.flatnonzero(weights > 0).tolist()
         self._part = geometry.select(members)
-        self._weights = weights[members]
+        self._weights = weights[members].tolist()
         self._divide = preconditioner.inverse(weights)
 
     def precondition(self, gradient: Tensor) -> Tensor:
@@ -97,10 +97,8 @@ class WeightedInformation:
         return solution
 
     def _apply(self, direction: Tensor) -> Tensor:
-        pushed = self._part.push(direction[None])
-        weighted = [float(w) * t for w, t in zip(self._weights, pushed, strict=True)]
-        pulled = self._part.pull(weighted)
-        return self._space.project(pulled + self._floor * direction[None])[0]
+        informed = self._part.information(direction[None], self._weights)
+        return self._space.project(informed.add_(direction[None], alpha=self._floor))[0]
 
 
 class _Told:

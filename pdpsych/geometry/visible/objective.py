@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from pdpsych.common.errors import InputError
-from pdpsych.geometry.local import LocalGeometry, RepresentationLike
-from pdpsych.geometry.noise import stabilised
+from pdpsych.geometry.local import LocalGeometry
+from pdpsych.geometry.noise.stabilised import stabilised
+from pdpsych.geometry.representation import RepresentationLike
 from pdpsych.geometry.solvers import disagreement
 from pdpsych.geometry.solvers.subspace import resolution
 
@@ -97,6 +98,7 @@ class Objective:
         self.frames += 4 * len(steps)
         found = dict(self._distances(frames.flatten(0, 2)))
         squares = torch.stack([found[i] for i in range(len(found))])
+        self._check(squares)
         mean = squares.view(-1, 2, 2, len(steps)).mean(dim=1) / amplitudes.double() ** 2
         own = pair.double().square().sum(dim=(1, 2, 3))
         return mean / self._scale[:, None, None] + (self._floors[:, None] * own)[..., None]
@@ -107,11 +109,16 @@ class Objective:
             representation = self._geometry.representations[i]
             moved = self._moved(representation, self._base[i], response)
             squares = moved.square().sum(dim=1, dtype=torch.float64)
-            if not bool(torch.isfinite(squares.detach()).all()):
-                raise self._refused(representation, "its response is not finite near it")
             if frames.requires_grad and not squares.requires_grad:
                 raise self._refused(representation, "its responses have no derivative in PyTorch")
             yield i, squares
+
+    def _check(self, squares: Tensor) -> None:
+        """Refuse distances that are not finite; of all at once, since a GPU is waited for."""
+        finite = torch.isfinite(squares.detach()).all(dim=1)
+        if not bool(finite.all()):
+            representation = self._geometry.representations[int(finite.int().argmin())]
+            raise self._refused(representation, "its response is not finite near it")
 
     def _moved(self, representation: RepresentationLike, base: Tensor, response: Tensor) -> Tensor:
         try:

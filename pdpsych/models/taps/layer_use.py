@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from pdpsych.models.taps.reading import elements
 
@@ -19,7 +19,7 @@ class LayerUse:
     name
         Its dotted name.
     kind
-        Its type.
+        Its type, ``operation`` of what no module of its own computes.
     outputs
         For each time it runs, the shape without the batch, as in ``(64, 56, 56)``; what is no
         tensor goes by its type, and what depends on weights that a file lacks is not finite.
@@ -49,3 +49,8 @@ def described(output: object) -> str:
         return elements(output)
     shape = f"({', '.join(map(str, output.shape[1:]))})"
     return shape if bool(torch.isfinite(output).all()) else f"not finite {shape}"
+
+
+def kind_of(layer: nn.Module | None) -> str:
+    """Return the type of a layer; None is an operation."""
+    return "operation" if layer is None else type(layer).__name__

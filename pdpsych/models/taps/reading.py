@@ -16,7 +16,9 @@ from pdpsych.common.errors import InputError
 from pdpsych.common.files.arrays import read_array, read_arrays
 from pdpsych.common.files.digests import file_sha256
 from pdpsych.common.files.reading import ARRAYS, read_bytes
-from pdpsych.geometry.noise import CorrelatedGaussian, Gaussian, NoiseModel
+from pdpsych.geometry.noise.correlated_gaussian import CorrelatedGaussian
+from pdpsych.geometry.noise.gaussian import Gaussian
+from pdpsych.geometry.noise.noise_model import NoiseModel
 from pdpsych.models.registry import NOISE_MODELS, find
 from pdpsych.models.taps.tap import Step, Tap, numbers
 

@@ -14,7 +14,7 @@ from scipy.stats import norm
 from torch.distributions import Categorical, MultivariateNormal, Normal, Poisson
 
 from pdpsych import geometry, models
-from pdpsych.geometry.noise import stabilised
+from pdpsych.geometry.noise.stabilised import stabilised
 
 COUNT, PIXELS, TRIALS = 64, 16, 10_000
 GENERATOR = torch.Generator().manual_seed(3)

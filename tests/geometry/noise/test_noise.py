@@ -11,7 +11,7 @@ from refusals import refused
 from torch.distributions import Categorical, MultivariateNormal, Normal, Poisson
 
 from pdpsych import geometry, models
-from pdpsych.geometry.noise import stabilised
+from pdpsych.geometry.noise.stabilised import stabilised
 
 PIXELS, RESPONSES, SAMPLES = 6, 4, 200_000
 GENERATOR = torch.Generator().manual_seed(5)
