@@ -32,8 +32,8 @@ class Smooth:
     Cubic B-splines of 64 equal pieces, whose third differences are independent normal: a curve
     that bends ever differently, but not suddenly. Their standard deviation is the most likely one
     given the noise of the readings (restricted maximum likelihood), so that exact readings are
-    followed closely and noisy ones are averaged with their neighbours. Coefficients that rise
-    make a spline that rises: isotonic regression takes out what falls.
+    followed closely and noisy ones are averaged with their neighbours. The fit is the best one
+    with coefficients that rise, which make a spline that rises.
 
     Attributes
     ----------
@@ -57,11 +57,8 @@ class Smooth:
         seen = splines @ parts
         prior = np.diag(np.repeat([0.0, 1.0], [_ORDER, _COUNT - _ORDER]))
         root = scipy.linalg.cholesky(seen.T @ seen + prior)
-        weights = scipy.linalg.cho_solve((root, False), seen.T @ aim)
-        ramp = np.linspace(0, _LEAST_RISE * span, _COUNT)
-        risen = scipy.optimize.isotonic_regression(parts @ weights - ramp).x
         spread = scipy.linalg.solve_triangular(root, parts.T, trans="T").T
-        return cls(np.maximum(risen, 0) + ramp, spread)
+        return cls(_risen(splines, aim, rough, span), spread)
 
     def luminance(self, level: Floats) -> Floats:
         """Return the luminance of levels from 0 to 1, cd/m²."""
@@ -72,6 +69,20 @@ def splines_at(level: Floats) -> Floats:
     """Return the values of the splines at levels, (L, 67)."""
     found = scipy.interpolate.BSpline.design_matrix(level, _KNOTS, _DEGREE)
     return np.asarray(found.toarray(), dtype=float)
+
+
+def _risen(splines: Floats, aim: Floats, rough: float, span: float) -> Floats:
+    """Return the coefficients that fit best among those that rise."""
+    # As sums of steps that have a least height each; the first may be black.
+    steps = np.concatenate([splines, _THIRD / rough]) @ np.tri(_COUNT)
+    least = np.full(_COUNT, _LEAST_RISE * span / _COUNT)
+    found = scipy.optimize.lsq_linear(
+        steps,
+        np.concatenate([aim, np.zeros(_COUNT - _ORDER)]),
+        bounds=(least, np.inf),
+        method="bvls",
+    )
+    return np.asarray(np.cumsum(np.maximum(found.x, least)))
 
 
 def _roughness(splines: Floats, aim: Floats, span: float) -> float:

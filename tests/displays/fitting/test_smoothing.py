@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pdpsych.displays.fitting.curve_fit import fit_curve
-from pdpsych.displays.fitting.smoothing import Smooth
+from pdpsych.displays.fitting.smoothing import Smooth, splines_at
 from pdpsych.displays.measurements import LevelMeans
 
 FINE = np.linspace(0.1, 0.95, 200)
@@ -36,6 +36,14 @@ def test_exact_readings_are_followed(measure, lcd_curve):
     np.testing.assert_allclose(Smooth.of(means).luminance(means.level), means.luminance, atol=1e-3)
 
 
+def test_black_that_was_read_exactly_stays_where_the_curve_is_flat(measure):
+    def flat(level):
+        return 0.3 + 120 * level**2.6
+
+    means = measure({"grey": flat}, levels=9, relative=0.003, floor=0.001).means("grey")
+    assert Smooth.of(means).luminance(np.zeros(1))[0] == pytest.approx(0.3, abs=0.004)
+
+
 def test_parabolas_are_what_smoothness_leaves_free():
     level = np.linspace(0, 1, 9)
     means = LevelMeans(level, 1 + 20 * level + 70 * level**2, np.full(9, 5.0))
@@ -48,8 +56,6 @@ def test_what_is_not_known_is_that_of_a_regression_where_only_a_parabola_is_left
     sd = np.linspace(1, 3, 9)
     found = Smooth.of(LevelMeans(level, 1 + 20 * level + 70 * level**2, sd))
     at = np.array([0.0, 0.3, 1.0])
-    from pdpsych.displays.fitting.smoothing import splines_at
-
     powers = level[:, None] ** np.arange(3)
     covariance = np.linalg.inv(powers.T @ (powers / sd[:, None] ** 2))
     wanted = (at[:, None] ** np.arange(3)) @ covariance @ (at[:, None] ** np.arange(3)).T
