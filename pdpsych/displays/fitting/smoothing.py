@@ -62,7 +62,8 @@ class Smooth:
 
     def luminance(self, level: Floats) -> Floats:
         """Return the luminance of levels from 0 to 1, cd/m²."""
-        return np.asarray(splines_at(level) @ self.coefficients)
+        spline = scipy.interpolate.BSpline(_KNOTS, self.coefficients, _DEGREE)
+        return np.asarray(spline(level), dtype=float)
 
 
 def splines_at(level: Floats) -> Floats:
