@@ -2,23 +2,35 @@
 
 ``python benchmarks/curve_error.py`` measures displays of four kinds of curve in simulation, fits
 them, and asks for the gain of distortions of images whose pixels lie near one level, around one,
-and broadly. ``--levels`` and ``--displays`` change how.
+and broadly. ``--levels``, ``--repeats``, ``--adaptive`` and ``--displays`` change how.
 """
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 import numpy as np
 
 from pdpsych.displays import Measurements, Reading, compare
+from pdpsych.displays.accuracy.next_level import next_level
 from pdpsych.displays.accuracy.slope_error import SlopeError, cells_of
-from pdpsych.displays.curve_fit import CurveFit
+from pdpsych.displays.fitting.curve_fit import CurveFit
+from pdpsych.displays.measurements import Channel
+from pdpsych.displays.measuring.readings import PlannedReading, plan_readings, take_readings
 
 Light = Callable[[np.ndarray], np.ndarray]
-BLACK, SPAN = 0.3, 120.0
-RELATIVE, FLOOR, REPEATS = 0.003, 0.005, 3
+BLACK, SPAN, TOP = 0.3, 120.0, 255
+RELATIVE, FLOOR = 0.003, 0.005
+
+
+class Series(NamedTuple):
+    """How a display is measured."""
+
+    levels: int
+    repeats: int
+    adaptive: bool
 
 
 def logistic(level: np.ndarray, slope: float, middle: float) -> np.ndarray:
@@ -43,19 +55,39 @@ def curve_of(kind: str, seed: int) -> Light:
     return lambda x: BLACK + SPAN * np.interp(x, knots, heights / heights[-1]) ** 2.2
 
 
-def measured(light: Light, levels: int, seed: int) -> Measurements:
-    rng = np.random.default_rng([seed, 2])
-    shown = np.tile(np.round(np.linspace(0, 255, levels)).astype(int), REPEATS)
-    true = light(shown / 255)
-    read = np.maximum(true + rng.standard_normal(len(true)) * np.hypot(FLOOR, RELATIVE * true), 0)
-    return Measurements(
-        tuple(
-            Reading(i, "", "grey", int(level), float(value))
-            for i, (level, value) in enumerate(zip(shown, read, strict=True))
-        ),
-        255,
-        "simulated",
-    )
+class Lab:
+    """A display of a known curve, and a meter of four digits before it."""
+
+    name, caption = "simulated", ""
+
+    def __init__(self, light: Light, seed: int) -> None:
+        self.light, self.rng = light, np.random.default_rng([seed, 2])
+
+    def show(self, step: PlannedReading) -> None:
+        """Show a level."""
+        self.level = step.level
+
+    def pause(self, done: int, total: int) -> None:
+        """Nobody interrupts."""
+        raise AssertionError("nobody is here")
+
+    def read(self) -> float:
+        """Return what the meter shows."""
+        true = float(self.light(np.array(self.level / TOP)))
+        read = true + self.rng.standard_normal() * np.hypot(FLOOR, RELATIVE * true)
+        return float(f"{max(read, 0):.4g}")
+
+
+def measured(light: Light, how: Series, seed: int) -> Measurements:
+    lab, readings = Lab(light, seed), list[Reading]()
+    spaced = np.round(np.linspace(0, TOP, how.levels)).astype(int).tolist()
+    steps = plan_readings(spaced, ["grey"], how.repeats, TOP, seed, how.adaptive)
+
+    def choose(so_far: Sequence[Reading], channel: Channel) -> int:
+        return next_level(Measurements(tuple(so_far), TOP, "simulated"), channel)
+
+    take_readings(steps, lab, lab, (), readings.append, choose)
+    return Measurements(tuple(readings), TOP, "simulated")
 
 
 def pixels(kind: str, seed: int) -> tuple[np.ndarray, np.ndarray]:
@@ -79,11 +111,11 @@ def true_error(light: Light, fit: CurveFit, levels: np.ndarray, energy: np.ndarr
     return float(energy @ (true / fitted) - 1)
 
 
-def row(kind: str, images: str, levels: int, displays: int) -> str:
+def row(kind: str, images: str, how: Series, displays: int) -> str:
     errors, sds = [], []
     for seed in range(displays):
         light = curve_of(kind, seed)
-        readings = measured(light, levels, seed)
+        readings = measured(light, how, seed)
         known = SlopeError.of(readings.means("grey"), compare(readings).chosen)
         where, energy = pixels(images, seed)
         errors.append(true_error(light, known.fit, where, energy))
@@ -98,13 +130,17 @@ def row(kind: str, images: str, levels: int, displays: int) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--levels", type=int, default=17)
+    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--adaptive", action="store_true")
     parser.add_argument("--displays", type=int, default=100)
     options = parser.parse_args()
-    print(f"{options.levels} levels, {REPEATS} readings each, noise {100 * RELATIVE:g} %")
+    how = Series(options.levels, options.repeats, options.adaptive)
+    count = len(measured(curve_of("power", 0), how, 0).readings)
+    print(f"{how}: {count} readings of each display, noise {100 * RELATIVE:g} %")
     print("curve  images      error %  stated %  in 95 %")
     for kind in ("power", "panel", "S", "pieces"):
         for images in ("one level", "around one", "broad"):
-            print(row(kind, images, options.levels, options.displays), flush=True)
+            print(row(kind, images, how, options.displays), flush=True)
 
 
 if __name__ == "__main__":

@@ -117,6 +117,12 @@ def measure(
     instrument: Meter = "typed",
     levels: Annotated[int, typer.Option(help="Levels of each channel.")] = 17,
     repeats: Annotated[int, typer.Option(help="Readings of each level.")] = 3,
+    adaptive: Annotated[
+        bool,
+        typer.Option(
+            "--adaptive", help="After the first pass read where the slope is known least."
+        ),
+    ] = False,
     grey_only: Annotated[
         bool, typer.Option("--grey", help="Leave out red, green and blue.")
     ] = False,
@@ -133,6 +139,7 @@ def measure(
             instrument=instrument,
             levels=levels,
             repeats=repeats,
+            adaptive=adaptive,
             grey_only=grey_only,
             patch=patch,
             settle=settle,

@@ -1,6 +1,8 @@
 from .display import Display as Display
 from .display_file import choose_model as choose_model
 from .display_file import import_csv as import_csv
+from .fitting.validation import ModelComparison as ModelComparison
+from .fitting.validation import compare as compare
 from .inspection import Inspection as Inspection
 from .inspection import inspect as inspect
 from .measured_curve import MeasuredCurve as MeasuredCurve
@@ -19,8 +21,6 @@ from .rendering import Shown as Shown
 from .rendering import largest_amplitude as largest_amplitude
 from .rendering import quantize as quantize
 from .rendering import show as show
-from .validation import ModelComparison as ModelComparison
-from .validation import compare as compare
 
 __all__ = [
     "Display",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pdpsych.displays.curve_fit import CurveFit
+from pdpsych.displays.fitting.curve_fit import CurveFit
 from pdpsych.displays.measurements import CHANNELS, Measurements
 
 # Channels that add up worse than this do not show colours as they are meant.

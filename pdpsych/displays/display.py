@@ -24,16 +24,16 @@ from pdpsych.common.results import Result
 from pdpsych.common.section import Section
 from pdpsych.displays.accuracy.slope_error import SlopeError
 from pdpsych.displays.curve import Curve, Power, Srgb
-from pdpsych.displays.curve_fit import CurveFit, fit_curve
 from pdpsych.displays.curve_words import doubts, fit_words, measured_words
 from pdpsych.displays.dither import Dither
 from pdpsych.displays.encoding import Array
+from pdpsych.displays.fitting.curve_fit import CurveFit, fit_curve
+from pdpsych.displays.fitting.validation import ModelComparison, compare
 from pdpsych.displays.measured_curve import MeasuredCurve
 from pdpsych.displays.measurement_file import read_measurements
 from pdpsych.displays.measurements import CHANNELS, Channel, Measurements, check_measurements
 from pdpsych.displays.outputs import registry
 from pdpsych.displays.outputs.output import Output
-from pdpsych.displays.validation import ModelComparison, compare
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -17,10 +17,10 @@ from pdpsych.common.files.reading import STUDY_FILE, TABLE, read_bytes, read_tex
 from pdpsych.common.files.yaml_nodes import compose
 from pdpsych.common.section import dump, load, validate
 from pdpsych.displays.display import Display, not_measured
+from pdpsych.displays.fitting.validation import ModelComparison, compare
 from pdpsych.displays.measured_curve import MeasuredCurve
 from pdpsych.displays.measurement_file import read_measurements
 from pdpsych.displays.measurements import Measurements, check_measurements, csv_text
-from pdpsych.displays.validation import ModelComparison, compare
 
 # What others are told meanwhile.
 WRITTEN = "the display's file is written"
@@ -158,7 +158,7 @@ def choose_model(path: str | Path, *, write: bool = True) -> ModelComparison:
     ...     _ = table.write_text("level,luminance\n0,.2\n64,5\n128,22\n192,54\n255,101\n")
     ...     _ = displays.import_csv(table, lab)
     ...     displays.choose_model(lab)
-    <ModelComparison: power-1 chosen of 4 models, for grey>
+    <ModelComparison: power-1 chosen of 5 models, for grey>
     """
     path = Path(path)
     _, measurements = read_measured(path)

@@ -10,8 +10,8 @@ from pdpsych.common.results import Result
 from pdpsych.common.section import load
 from pdpsych.displays.accuracy.doubts import comparison_doubts
 from pdpsych.displays.display import Display
+from pdpsych.displays.fitting.validation import ModelComparison
 from pdpsych.displays.measuring.verification import Verification, last_verification
-from pdpsych.displays.validation import ModelComparison
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from pdpsych.common.section import Section
-from pdpsych.displays.curve_fit import Model
+from pdpsych.displays.fitting.curve_fit import Model
 
 
 class MeasuredCurve(Section):
@@ -19,7 +19,8 @@ class MeasuredCurve(Section):
         A CSV file beside the display's, see :func:`pdpsych.displays.read_measurements`.
     model
         What is fitted to it on reading: ``power-1``, ``power-2`` or ``power-4``, a power law as
-        in that equation of PsychoPy's, or ``pchip``, an interpolation.
+        in that equation of PsychoPy's; ``smooth``, a penalised spline, which averages the noise of
+        neighbouring levels; or ``pchip``, an interpolation.
     instrument, date
         What measured it, and when; for people.
     ramp

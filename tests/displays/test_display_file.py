@@ -9,6 +9,7 @@ from refusals import refused
 from pdpsych.common.section import load
 from pdpsych.displays.display import Display
 from pdpsych.displays.display_file import choose_model, import_csv, replace_curve
+from pdpsych.displays.fitting.curve_fit import MODELS
 from pdpsych.displays.measured_curve import MeasuredCurve
 from pdpsych.displays.measurements import csv_text
 
@@ -26,7 +27,8 @@ def test_a_csv_becomes_a_display(table, tmp_path):
     made = import_csv(table, out, instrument="LS-100", date=day)
     again = load(out, Display)
     assert again.sha256 == made.sha256
-    assert (again.curve.model, again.curve.instrument, again.curve.date) == ("pchip", "LS-100", day)
+    assert (again.curve.model, again.curve.instrument) == ("smooth", "LS-100")
+    assert again.curve.date == day
     assert again.range_candela[0] == pytest.approx(0.3, abs=0.02)
     assert sorted(p.name for p in out.parent.iterdir()) == ["lab.csv", "lab.yaml"]
 
@@ -67,13 +69,13 @@ def test_a_run_that_was_killed_between_the_two_files_is_finished(table, tmp_path
 def test_fitting_changes_the_model_and_nothing_else(measured_file, lcd_curve):
     path = measured_file({"grey": lcd_curve}, model="power-1", extra="# of the lab\nscreen: 1\n")
     before = path.read_text()
-    assert choose_model(path, write=False).chosen == "pchip"
+    assert choose_model(path, write=False).chosen == "smooth"
     assert path.read_text() == before
     found = choose_model(path)
-    assert found.chosen == "pchip"
-    assert {v.model for v in found.validations} == {"power-1", "power-2", "power-4", "pchip"}
-    assert path.read_text() == before.replace("power-1", "pchip")
-    assert load(path, Display).curve.model == "pchip"
+    assert found.chosen == "smooth"
+    assert {v.model for v in found.validations} == set(MODELS)
+    assert path.read_text() == before.replace("power-1", "smooth")
+    assert load(path, Display).curve.model == "smooth"
 
 
 def test_a_stated_curve_cannot_be_fitted(tmp_path):

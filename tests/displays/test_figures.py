@@ -19,7 +19,7 @@ def test_every_channel_has_its_measurements_residuals_and_slopes(measured_file, 
     for column, channel in enumerate(("grey", "red")):
         curves, residuals, slopes = (drawn.axes[row * 2 + column] for row in range(3))
         means = display.measurements.means(channel)
-        points = curves.get_lines()[4]
+        points = curves.get_lines()[5]
         np.testing.assert_allclose(points.get_ydata(), means.luminance)
         lines = {line.get_label(): line.get_ydata() for line in residuals.get_lines()}
         assert np.abs(lines["pchip"]).max() < 0.01

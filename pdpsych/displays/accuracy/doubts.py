@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from pdpsych.displays.accuracy.slope_error import SlopeError
-from pdpsych.displays.curve_fit import Model
+from pdpsych.displays.fitting.curve_fit import Model
+from pdpsych.displays.fitting.validation import ModelComparison, cross_validate
 from pdpsych.displays.measurements import Measurements
-from pdpsych.displays.validation import ModelComparison, cross_validate
 
 # Left-out levels that are missed by more standard errors of a reading say that the curve bends
 # between the levels that were measured.

@@ -7,10 +7,10 @@ from functools import cached_property
 
 import numpy as np
 
-from pdpsych.displays.curve_fit import CurveFit, Model, fit_curve, log_slope
 from pdpsych.displays.encoding import Encoding
+from pdpsych.displays.fitting.curve_fit import CurveFit, Model, fit_curve, log_slope
+from pdpsych.displays.fitting.validation import leave_one_out
 from pdpsych.displays.measurements import Floats, LevelMeans
-from pdpsych.displays.validation import leave_one_out
 
 # Cells of the axis of levels.
 CELLS = 256

@@ -39,14 +39,8 @@ class Hub:
 
     Parameters
     ----------
-    device
-        The tracker's class.
-    settings
-        What ioHub is told of it.
-    display
-        The display of the window, whose size and distance the tracker may need.
-    window
-        PsychoPy's window.
+    device, settings, display, window
+        As :func:`pdpsych.displays.lab.trackers.open_tracker` takes them.
 
     Attributes
     ----------

@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from pdpsych.common.errors import InputError
 from pdpsych.displays.dither import Levels
 from pdpsych.displays.lab.psychopy import visual
 from pdpsych.displays.lab.screen import Screen
+from pdpsych.displays.lab.screen_check import check_room
 
 
 class Picture:
@@ -41,15 +41,7 @@ class Picture:
         """
         self.values = self._screen.encoded(levels, self._scale)
         height, width = self.values.shape[:2]
-        window = self._screen.size
-        if width + 2 * abs(aside) > window[0] or height > window[1]:
-            where = f", {abs(aside)} pixels from the middle," if aside else ""
-            raise InputError(
-                f"an image of {width}×{height} pixels{where} does not fit the window of "
-                f"{window[0]}×{window[1]}",
-                file=self._screen.label,
-                field="display",
-            )
+        check_room((width + 2 * abs(aside), height), self._screen.size, self._screen.label)
         array = self._screen.texture(self.values)
         if self._stimulus is None:
             self._stimulus = visual.ImageStim(

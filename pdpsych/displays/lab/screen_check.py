@@ -34,6 +34,17 @@ def check_size(display: Display, size: tuple[int, int], label: str) -> None:
             )
 
 
+def check_room(images: tuple[int, int], window: tuple[int, int], label: str) -> None:
+    """Refuse images that, together, are wider or higher than the window, in pixels."""
+    if images[0] > window[0] or images[1] > window[1]:
+        raise InputError(
+            f"images of {images[0]}×{images[1]} pixels do not fit the window of "
+            f"{window[0]}×{window[1]}",
+            file=label,
+            field="display",
+        )
+
+
 def check_depth(display: Display, bits: int, label: str) -> None:
     """Refuse a frame buffer of other bits a channel than the display's output needs."""
     if bits != display.encoder.buffer_bits(display.bit_depth):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import datetime
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,13 +20,16 @@ from pdpsych.common.files.reading import text_of
 from pdpsych.common.results import Result
 from pdpsych.common.section import load
 from pdpsych.displays.accuracy.doubts import comparison_doubts
+from pdpsych.displays.accuracy.next_level import next_level
 from pdpsych.displays.display import Display
 from pdpsych.displays.display_file import replace_curve
+from pdpsych.displays.fitting.validation import ModelComparison, compare
 from pdpsych.displays.measured_curve import MeasuredCurve
 from pdpsych.displays.measurement_file import measurements_in
 from pdpsych.displays.measurements import (
     CHANNELS,
     FEWEST_LEVELS,
+    Channel,
     Measurements,
     Reading,
     check_measurements,
@@ -34,12 +37,11 @@ from pdpsych.displays.measurements import (
 )
 from pdpsych.displays.measuring.readings import (
     Instrument,
-    PlannedReading,
+    Step,
     drift,
     plan_readings,
     take_readings,
 )
-from pdpsych.displays.validation import ModelComparison, compare
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -95,6 +97,10 @@ class Measured(Result):
 
     def _line(self) -> str:
         return f"{self.display.stem}, {self.comparison.chosen}, drift {100 * self.drift:.2f} %"
+
+
+class _NoCurve(Exception):
+    """No curve fits the first pass, so that no levels can be chosen for the next."""
 
 
 class ReadingFile:
@@ -157,6 +163,7 @@ def measure(
     instrument: str = "typed",
     levels: int = 17,
     repeats: int = 3,
+    adaptive: bool = False,
     grey_only: bool = False,
     patch: int | None = None,
     settle: float = 1.0,
@@ -179,6 +186,9 @@ def measure(
         Number of levels of each channel, evenly spaced from the lowest to the highest.
     repeats
         How often each is read.
+    adaptive
+        Read the evenly spaced levels once and then as often as ``repeats`` says, but each time
+        where a reading lowers most what is not known of the curve's slope.
     grey_only
         Leave out red, green and blue: the display can then show no colour images. Outputs of grey
         alone have none.
@@ -213,16 +223,26 @@ def measure(
     """
     path = Path(path)
     display = load(path, Display)
-    planned = _planned(display, instrument, levels, repeats, grey_only)
+    planned = _planned(display, instrument, levels, repeats, adaptive, grey_only)
     with locked(path, "the display is measured", wait=0):
         file = ReadingFile(path.with_suffix(".measuring.csv"), display.top)
         linear = False
         try:
             _check_same(file, planned)
             if len(file.readings) < len(planned):
-                with opened(display, instrument, patch, settle, windowed) as (target, meter):
+                with (
+                    contextlib.suppress(_NoCurve),
+                    opened(display, instrument, patch, settle, windowed) as (target, meter),
+                ):
                     linear = target.ramp.state == "linear"
-                    take_readings(planned, target, meter, file.readings[:], file.append)
+                    take_readings(
+                        planned,
+                        target,
+                        meter,
+                        file.readings[:],
+                        file.append,
+                        _chooser(planned, display.top),
+                    )
         finally:
             file.close()
         return _finish(path, instrument, planned, file, linear)
@@ -243,8 +263,8 @@ def opened(
 
 
 def _planned(
-    display: Display, instrument: str, levels: int, repeats: int, grey_only: bool
-) -> tuple[PlannedReading, ...]:
+    display: Display, instrument: str, levels: int, repeats: int, adaptive: bool, grey_only: bool
+) -> tuple[Step, ...]:
     for field, value, least, most in (
         ("levels", levels, FEWEST_LEVELS, display.top + 1),
         ("repeats", repeats, 1, 1000),
@@ -261,16 +281,37 @@ def _planned(
     channels = CHANNELS[:1] if grey_only else CHANNELS
     # Another instrument has another order, so that one does not go on with the other's series.
     seed = seed_of("measure", display.stem, instrument)
-    return plan_readings(spaced, channels, repeats, display.top, seed)
+    return plan_readings(spaced, channels, repeats, display.top, seed, adaptive)
 
 
-def _check_same(file: ReadingFile, planned: Sequence[PlannedReading]) -> None:
-    there = [(r.order, r.channel, r.level) for r in file.readings]
-    wanted = [(i, step.channel, step.level) for i, step in enumerate(planned, start=1)]
-    if there != wanted[: len(there)]:
+def _chooser(planned: Sequence[Step], top: int) -> Callable[[Sequence[Reading], Channel], int]:
+    """Return what chooses the levels that a series leaves open, if its first pass is a curve."""
+    first = next((i for i, step in enumerate(planned) if isinstance(step, str)), None)
+
+    def choose(readings: Sequence[Reading], channel: Channel) -> int:
+        so_far = Measurements(tuple(readings), top, "")
+        if len(readings) == first:
+            try:
+                check_measurements(so_far)
+            except InputError as error:
+                raise _NoCurve from error
+        return next_level(so_far, channel)
+
+    return choose
+
+
+def _check_same(file: ReadingFile, planned: Sequence[Step]) -> None:
+    def same(number: int, step: Step, reading: Reading) -> bool:
+        level = reading.level if isinstance(step, str) else step.level
+        channel = step if isinstance(step, str) else step.channel
+        return (number, channel, level) == (reading.order, reading.channel, reading.level)
+
+    count = len(file.readings)
+    numbered = zip(range(1, count + 1), planned, file.readings, strict=False)
+    if count > len(planned) or not all(same(*one) for one in numbered):
         raise InputError(
-            f"holds {len(there)} readings of another series: of other levels, repeats or "
-            "channels, or of another instrument",
+            f"holds {count} readings of another series: of other levels, repeats or "
+            "channels, adaptive or not, or of another instrument",
             file=file.path,
             remedy="go on with the options it began with, or move it away",
         )
@@ -279,14 +320,14 @@ def _check_same(file: ReadingFile, planned: Sequence[PlannedReading]) -> None:
 def _finish(
     path: Path,
     instrument: str,
-    planned: Sequence[PlannedReading],
+    planned: Sequence[Step],
     file: ReadingFile,
     linear: bool,
 ) -> Measured:
     """Fit a whole series, write the curve and give the readings their name."""
     day = datetime.date.fromisoformat(file.readings[-1].time[:10])
     refused = _free(path, f"_{day}_refused")
-    wandered = drift(planned, file.readings)
+    wandered = drift(planned[: len(file.readings)], file.readings)
     measurements = Measurements(tuple(file.readings), load(path, Display).top, str(refused))
     try:
         _check_drift(wandered, refused)

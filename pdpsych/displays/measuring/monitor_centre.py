@@ -11,9 +11,9 @@ import numpy as np
 
 from pdpsych.common.errors import InputError
 from pdpsych.common.section import load
-from pdpsych.displays.curve_fit import CurveFit, Model, fit_curve
 from pdpsych.displays.display import Display
 from pdpsych.displays.display_file import write_display
+from pdpsych.displays.fitting.curve_fit import CurveFit, Model, fit_curve
 from pdpsych.displays.measured_curve import MeasuredCurve
 from pdpsych.displays.measurements import CHANNELS, Measurements, Reading
 
@@ -166,7 +166,7 @@ def _set_curve(monitor: Any, display: Display) -> str:
         monitor.setGammaGrid(grid)
         return f"gamma {display.curve:g}, as stated"
     measured, curve = display.measurements, display.curve
-    model = "power-4" if curve.model == "pchip" else curve.model
+    model = curve.model if curve.model in _EQUATIONS else "power-4"
     fits = {c: fit_curve(measured.means(c), model) for c in measured.channels}
     # A channel that was not measured gets the curve of the first that was.
     first = next(iter(fits.values()))
@@ -180,7 +180,7 @@ def _set_curve(monitor: Any, display: Display) -> str:
     if same and measured.channels in (CHANNELS, CHANNELS[:1]):
         monitor.setLevelsPre(np.round(means[0].level * _TOP))
         monitor.setLumsPre(np.array([m.luminance for m in means]))
-    instead = " (the nearest to the interpolated curve)" if model != curve.model else ""
+    instead = " (the nearest to the curve)" if model != curve.model else ""
     return f"PsychoPy's gamma equation {_EQUATIONS[model]}{instead}"
 
 

@@ -46,6 +46,10 @@ class PlannedReading(NamedTuple):
     reference: bool = False
 
 
+# A planned reading, or the channel of one whose level is chosen when its turn comes.
+Step = PlannedReading | Channel
+
+
 class Instrument(Protocol):
     """Reads the luminance of what is shown now."""
 
@@ -71,28 +75,38 @@ class Target(Protocol):
 
 
 def plan_readings(
-    levels: Sequence[int], channels: Sequence[Channel], repeats: int, top: int, seed: int
-) -> tuple[PlannedReading, ...]:
+    levels: Sequence[int],
+    channels: Sequence[Channel],
+    repeats: int,
+    top: int,
+    seed: int,
+    adaptive: bool = False,
+) -> tuple[Step, ...]:
     """Return a series: every level of every channel once a pass, each pass in a new order.
 
-    White is read first, last and after every 20 readings besides.
+    White is read first, last and after every 20 readings besides. Where the series is adaptive,
+    passes after the first have as many readings of each channel, without a level.
     """
     rng = np.random.default_rng(seed)
     every = [PlannedReading(channel, level) for channel in channels for level in levels]
     white = PlannedReading("grey", top, reference=True)
-    steps = [every[i] for _ in range(repeats) for i in rng.permutation(len(every))]
-    planned = [white]
+    passes = [[every[i] for i in rng.permutation(len(every))] for _ in range(repeats)]
+    steps: list[Step] = [*passes[0]]
+    for later in passes[1:]:
+        steps += [step.channel for step in later] if adaptive else later
+    planned: list[Step] = [white]
     for start in range(0, len(steps), _REFERENCE_EVERY):
         planned += [*steps[start : start + _REFERENCE_EVERY], white]
     return tuple(planned)
 
 
 def take_readings(
-    steps: Sequence[PlannedReading],
+    steps: Sequence[Step],
     target: Target,
     instrument: Instrument,
     readings: Sequence[Reading],
     keep: Callable[[Reading], None],
+    choose: Callable[[Sequence[Reading], Channel], int] | None = None,
 ) -> None:
     """Take the readings of a series that are missing, and keep each as soon as it is taken.
 
@@ -102,6 +116,8 @@ def take_readings(
         Of the first steps, taken already.
     keep
         Saves a reading. One that is :func:`out_of_order` is taken again, and the second counts.
+    choose
+        Returns the level of a step that has none, from all readings so far and its channel.
 
     Raises
     ------
@@ -109,7 +125,12 @@ def take_readings(
         If somebody ends the series.
     """
     total, taken = len(steps), list(readings)
-    for order, step in list(enumerate(steps, start=1))[len(taken) :]:
+    for order, due in list(enumerate(steps, start=1))[len(taken) :]:
+        if isinstance(due, PlannedReading):
+            step = due
+        else:
+            assert choose is not None
+            step = PlannedReading(due, choose(taken, due))
         while True:
             target.caption = f"reading {order} of {total}"
             try:
@@ -139,9 +160,13 @@ def out_of_order(step: PlannedReading, luminance: float, readings: Sequence[Read
     return luminance < (1 - _FAR) * below - _FAR or luminance > (1 + _FAR) * above + _FAR
 
 
-def drift(steps: Sequence[PlannedReading], readings: Sequence[Reading]) -> float:
+def drift(steps: Sequence[Step], readings: Sequence[Reading]) -> float:
     """Return the largest departure of the white readings from their mean, as a share of it."""
     white = np.array(
-        [r.luminance for step, r in zip(steps, readings, strict=True) if step.reference]
+        [
+            r.luminance
+            for step, r in zip(steps, readings, strict=True)
+            if isinstance(step, PlannedReading) and step.reference
+        ]
     )
     return float(np.max(np.abs(white / white.mean() - 1))) if white.any() else 0.0

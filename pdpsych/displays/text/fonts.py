@@ -56,7 +56,7 @@ def font_file(name: str, folder: Path = Path()) -> Path:
             "no such font on this computer",
             value=name,
             allowed=list(known),
-            remedy="install it, or name its file (.ttf, .otf) in the study's folder",
+            remedy="install it, or name its file (.ttf, .otf, .ttc) in the study's folder",
         )
     return Path(known[name])
 
@@ -81,7 +81,7 @@ def check_letters(file: Path, name: str, texts: Iterable[str]) -> None:
         f"has no {told}{more}",
         value=name,
         allowed=", ".join(others[:_MOST_FONTS]) or "no font of this computer has them",
-        remedy="" if others else "install one that has them, or name its file (.ttf, .otf)",
+        remedy="" if others else "install one that has them, or name its file (.ttf, .otf, .ttc)",
     )
 
 

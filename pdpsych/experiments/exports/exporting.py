@@ -67,7 +67,7 @@ def export(experiment: str | Path | Experiment, out: str | Path, *, layout: Layo
     ...     log = experiments.run(path, "01", observer=local)
     ...     out = experiments.export(path, f"{folder}/shared", layout="psych-ds")
     ...     print(*(table.name for table in out.glob("data/*")))
-    study-early_sub-01_ses-01_data.csv
+    study-early_subject-01_session-01_data.csv
     """
     if layout not in _WRITERS:
         raise InputError("unknown", field="layout", value=layout, allowed=_WRITERS)

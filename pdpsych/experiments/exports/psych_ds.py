@@ -27,8 +27,9 @@ def write_psych_ds(folder: Path, name: str, logs: Sequence[SessionLog], asked: A
         labels = {"participant": header.participant, "session": header.session}
         labels |= {"run": header.run} if header.run else {}
         table = pd.concat([pd.DataFrame(labels, index=log.trials.index), log.trials], axis=1)
-        stem = f"study-{study}_{log.path.stem}_data"
-        write_delimited(table, folder / "data" / f"{stem}.csv", ",", "")
+        run = f"_description-run{header.run}" if header.run else ""
+        stem = f"study-{study}_subject-{header.participant}_session-{header.session}{run}"
+        write_delimited(table, folder / "data" / f"{stem}_data.csv", ",", "")
         columns |= {column: trial_column(column) for column in map(str, table)}
     people, described = participants(logs, asked)
     if "study_group" in people or asked.questions:

@@ -7,6 +7,7 @@ from functools import partial
 from pdpsych.displays.lab.picture import Picture
 from pdpsych.displays.lab.ramp import Ramp, read_ramp
 from pdpsych.displays.lab.screen import WindowClosed
+from pdpsych.displays.lab.screen_check import check_room
 from pdpsych.displays.lab.text import Text
 from pdpsych.experiments.logs.trial_log import TrialLog
 from pdpsych.experiments.observers.observer import Observer, SessionStopped
@@ -65,10 +66,12 @@ class Window:
         self._pages, self._answerer = pages, answerer
         self._mark = mark(self._screen)
         events, self._signals = prepared.experiment.events, checked.signals
+        largest = _largest(prepared)
+        check_room(largest, self._screen.size, prepared.experiment.label)
         self._square = Square(
             self._screen,
             events.photodiode if events else None,
-            _largest(prepared),
+            largest,
             prepared.experiment.label,
         )
         question = Text(self._screen, checked.lettering, pages.question)

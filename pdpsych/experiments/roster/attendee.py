@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from functools import cached_property
@@ -12,6 +12,14 @@ from pdpsych.common.errors import InputError
 from pdpsych.experiments.logs.labels import Labels
 from pdpsych.experiments.logs.session_log import SessionLog
 from pdpsych.experiments.roster.assignment import Assignment
+
+
+def log_of(logs: Iterable[SessionLog], experiment: str, labels: Labels) -> SessionLog | None:
+    """Return the log of an experiment with these labels, None where there is none."""
+    own = (
+        log for log in logs if (log.header.experiment, log.header.labels) == (experiment, labels)
+    )
+    return next(own, None)
 
 
 class Due(NamedTuple):
@@ -94,11 +102,7 @@ class Attendee:
 
     def log(self, session: int, experiment: str) -> SessionLog | None:
         """Return the log of a session, None where it was not begun."""
-        named = Labels(self.participant, session_label(session))
-        own = (
-            x for x in self.logs if (x.header.experiment, x.header.labels) == (experiment, named)
-        )
-        return next(own, None)
+        return log_of(self.logs, experiment, Labels(self.participant, session_label(session)))
 
     def _earliest(self, session: int) -> date | None:
         """Return the first day on which a session may begin; a begun one goes on on any."""

@@ -12,7 +12,7 @@ from pdpsych.experiments.logs.enrolled import Enrolled
 from pdpsych.experiments.logs.labels import Labels, same_label
 from pdpsych.experiments.logs.session_log import SessionLog
 from pdpsych.experiments.roster.attendance import ANYWAY, Attendance, logs_of, open_roster
-from pdpsych.experiments.roster.attendee import Attendee, Due, session_label
+from pdpsych.experiments.roster.attendee import Attendee, Due, log_of, session_label
 from pdpsych.experiments.roster.roster import FILE, Roster, roster_of
 
 
@@ -129,8 +129,8 @@ def _logs(roster: Roster, participant: str) -> list[SessionLog]:
 
 def _begun(logs: list[SessionLog], experiment: str, labels: Labels) -> SessionLog | None:
     """Return the log of a session in which something was answered."""
-    own = (x for x in logs if (x.header.experiment, x.header.labels) == (experiment, labels))
-    return next((log for log in own if len(log.trials)), None)
+    found = log_of(logs, experiment, labels)
+    return found if found is not None and len(found.trials) else None
 
 
 def _due(

@@ -135,6 +135,38 @@ def test_a_crash_before_the_last_step_is_made_good(lab, path, monkeypatch):
     assert lab.reads == reads
 
 
+def test_an_adaptive_series_goes_on_at_the_same_levels(lab, path):
+    def noise():
+        return 0.03 * np.sin(9.7 * lab.reads)
+
+    lab.noise = noise
+    whole = measure(path, levels=5, repeats=2, adaptive=True)
+    count = lab.reads
+    assert count == 2 * 4 * 5 + 3
+    table = path.parent / whole.display.curve.measurements
+    wanted = [line.split(",")[2:4] for line in table.read_text().splitlines()]
+    levels = {r.level for r in whole.display.measurements.readings if r.channel == "red"}
+    assert len(levels) > 5
+    for stop in (7, 22, 23, 40):
+        lab.reads, lab.stop_at = 0, stop
+        with pytest.raises(MeasurementStopped):
+            measure(path, levels=5, repeats=2, adaptive=True)
+        lab.reads, lab.stop_at = stop - 1, 0
+        again = measure(path, levels=5, repeats=2, adaptive=True)
+        assert lab.reads == count
+        table = path.parent / again.display.curve.measurements
+        assert [line.split(",")[2:4] for line in table.read_text().splitlines()] == wanted
+
+
+def test_an_adaptive_series_ends_after_a_first_pass_that_no_curve_fits(lab, path):
+    lab.factor = lambda reads: 0.001
+    with refused(field="luminance") as told:
+        measure(path, levels=5, repeats=3, adaptive=True)
+    assert told.value.file.endswith("_refused.csv")
+    assert lab.reads == 4 * 5 + 2
+    assert files(path) == {"lab.yaml", Path(told.value.file).name}
+
+
 @pytest.mark.parametrize(
     "other",
     [{"levels": 11}, {"levels": 9, "grey_only": True}, {"instrument": "buffer", "levels": 9}],
@@ -145,6 +177,15 @@ def test_another_series_does_not_go_on_with_it(lab, path, other):
         measure(path, levels=9, repeats=1)
     with refused(file="lab.measuring.csv", remedy="options it began with"):
         measure(path, repeats=1, **other)
+
+
+@pytest.mark.parametrize(("first", "then"), [(False, True), (True, False)])
+def test_an_adaptive_series_and_another_do_not_go_on_with_each_other(lab, path, first, then):
+    lab.stop_at = 14
+    with pytest.raises(MeasurementStopped):
+        measure(path, levels=5, repeats=3, grey_only=True, adaptive=first)
+    with contextlib.suppress(MeasurementStopped) if then else refused(file="lab.measuring.csv"):
+        measure(path, levels=5, repeats=3, grey_only=True, adaptive=then)
 
 
 def test_a_display_that_drifts_is_refused_and_its_readings_kept(lab, path):

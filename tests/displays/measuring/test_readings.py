@@ -76,6 +76,30 @@ def test_every_level_of_every_channel_once_a_pass_in_new_orders():
     assert steps != plan_readings(LEVELS, ("grey", "red"), 3, 255, seed=2)
 
 
+def test_an_adaptive_series_leaves_levels_open_after_its_first_pass():
+    steps = plan_readings(LEVELS, ("grey", "red"), 3, 255, seed=1, adaptive=True)
+    fixed = plan_readings(LEVELS, ("grey", "red"), 3, 255, seed=1)
+    assert steps[:11] == fixed[:11]
+    assert len(steps) == len(fixed)
+    later = [step for step in steps[11:] if not isinstance(step, PlannedReading)]
+    assert Counter(later) == {"grey": 10, "red": 10}
+    assert [s for s in steps if s in ("grey", "red")] == later
+
+
+def test_an_open_level_is_chosen_from_all_readings_before():
+    display, kept, asked = Display(), list[Reading](), list[tuple[int, str]]()
+
+    def choose(readings, channel):
+        asked.append((len(readings), channel))
+        return 100 + len(readings)
+
+    steps = plan_readings(LEVELS, ("grey",), 2, 255, seed=0, adaptive=True)
+    take_readings(steps, display, Meter(display), (), kept.append, choose)
+    assert asked == [(i, "grey") for i in range(6, 11)]
+    assert [r.level for r in kept[6:11]] == [106, 107, 108, 109, 110]
+    assert drift(steps, kept) == 0
+
+
 @pytest.mark.parametrize("repeats", [1, 4, 9])
 def test_white_comes_first_last_and_never_rarer_than_every_twenty(repeats):
     steps = plan_readings(LEVELS, ("grey",), repeats, 255, seed=0)

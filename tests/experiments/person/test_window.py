@@ -704,7 +704,16 @@ def test_consent_is_logged_with_its_text_and_asked_again_for_another(person, sho
             "display.output: its device needs pypixxlib",
         ),
         ({"display": {**SIZE, "bit_depth": 10}}, True, "cannot open a window of 10 bits"),
-        ({"display": {**SIZE, "width_px": 30}}, True, "32×32 pixels does not fit the window of 30"),
+        (
+            {"display": {**SIZE, "width_px": 30}},
+            True,
+            "images of 32×32 pixels do not fit the window of 30",
+        ),
+        (
+            {"display": SIZE, "task": "spatial", "separation_px": 300},
+            True,
+            "images of 364×32 pixels do not fit the window of 321×240",
+        ),
         (
             {"display": {"screen": 2}},
             True,

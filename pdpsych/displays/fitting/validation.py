@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from pdpsych.common.results import Result
-from pdpsych.displays.curve_fit import MODELS, Model, fit_curve
+from pdpsych.displays.fitting.curve_fit import MODELS, Model, fit_curve
 from pdpsych.displays.measurements import Channel, Floats, LevelMeans, Measurements
 
 if TYPE_CHECKING:
@@ -256,7 +256,7 @@ def compare(measurements: Measurements, *, chosen: Model | None = None) -> Model
     ...     for i, level in enumerate(levels)
     ... ]
     >>> compare(Measurements(tuple(readings), 255, "simulated"))
-    <ModelComparison: power-1 chosen of 4 models, for grey>
+    <ModelComparison: power-1 chosen of 5 models, for grey>
     """
     validations = tuple(
         cross_validate(measurements.means(channel), model, channel)

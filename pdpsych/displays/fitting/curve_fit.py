@@ -11,9 +11,10 @@ import scipy  # loads its sub-packages when they are used: fits are rare, displa
 
 from pdpsych.displays.curve import Curve, Interpolated, Power
 from pdpsych.displays.encoding import Array
+from pdpsych.displays.fitting.smoothing import Smooth
 from pdpsych.displays.measurements import Floats, LevelMeans
 
-Model = Literal["power-1", "power-2", "power-4", "pchip"]
+Model = Literal["power-1", "power-2", "power-4", "smooth", "pchip"]
 # In the order of their freedom.
 MODELS: tuple[Model, ...] = get_args(Model)
 
@@ -82,6 +83,8 @@ class Law(NamedTuple):
 
 def fit_curve(means: LevelMeans, model: Model) -> CurveFit:
     """Fit one model to a channel's means, each weighted by its standard error."""
+    if model == "smooth":
+        return _fit_smooth(means)
     return _fit_pchip(means) if model == "pchip" else _fit_power(means, model)
 
 
@@ -151,6 +154,15 @@ def log_slope(means: LevelMeans) -> float:
         return 1.0
     x, y = np.log(means.level[use]), np.log(share[use])
     return float(np.clip(x @ y / (x @ x), 0.5, 4.0))
+
+
+def _fit_smooth(means: LevelMeans) -> CurveFit:
+    """Tabulate a penalised spline, see :class:`Smooth`."""
+    fine = np.linspace(0, 1, _FINE + 1)
+    luminance = Smooth.of(means).luminance(fine)
+    black, white = float(luminance[0]), float(luminance[-1])
+    shares = np.clip((luminance - black) / (white - black), 0, 1)
+    return CurveFit("smooth", Interpolated(fine, shares), black, white, {})
 
 
 def _fit_pchip(means: LevelMeans) -> CurveFit:

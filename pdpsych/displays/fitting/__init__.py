@@ -1,0 +1,1 @@
+"""Fitting curves to luminances that were measured, and choosing among them."""
