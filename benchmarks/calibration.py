@@ -30,7 +30,7 @@ import numpy as np
 import pandas as pd
 from cases import CASES, Case, Size
 from people import Person
-from placements import begin, run_session
+from placements import ask, begin, run_course, run_session
 from rows import HEADER, Result, Row
 from worlds import Models, World, expected_scores
 
@@ -88,9 +88,13 @@ def sessions(
         planned = arrange(conditions, design, rng)
         distortion = np.array([condition.distortion for condition in conditions])
         person = Person(observer.of_person(rng), distortion, len(planned), rng)
-        placements = begin(case.method, case.sight.most, len(conditions))
         strength = partial(own_strength, world, seen, np.exp(-apart))
-        tables.append(run_session(planned, conditions, placements, strength, person, name))
+        if case.method == "models":
+            asking = ask(planned, world.responses(models, rng), design, case.sight.most)
+            tables.append(run_course(asking, conditions, strength, person, name))
+        else:
+            placements = begin(case.method, case.sight.most, len(conditions))
+            tables.append(run_session(planned, conditions, placements, strength, person, name))
         keys = pd.MultiIndex.from_tuples([(name, *c) for c in conditions], names=CONDITION)
         truths.append(pd.Series(world.log_thresholds(apart)[seen], index=keys))
     return pd.concat(tables, ignore_index=True), pd.concat(truths)

@@ -45,7 +45,8 @@ class Case:
     people, images
         Instead of what was asked for.
     method
-        Of placement.
+        Of placement; with ``models`` a session asks about the models of the first panel, and ends
+        when the nearest is known.
     towards
         Whether people are spread along the line between the models of the first panel.
     unbalanced
@@ -112,4 +113,11 @@ SIZES = (
     Case("48 images, 1 person", panels=(SHAPES, *_EVERY), people=1, images=48),
     Case("unbalanced", panels=_EVERY, unbalanced=True),
 )
-CASES = ASSUMED + BROKEN + UNLIKE + SIZES
+ASKING = (
+    *(
+        Case(f"asks: {panel.name}, {n}", panels=(panel,), people=n, method="models")
+        for panel in (ONE_RIGHT, INDEPENDENT, OPPOSITE)
+        for n in (1, 2)
+    ),
+)
+CASES = ASSUMED + BROKEN + UNLIKE + SIZES + ASKING

@@ -14,13 +14,19 @@ import numpy as np
 import pandas as pd
 from people import Person
 from scipy.special import xlogy
+from worlds import Responses
 
 from pdpsych.analysis.fitting.trials import COLUMNS
+from pdpsych.experiments import Experiment
 from pdpsych.experiments.design import Condition, PlannedTrial
 from pdpsych.experiments.placement.adaptive import AdaptivePlacement
 from pdpsych.experiments.placement.methods import METHODS
+from pdpsych.experiments.placement.models.method import Models
+from pdpsych.experiments.placement.models.stop import Stop
 from pdpsych.experiments.placement.placement import EASY, Placement, Showable
 from pdpsych.experiments.placement.posterior import likelihood
+from pdpsych.experiments.sessions.course import Course
+from pdpsych.experiments.sessions.placements import together
 
 Floats = np.ndarray
 
@@ -137,3 +143,35 @@ def run_session(
         "correct": response == position, "response_time": np.nan, "sign": sign,
     }  # fmt: skip
     return table.assign(**given)[COLUMNS]
+
+
+def ask(
+    planned: Sequence[PlannedTrial], responses: Responses, experiment: Experiment, most: float
+) -> Course:
+    """Return a session that asks about models, and ends when it knows the nearest."""
+    method = Models(kind="models")
+    experiment = experiment.model_copy(update={"method": method, "stop": Stop()})
+    begun = {c: method.begin(Showable(c.name, 0.0, most, 1.0), 0) for c in responses}
+    return Course(planned, together(method, begun, responses), experiment)
+
+
+def run_course(
+    course: Course,
+    conditions: Sequence[Condition],
+    strength: Callable[[Floats, np.ndarray], Floats],
+    person: Person,
+    participant: str,
+) -> pd.DataFrame:
+    """Return the trials of a session as :func:`run_session` does, up to its end."""
+    number = {condition: np.array([index]) for index, condition in enumerate(conditions)}
+    rows: list[tuple[object, ...]] = []
+    while (planned := course.next()) is not None:
+        amplitude, own = course.place(planned).amplitude, number[planned.condition]
+        z = strength(np.array([amplitude]), own)
+        sign, position = np.array([planned.sign]), np.array([planned.position])
+        answer = int(person.answer(len(rows), own, z, sign, position)[0])
+        course.learn(planned.condition, amplitude, answer == planned.position)
+        where = participant, "01", len(rows), *planned.condition
+        correct = answer == planned.position
+        rows.append((*where, amplitude, planned.easy, answer, correct, np.nan, planned.sign))
+    return pd.DataFrame(rows, columns=COLUMNS)

@@ -17,7 +17,7 @@ from pdpsych.displays.text.fonts import Lettering, check_letters, font_file
 from pdpsych.experiments.placement.adaptive import Adaptive
 from pdpsych.experiments.placement.methods import Method
 from pdpsych.experiments.placement.models.method import Models
-from pdpsych.experiments.placement.models.stop import Stop
+from pdpsych.experiments.placement.models.stop import LEAST_TRIALS, Stop
 from pdpsych.experiments.tasks.events import ANSWER, Events
 from pdpsych.experiments.tasks.gaze import Gaze
 from pdpsych.experiments.tasks.instructions import Instructions
@@ -153,6 +153,14 @@ class Experiment(Section):
                 "only a method that asks about models knows when they are told apart",
                 field="stop",
                 remedy="method: {kind: models}, or leave stop out",
+            )
+        if self.stop is not None and self.trials_per_condition < LEAST_TRIALS:
+            raise InputError(
+                "can bound no threshold from both sides, so that the session would never stop",
+                field="trials_per_condition",
+                value=self.trials_per_condition,
+                allowed=f"at least {LEAST_TRIALS} of each distortion",
+                remedy="more trials, or leave stop out",
             )
         return self
 

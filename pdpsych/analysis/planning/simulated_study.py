@@ -29,6 +29,7 @@ from pdpsych.common.parallel import spread
 from pdpsych.common.terminal import progress_bar
 from pdpsych.experiments.design import Condition, PlannedTrial, arrange
 from pdpsych.experiments.experiment import Experiment
+from pdpsych.experiments.placement.models.earlier import Answer
 from pdpsych.experiments.placement.models.method import Models
 from pdpsych.experiments.placement.placement import Placement
 from pdpsych.experiments.sessions.course import Course
@@ -152,7 +153,8 @@ def _sessions(
     responses = (
         {c: world.responses[original] for c, original in of_set.items()} if world.asks else {}
     )
-    tables, spec = [], world.observer
+    tables: list[pd.DataFrame] = []
+    spec = world.observer
     for person in range(size.participants):
         rng = np.random.default_rng(seed_of(spec.seed, number, person, "person"))
         deviation = np.exp(spec.spread * rng.standard_normal(len(of_set)))
@@ -160,11 +162,20 @@ def _sessions(
         observer = world.person(truth, of_set, deviation, seed)
         trials, name = arrange(list(of_set), experiment, rng), f"{person + 1:03d}"
         if isinstance(experiment.method, Models):
-            course = Course(trials, together(experiment.method, placements, responses), experiment)
+            before = [_answers(table) for table in tables] if world.after else []
+            asking = together(experiment.method, placements, responses, before)
+            course = Course(trials, asking, experiment)
             tables.append(simulate_course(course, observer, name, size.trials * len(of_set)))
         else:
             tables.append(simulate_session(trials, placements, observer, name))
     return pd.concat(tables, ignore_index=True)
+
+
+def _answers(table: pd.DataFrame) -> list[Answer]:
+    """Return what somebody simulated answered, as later sessions take it."""
+    columns = [*CONDITION[1:], "amplitude", "correct", "easy"]
+    rows = table[columns].itertuples(index=False, name=None)
+    return [Answer(Condition(*row[:3]), *row[3:]) for row in rows]
 
 
 def simulate_session(

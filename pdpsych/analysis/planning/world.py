@@ -52,6 +52,8 @@ class World:
         are then local.
     efficiencies
         k of people who see like each model.
+    after
+        Whether the session of each person begins with what those before answered.
     """
 
     analysis: Analysis
@@ -62,6 +64,7 @@ class World:
     placements: Mapping[Condition, Placement]
     responses: Responses = field(default_factory=dict)
     efficiencies: Mapping[str, float] = field(default_factory=dict)
+    after: bool = False
 
     @property
     def asks(self) -> bool:
@@ -115,9 +118,10 @@ class World:
 
 def build_world(opened: Analysis, stimulus_set: StimulusSet, spec: ObserverSpec) -> World:
     """Return what studies of an analysis are drawn from, on the kind of pairs that decides."""
-    # Every participant sees all images that a study has, and is unlike those measured before.
-    experiment = opened.open_experiment().model_copy(update={"groups": 1})
+    # Every participant sees all images that a study has; before the first nobody was measured.
+    experiment, after = opened.open_experiment().model_copy(update={"groups": 1}), False
     if isinstance(experiment.method, Models):
+        after = bool(experiment.method.after)
         alone = experiment.method.model_copy(update={"after": ()})
         experiment = experiment.model_copy(update={"method": alone})
     measured = conditions(experiment, stimulus_set)
@@ -155,6 +159,7 @@ def build_world(opened: Analysis, stimulus_set: StimulusSet, spec: ObserverSpec)
             )
             for m in (models if responses else ())
         },
+        after,
     )
 
 

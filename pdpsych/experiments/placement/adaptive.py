@@ -66,11 +66,6 @@ class AdaptivePlacement(Placement):
         wrong = self.posterior.joint.sum(axis=1) - right
         return _weighted_entropy(right) + _weighted_entropy(wrong)
 
-    def expected_gain(self) -> float:
-        """Return how much entropy of log threshold the best answer is expected to take, in nats."""
-        now = _weighted_entropy(self.posterior.joint.sum(axis=1)[None])
-        return float(now[0] - self.expected_entropies().min())
-
     def correct_with_threshold(self) -> Floats:
         """Return the probability of log τ and a correct answer at candidate amplitudes, (A, T)."""
         table = _table(tuple(self.amplitudes), *map(tuple, self.posterior.grid))

@@ -82,8 +82,8 @@ class ThresholdPosterior:
         Probabilities, (T, E·L).
     median, sd
         Of the prior of log τ.
-    prior
-        Probabilities of log τ before any answer, (T,).
+    prior, shapes
+        Probabilities of log τ, (T,), and of b and λ, (E·L,), before any answer.
     """
 
     def __init__(self, prior: Prior, unit: float) -> None:
@@ -95,6 +95,7 @@ class ThresholdPosterior:
         weights = np.outer(list(prior.exponents.values()), list(prior.lapses.values()))
         before = np.exp(-0.5 * (offsets / prior.sd) ** 2)
         self.prior: Floats = before / before.sum()
+        self.shapes: Floats = np.asarray(weights.ravel() / weights.sum())
         joint = before[:, None] * weights.ravel()
         self.joint: Floats = joint / joint.sum()
 
@@ -117,6 +118,28 @@ class ThresholdPosterior:
         later.prior = np.asarray(chance / chance.sum())
         later.joint = later.prior[:, None] * self.joint.sum(axis=0)
         return later
+
+    @property
+    def log_shapes(self) -> Floats:
+        """Log of what the answers say of exponent and lapse rate, (E·L), up to a constant."""
+        chance = self.joint.sum(axis=0) / self.shapes
+        return np.asarray(np.log(np.maximum(chance, np.finfo(float).tiny)))
+
+    def shaped(self, log_weights: Floats) -> ThresholdPosterior:
+        """Return the posterior where exponent and lapse rate are as likely as others say, (E·L)."""
+        later = copy.copy(self)
+        joint = self.joint * np.exp(log_weights - log_weights.max())
+        later.joint = joint / joint.sum()
+        return later
+
+    def falls(self) -> tuple[float, float]:
+        """Return by how much log Λ(τ) falls from its top to the least and the largest τ, in nats.
+
+        Λ is the likelihood of the answers, exponent and lapse rate integrated out.
+        """
+        likely = self.joint.sum(axis=1) / self.prior
+        least, most = np.log(likely.max() / np.maximum(likely[[0, -1]], np.finfo(float).tiny))
+        return float(least), float(most)
 
     def estimate(self) -> Estimate:
         """Return posterior mean and standard deviation of the log threshold, in nats."""

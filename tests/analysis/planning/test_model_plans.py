@@ -1,5 +1,7 @@
 """Plans of sessions whose trials are chosen by models."""
 
+from dataclasses import replace
+
 import pytest
 import yaml
 from model_world import finite_set
@@ -36,6 +38,23 @@ def test_a_session_has_as_many_trials_in_all_and_chooses_which(study):
     assert counts.max() > 8
     shorter = first_trials(world.experiment, table, 4)
     assert shorter["order"].tolist() == list(range(24))
+
+
+def test_each_person_begins_after_those_before_where_sessions_do(study, tmp_path):
+    file = tmp_path / "asked.yaml"
+    named = yaml.safe_load(file.read_text())
+    file.write_text(
+        yaml.safe_dump(named | {"method": {"kind": "models", "after": ["data/sub-01.jsonl"]}})
+    )
+    world = build_world(study, study.open_experiment().open_set(), ObserverSpec(model="LN"))
+    assert world.after
+    images = {f"{name}#0": name for name in ("camel", "einstein", "parrot")}
+    size = Size(2, 3, 6)
+    after = _sessions(world, "LN", 1, size, images).groupby("participant")["amplitude"].apply(list)
+    alone = _sessions(replace(world, after=False), "LN", 1, size, images)
+    alone = alone.groupby("participant")["amplitude"].apply(list)
+    assert after["001"] == alone["001"]
+    assert after["002"] != alone["002"]
 
 
 def test_a_plan_knows_the_method(study):

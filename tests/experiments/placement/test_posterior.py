@@ -61,3 +61,17 @@ def test_answers_do_not_change_a_posterior_already_held():
     kept = before.joint.copy()
     before.after(0.5, False)
     assert (before.joint == kept).all()
+
+
+def test_a_likelihood_falls_to_either_side_by_what_bounds_it():
+    begun = ThresholdPosterior(Prior(), 10.0)
+    assert begun.falls() == pytest.approx((0, 0), abs=1e-9)
+    seen = begun
+    for _ in range(4):
+        seen = seen.after(5.0, correct=True)
+    # Whoever sees nothing is right by chance.
+    below, above = seen.falls()
+    assert below == pytest.approx(0, abs=1e-9)
+    assert 4 * np.log(2) - 0.4 < above < 4 * np.log(2)
+    both = seen.after(1e-3, correct=False)
+    assert both.falls()[0] > 2

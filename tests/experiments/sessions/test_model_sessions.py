@@ -103,7 +103,7 @@ def test_the_amplitude_alone_keeps_the_design(write):
 
 
 def test_a_session_stops_when_the_nearest_model_is_known(write):
-    stop = {"probability": 0.9, "least": 20}
+    stop = {"probability": 0.7, "least": 20}
     log = run(write(trials_per_condition=40, stop=stop), observer=PERSON)
     assert log.complete
     assert log.ended == "side"
@@ -148,6 +148,10 @@ def test_models_that_do_not_differ_are_refused(write, tmp_path):
         ({"stop": {"least": 73}}, {"field": "stop.least", "allowed": "less than the 72"}),
         ({"stop": {"most": 12}}, {"field": "stop.most", "allowed": "more than 12"}),
         ({"stop": {}, "method": {"kind": "adaptive"}}, {"field": "stop"}),
+        (
+            {"stop": {}, "trials_per_condition": 3},
+            {"field": "trials_per_condition", "allowed": "at least 4"},
+        ),
         ({"stop": {"most": 73}}, {"field": "stop.most", "allowed": "up to the 72"}),
         ({"stop": {"probability": 1}}, {"field": "stop.probability", "allowed": "below 1"}),
         ({"method": {"explore": 1.5}}, {"field": "method.explore"}),

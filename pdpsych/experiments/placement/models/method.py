@@ -14,19 +14,19 @@ from pdpsych.experiments.placement.posterior import Prior
 
 
 class Models(Prior):
-    """Each trial is where its answer is expected to tell most of the nearest model.
+    """Trials go to the pairs of which answers tell most of the nearest model.
 
     ``choose: condition`` chooses condition and amplitude, after a ``first_round`` of so many trials
     of each condition in the order of the design; ``choose: amplitude`` keeps the design. The share
-    ``explore`` of the trials goes to the threshold that is known least well. The set has to know
-    what models respond at visible amplitudes. A session may begin with what earlier participants
-    answered, ``after`` their logs: it expects thresholds near theirs, and people like them to be
-    half as likely as not; when it ends is said by its own answers alone.
+    ``explore`` of the trials goes to the threshold that is known least well of all. The set has to
+    know what models respond at visible amplitudes. A session may begin with what earlier
+    participants answered, ``after`` their logs: it expects thresholds near theirs, and people like
+    them to be half as likely as not; when it ends is said by its own answers alone.
     """
 
     kind: Literal["models"]
     choose: Literal["condition", "amplitude"] = "condition"
-    explore: float = Field(0.2, ge=0, le=1)
+    explore: float = Field(0.1, ge=0, le=1)
     first_round: int = Field(2, ge=1, le=1000)
     after: tuple[Path, ...] = ()
 

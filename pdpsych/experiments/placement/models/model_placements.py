@@ -13,31 +13,35 @@ from pdpsych.experiments.placement.models.belief import Belief, PairName, Predic
 from pdpsych.experiments.placement.models.earlier import Answer, expected_of_next, measured_by
 from pdpsych.experiments.placement.models.lattice import Lattice
 from pdpsych.experiments.placement.models.predicted_ratios import pairs_of, predicted_ratios
-from pdpsych.experiments.placement.placements import Key, Placed, Placements
+from pdpsych.experiments.placement.models.stop import MEASURED
+from pdpsych.experiments.placement.placements import Aim, Key, Placed, Placements
 from pdpsych.experiments.placement.psychometric import Floats
 from pdpsych.stimuli.responses.finite_response import FiniteResponse
 
+# What is declared of people rests on thresholds that trials bound from both sides, and that needs
+# trials far apart, which tell how steeply people improve: so the first are faint or clear, by the
+# side from which those before bound the threshold less. Between such multiples of thresholds.
+_FAINT, _CLEAR = (0.25, 0.35), (2.0, 3.0)
+# By how many nats the log likelihood of a threshold falls to either side where trials bound it
+# safely, and where the next pair begins.
+_SAFE, _WELL = 4.0, 8.0
 # What tells less of the nearest model, in nats, is asked for the sake of the threshold.
-_LEAST = 1e-4
-# A threshold is measured that is known as well as by some ten trials, in nats, or that one more
-# would tell next to nothing of.
-_MEASURED_SD, _LEAST_GAIN = 0.8, 0.02
-# What is declared of people rests on five images or more that are measured well: some thirty trials
-# of a distortion on few images tell it sooner than ten on many. One more, since some are out of
-# reach; and what counts as well, in nats.
-_TOGETHER, _WELL_SD = 6, 0.45
-# Most trials are above thresholds, which fits then reach by a slope that these tell little of, and
-# all ratios are off together. What explores is shown below, in thresholds.
-_BELOW = 0.8
+_LEAST = 1e-3
+# It rests on five images or more: some twenty trials of a distortion on few images get there sooner
+# than ten on many. One more, since some are out of reach.
+_TOGETHER = 6
 # Sums differ in their last digits between machines; choices shall not.
 _DIGITS = 9
 
 
 class ModelPlacements(Placements[Key], Generic[Key]):
-    """Asks where an answer tells most of the nearest model, and now and then of a threshold.
+    """Asks about the pairs that tell most of the nearest model, where it bounds their thresholds.
 
     A few pairs are measured at a time: those that have most answers so far, and of those that have
-    as many the ones that tell most, until both thresholds are known well.
+    as many the ones that tell most, until both thresholds are known well. Of their thresholds that
+    is next which the trials bound least, at an amplitude that bounds it from the weaker side; once
+    all are bounded, that of which an answer tells most, at the amplitude where it does, as long as
+    it tells anything.
 
     Parameters
     ----------
@@ -46,7 +50,7 @@ class ModelPlacements(Placements[Key], Generic[Key]):
     responses
         D of each model in each condition.
     explore
-        Share of the trials that go to the condition whose threshold they tell most of.
+        Share of the trials that go to the threshold bounded least of all pairs.
     after
         What each of some earlier participants answered.
     """
@@ -67,8 +71,12 @@ class ModelPlacements(Placements[Key], Generic[Key]):
         self._explore, self._answered, self._last_image = explore, 0, ""
         self._shown = dict.fromkeys([key[:2] for key in each], 0)
         self._information: dict[Key, Floats] = {}
-        self._gains: dict[Key, float] = {}
         self._pairs = pairs_of(each)
+        # What the answers say of exponent and lapse rate, which distortions of a number share.
+        self._shapes = {
+            number: sum(one.posterior.log_shapes for key, one in each.items() if key[2] == number)
+            for number in {key[2] for key in each}
+        }
         first = next(iter(each.values())).posterior
         offsets = first.log_thresholds - first.median
         centre = {key: one.posterior.median for key, one in each.items()}
@@ -90,9 +98,6 @@ class ModelPlacements(Placements[Key], Generic[Key]):
         self._belief.expect([self._after(before, one) for one in people])
         for pair in self._pairs:
             self._learn(pair)
-        # All at once they would take longer than the gap before a trial should.
-        for key in self._adaptive:
-            self._gain(key)
 
     @property
     def nearest(self) -> dict[str, float]:
@@ -101,54 +106,70 @@ class ModelPlacements(Placements[Key], Generic[Key]):
 
     @property
     def measured(self) -> bool:
-        """Whether every threshold is known about as well as it may be in a session."""
-        return all(self._known(key, _MEASURED_SD) for key in self._adaptive)
-
-    def _known(self, condition: Key, sd: float) -> bool:
-        """Whether a threshold is known so well, or one more answer tells next to nothing of it."""
-        known = self._adaptive[condition].estimate().sd <= sd
-        return known or self._gain(condition) < _LEAST_GAIN
+        """Whether trials bound every threshold from both sides, or from below what is shown."""
+        return all(self._bounded(key) >= MEASURED for key in self._adaptive)
 
     def choose(self, conditions: Sequence[Key]) -> Key:
         """Return the condition to ask next; never one of the last image, if there is another."""
-        told = {key: self._most(key) for key in conditions}
         others = [key for key in conditions if key[0] != self._last_image] or list(conditions)
-        going = self._going(told)
-        told = {key: told[key] for key in others if key[:2] in going} or {
-            key: told[key] for key in others
-        }
-        if self._exploring or max(told.values()) < _LEAST:
-            told = {key: self._gain(key) for key in told}
-        return max(told, key=lambda key: told[key])
+        going = () if self._exploring else self._going(conditions)
+        among = [key for key in others if key[:2] in going] or others
+        known = {key: round(self._bounded(key), _DIGITS) for key in among}
+        told = {key: self._most(key) for key in among}
+        told = {key: one if one >= _LEAST else 0.0 for key, one in told.items()}
+        return min(among, key=lambda key: (min(known[key], _SAFE), -told[key], known[key]))
 
-    def _going(self, told: Mapping[Key, float]) -> list[PairName]:
+    def _going(self, conditions: Sequence[Key]) -> list[PairName]:
         """Return the pairs to measure now, by what conditions that may be next tell."""
         most: dict[PairName, float] = {}
-        for key, information in told.items():
-            most[key[:2]] = max(information, most.get(key[:2], 0.0))
-        open_ = {key[:2] for key in self._adaptive if not self._known(key, _WELL_SD)}
+        for key in conditions:
+            most[key[:2]] = max(self._most(key), most.get(key[:2], 0.0))
+        open_ = {key[:2] for key in self._adaptive if self._bounded(key) < _WELL}
         ranked = sorted(open_ & most.keys(), key=lambda p: (-self._shown[p], -most[p], p))
         return ranked[:_TOGETHER]
 
     def place(self, condition: Key, easy: bool) -> Placed:
         """Return the amplitude of a condition's next trial."""
+        one = self._shared(condition)
         if easy:
             return Placed(self[condition].place(True), "easy")
-        told = self._most(condition)
-        if self._exploring:
-            return Placed(self[condition].multiple(_BELOW), "threshold", told)
-        if told < _LEAST:
-            return Placed(self[condition].next_amplitude(), "threshold", told)
-        best = int(np.argmax(np.round(self._told(condition), _DIGITS)))
-        return Placed(float(self._adaptive[condition].amplitudes[best]), "models", told)
+        aim: Aim = "threshold" if self._exploring else "models"
+        below, above = self._falls(condition)
+        ends = (0.0, np.inf)
+        if min(below, above) < _SAFE or self._most(condition) < _LEAST:
+            low, high = _FAINT if below < above else _CLEAR
+            ends = one.multiple(low), one.multiple(high)
+        first, last = np.searchsorted(one.amplitudes, ends)
+        told = np.round(self._told(condition)[first:last], _DIGITS)
+        if not told.size:
+            return Placed(ends[0], aim)
+        best = int(np.argmax(told))
+        return Placed(float(one.amplitudes[first + best]), aim, float(told[best]))
+
+    def _falls(self, condition: Key) -> tuple[float, float]:
+        """Return by how much the log likelihood of a threshold falls below and above it, in nats.
+
+        Above, it is of no account where the threshold seems to be beyond what can be shown.
+        """
+        one = self._shared(condition)
+        below, above = one.posterior.falls()
+        beyond = one.estimate().log_threshold > np.log(one.amplitudes[-1])
+        return below, np.inf if beyond else above
+
+    def _bounded(self, condition: Key) -> float:
+        """Return by how much the log likelihood falls on the side where it falls less."""
+        return min(self._falls(condition))
 
     def update(self, condition: Key, amplitude: float, correct: bool, easy: bool) -> None:
         """Take in an answer to a realised amplitude."""
+        own = self._adaptive[condition].posterior.log_shapes
         super().update(condition, amplitude, correct, easy)
+        later = self._adaptive[condition].posterior.log_shapes
+        number = condition[2]
+        self._shapes = self._shapes | {number: self._shapes[number] + later - own}
         self._answered += 1
         self._last_image = condition[0]
         self._shown = self._shown | {condition[:2]: self._shown[condition[:2]] + 1}
-        self._gains.pop(condition, None)
         pair = condition[:2]
         if pair in self._pairs:
             self._learn(pair)
@@ -163,7 +184,14 @@ class ModelPlacements(Placements[Key], Generic[Key]):
 
     def _learn(self, pair: tuple[str, str]) -> None:
         u, v = self._pairs[pair]
-        self._belief.learn(pair, (self._adaptive[u], self._adaptive[v]))
+        self._belief.learn(pair, (self._shared(u), self._shared(v)))
+
+    def _shared(self, condition: Key) -> AdaptivePlacement:
+        """Return a placement where exponent and lapse rate are as the same distortions say."""
+        one = copy.copy(self._adaptive[condition])
+        others = self._shapes[condition[2]] - one.posterior.log_shapes
+        one.posterior = one.posterior.shaped(others)
+        return one
 
     @property
     def _exploring(self) -> bool:
@@ -183,9 +211,3 @@ class ModelPlacements(Placements[Key], Generic[Key]):
 
     def _most(self, condition: Key) -> float:
         return round(float(self._told(condition).max()), _DIGITS)
-
-    def _gain(self, condition: Key) -> float:
-        """Return the entropy of log threshold that one more answer is expected to take away."""
-        if condition not in self._gains:
-            self._gains[condition] = self._adaptive[condition].expected_gain()
-        return self._gains[condition]

@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+import math
+
 from pydantic import Field, model_validator
 
 from pdpsych.common.errors import InputError
 from pdpsych.common.section import Part
+
+# By how many nats the log likelihood of a threshold falls to either side where it is measured: half
+# the quantile of χ² that the analysis asks for.
+MEASURED = 1.92
+# A right answer speaks by log 2 at most against nothing being seen; and one is to be wrong.
+LEAST_TRIALS = math.ceil(MEASURED / math.log(2)) + 1
 
 
 class Stop(Part):
