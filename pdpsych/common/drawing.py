@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -37,10 +38,32 @@ _LETTERS = 34
 _SIZES = ("medium", "small", "x-small")
 
 
+class _ShownFigure(Figure):
+    """A figure that notebooks show, though pyplot does not know it."""
+
+    def _repr_png_(self) -> bytes:
+        file = io.BytesIO()
+        self.savefig(file, format="png", bbox_inches=None)
+        return file.getvalue()
+
+
+class _ShownAxes(Axes):
+    """Axes for which notebooks show their figure."""
+
+    def _repr_png_(self) -> bytes | None:
+        figure = self.figure
+        return figure._repr_png_() if isinstance(figure, _ShownFigure) else None
+
+
+def new_figure(width: float, height: float) -> Figure:
+    """Return a new figure of that size in inches, empty."""
+    # Not through pyplot, which would keep every figure alive and choose a screen.
+    return _ShownFigure(figsize=(width, height), layout="constrained")
+
+
 def new_axes(width: float, height: float) -> Axes:
     """Return the Axes of a new figure of that size in inches."""
-    # Not through pyplot, which would keep every figure alive and choose a screen.
-    return Figure(figsize=(width, height), layout="constrained").subplots()
+    return new_figure(width, height).add_subplot(axes_class=_ShownAxes)
 
 
 def panels(

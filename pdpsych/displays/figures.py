@@ -9,7 +9,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from pdpsych.common.drawing import BAND, BLACK, GREY, SERIES, clean
+from pdpsych.common.drawing import BAND, BLACK, GREY, SERIES, clean, new_figure
 
 _WIDEST_SLOPE = 30.0
 
@@ -35,7 +35,7 @@ def plot_comparison(
         What it is.
     """
     channels = measured["channel"].unique().tolist()
-    drawn = Figure(figsize=(max(4.6, 3.2 * len(channels)), 8), layout="constrained")
+    drawn = new_figure(max(4.6, 3.2 * len(channels)), 8)
     axes = drawn.subplots(3, len(channels), squeeze=False, sharex=True)
     for column, channel in enumerate(channels):
         own = [table[table["channel"] == channel] for table in (measured, curves, residuals)]

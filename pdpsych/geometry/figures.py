@@ -17,6 +17,7 @@ from pdpsych.common.drawing import (
     clean,
     mosaic,
     new_axes,
+    new_figure,
     objective_curves,
     saturated,
 )
@@ -52,7 +53,7 @@ def plot_log_ratios(names: Sequence[str], log_ratios: Floats, ax: Axes | None = 
 def pair_panels(distortions: Tensor, names: Sequence[str], log_ratios: Floats) -> Figure:
     """Draw two distortions, (2, C, H, W), and beside them the log ratios."""
     height = max(2.7, 0.9 + 0.25 * len(names))
-    figure = Figure(figsize=(9, height), layout="constrained")
+    figure = new_figure(9, height)
     left, right = figure.subplots(1, 2, width_ratios=(2, 1.5))
     plot_distortions(distortions, ("ε₁", "ε₂"), left)
     plot_log_ratios(names, log_ratios, right)
@@ -67,7 +68,7 @@ def visible_panels(
 ) -> Figure:
     """Draw two distortions, (2, C, H, W), log ratios at the amplitude, and F against amplitude."""
     height = max(3.3, 0.9 + 0.25 * len(names))
-    figure = Figure(figsize=(14, height), layout="constrained")
+    figure = new_figure(14, height)
     left, middle, right = figure.subplots(1, 3, width_ratios=(2, 1.5, 1.7))
     plot_distortions(distortions, ("ε₁", "ε₂"), left)
     plot_log_ratios(names, log_ratios, middle)

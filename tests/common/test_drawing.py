@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+import io
+
 import pytest
+from matplotlib.figure import Figure
 from PIL import Image
 from refusals import refused
 
-from pdpsych.common.drawing import in_lines, name_rows, new_axes, save
+from pdpsych.common.drawing import in_lines, name_rows, new_axes, new_figure, save
 
 
 @pytest.fixture
@@ -83,3 +86,14 @@ def test_long_names_leave_room_to_draw():
     assert ax.get_position().width > 0.5
     left = min(label.get_window_extent().x0 for label in ax.get_yticklabels())
     assert left >= 0
+
+
+def test_notebooks_show_axes_and_figures_which_pyplot_does_not_know():
+    ax = new_axes(2, 1)
+    for shown in (ax, ax.figure, new_figure(2, 1)):
+        with Image.open(io.BytesIO(shown._repr_png_())) as picture:
+            assert picture.size == (200, 100)
+    # Of a figure that is not ours the user's settings decide.
+    ax.remove()
+    ax.figure = Figure()
+    assert ax._repr_png_() is None

@@ -11,7 +11,16 @@ from matplotlib.figure import Figure
 
 from pdpsych.analysis.figures.bounds import draw_intervals, ratio_bounds
 from pdpsych.analysis.names import EVERYONE
-from pdpsych.common.drawing import GREY, MARKERS, SERIES, clean, in_lines, new_axes, panels
+from pdpsych.common.drawing import (
+    GREY,
+    MARKERS,
+    SERIES,
+    clean,
+    in_lines,
+    new_axes,
+    new_figure,
+    panels,
+)
 
 _COLUMNS = 3
 _PAIR = ["image", "pair"]
@@ -93,7 +102,7 @@ def agreement_panels(
     """
     rows = -(-len(models) // _COLUMNS)
     columns = -(-len(models) // rows)
-    figure = Figure(figsize=(max(3.2 * columns, 4), 3.2 * rows + 0.3), layout="constrained")
+    figure = new_figure(max(3.2 * columns, 4), 3.2 * rows + 0.3)
     axes = panels(figure, len(models), columns, sharex=True, sharey=True)
     for model, ax in zip(models, axes, strict=True):
         plot_agreement(scores, human, model, kind=kind, ax=ax)

@@ -15,7 +15,7 @@ from pdpsych.analysis.binomial import wilson
 from pdpsych.analysis.figures.bounds import draw_intervals, known_thresholds
 from pdpsych.analysis.names import CONDITION, Floats
 from pdpsych.analysis.tasks.links import LINKS, TWO, Link
-from pdpsych.common.drawing import BLACK, BLUE, GREY, ORANGE, clean, new_axes, panels
+from pdpsych.common.drawing import BLACK, BLUE, GREY, ORANGE, clean, new_axes, new_figure, panels
 
 # What an axis shows beyond chance, and beyond 1.
 _ROOM = 0.03
@@ -104,7 +104,7 @@ def psychometric_panels(
     """
     columns = min(_COLUMNS, len(conditions))
     rows = -(-len(conditions) // columns)
-    figure = Figure(figsize=(3.0 * columns, 2.5 * rows + 0.5), layout="constrained")
+    figure = new_figure(3.0 * columns, 2.5 * rows + 0.5)
     shown = panels(figure, len(conditions), columns)
     for place, (ax, condition) in enumerate(zip(shown, conditions, strict=True)):
         draw(condition, ax)

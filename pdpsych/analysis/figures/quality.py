@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator
 
 from pdpsych.analysis.binomial import wilson
-from pdpsych.common.drawing import BLACK, BLUE, GREY, MARKERS, SERIES, clean, new_axes
+from pdpsych.common.drawing import BLACK, BLUE, GREY, MARKERS, SERIES, clean, new_axes, new_figure
 
 # Parts of a participant's trials in order, over which residuals are averaged.
 _PARTS = 10
@@ -189,7 +189,7 @@ def quality_panels(trials: pd.DataFrame, bins: pd.DataFrame, *, level: float = 0
     people = trials["participant"].nunique()
     timed = bool((trials["response_time"] > 0).any())
     size = (10.5 if timed else 8.0, max(3.0, 1.4 + 0.25 * people))
-    figure = Figure(figsize=size, layout="constrained")
+    figure = new_figure(*size)
     *times, signal, order = figure.subplots(1, 2 + timed)
     if timed:
         plot_response_times(trials, ax=times[0])

@@ -21,6 +21,7 @@ from pdpsych.common.drawing import (
     clean,
     name_rows,
     new_axes,
+    new_figure,
     panels,
 )
 
@@ -117,7 +118,7 @@ def log_ratio_panels(scores: pd.DataFrame, human: pd.DataFrame) -> Figure:
     columns = min(len(drawn), _MOST_BESIDE)
     rows = -(-len(drawn) // columns)
     size = (max(4.2 * columns, 6), rows * (1.3 + 0.42 * (scores["model"].nunique() + 1)))
-    figure = Figure(figsize=size, layout="constrained")
+    figure = new_figure(*size)
     axes = panels(figure, len(drawn), columns, sharex=True, sharey=True)
     for (kind, pair), ax in zip(drawn, axes, strict=True):
         plot_log_ratios(scores, human, kind=kind, pair=pair, ax=ax)
@@ -206,7 +207,7 @@ def image_panels(
     rows = -(-len(pairs) // columns)
     images = scores["image"][scores["kind"] == kind].nunique()
     size = (max(4.0 * columns, 7), rows * _height(images) + 0.4)
-    figure = Figure(figsize=size, layout="constrained")
+    figure = new_figure(*size)
     axes = panels(figure, len(pairs), columns, sharex=True)
     for pair, ax in zip(pairs, axes, strict=True):
         plot_images(scores, human, models=models, kind=kind, pair=pair, ax=ax)

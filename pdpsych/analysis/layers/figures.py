@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from pdpsych.analysis.names import Floats
-from pdpsych.common.drawing import BLACK, BLUE, GREY, MARKERS, SERIES, clean, new_axes
+from pdpsych.common.drawing import BLACK, BLUE, GREY, MARKERS, SERIES, clean, new_axes, new_figure
 
 # With more trainings or architectures than these they repeat.
 _COLOURS, _MARKERS = SERIES[:6], MARKERS[:6]
@@ -129,7 +129,7 @@ def layer_figure(
     title
         What stands above.
     """
-    figure = Figure(figsize=(max(_width(layers), 4) + 2.2, 6.4), layout="constrained")
+    figure = new_figure(max(_width(layers), 4) + 2.2, 6.4)
     above, below = figure.subplots(2, 1, height_ratios=(2.4, 1))
     plot_layers(layers, baseline, ax=above)
     figure.suptitle(title, fontsize="medium")

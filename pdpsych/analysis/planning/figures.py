@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from pdpsych.analysis.planning.columns import WANTED
-from pdpsych.common.drawing import GREY, MARKERS, SERIES, clean, new_axes
+from pdpsych.common.drawing import GREY, MARKERS, SERIES, clean, new_axes, new_figure
 
 
 def plot_power(cells: pd.DataFrame, trials: int, *, ax: Axes | None = None) -> Axes:
@@ -48,7 +48,7 @@ def plot_widths(cells: pd.DataFrame, trials: int, *, ax: Axes | None = None) -> 
 def plan_panels(cells: pd.DataFrame) -> Figure:
     """Draw both for each number of trials side by side."""
     numbers = sorted(set(cells["trials"]))
-    figure = Figure(figsize=(max(3.3 * len(numbers), 4.5), 6), layout="constrained")
+    figure = new_figure(max(3.3 * len(numbers), 4.5), 6)
     axes = figure.subplots(2, len(numbers), sharex=True, sharey="row", squeeze=False)
     for trials, power, widths in zip(numbers, *axes, strict=True):
         plot_power(cells, trials, ax=power).set_xlabel("")

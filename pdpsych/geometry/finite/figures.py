@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from pdpsych.common.drawing import MARKERS, SERIES, clean, new_axes
+from pdpsych.common.drawing import MARKERS, SERIES, clean, new_axes, new_figure
 
 Floats = NDArray[np.float64]
 Curve = tuple[Floats, Floats]
@@ -45,7 +45,7 @@ def gain_panels(panels: Sequence[tuple[str, dict[str, Curve]]], columns: int = 2
     """Draw :func:`plot_gains` for each distortion, with its title, and one legend."""
     rows = -(-len(panels) // columns)
     columns = min(columns, len(panels))
-    figure = Figure(figsize=(2.2 + 3.4 * columns, 0.4 + 2.6 * rows), layout="constrained")
+    figure = new_figure(2.2 + 3.4 * columns, 0.4 + 2.6 * rows)
     grid = figure.subplots(rows, columns, sharex=True, squeeze=False)
     axes = grid.ravel()
     for ax, (title, curves) in zip(axes, panels, strict=False):

@@ -19,6 +19,7 @@ from pdpsych.common.drawing import (
     PINK,
     YELLOW,
     clean,
+    new_figure,
 )
 
 # Beside the blue and grey of ranges; more models than these are not told apart.
@@ -41,7 +42,7 @@ def plot_gain(amplitudes: pd.DataFrame, *, tolerance: float, title: str) -> Figu
     title
         What it is of.
     """
-    figure = Figure(figsize=(9, 4), layout="constrained")
+    figure = new_figure(9, 4)
     left, right = figure.subplots(1, 2)
     conditions = [c for _, c in amplitudes.dropna(subset=["rms"]).groupby(_CONDITION, sort=False)]
     for c in conditions:
@@ -87,7 +88,7 @@ def plot_coverage(ranges: pd.DataFrame, thresholds: pd.DataFrame, *, title: str)
     title
         What it is of.
     """
-    figure = Figure(figsize=(8, 1.6 + _A_ROW * len(ranges)), layout="constrained")
+    figure = new_figure(8, 1.6 + _A_ROW * len(ranges))
     ax = figure.subplots()
     for row, c in enumerate(ranges.itertuples()):
         _range(ax, row, c)

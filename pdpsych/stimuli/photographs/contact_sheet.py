@@ -32,9 +32,7 @@ def write_contact_sheet(path: str | Path, images: Mapping[str, NDArray[np.float3
     InputError
         If there are none, or the file cannot be written.
     """
-    from matplotlib.figure import Figure
-
-    from pdpsych.common.drawing import panels, save
+    from pdpsych.common.drawing import new_figure, panels, save
 
     if not images:
         raise InputError(
@@ -44,7 +42,7 @@ def write_contact_sheet(path: str | Path, images: Mapping[str, NDArray[np.float3
         )
     columns = min(_COLUMNS, len(images))
     rows = -(-len(images) // columns)
-    figure = Figure(figsize=(_SIDE * columns, (_SIDE + 0.25) * rows), layout="constrained")
+    figure = new_figure(_SIDE * columns, (_SIDE + 0.25) * rows)
     grid = panels(figure, len(images), columns)
     for axes, (name, image) in zip(grid, images.items(), strict=True):
         axes.set_axis_off()
