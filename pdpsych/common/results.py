@@ -52,7 +52,7 @@ class Result:
         return repr(self)
 
     def _repr_html_(self) -> str:
-        return f"<pre>{html.escape(self.describe())}</pre>"
+        return in_notebooks(self.describe())
 
     def __eq__(self, other: object) -> bool:
         if type(self) is not type(other):
@@ -61,6 +61,12 @@ class Result:
 
     def __hash__(self) -> int:
         return int(content_sha256(self)[:15], 16)
+
+
+def in_notebooks(text: str) -> str:
+    """Return text as HTML, whose lines are broken between words, as notebooks would not."""
+    style = "white-space: pre-wrap; word-break: normal; overflow-wrap: anywhere"
+    return f'<pre style="{style}">{html.escape(text)}</pre>'
 
 
 def plain(value: Any) -> Any:

@@ -16,7 +16,6 @@ manifest does not know them; each file says which arrays it is of.
 
 from __future__ import annotations
 
-import html
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -26,7 +25,7 @@ from typing import TYPE_CHECKING, Any
 
 from pdpsych.common.errors import InputError
 from pdpsych.common.files.digests import file_sha256
-from pdpsych.common.results import Result
+from pdpsych.common.results import Result, in_notebooks
 from pdpsych.common.tables import made_of
 from pdpsych.common.terminal import quoted
 from pdpsych.stimuli import set_description
@@ -353,7 +352,7 @@ class StimulusSet(Result):
         return ", ".join([self.name, *told])
 
     def _repr_html_(self) -> str:
-        return f"<pre>{html.escape(self.summary())}</pre>"
+        return in_notebooks(self.summary())
 
     def _image(self, entry: ImageEntry) -> SetImage:
         file = array_file(entry.name)

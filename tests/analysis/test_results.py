@@ -96,7 +96,7 @@ def test_results_print_in_a_line_and_describe_themselves_in_a_few(fitted, scores
         assert len(repr(result)) < 100
         assert "\n" not in repr(result)
         assert 2 <= len(result.describe().splitlines()) <= 25
-        assert result._repr_html_().startswith("<pre>")
+        assert result._repr_html_().startswith("<pre ")
     assert "and 82 more, in participants.csv" in many.describe()
     assert "more, in ranking.csv" in long.describe()
 

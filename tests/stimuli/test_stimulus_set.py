@@ -316,7 +316,7 @@ def test_a_set_is_gone_through_by_image_and_pair(small_set, monkeypatch):
     assert repr(pair) == "<SetPair: camel/principal, principal, 2 models>"
     assert "LN: d(u) 2, d(v) 8, log ratio -1.39" in pair.describe()
     assert pair.describe() in camel.describe()
-    assert small_set._repr_html_().startswith("<pre>stimulus set")
+    assert ">stimulus set" in small_set._repr_html_()
 
 
 def test_arrays_are_read_when_asked_for_and_cannot_be_changed(small_set):
