@@ -12,14 +12,31 @@ from pdpsych.displays.measurements import Floats, LevelMeans
 # Pieces of the curve: finer than displays bend.
 _PIECES = 64
 _DEGREE = 3
-_KNOTS = np.arange(-_DEGREE, _PIECES + _DEGREE + 1) / _PIECES
+_KNOTS = np.pad(np.linspace(0, 1, _PIECES + 1), _DEGREE, mode="edge")
 _COUNT = _PIECES + _DEGREE
-# What differences of this order leave free: black, the slope at it and the bend.
+# What third derivatives leave free: black, the slope at it and the bend.
 _ORDER = 3
-_THIRD = np.diff(np.eye(_COUNT), _ORDER, axis=0)
-_FREE = np.linspace(-1, 1, _COUNT)[:, None] ** np.arange(_ORDER)
+
+
+def _third_derivatives() -> Floats:
+    """Return the third derivative of each spline in each piece, a piece long, (64, 67)."""
+    knots, found = _KNOTS, np.eye(_COUNT)
+    for degree in range(_DEGREE, 0, -1):
+        widths = knots[degree + 1 : -1] - knots[1 : -degree - 1]
+        found, knots = degree * np.diff(found, axis=0) / widths[:, None], knots[1:-1]
+    return np.asarray(found / _PIECES**_ORDER)
+
+
+def _parabolas() -> Floats:
+    """Return the coefficients of 1, x and x², (67, 3), by their polar forms."""
+    first, second, third = (_KNOTS[i : i + _COUNT] for i in (1, 2, 3))
+    squares = (first * second + first * third + second * third) / 3
+    return np.stack([np.ones(_COUNT), (first + second + third) / 3, squares], axis=1)
+
+
+_THIRD, _FREE = _third_derivatives(), _parabolas()
 _ROUGH = _THIRD.T @ np.linalg.inv(_THIRD @ _THIRD.T)
-# Logarithm of the standard deviation of a third difference, as a share of white − black.
+# Logarithm of the standard deviation of a third derivative, as a share of white − black.
 _LOG_ROUGHNESS = np.linspace(-18, 2, 81)
 # A curve rises by at least this share of white − black from black to white, all along.
 _LEAST_RISE = 1e-6
@@ -29,7 +46,7 @@ _LEAST_RISE = 1e-6
 class Smooth:
     r"""A penalised spline of luminance (Eilers & Marx, 1996), made to rise.
 
-    Cubic B-splines of 64 equal pieces, whose third differences are independent normal: a curve
+    Cubic B-splines of 64 equal pieces, whose third derivatives are independent normal: a curve
     that bends ever differently, but not suddenly. Their standard deviation is the most likely one
     given the noise of the readings (restricted maximum likelihood), so that exact readings are
     followed closely and noisy ones are averaged with their neighbours. The fit is the best one
@@ -77,17 +94,13 @@ def _risen(splines: Floats, aim: Floats, rough: float, span: float) -> Floats:
     # As sums of steps that have a least height each; the first may be black.
     steps = np.concatenate([splines, _THIRD / rough]) @ np.tri(_COUNT)
     least = np.full(_COUNT, _LEAST_RISE * span / _COUNT)
-    found = scipy.optimize.lsq_linear(
-        steps,
-        np.concatenate([aim, np.zeros(_COUNT - _ORDER)]),
-        bounds=(least, np.inf),
-        method="bvls",
-    )
-    return np.asarray(np.cumsum(np.maximum(found.x, least)))
+    aim = np.concatenate([aim, np.zeros(_COUNT - _ORDER)]) - steps @ least
+    found = scipy.optimize.nnls(steps, aim, maxiter=100 * _COUNT)[0]
+    return np.asarray(np.cumsum(found + least))
 
 
 def _roughness(splines: Floats, aim: Floats, span: float) -> float:
-    """Return the standard deviation of third differences that makes the readings most likely."""
+    """Return the standard deviation of third derivatives that makes the readings most likely."""
     basis = np.linalg.qr(splines @ _FREE, mode="complete")[0][:, _ORDER:]
     left, singular, _ = np.linalg.svd(basis.T @ splines @ _ROUGH, full_matrices=False)
     rotated = left.T @ (basis.T @ aim)

@@ -44,6 +44,12 @@ def test_black_that_was_read_exactly_stays_where_the_curve_is_flat(measure):
     assert Smooth.of(means).luminance(np.zeros(1))[0] == pytest.approx(0.3, abs=0.004)
 
 
+def test_a_parabola_that_is_flat_at_black_keeps_its_ends():
+    level = np.linspace(0, 1, 9)
+    found = Smooth.of(LevelMeans(level, 0.4 + 80 * level**2, np.hypot(0.01, 0.4 * level**2)))
+    np.testing.assert_allclose(found.luminance(np.array([0.0, 1.0])), [0.4, 80.4], atol=1e-3)
+
+
 def test_parabolas_are_what_smoothness_leaves_free():
     level = np.linspace(0, 1, 9)
     means = LevelMeans(level, 1 + 20 * level + 70 * level**2, np.full(9, 5.0))

@@ -72,8 +72,9 @@ def test_psychopys_own_curve_is_ours(centre, lab, model):
     for row, channel in zip(grid, CHANNELS, strict=True):
         extra = {} if equation < 4 else dict(zip("abk", row[3:], strict=True))
         theirs = centre.gammaFun(x, *row[:3], eq=equation, **extra)
-        # Black of a smooth curve is known by its neighbours too.
-        np.testing.assert_allclose(theirs, display.fits[channel].candela(x), atol=0.07)
+        # A power law is near a smooth curve, and no more.
+        off = 0.15 if model == "smooth" else 0.05
+        np.testing.assert_allclose(theirs, display.fits[channel].candela(x), atol=off)
 
 
 def test_a_monitor_that_is_there_gets_another_calibration(centre, lab):
