@@ -82,7 +82,7 @@ def command(
             manner = {key: given.pop(key) for key in _OPTIONS}
             _run(functools.partial(function, **given), words, interrupted, **manner)
 
-        hints = typing.get_type_hints(function, include_extras=True)
+        hints = _hints(function)
         own = inspect.signature(function).parameters.values()
         parameters = [p.replace(annotation=hints[p.name]) for p in own]
         for key, (annotation, default) in _OPTIONS.items():
@@ -96,6 +96,18 @@ def command(
         return function
 
     return add
+
+
+def _hints(function: Callable[..., None]) -> dict[str, Any]:
+    """Return the annotations of a function, as Typer has to see them.
+
+    Python 3.10 makes ``Annotated[X, …]`` optional where the default is None; help was lost with it.
+    """
+    found = typing.get_type_hints(function, include_extras=True)
+    for name, hint in found.items():
+        inner = (each for each in typing.get_args(hint) if typing.get_origin(each) is Annotated)
+        found[name] = next(inner, hint)
+    return found
 
 
 def tell(text: str, result: Result | None = None, **files: Any) -> None:

@@ -9,6 +9,7 @@ import sys
 import pytest
 from screens import virtual_screen
 
+pytest.importorskip("psychopy")
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="windows open on Xvfb")
 
 # A PyQt6 in the folder given, whose plugin for X cannot be loaded.

@@ -61,17 +61,22 @@ def _stored(pair):
     return np.stack([pair.u, pair.v])
 
 
+def _assert_same(pair, distortions):
+    # Sets of small images are made on one core; here more may share the sums.
+    np.testing.assert_allclose(_stored(pair), distortions.float(), rtol=0, atol=1e-6)
+
+
 def test_each_entry_asks_what_it_says(made):
     cat = made["cat"]
     first = _solved(made, "principal")
-    np.testing.assert_array_equal(_stored(cat["principal"]), first.distortions.float())
+    _assert_same(cat["principal"], first.distortions)
     grouped = _solved(made, "principal-plain-gains", separate=["plain", "plain", "gains", "gains"])
     found = cat["principal-plain-gains"]
-    np.testing.assert_array_equal(_stored(found), grouped.distortions.float())
+    _assert_same(found, grouped.distortions)
     assert found.question.groups == GROUPS
     assert found.question.objective == pytest.approx(grouped.objective, rel=1e-4)
     some = _solved(made, "principal-LG-LGN", ["LG", "LGN"])
-    np.testing.assert_array_equal(_stored(cat["principal-LG-LGN"]), some.distortions.float())
+    _assert_same(cat["principal-LG-LGN"], some.distortions)
     assert cat["principal-LG-LGN"].question.models == ("LG", "LGN")
     # All models are known on every pair, those that were not asked too.
     assert all(list(pair.sensitivities) == NAMES for pair in cat)
