@@ -28,8 +28,8 @@ _SAFE, _WELL = 4.0, 16.0
 # Once a model is the nearest with this probability, what is declared wants thresholds alone.
 _SURE = 0.95
 # It rests on five images or more: some twenty trials of a distortion on few images get there sooner
-# than ten on many. One more, since some are out of reach.
-_TOGETHER = 6
+# than ten on many. Some more, since some are out of reach, of people or of what models predict.
+_TOGETHER = 8
 # Sums differ in their last digits between machines; choices shall not.
 _DIGITS = 9
 
