@@ -25,7 +25,7 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-from sides import ANALYSIS, EXPERIMENT, MEDIAN_RMS, between, world
+from sides import ANALYSIS, EXPERIMENT, between, world
 from sides import World as Demo
 
 from pdpsych.analysis.fitting.fit import Fit
@@ -52,6 +52,8 @@ METHODS_ASKED = {
     "amplitude": {"kind": "models", "choose": "amplitude"},
     "models": {"kind": "models"},
 }
+# Of thresholds, as the demo's participants have it.
+MEDIAN_RMS = 0.002
 # Looks at a session: the first, and by how much later the next.
 FIRST, STEP = 100, 1.2
 STOP = Stop()

@@ -24,12 +24,12 @@ from pdpsych.stimuli.responses.finite_response import FiniteResponse
 _FAINT, _CLEAR = (0.25, 0.35), (2.0, 3.0)
 # By how many nats the log likelihood of a threshold falls to either side where trials bound it
 # safely, and where the next pair begins.
-_SAFE, _WELL = 4.0, 8.0
-# What tells less of the nearest model, in nats, is asked for the sake of the threshold.
-_LEAST = 1e-3
+_SAFE, _WELL = 4.0, 16.0
+# Once a model is the nearest with this probability, what is declared wants thresholds alone.
+_SURE = 0.95
 # It rests on five images or more: some twenty trials of a distortion on few images get there sooner
-# than ten on many. One more, since some are out of reach.
-_TOGETHER = 6
+# than ten on many. Some more, since some are out of reach, of people or of what models predict.
+_TOGETHER = 8
 # Sums differ in their last digits between machines; choices shall not.
 _DIGITS = 9
 
@@ -41,7 +41,7 @@ class ModelPlacements(Placements[Key], Generic[Key]):
     as many the ones that tell most, until both thresholds are known well. Of their thresholds that
     is next which the trials bound least, at an amplitude that bounds it from the weaker side; once
     all are bounded, that of which an answer tells most, at the amplitude where it does, as long as
-    it tells anything.
+    no model is surely the nearest.
 
     Parameters
     ----------
@@ -115,9 +115,9 @@ class ModelPlacements(Placements[Key], Generic[Key]):
         going = () if self._exploring else self._going(conditions)
         among = [key for key in others if key[:2] in going] or others
         known = {key: round(self._bounded(key), _DIGITS) for key in among}
-        told = {key: self._most(key) for key in among}
-        told = {key: one if one >= _LEAST else 0.0 for key, one in told.items()}
-        return min(among, key=lambda key: (min(known[key], _SAFE), -told[key], known[key]))
+        if self._sure:
+            return min(among, key=lambda key: known[key])
+        return min(among, key=lambda key: (min(known[key], _SAFE), -self._most(key)))
 
     def _going(self, conditions: Sequence[Key]) -> list[PairName]:
         """Return the pairs to measure now, by what conditions that may be next tell."""
@@ -136,7 +136,7 @@ class ModelPlacements(Placements[Key], Generic[Key]):
         aim: Aim = "threshold" if self._exploring else "models"
         below, above = self._falls(condition)
         ends = (0.0, np.inf)
-        if min(below, above) < _SAFE or self._most(condition) < _LEAST:
+        if self._sure or min(below, above) < _SAFE:
             low, high = _FAINT if below < above else _CLEAR
             ends = one.multiple(low), one.multiple(high)
         first, last = np.searchsorted(one.amplitudes, ends)
@@ -192,6 +192,11 @@ class ModelPlacements(Placements[Key], Generic[Key]):
         others = self._shapes[condition[2]] - one.posterior.log_shapes
         one.posterior = one.posterior.shaped(others)
         return one
+
+    @property
+    def _sure(self) -> bool:
+        """Whether one model is surely the nearest."""
+        return max(self.nearest.values()) >= _SURE
 
     @property
     def _exploring(self) -> bool:
