@@ -365,6 +365,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--study", type=Path, help="made by pdpsych demo")
     parser.add_argument("--studies", type=int, default=20, help="of each row")
+    parser.add_argument("--first", type=int, default=0, help="number of the first, their seeds")
     parser.add_argument("--times", type=int, default=2, help="that each image is in the set")
     parser.add_argument("--misfit", type=float, default=0.15, help="of a distortion, nats")
     parser.add_argument("--most", type=int, default=900, help="trials of a session")
@@ -388,7 +389,7 @@ def main() -> None:
             continue
         for method in options.methods:
             one = partial(study, known, method, person, options.most, not options.end)
-            found = list(spread(one, range(options.studies), options.jobs))
+            found = list(spread(one, range(options.first, options.first + options.studies), options.jobs))
             print(row(f"{person.name}, {method}", person, found), flush=True)
 
 
