@@ -389,7 +389,9 @@ def main() -> None:
             continue
         for method in options.methods:
             one = partial(study, known, method, person, options.most, not options.end)
-            found = list(spread(one, range(options.first, options.first + options.studies), options.jobs))
+            found = list(
+                spread(one, range(options.first, options.first + options.studies), options.jobs)
+            )
             print(row(f"{person.name}, {method}", person, found), flush=True)
 
 
