@@ -129,7 +129,7 @@ def _dotted(location: tuple[Any, ...], data: Any, is_missing: bool) -> str:
     """Write ``images[0].file``; members of unions, which pydantic names too, are left out."""
     written, here = "", data
     for place, step in enumerate(location, start=1):
-        listed = isinstance(here, list | tuple) and isinstance(step, int)
+        listed = isinstance(here, list | tuple) and isinstance(step, int) and step < len(here)
         known = listed or (isinstance(here, Mapping) and step in here)
         if known:
             here = here[step]

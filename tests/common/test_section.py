@@ -189,12 +189,13 @@ class Labels(Section):
 def test_keys_of_any_name_are_told_and_members_of_unions_are_not():
     class Groups(Section):
         groups: dict[str, list[str] | Inner]
+        both: tuple[int, int]
 
-    data = {"groups": {"Control": [1], "str": {"depth": "x", "float": 2}}}
+    data = {"groups": {"Control": [1], "str": {"depth": "x", "float": 2}}, "both": [1]}
     with pytest.raises(InputError) as caught:
         validate(data, Groups, "a.yaml")
     fields = {problem.field for problem in caught.value.problems}
-    own = {"groups.Control[0]", "groups.str.depth", "groups.str.float"}
+    own = {"groups.Control[0]", "groups.str.depth", "groups.str.float", "both[1]"}
     assert own <= fields <= {*own, "groups.Control", "groups.str"}
 
 

@@ -44,7 +44,7 @@ class Net(nn.Module):
         x = self.last(self.tokens(self.both(x))) + 1
         return (x + x.flip(1)).flatten(1)[:, :5]
 """
-NETWORK = "python:tapped_net:Net"
+NETWORK = "python:added_net:Net"
 WEIGHTS = np.linspace(-1, 1, 12).reshape(3, 4)
 VARIANCES, COVARIANCE = np.array([0.25, 1.0, 4.0, 0.5]), np.eye(4) + 1
 LOGITS = torch.arange(1.0, 5.0, dtype=torch.float64)
@@ -84,7 +84,7 @@ TAPS = {
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("taps")
-    (folder / "tapped_net.py").write_text(MODULE)
+    (folder / "added_net.py").write_text(MODULE)
     (folder / "fits").mkdir()
     np.savez(folder / "fits" / "V4.npz", weights=WEIGHTS, bias=np.ones(3))
     np.save(folder / "fits" / "variances.npy", VARIANCES)
@@ -125,7 +125,7 @@ def test_every_kind_of_step_is_tried():
 def test_sensitivities_are_those_of_what_the_tap_reads(scored, folder, monkeypatch, tap):
     analysis = scored
     monkeypatch.syspath_prepend(folder)
-    from tapped_net import Net
+    from added_net import Net
 
     net, stimulus_set = Net().double().requires_grad_(False), analysis.open_experiment().open_set()
 
