@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -35,12 +36,12 @@ class Whitening:
         return cls(change, change)
 
 
-class WhitenedAtOnce:
+class WhitenedAtOnce(ABC):
     """A noise model that has ``at`` alone: what is asked of it of one response follows."""
 
+    @abstractmethod
     def at(self, response: Tensor) -> Whitening:
         """Return the whitening at a response (R,)."""
-        raise NotImplementedError
 
     def whiten(self, response: Tensor, tangents: Tensor) -> Tensor:
         """Map response tangents (K, R) to whitened tangents (K, Q)."""
