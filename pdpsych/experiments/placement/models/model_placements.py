@@ -77,6 +77,8 @@ class ModelPlacements(Placements[Key], Generic[Key]):
             number: sum(one.posterior.log_shapes for key, one in each.items() if key[2] == number)
             for number in {key[2] for key in each}
         }
+        # Placements in which they share it, until the next answer.
+        self._as_shared: dict[Key, AdaptivePlacement] = {}
         first = next(iter(each.values())).posterior
         offsets = first.log_thresholds - first.median
         centre = {key: one.posterior.median for key, one in each.items()}
@@ -167,6 +169,7 @@ class ModelPlacements(Placements[Key], Generic[Key]):
         later = self._adaptive[condition].posterior.log_shapes
         number = condition[2]
         self._shapes = self._shapes | {number: self._shapes[number] + later - own}
+        self._as_shared = {}
         self._answered += 1
         self._last_image = condition[0]
         self._shown = self._shown | {condition[:2]: self._shown[condition[:2]] + 1}
@@ -188,10 +191,12 @@ class ModelPlacements(Placements[Key], Generic[Key]):
 
     def _shared(self, condition: Key) -> AdaptivePlacement:
         """Return a placement where exponent and lapse rate are as the same distortions say."""
-        one = copy.copy(self._adaptive[condition])
-        others = self._shapes[condition[2]] - one.posterior.log_shapes
-        one.posterior = one.posterior.shaped(others)
-        return one
+        if condition not in self._as_shared:
+            one = copy.copy(self._adaptive[condition])
+            others = self._shapes[condition[2]] - one.posterior.log_shapes
+            one.posterior = one.posterior.shaped(others)
+            self._as_shared[condition] = one
+        return self._as_shared[condition]
 
     @property
     def _sure(self) -> bool:
